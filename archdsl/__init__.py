@@ -1,0 +1,17 @@
+"""archdsl: a small language for neural-network architectures, and its compiler.
+
+    net = archdsl.load("resnet18")
+    net.params, net.macs, net.graph, net.summary(), net.draw("resnet18.svg"), net.source(), net.to_torch()
+"""
+
+from __future__ import annotations
+
+from archdsl.base.diagnostics import ArchError, Diagnostic
+from archdsl.base.limits import Limits
+from archdsl.base.tensors import TensorType
+from archdsl.compiler import load, parse
+from archdsl.network import Network
+
+__version__ = "0.1.0"
+
+__all__ = ["ArchError", "Diagnostic", "Limits", "Network", "TensorType", "__version__", "load", "parse"]

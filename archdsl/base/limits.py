@@ -1,0 +1,30 @@
+"""What a host allows. Limits are set by the program that embeds the compiler, never by a text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on what one text may ask for. Passing one is always an error that names it.
+
+    nesting: brackets inside brackets, and blocks that call blocks.
+    text: characters of one file.
+    files: files that one text may pull in through `use`.
+    steps: steps that elaboration may work out; repeats of equal blocks count once.
+    items: elements of one list, and iterations of one comprehension.
+    layers: layers of the flat graph or of a live module, every repeat written out.
+    weights: bytes that the parameters of a live module may take.
+    """
+
+    nesting: int = 48
+    text: int = 4_000_000
+    files: int = 200
+    steps: int = 100_000
+    items: int = 100_000
+    layers: int = 200_000
+    weights: int = 64 * 2**30
+
+
+DEFAULT_LIMITS = Limits()

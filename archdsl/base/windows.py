@@ -1,0 +1,152 @@
+"""The arithmetic of sliding windows: output sizes by (W - F + 2P)/S + 1, and what an output position sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What a position sees along one axis: position i sees the inputs from low + i*jump to high + i*jump.
+
+    The receptive field's size is high - low + 1. `whole` says that it sees everything there is; `bound` that it sees
+    at most this much.
+    """
+
+    low: Fraction = Fraction(0)
+    high: Fraction = Fraction(0)
+    jump: Fraction = Fraction(1)
+    whole: bool = False
+    bound: bool = False
+
+    @property
+    def size(self) -> int:
+        """How many input positions it sees."""
+        return int(self.high - self.low) + 1
+
+    def then(self, after: Field) -> Field:
+        """What is seen when `after` looks at the output of this. Associative, so n equal blocks are a power."""
+        if self.whole or after.whole:
+            return WHOLE
+        return Field(
+            self.low + self.jump * after.low,
+            self.high + self.jump * after.high,
+            self.jump * after.jump,
+            bound=self.bound or after.bound,
+        )
+
+    def power(self, count: int) -> Field:
+        """What is seen through `count` equal layers: repeated squaring, so a billion cost thirty steps."""
+        result, square = SAME, self
+        while count:
+            if count & 1:
+                result = result.then(square)
+            square = square.then(square)
+            count >>= 1
+        return result
+
+    def union(self, other: Field) -> Field:
+        """What is seen by what sees both, as the sum of two branches does."""
+        if self.whole or other.whole:
+            return WHOLE
+        same = self.jump == other.jump
+        return Field(
+            min(self.low, other.low),
+            max(self.high, other.high),
+            max(self.jump, other.jump),
+            bound=self.bound or other.bound or not same,
+        )
+
+
+SAME: Final = Field()
+WHOLE: Final = Field(whole=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A window that slides along one axis, as torch counts it.
+
+    size: positions it covers before dilation (F). padding: positions added at each end (P). `ceil` rounds the number
+    of steps up instead of down, but never starts a window in the padding on the right.
+    """
+
+    size: int
+    stride: int = 1
+    padding: int = 0
+    dilation: int = 1
+    ceil: bool = False
+
+    @property
+    def extent(self) -> int:
+        """Positions from the first to the last that it touches: (F - 1)*dilation + 1."""
+        return (self.size - 1) * self.dilation + 1
+
+    def slide(self, length: int) -> int:
+        """Positions it takes along `length`; not positive where it does not fit."""
+        room = length - self.extent + 2 * self.padding
+        if not self.ceil:
+            return room // self.stride + 1
+        steps = -(-room // self.stride) + 1
+        return steps - 1 if (steps - 1) * self.stride >= length + self.padding else steps
+
+    def fits(self, length: int) -> bool:
+        """Whether at least one window fits."""
+        return length + 2 * self.padding >= self.extent
+
+    def exact(self, length: int) -> bool:
+        """Whether the stride divides, so that no position of the input is left over."""
+        return (length - self.extent + 2 * self.padding) % self.stride == 0
+
+    @property
+    def field(self) -> Field:
+        """What one output position sees."""
+        low = Fraction(-self.padding)
+        return Field(low, low + self.extent - 1, Fraction(self.stride))
+
+    def arithmetic(self, length: int) -> str:
+        """The sum with its numbers: `(224 - 7 + 2*3)/2 + 1 = 112.5 -> 112`."""
+        size = f"(({self.size} - 1)*{self.dilation} + 1)" if self.dilation != 1 else f"{self.size}"
+        top = f"{length} - {size} + 2*{self.padding}"
+        value = Fraction(length - self.extent + 2 * self.padding, self.stride) + 1
+        rounded = self.slide(length)
+        shown = str(rounded) if value == rounded else f"{_decimal(value)} -> {rounded}"
+        return f"({top})/{self.stride} + 1 = {shown}"
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A window that spreads along one axis, as a transposed convolution does: (W - 1)*S - 2P + F + output padding."""
+
+    size: int
+    stride: int = 1
+    padding: int = 0
+    dilation: int = 1
+    extra: int = 0
+
+    @property
+    def extent(self) -> int:
+        """Positions from the first to the last that one input position writes."""
+        return (self.size - 1) * self.dilation + 1
+
+    def slide(self, length: int) -> int:
+        """Positions of the output; not positive where the padding eats everything."""
+        return (length - 1) * self.stride - 2 * self.padding + self.extent + self.extra
+
+    @property
+    def field(self) -> Field:
+        """What one output position sees: output o sees the inputs i with o = i*stride - padding + k*dilation."""
+        low = Fraction(self.padding - self.extent + 1, self.stride)
+        return Field(low, Fraction(self.padding, self.stride), Fraction(1, self.stride), bound=self.stride > 1)
+
+    def arithmetic(self, length: int) -> str:
+        """The sum with its numbers: `(7 - 1)*2 - 2*1 + 4 = 14`."""
+        size = f"({self.size} - 1)*{self.dilation} + 1" if self.dilation != 1 else f"{self.size}"
+        extra = f" + {self.extra}" if self.extra else ""
+        return f"({length} - 1)*{self.stride} - 2*{self.padding} + {size}{extra} = {self.slide(length)}"
+
+
+def _decimal(value: Fraction) -> str:
+    text = f"{float(value):.4f}".rstrip("0").rstrip(".")
+    return text if Fraction(text) == value else f"{text}.."

@@ -1,0 +1,201 @@
+"""The pipeline: from what a user names to a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from archdsl.base.diagnostics import ArchError, Diagnostic, Fault, Report
+from archdsl.base.limits import DEFAULT_LIMITS, Limits
+from archdsl.base.resources import folder
+from archdsl.base.tensors import TensorType
+from archdsl.base.text import Place, Source, Span
+from archdsl.graph import faults
+from archdsl.graph.elaborate import Elaborator
+from archdsl.graph.evaluate import Evaluator
+from archdsl.graph.library import SUFFIX, Library, read_text, zoo_names
+from archdsl.graph.module import Module
+from archdsl.graph.program import Program
+from archdsl.graph.values import Template, Value, of_python
+from archdsl.network import Network
+from archdsl.ops import OPERATORS, Operators
+from archdsl.passes.checks import dead_steps, exactness
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a compilation is told besides the text.
+
+    settings: hyper-parameters by name. size: the type that replaces the one that the input declares. exact: whether a
+    stride that does not divide is an error. texts: texts by name that `use` finds before files.
+    """
+
+    settings: Mapping[str, object] = field(default_factory=dict[str, object])
+    size: TensorType | None = None
+    exact: bool = False
+    limits: Limits = DEFAULT_LIMITS
+    operators: Operators = OPERATORS
+    texts: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+_AS_WRITTEN = Options()
+
+
+def compile_source(source: Source, net: str | None = None, options: Options = _AS_WRITTEN) -> Network:
+    """The network of a text. ArchError says everything that is wrong with it."""
+    report = Report()
+    elaborator, program = _worked_out(source, options, report)
+    template = _chosen(program, net, report)
+    module = elaborator.network(template, _name(program, template)) if template else None
+    if template and module:
+        _check_settings(template, elaborator.evaluator, report)
+        _run_checks(module, options, report)
+    report.raise_errors()
+    assert module is not None
+    assert template is not None
+    return Network(
+        module,
+        source,
+        {name: value for name, value in module.arguments.items() if isinstance(value, (int, float, str, bool))},
+        tuple(report.warnings),
+        options.limits,
+    )
+
+
+def check_source(source: Source, options: Options = _AS_WRITTEN) -> tuple[Report, list[Network]]:
+    """Every fault of a text in one run, and the networks that are right."""
+    report = Report()
+    elaborator, program = _worked_out(source, options, report)
+    if not program.nets and not program.blocks and not report.errors:
+        report.add(faults.NoNetwork(), Place(source, Span(0, 0)))
+    networks: list[Network] = []
+    for name, template in program.nets.items():
+        if _is_open(template, options):
+            continue
+        module = elaborator.network(template, name)
+        if module is not None:
+            _run_checks(module, options, report)
+            networks.append(Network(module, source, {}, (), options.limits))
+    elaborator.check(program)
+    return report, networks
+
+
+def source_of(name: str, limits: Limits = DEFAULT_LIMITS) -> tuple[Source, str | None]:
+    """The text that a user names, and which of its networks: a file, `file.arch:net`, or a name of the zoo."""
+    path, net = _split_net(name)
+    zoo = folder("specs") / f"{path}{SUFFIX}"
+    found = Path(path)
+    if not found.exists() and not _looks_like_path(path) and zoo.is_file():
+        found = zoo
+    report = Report()
+    text = read_text(found, limits, report)
+    if isinstance(text, Fault):
+        if isinstance(text, faults.UnknownFile):
+            text = faults.UnknownFile(path, tuple(zoo_names()))
+        raise ArchError([Diagnostic(text)])
+    report.raise_errors()
+    shown = found.name if found == zoo else path
+    return Source(shown, text, str(found)), net
+
+
+def load(
+    name: str | Path,
+    /,
+    *,
+    input: TensorType | tuple[int, ...] | None = None,  # noqa: A002 - the word of the language
+    limits: Limits = DEFAULT_LIMITS,
+    operators: Operators = OPERATORS,
+    **hyperparameters: object,
+) -> Network:
+    """The network that `name` means: a file, `file.arch:net`, or a network of the zoo.
+
+    input: the input's shape in torch's order without the batch, instead of the one in the text. hyperparameters: by
+    name, as `classes=10`. Raises ArchError with every fault of the text.
+    """
+    source, net = source_of(str(name), limits)
+    return compile_source(source, net, _options(input, limits, operators, hyperparameters))
+
+
+def parse(
+    text: str,
+    /,
+    *,
+    net: str | None = None,
+    name: str = "network",
+    input: TensorType | tuple[int, ...] | None = None,  # noqa: A002 - the word of the language
+    limits: Limits = DEFAULT_LIMITS,
+    operators: Operators = OPERATORS,
+    **hyperparameters: object,
+) -> Network:
+    """The network that a text describes. `net` chooses one of several; `name` is what a bare chain is called."""
+    source = Source(f"{name}{SUFFIX}", text)
+    return compile_source(source, net, _options(input, limits, operators, hyperparameters))
+
+
+def _options(
+    size: TensorType | tuple[int, ...] | None, limits: Limits, operators: Operators, settings: Mapping[str, object]
+) -> Options:
+    kind = TensorType.of(size) if isinstance(size, tuple) else size
+    return Options(settings, kind, limits=limits, operators=operators)
+
+
+def _worked_out(source: Source, options: Options, report: Report) -> tuple[Elaborator, Program]:
+    settings: dict[str, Value] = {name: of_python(value) for name, value in options.settings.items()}
+    library = Library(options.limits, report, options.texts)
+    evaluator = Evaluator(options.operators, settings, options.limits, report)
+    elaborator = Elaborator(evaluator, library, options.size)
+    return elaborator, elaborator.programs.program(library.parse(source))
+
+
+def _chosen(program: Program, net: str | None, report: Report) -> Template | None:
+    """The network that is meant: the one named, the only one, or the one named as the file."""
+    nets = program.nets
+    whole = Place(program.file.source, Span(0, 0))
+    if net is not None:
+        if net not in nets:
+            report.add(faults.WhichNetwork(net, tuple(nets)), whole)
+        return nets.get(net)
+    if not nets:
+        if not report.errors:
+            report.add(faults.NoNetwork(), whole)
+        return None
+    if len(nets) > 1 and program.stem not in nets:
+        report.add(faults.WhichNetwork(None, tuple(nets)), whole)
+        return None
+    return nets.get(program.stem) or next(iter(nets.values()))
+
+
+def _name(program: Program, template: Template) -> str:
+    return next(name for name, each in program.nets.items() if each is template)
+
+
+def _is_open(template: Template, options: Options) -> bool:
+    """Whether a net has parameters that only a user can set, as the template of a family has."""
+    return any(
+        parameter.default is None and parameter.name.text not in options.settings
+        for parameter in template.definition.parameters
+    )
+
+
+def _check_settings(template: Template, evaluator: Evaluator, report: Report) -> None:
+    known = evaluator.used | evaluator.switches
+    for name in evaluator.settings:
+        if name not in known:
+            place = Place(template.scope.source, template.definition.name.span)
+            report.add(faults.NoSuchHyperparameter(name, tuple(sorted(known))), place)
+
+
+def _run_checks(module: Module, options: Options, report: Report) -> None:
+    dead_steps(module, report)
+    if options.exact:
+        exactness(module, report)
+
+
+def _split_net(name: str) -> tuple[str, str | None]:
+    path, colon, net = name.rpartition(":")
+    return (path, net) if colon and net.isidentifier() and not Path(name).exists() else (name, None)
+
+
+def _looks_like_path(name: str) -> bool:
+    return name.endswith(SUFFIX) or "/" in name

@@ -1,0 +1,622 @@
+"""Chains: elements one after the other, with groups, repeats, comprehensions, labels, branches and residuals.
+
+Every method takes the tensors that come in and gives those that come out: None where they are unknown because
+something failed, and nothing at all (an empty tuple) before the first input.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+from archdsl.base.tensors import Kind, TensorType
+from archdsl.base.text import Span
+from archdsl.graph import faults
+from archdsl.graph.build import Builder
+from archdsl.graph.evaluate import Evaluator
+from archdsl.graph.module import Module
+from archdsl.graph.reserved import is_reserved
+from archdsl.graph.scope import Scope
+from archdsl.graph.values import Partial, Shared, Template, Tensor, Unknown, Value, kind_of
+from archdsl.graph.words import Reading, Words, split
+from archdsl.ops.faults import CannotMerge, Reject, WrongCount
+from archdsl.ops.operator import Operator
+from archdsl.syntax import tree
+
+Tensors = tuple[Tensor, ...] | None
+Make = Callable[[Scope, Builder, Tensors], Tensors]
+
+DOWNSAMPLE = "downsample"
+_HOLE = re.compile(r"\{(\w*)\}")
+
+
+class Stop(Exception):
+    """Ends elaboration: a limit was passed, and has been reported."""
+
+
+class Chains(ABC):
+    """Works out chains. What a block call means is left to the subclass, which knows blocks."""
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        self.evaluator = evaluator
+        self.words = Words(evaluator)
+        self.steps = 0
+        self._modules: dict[tuple[Any, ...], Module] = {}
+
+    @abstractmethod
+    def call(
+        self, template: Template, node: tree.Mention, scope: Scope, builder: Builder, incoming: Tensors, label: str
+    ) -> Tensors:
+        """What comes out of a block."""
+
+    @abstractmethod
+    def declare(self, node: tree.InputElement, scope: Scope, builder: Builder, incoming: Tensors) -> Tensors:
+        """The tensor of an input that is declared inside a chain."""
+
+    @abstractmethod
+    def known_block(self, word: str) -> Template | None:
+        """A block that every text knows."""
+
+    @abstractmethod
+    def known_words(self, scope: Scope) -> tuple[str, ...]:
+        """Every word that could stand in a chain."""
+
+    # --- chains and elements ----------------------------------------------------------------------------------------
+
+    def chain(self, node: tree.Chain, scope: Scope, builder: Builder, incoming: Tensors) -> Tensors:
+        """Elements one after the other."""
+        for index, element in enumerate(node.elements):
+            incoming = self._element(element, scope, builder, incoming, is_first=index == 0)
+        return incoming
+
+    def _element(
+        self, node: tree.Element, scope: Scope, builder: Builder, incoming: Tensors, *, is_first: bool
+    ) -> Tensors:
+        if node.optional and not self._switched_on(node, scope):
+            return incoming
+        count = 1 if node.count is None else self._count(node.count, scope)
+        label = self._label(node.label, scope, builder) if node.label else ""
+        if count == 0:
+            return incoming
+
+        def make(scope: Scope, builder: Builder, incoming: Tensors) -> Tensors:
+            return self._item(node, scope, builder, incoming, "", is_first=is_first)
+
+        if count is None or label is None:
+            return make(scope, builder, None)
+        if node.count is not None:
+            result = self._repeated(node, scope, builder, incoming, count, label, make)
+        elif label and isinstance(node.item, tree.Group | tree.Comprehension):
+            result = self.scoped(label, node, scope, builder, incoming, make)
+        else:
+            result = self._item(node, scope, builder, incoming, label, is_first=is_first)
+        if node.shape is not None and result:
+            self.check_shape(node.shape, result, scope)
+        return result
+
+    def _item(
+        self, node: tree.Element, scope: Scope, builder: Builder, incoming: Tensors, label: str, *, is_first: bool
+    ) -> Tensors:
+        match node.item:
+            case tree.Mention() as mention:
+                return self._mention(mention, scope, builder, incoming, label, is_first=is_first)
+            case tree.Group() as group:
+                return self._group(group, scope, builder, incoming)
+            case tree.Comprehension() as comprehension:
+                return self._comprehension(comprehension, scope, builder, incoming)
+            case tree.InputElement() as element:
+                return self.declare(element, scope, builder, incoming)
+            case tree.Gap(span):
+                self.evaluator.fault(faults.LeftOut(), scope, span)
+                return None
+
+    def _group(self, node: tree.Group, scope: Scope, builder: Builder, incoming: Tensors) -> Tensors:
+        if node.condition is None:
+            return self.chain(node.chain, scope, builder, incoming)
+        truth = self.evaluator.truth(node.condition, scope)
+        if truth is None:
+            return None
+        if truth:
+            return self.chain(node.chain, scope, builder, incoming)
+        return self.chain(node.otherwise, scope, builder, incoming) if node.otherwise else incoming
+
+    def _comprehension(self, node: tree.Comprehension, scope: Scope, builder: Builder, incoming: Tensors) -> Tensors:
+        for inner in self.evaluator.iterations(node.loops, node.condition, scope):
+            self.count_step(scope, node.span)
+            incoming = self.chain(node.chain, inner, builder, incoming)
+        return incoming
+
+    def _switched_on(self, node: tree.Element, scope: Scope) -> bool:
+        if not isinstance(node.item, tree.Mention):
+            self.evaluator.fault(faults.NoName(), scope, node.optional or node.span)
+            return True
+        found = split(node.item.name.text, self.evaluator.operators)
+        name = found[0].word if found else node.item.name.text
+        self.evaluator.switches.add(name)
+        value = scope.find(name)
+        return bool(self.evaluator.settings.get(name, True) if value is None or isinstance(value, Template) else value)
+
+    def _count(self, node: tree.Expression, scope: Scope) -> int | None:
+        value = self.evaluator.value(node, scope)
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            return value
+        if not isinstance(value, Unknown):
+            self.evaluator.fault(faults.BadCount(kind_of(value)), scope, node.span)
+        return None
+
+    def _label(self, label: tree.Word, scope: Scope, builder: Builder) -> str | None:
+        """The name that a label gives, with `{i}` filled in; None where it cannot be a name."""
+        text = label.text
+        for hole in _HOLE.findall(text):
+            value = self.evaluator.name(hole, scope, label.span)
+            if isinstance(value, Unknown):
+                return None
+            text = text.replace("{" + hole + "}", str(value), 1)
+        if not (text.isidentifier() or text.isdigit()) or is_reserved(text):
+            self.evaluator.fault(faults.ReservedName(text), scope, label.span)
+            return None
+        if text in builder.taken:
+            also = ((builder.taken[text], "the first of that name"),)
+            self.evaluator.fault(faults.NameTaken(text), scope, label.span, also)
+            return None
+        return text
+
+    def check_shape(self, node: tree.ShapeExpression, result: tuple[Tensor, ...], scope: Scope) -> None:
+        """Compare a stated shape with the one that came out."""
+        sizes = self.sizes(node, scope)
+        actual = result[0].type
+        if sizes is None:
+            return
+        same = sizes.shape == actual.shape if isinstance(node, tree.Axes) else sizes.paper == actual.paper
+        if not same:
+            stated = scope.source.text[node.span.start : node.span.end]
+            self.evaluator.fault(faults.ShapeDiffers(stated, actual), scope, node.span)
+
+    def sizes(self, node: tree.ShapeExpression, scope: Scope) -> TensorType | None:
+        """The type that a shape in the text means, or None where it has none."""
+        match node:
+            case tree.Sizes(_, (features,)):
+                return self._positive(TensorType.vector(features), node, scope)
+            case tree.Sizes(_, (*grid, channels)):
+                return self._positive(TensorType.image(channels, *grid), node, scope)
+            case tree.Axes(_, kind, expressions):
+                sizes = [self.evaluator.integer(each, scope) for each in expressions]
+                if any(size is None for size in sizes):
+                    return None
+                shape = tuple(size for size in sizes if size is not None)
+                found = self._kind(kind, shape, scope) if kind else TensorType.of(shape)
+                return found and self._positive(found, node, scope)
+
+    def _kind(self, kind: tree.Word, shape: tuple[int, ...], scope: Scope) -> TensorType | None:
+        wanted = {"image": (2, 4), "sequence": (2, 2), "vector": (1, 1), "tokens": (1, 1)}
+        if kind.text not in wanted:
+            fault = faults.UnknownName(kind.text, tuple(wanted))
+            self.evaluator.fault(fault, scope, kind.span)
+            return None
+        low, high = wanted[kind.text]
+        if not low <= len(shape) <= high:
+            sizes = f"{low} sizes" if low == high else f"{low} to {high} sizes"
+            self.evaluator.fault(faults.WrongValue(f"{sizes} of a {kind.text}", f"{len(shape)}"), scope, kind.span)
+            return None
+        return TensorType(shape, Kind(kind.text))
+
+    def _positive(self, found: TensorType, node: tree.ShapeExpression, scope: Scope) -> TensorType | None:
+        if all(size > 0 for size in found.shape) and 1 <= len(found.shape) <= 4:
+            return found
+        stated = scope.source.text[node.span.start : node.span.end]
+        self.evaluator.fault(faults.WrongValue("a shape of one to four positive sizes", f"`{stated[:40]}`"), scope, node.span)
+        return None
+
+    # --- words ------------------------------------------------------------------------------------------------------
+
+    def _mention(
+        self, node: tree.Mention, scope: Scope, builder: Builder, incoming: Tensors, label: str, *, is_first: bool
+    ) -> Tensors:
+        word = node.name.text
+        value = scope.find(word)
+        if word.lower() == "residual" and node.branches is not None:
+            return self._with_branches(node, scope, builder, incoming, label, self._residual)
+        if value is None and (found := split(word, self.evaluator.operators)) is not None:
+            return self._operator(node, Partial(found[0]), found[1], scope, builder, incoming, label)
+        value = self.known_block(word) if value is None else value
+        match value:
+            case Template():
+                return self.call(value, node, scope, builder, incoming, label)
+            case Tensor():
+                return self._start(value, node, scope, builder, is_first=is_first)
+            case Shared():
+                return self._shared(value, node, scope, builder, incoming)
+            case Partial():
+                return self._operator(node, value, "", scope, builder, incoming, label)
+            case Unknown():
+                return None
+            case None:
+                known = self.known_words(scope)
+                self.evaluator.fault(faults.UnknownElement(word, known), scope, node.name.span)
+                return None
+            case _:
+                fault = faults.WrongValue("an operator or block", kind_of(value))
+                self.evaluator.fault(fault, scope, node.name.span)
+                return None
+
+    def _start(
+        self, value: Tensor, node: tree.Mention, scope: Scope, builder: Builder, *, is_first: bool
+    ) -> Tensors:
+        """A bound tensor, from which a chain starts."""
+        if not is_first:
+            reason = f"`{node.name.text}` is a tensor, and a tensor can only start a chain"
+            advice = "begin a new chain with it, or join both with `add { ... }` or `concat { ... }`"
+            self.evaluator.fault(faults.Misplaced(reason, advice), scope, node.name.span)
+            return None
+        return self._at_home(value, node, scope, builder)
+
+    def _at_home(self, value: Tensor, node: tree.Mention, scope: Scope, builder: Builder) -> Tensors:
+        if value.home is builder:
+            return (value,)
+        self.evaluator.fault(faults.OutsideTensor(node.name.text), scope, node.name.span)
+        return None
+
+    def _operator(
+        self,
+        node: tree.Mention,
+        found: Partial,
+        digits: str,
+        scope: Scope,
+        builder: Builder,
+        incoming: Tensors,
+        label: str,
+    ) -> Tensors:
+        reading = self.words.read(node, found, digits, scope)
+        if found.operator.variadic:
+            return self._merge_word(node, reading, scope, builder, incoming, label)
+        if node.branches is not None:
+            fault = WrongCount(found.operator.word, "one tensor, without braces", len(node.branches.chains))
+            self.evaluator.fault(fault, scope, node.branches.span)
+            return None
+        if reading is None or (x := self.one(incoming, node, scope)) is None:
+            return None
+        if found.operator.flattens and x.type.kind is Kind.IMAGE:
+            flatten = self.evaluator.operators["flatten"]()
+            if (flat := self._apply(flatten, (x,), node, reading.spans, scope, builder)) is None:
+                return None
+            x = flat
+        if label and reading.followers:
+            return self._decorated(node, reading, x, scope, builder, label)
+        for each in (reading.operator, *reading.followers):
+            result = self._apply(each, (x,), node, reading.spans, scope, builder, label)
+            if result is None:
+                return None
+            x, label = result, ""
+        return (x,)
+
+    def _decorated(
+        self, node: tree.Mention, reading: Reading, x: Tensor, scope: Scope, builder: Builder, label: str
+    ) -> Tensors:
+        """A labelled layer with its norm and activation is one `nn.Sequential`."""
+
+        def make(scope: Scope, inner: Builder, incoming: Tensors) -> Tensors:
+            tensor = incoming[0] if incoming else None
+            for each in (reading.operator, *reading.followers):
+                if tensor is not None:
+                    tensor = self._apply(each, (tensor,), node, reading.spans, scope, inner)
+            return None if tensor is None else (tensor,)
+
+        return self.scoped(label, node, scope, builder, (x,), make)
+
+    def one(self, incoming: Tensors, node: tree.Mention, scope: Scope) -> Tensor | None:
+        """The one tensor that comes into a word, or None where there is none or several."""
+        if incoming is None:
+            return None
+        if not incoming:
+            self.evaluator.fault(faults.NothingComesIn(node.name.text), scope, node.name.span)
+            return None
+        if len(incoming) > 1:
+            self.evaluator.fault(WrongCount(node.name.text, "one tensor", len(incoming)), scope, node.name.span)
+            return None
+        return incoming[0]
+
+    def _apply(
+        self,
+        operator: Operator[Any],
+        xs: tuple[Tensor, ...],
+        node: tree.Mention,
+        spans: dict[str, Span],
+        scope: Scope,
+        builder: Builder,
+        name: str = "",
+        role: str = "",
+    ) -> Tensor | None:
+        """One operator step."""
+        self.count_step(scope, node.name.span)
+        try:
+            output = operator.output(operator.operand(tuple(x.type for x in xs)))
+        except Reject as reject:
+            self.words.reject(reject, node, spans, scope)
+            return None
+        return builder.add(operator, xs, (output,), scope.place(node.span), name=name, role=role)[0]
+
+    def count_step(self, scope: Scope, span: Span) -> None:
+        """Count what is worked out, and stop at the limit."""
+        self.steps += 1
+        limit = self.evaluator.limits.steps
+        if self.steps > limit:
+            fault = faults.LimitPassed("too many steps to work out", self.steps, limit, "steps")
+            self.evaluator.fault(fault, scope, span)
+            raise Stop
+
+    # --- branches ---------------------------------------------------------------------------------------------------
+
+    def _merge_word(
+        self,
+        node: tree.Mention,
+        reading: Reading | None,
+        scope: Scope,
+        builder: Builder,
+        incoming: Tensors,
+        label: str,
+    ) -> Tensors:
+        branches = node.branches.chains if node.branches else ()
+        if reading is None:
+            return None
+        if len(branches) < 2:
+            fault = WrongCount(reading.operator.word, "two or more branches: `{ a | b }`", len(branches))
+            self.evaluator.fault(fault, scope, node.branches.span if node.branches else node.name.span)
+            return None
+
+        def merge(node: tree.Mention, scope: Scope, builder: Builder, incoming: Tensors) -> Tensors:
+            ends = [self._branch(branch, node, scope, builder, incoming) for branch in branches]
+            return self._merged(reading.operator, ends, node, scope, builder)
+
+        return self._with_branches(node, scope, builder, incoming, label, merge)
+
+    def _with_branches(
+        self,
+        node: tree.Mention,
+        scope: Scope,
+        builder: Builder,
+        incoming: Tensors,
+        label: str,
+        form: Callable[[tree.Mention, Scope, Builder, Tensors], Tensors],
+    ) -> Tensors:
+        """A form with branches: inside a named module its steps stand among the others; where a row of modules is
+        wanted, or a label gives it a name, it is a module of its own."""
+        if (not builder.indexed and not label) or not incoming:
+            return form(node, scope, builder, incoming)
+        inner = Builder(node.name.text.lower(), scope.place(node.span), indexed=False)
+        x = self.one(incoming, node, scope)
+        if x is None:
+            return None
+        entry = inner.add_input(x.type, "x")
+        result = form(node, self._inside(scope, x, entry), inner, (entry,))
+        if result is None:
+            return None
+        module = self.interned(inner.finish(result))
+        return builder.add(module, (x,), module.output_types, scope.place(node.span), name=label)
+
+    def _inside(self, scope: Scope, outside: Tensor, inside: Tensor) -> Scope:
+        """The scope within a module of its own, where `in` still means the block's tensor if that is what came in."""
+        child = scope.child()
+        if scope.incoming is outside:
+            child.incoming = inside
+        return child
+
+    def _branch(
+        self, branch: tree.Chain | None, node: tree.Mention, scope: Scope, builder: Builder, incoming: Tensors
+    ) -> Tensor | None:
+        """The end of a branch, which starts from the incoming tensor; an empty one is the identity."""
+        result = self.chain(branch, scope, builder, incoming) if branch else incoming
+        return self.one(result, node, scope)
+
+    def _merged(
+        self,
+        operator: Operator[Any],
+        ends: list[Tensor | None],
+        node: tree.Mention,
+        scope: Scope,
+        builder: Builder,
+    ) -> Tensors:
+        tensors = tuple(end for end in ends if end is not None)
+        if len(tensors) != len(ends):
+            return None
+        self.count_step(scope, node.name.span)
+        try:
+            output = operator.output(operator.operand(tuple(each.type for each in tensors)))
+        except Reject as reject:
+            assert node.branches is not None
+            chains = node.branches.chains
+            spans = [branch.span if branch else node.branches.span for branch in chains]
+            also = tuple((scope.place(span), str(each.type)) for span, each in zip(spans, tensors, strict=False))
+            shown = also if isinstance(reject.fault, CannotMerge) else ()
+            self.evaluator.fault(reject.fault, scope, node.name.span, shown)
+            return None
+        return builder.add(operator, tensors, (output,), scope.place(node.span))
+
+    def _residual(self, node: tree.Mention, scope: Scope, builder: Builder, incoming: Tensors) -> Tensors:
+        """`residual { body }` or `residual { body | shortcut }`."""
+        branches = node.branches.chains if node.branches else ()
+        if len(branches) > 2 or branches[0] is None:
+            fault = WrongCount("residual", "a body, and a shortcut if wanted: `{ body | shortcut }`", len(branches))
+            self.evaluator.fault(fault, scope, node.name.span)
+            return None
+        before = len(builder.steps)
+        body = self._branch(branches[0], node, scope, builder, incoming)
+        if len(branches) == 2:
+            shortcut = self._branch(branches[1], node, scope, builder, incoming)
+        elif body is None or (x := self.one(incoming, node, scope)) is None:
+            return None
+        else:
+            shortcut = self._projection(x, body, before, node, scope, builder)
+            if shortcut is None:
+                return None
+        add = self.evaluator.operators["add"]()
+        return self._merged(add, [body, shortcut], node, scope, builder)
+
+    def _projection(
+        self, x: Tensor, body: Tensor, before: int, node: tree.Mention, scope: Scope, builder: Builder
+    ) -> Tensor | None:
+        """The shortcut: the incoming tensor, or where shapes differ a 1x1 convolution of it, with a batch norm if the
+        body has one."""
+        if x.type == body.type:
+            return x
+        operator = self._projecting(x.type, body.type)
+        if operator is None:
+            self.evaluator.fault(faults.NoProjection(x.type, body.type), scope, node.name.span)
+            return None
+        norms = [step.what for step in builder.steps[before:] if isinstance(step.what, Operator) and step.what.absorbs_bias]
+        name = DOWNSAMPLE if DOWNSAMPLE not in builder.taken else builder.free_name(DOWNSAMPLE)
+        inner = Builder(DOWNSAMPLE, scope.place(node.span), indexed=True)
+        tensor: Tensor | None = inner.add_input(x.type, "x")
+        for each in (operator, *norms[-1:]):
+            if tensor is not None:
+                tensor = self._apply(each, (tensor,), node, {}, scope, inner)
+        if tensor is None:
+            return None
+        module = self.interned(inner.finish((tensor,)))
+        place = scope.place(node.span)
+        return builder.add(module, (x,), module.output_types, place, name=name, role=DOWNSAMPLE)[0]
+
+    def _projecting(self, before: TensorType, after: TensorType) -> Operator[Any] | None:
+        """The operator that takes one type to the other: a 1x1 convolution with a stride, or a linear map."""
+        if before.kind is not after.kind or before.rank != after.rank or before.kind is Kind.TOKENS:
+            return None
+        if before.kind is not Kind.IMAGE:
+            return self.evaluator.operators["fc"](width=after.channels) if before.grid == after.grid else None
+        strides = tuple(-(-was // now) for was, now in zip(before.grid, after.grid, strict=True))
+        reached = tuple((was - 1) // by + 1 for was, by in zip(before.grid, strides, strict=True))
+        if reached != after.grid:
+            return None
+        stride = strides[0] if len(set(strides)) == 1 else strides
+        return self.evaluator.operators["conv"](width=after.channels, window=1, stride=stride)
+
+    # --- modules of their own -----------------------------------------------------------------------------------------
+
+    def scoped(
+        self, name: str, node: tree.Element | tree.Mention, scope: Scope, builder: Builder, incoming: Tensors, make: Make
+    ) -> Tensors:
+        """A labelled group: an `nn.Sequential` of its own."""
+        if not incoming:
+            return make(scope, builder, incoming)
+        if len(incoming) > 1:
+            self.evaluator.fault(WrongCount(name, "one tensor", len(incoming)), scope, node.span)
+            return None
+        x = incoming[0]
+        inner = Builder("group", scope.place(node.span), indexed=True)
+        entry = inner.add_input(x.type, "x")
+        result = make(self._inside(scope, x, entry), inner, (entry,))
+        if result is None or (end := self._single(result, node, scope)) is None:
+            return None
+        module = self.interned(inner.finish((end,)))
+        return builder.add(module, (x,), module.output_types, scope.place(node.span), name=name)
+
+    def _single(self, result: tuple[Tensor, ...], node: tree.Element | tree.Mention, scope: Scope) -> Tensor | None:
+        if len(result) == 1:
+            return result[0]
+        self.evaluator.fault(WrongCount("a group", "one tensor", len(result)), scope, node.span)
+        return None
+
+    def _repeated(
+        self,
+        node: tree.Element,
+        scope: Scope,
+        builder: Builder,
+        incoming: Tensors,
+        count: int,
+        label: str,
+        make: Make,
+    ) -> Tensors:
+        """A repeat: a row inside a row goes on with the counting, any other is an `nn.Sequential` of its own."""
+        if not incoming:
+            return make(scope, builder, incoming)
+
+        def row(scope: Scope, inner: Builder, incoming: Tensors) -> Tensors:
+            return self._row(node, scope, inner, incoming, count, make)
+
+        if builder.indexed and not label:
+            return row(scope, builder, incoming)
+        return self.scoped(label or builder.free_name("repeat"), node, scope, builder, incoming, row)
+
+    def _row(
+        self, node: tree.Element, scope: Scope, builder: Builder, incoming: Tensors, count: int, make: Make
+    ) -> Tensors:
+        """`count` times the same in a row: written out until the output is of the input's type, then one step."""
+        while count and incoming:
+            x = incoming[0]
+            self.count_step(scope, node.span)
+            inner = Builder("repeat", scope.place(node.span), indexed=True, transparent=True)
+            entry = inner.add_input(x.type, "x")
+            result = make(self._inside(scope, x, entry), inner, (entry,))
+            if result is None or (end := self._single(result, node, scope)) is None:
+                return None
+            body = inner.finish((end,))
+            if not body.steps:
+                return incoming
+            if count > 1 and inner.taken:
+                name, place = next(iter(inner.taken.items()))
+                self.evaluator.fault(faults.NameTaken(name), scope, place.span)
+                return None
+            if count == 1 or end.type != x.type:
+                incoming, count = (_spliced(body, x, builder),), count - 1
+            elif len(body.steps) == 1:
+                (only,) = body.steps
+                return builder.add(only.what, (x,), only.outputs, only.place, count=count * only.count)
+            else:
+                module = self.interned(body)
+                return builder.add(module, (x,), module.output_types, scope.place(node.span), count=count)
+        return incoming
+
+    def _shared(
+        self, value: Shared, node: tree.Mention, scope: Scope, builder: Builder, incoming: Tensors
+    ) -> Tensors:
+        """A use of shared weights."""
+        name = value.statement.name.text
+        if value.home is not builder:
+            self.evaluator.fault(faults.OutsideTensor(name), scope, node.name.span)
+            return None
+        if (x := self.one(incoming, node, scope)) is None:
+            return None
+        inner = Builder("group", value.scope.place(value.statement.span), indexed=True)
+        entry = inner.add_input(x.type, "x")
+        result = self.chain(value.statement.chain, self._inside(value.scope, x, entry), inner, (entry,))
+        if result is None or (end := self._single(result, node, scope)) is None:
+            return None
+        module = self.interned(inner.finish((end,)))
+        what = module.steps[0].what if len(module.steps) == 1 and module.steps[0].count == 1 else module
+        place = scope.place(node.span)
+        made = builder.add(what, (x,), module.output_types, place, name=name, shared=True)
+        return made if self._shares(builder, name, node, scope) else None
+
+    def _shares(self, builder: Builder, name: str, node: tree.Mention, scope: Scope) -> bool:
+        """Whether the newest step can share its weights with the first of its name."""
+        newest = builder.steps[-1]
+        first = builder.shared.setdefault(name, newest)
+        if _weights(first.what, first.input_types) == _weights(newest.what, newest.input_types):
+            return True
+        also = ((first.place, f"on {first.input_types[0]} here"),)
+        self.evaluator.fault(faults.SharedDiffers(name), scope, node.name.span, also)
+        return False
+
+    def interned(self, module: Module) -> Module:
+        """The module itself, or the equal one that was made before."""
+        steps = tuple(
+            (step.name, step.what if isinstance(step.what, Operator) else id(step.what), step.inputs, step.count,
+             step.shared, step.role)
+            for step in module.steps
+        )
+        key = (module.name, module.indexed, module.transparent, module.inputs, module.outputs, steps)
+        return self._modules.setdefault(key, module)
+
+
+def _spliced(body: Module, x: Tensor, builder: Builder) -> Tensor:
+    """The steps of a body added to another row."""
+    for step in body.steps:
+        made = builder.add(step.what, (x,), step.outputs, step.place, name=step.name, count=step.count, role=step.role)
+        x = made[0]
+    return x
+
+
+def _weights(what: Operator[Any] | Module, types: tuple[TensorType, ...]) -> object:
+    return what.weight_signature if isinstance(what, Module) else what.weights(what.operand(types))
+
+

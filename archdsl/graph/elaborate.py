@@ -1,0 +1,387 @@
+"""Elaboration: from the syntax tree to the hierarchy of modules.
+
+A block is worked out once for each distinct set of arguments and input types; a repeat until its output has the type
+of its input. So a billion equal layers cost one. What is wrong with a part goes into the report, its result is
+unknown, and what depends on it stays silent.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
+
+from archdsl.base.suggest import nearest
+from archdsl.base.tensors import TensorType
+from archdsl.base.text import Place, Span
+from archdsl.graph import faults
+from archdsl.graph.build import Builder
+from archdsl.graph.chains import Chains, Stop, Tensors
+from archdsl.graph.evaluate import Evaluator
+from archdsl.graph.module import Module
+from archdsl.graph.program import Program, Programs, signature
+from archdsl.graph.scope import Scope
+from archdsl.graph.values import UNKNOWN, Shared, Template, Tensor, Unknown, Value
+from archdsl.ops.faults import NoShorthand, WrongCount
+from archdsl.syntax import tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from archdsl.graph.library import Library
+
+
+@dataclass(eq=False)
+class Body:
+    """The statements of one block or net while they are worked out. `current` is what the next chain goes on from."""
+
+    builder: Builder
+    scope: Scope
+    current: Tensors
+    is_network: bool
+    outputs: list[tuple[str, Tensor]] = field(default_factory=list[tuple[str, Tensor]])
+    training: list[tuple[str, Tensor]] = field(default_factory=list[tuple[str, Tensor]])
+    failed: bool = False
+
+
+class Elaborator(Chains):
+    """Works out blocks and networks. One serves one run: it remembers every module that it made.
+
+    size: the type that replaces the one that the network's input declares.
+    """
+
+    def __init__(self, evaluator: Evaluator, library: Library, size: TensorType | None = None) -> None:
+        super().__init__(evaluator)
+        self.programs = Programs(evaluator, library)
+        self.size = size
+        self._blocks: dict[tuple[Any, ...], Module | None] = {}
+        self._active: list[Template] = []
+        self._reached: set[tree.Definition] = set()
+
+    # --- networks ---------------------------------------------------------------------------------------------------
+
+    def network(self, template: Template, name: str) -> Module | None:
+        """The root module of a net; None where something is wrong with it."""
+        try:
+            return self._network(template, name)
+        except Stop:
+            return None
+
+    def _network(self, template: Template, name: str) -> Module | None:
+        doc = template.scope.source.doc_above(template.definition.span.start)
+        scope = self._net_scope(template, {})
+        while scope and (inner := self._instance_of(template, scope)):
+            template, given = inner
+            scope = self._net_scope(template, given)
+        if scope is None:
+            return None
+        self._reached.add(template.definition)
+        definition = template.definition
+        builder = Builder(name, scope.place(definition.name.span), indexed=False)
+        arguments = {each.name.text: scope.names[each.name.text] for each in definition.parameters}
+        doc = doc or scope.source.doc_above(definition.span.start)
+        body = Body(builder, scope, (), is_network=True)
+        return self._finished(body, definition, arguments, doc)
+
+    def _instance_of(self, template: Template, scope: Scope) -> tuple[Template, dict[str, Value]] | None:
+        """The net that a net is an instance of, with its arguments: `net resnet18 = resnet(basic, [2, 2, 2, 2])`."""
+        match template.definition.body:
+            case (tree.Run(_, tree.Chain(_, (tree.Element(_, tree.Mention() as node, None, None, None, None),))),):
+                value = scope.find(node.name.text)
+            case _:
+                return None
+        if not isinstance(value, Template) or not value.definition.is_net:
+            return None
+        self._reached.add(template.definition)
+        if value.definition in self._reached:
+            path = (template.definition.name.text, value.definition.name.text)
+            self.evaluator.fault(faults.Recursion(path), scope, node.name.span)
+            return None
+        given = self._bound(value, node, scope)
+        return None if given is None else (value, given)
+
+    def _net_scope(self, template: Template, given: dict[str, Value]) -> Scope | None:
+        """The scope of a net: its parameters from what is given, else from the settings, else their defaults."""
+        scope = Scope(template.scope.source, template.scope, free=template.scope.free)
+        complete = True
+        for parameter in template.definition.parameters:
+            name = parameter.name.text
+            if not self.programs.define(parameter.name, scope):
+                complete = False
+            elif name in given:
+                scope.names[name] = given[name]
+            elif name in self.evaluator.settings or parameter.default is None:
+                scope.names[name] = self.evaluator.setting(name, scope, parameter.name.span)
+            else:
+                self.evaluator.used.add(name)
+                scope.names[name] = self.evaluator.value(parameter.default, scope)
+        return scope if complete else None
+
+    def check(self, program: Program) -> None:
+        """Look for faults in what no network reached: each such definition on an unknown input."""
+        for template in (*program.blocks.values(), *program.nets.values()):
+            definition = template.definition
+            if definition in self._reached:
+                continue
+            scope = Scope(template.scope.source, template.scope)
+            scope.names.update((each.name.text, UNKNOWN) for each in definition.parameters)
+            body = Body(Builder("unreached", scope.place(definition.span), indexed=False), scope, None, is_network=True)
+            try:
+                for statement in definition.body:
+                    self._statement(statement, body)
+            except Stop:
+                return
+
+    # --- statements -------------------------------------------------------------------------------------------------
+
+    def _finished(
+        self, body: Body, definition: tree.Definition, arguments: dict[str, Value], doc: str
+    ) -> Module | None:
+        """The module of a definition whose body starts from `body`."""
+        errors = len(self.evaluator.report.errors)
+        for statement in definition.body:
+            self._statement(statement, body)
+        if body.failed or body.current is None or len(self.evaluator.report.errors) > errors:
+            return None
+        if not body.current and not body.outputs:
+            fault = faults.Misplaced(f"`{definition.name.text}` gives nothing back", "end it with a chain or `output`")
+            self.evaluator.fault(fault, body.scope, definition.name.span)
+            return None
+        outputs = body.outputs or [("", tensor) for tensor in body.current]
+        return body.builder.finish(
+            tuple(tensor for _, tensor in (*outputs, *body.training)),
+            arguments=arguments,
+            is_block=True,
+            output_names=tuple(name for name, _ in (*outputs, *body.training)),
+            train_outputs=len(body.training),
+            doc=doc,
+        )
+
+    def _statement(self, statement: tree.Statement, body: Body) -> None:
+        scope = body.scope
+        if self.programs.statement(statement, scope):
+            return
+        match statement:
+            case tree.Run(_, chain):
+                body.current = self.chain(chain, scope, body.builder, body.current)
+                body.failed |= body.current is None
+            case tree.Binding():
+                self._binding(statement, body)
+            case tree.Share(_, name, _):
+                if self.programs.define(name, scope):
+                    scope.names[name.text] = Shared(statement, scope, body.builder)
+                    body.builder.taken[name.text] = scope.place(name.span)
+            case tree.Input(_, name, shape):
+                self._input(name, shape, statement, body)
+            case tree.Output():
+                self._output(statement, body)
+            case tree.Definition(_, _, name):
+                reason = f"`{name.text}` is defined inside another definition"
+                fault = faults.Misplaced(reason, "definitions stand at the top of a file")
+                self.evaluator.fault(fault, scope, name.span)
+            case _:
+                raise AssertionError(statement)
+
+    def _binding(self, statement: tree.Binding, body: Body) -> None:
+        result = self.chain(statement.chain, body.scope, body.builder, body.current)
+        body.current = result
+        body.failed |= result is None
+        names = statement.names
+        if result is not None and len(result) != len(names):
+            self.evaluator.fault(faults.Unpacked(len(names), len(result)), body.scope, statement.chain.span)
+            result = None
+        for name, value in zip(names, result or (UNKNOWN,) * len(names), strict=True):
+            if self.programs.define(name, body.scope):
+                body.scope.names[name.text] = value
+
+    def _input(
+        self, name: tree.Word | None, shape: tree.ShapeExpression, node: tree.Input | tree.InputElement, body: Body
+    ) -> None:
+        if not body.is_network:
+            # a net that is used as a block starts from what comes in
+            tensor: Value = body.current[0] if body.current else UNKNOWN
+        else:
+            made = self._declared(shape, name.text if name else "", node.span, body.scope, body.builder)
+            tensor = made or UNKNOWN
+            body.current = (made,) if made else None
+            body.failed |= made is None
+            if body.scope.incoming is None:
+                body.scope.incoming = made
+        if name is not None and self.programs.define(name, body.scope):
+            body.scope.names[name.text] = tensor
+
+    def _declared(
+        self, shape: tree.ShapeExpression, name: str, span: Span, scope: Scope, builder: Builder
+    ) -> Tensor | None:
+        """A new input of the network, of the size that it states or that was set from outside."""
+        sizes = self.size or self.sizes(shape, scope)
+        if self.size is not None and builder.inputs:
+            fault = faults.InputSize("one input size was given, and the network has several inputs")
+            self.evaluator.fault(fault, scope, span)
+        if sizes is None:
+            return None
+        if not name:
+            name = "x" if not builder.inputs else f"x{len(builder.inputs) + 1}"
+        return builder.add_input(sizes, name)
+
+    @override
+    def declare(self, node: tree.InputElement, scope: Scope, builder: Builder, incoming: Tensors) -> Tensors:
+        if incoming is None:
+            return None
+        if incoming or builder.indexed or self._active:
+            advice = "an input starts a network; write `input name: 32x32x3` for a second one"
+            self.evaluator.fault(faults.Misplaced("an input in the middle of a chain", advice), scope, node.span)
+            return None
+        made = self._declared(node.shape, "", node.span, scope, builder)
+        if made is None:
+            return None
+        if scope.incoming is None:
+            scope.incoming = made
+        return (made,)
+
+    def _output(self, statement: tree.Output, body: Body) -> None:
+        mode = statement.mode
+        if mode is not None and mode.text != "train":
+            fault = faults.WrongValue("`train`", f"`{mode.text}`")
+            self.evaluator.fault(fault, body.scope, mode.span)
+        for name in statement.names:
+            value = body.scope.find(name.text)
+            if isinstance(value, Tensor) and value.home is body.builder:
+                (body.outputs if mode is None else body.training).append((name.text, value))
+            elif value is None:
+                known = tuple(sorted(body.scope.known()))
+                self.evaluator.fault(faults.UnknownName(name.text, known), body.scope, name.span)
+            elif not isinstance(value, Unknown):
+                fault = faults.WrongValue("a tensor of this block", str(value)[:40])
+                self.evaluator.fault(fault, body.scope, name.span)
+
+    # --- calls of blocks --------------------------------------------------------------------------------------------
+
+    @override
+    def call(
+        self, template: Template, node: tree.Mention, scope: Scope, builder: Builder, incoming: Tensors, label: str
+    ) -> Tensors:
+        for part, name in ((node.width, "width"), (node.stride, "stride")):
+            if part is not None:
+                text = scope.source.text[node.name.span.start : part.span.end]
+                self.evaluator.fault(NoShorthand(node.name.text, name, text), scope, part.span)
+                return None
+        if node.branches is not None:
+            fault = WrongCount(node.name.text, "one tensor, without braces", len(node.branches.chains))
+            self.evaluator.fault(fault, scope, node.branches.span)
+            return None
+        given = self._bound(template, node, scope)
+        x = self.one(incoming, node, scope)
+        if given is None or x is None or any(isinstance(value, Unknown) for value in given.values()):
+            return None
+        tensors = tuple(value for value in given.values() if isinstance(value, Tensor))
+        if any(each.home is not builder for each in tensors):
+            self.evaluator.fault(faults.OutsideTensor(node.name.text), scope, node.span)
+            return None
+        module = self._block(template, given, x, node, scope)
+        if module is None:
+            return None
+        types = module.output_types
+        return builder.add(module, (x, *tensors), types, scope.place(node.span), name=label)
+
+    def _block(
+        self, template: Template, given: dict[str, Value], x: Tensor, node: tree.Mention, scope: Scope
+    ) -> Module | None:
+        """The module of a block with these arguments on an input of this type: made once."""
+        types = {name: value.type if isinstance(value, Tensor) else (type(value), value) for name, value in given.items()}
+        key = (id(template.definition), x.type, tuple(types.items()))
+        if key not in self._blocks:
+            with self._entered(template, node, scope) as entered:
+                self._blocks[key] = self._worked_out(template, given, x.type) if entered else None
+        return self._blocks[key]
+
+    @contextmanager
+    def _entered(self, template: Template, node: tree.Mention, scope: Scope) -> Iterator[bool]:
+        """Inside a block's call; False where it would never end."""
+        active = [each.definition for each in self._active]
+        place = scope.place(node.span)
+        if template.definition in active:
+            first = active.index(template.definition)
+            path = (*(each.name.text for each in active[first:]), template.definition.name.text)
+            self.evaluator.fault(faults.Recursion(path), scope, node.name.span)
+            yield False
+            return
+        limit = self.evaluator.limits.nesting
+        if len(active) >= limit:
+            fault = faults.LimitPassed("blocks call blocks too deeply", len(active) + 1, limit, "nesting")
+            self.evaluator.fault(fault, scope, node.name.span)
+            raise Stop
+        self._active.append(template)
+        self.evaluator.calls.append((place, node.name.text))
+        try:
+            yield True
+        finally:
+            self._active.pop()
+            self.evaluator.calls.pop()
+
+    def _worked_out(self, template: Template, given: dict[str, Value], kind: TensorType) -> Module | None:
+        definition = template.definition
+        self._reached.add(definition)
+        scope = Scope(template.scope.source, template.scope)
+        builder = Builder(definition.name.text, scope.place(definition.name.span), indexed=False)
+        x = builder.add_input(kind, "x")
+        scope.incoming = x
+        plain: dict[str, Value] = {}
+        for name, value in given.items():
+            if isinstance(value, Tensor):
+                scope.names[name] = builder.add_input(value.type, name)
+            else:
+                scope.names[name] = plain[name] = value
+        body = Body(builder, scope, (x,), is_network=False)
+        return self._finished(body, definition, plain, scope.source.doc_above(definition.span.start))
+
+    def _bound(self, template: Template, node: tree.Mention, scope: Scope) -> dict[str, Value] | None:
+        """The arguments of a call by parameter, in the order of the parameters; None where they do not fit."""
+        definition = template.definition
+        names = [each.name.text for each in definition.parameters]
+        given: dict[str, Value] = {}
+        complete = True
+        for argument in node.arguments.items if node.arguments else ():
+            value = self.evaluator.value(argument.value, scope)
+            free = [name for name in names if name not in given]
+            name = argument.name.text if argument.name else next(iter(free), "")
+            reason = ""
+            if name not in names:
+                reason = f"has no parameter `{name}`" if name else "gets more arguments than it has parameters"
+            elif name in given:
+                reason = f"gets `{name}` twice"
+            if reason:
+                self._misfit(template, reason, argument.span, scope, nearest(name, names) if name else None)
+                complete = False
+            given[name] = value
+        inner = Scope(template.scope.source, template.scope, names={**given})
+        for parameter in definition.parameters:
+            name = parameter.name.text
+            if name in given:
+                continue
+            if parameter.default is not None:
+                given[name] = inner.names[name] = self.evaluator.value(parameter.default, inner)
+            elif not definition.is_net:
+                self._misfit(template, f"has no value for `{name}`", node.name.span, scope)
+                complete = False
+        return {name: given[name] for name in names if name in given} if complete else None
+
+    def _misfit(self, template: Template, reason: str, span: Span, scope: Scope, near: str | None = None) -> None:
+        definition = template.definition
+        head = signature(definition, template.scope)
+        defined = (Place(template.scope.source, definition.name.span), "defined here")
+        fault = faults.BlockArguments(definition.name.text, reason, head, near)
+        self.evaluator.fault(fault, scope, span, (defined,))
+
+    @override
+    def known_block(self, word: str) -> Template | None:
+        return self.programs.prelude().blocks.get(word.lower())
+
+    @override
+    def known_words(self, scope: Scope) -> tuple[str, ...]:
+        blocks = self.programs.prelude().blocks
+        return tuple(sorted({*self.evaluator.operators, *scope.known(), *blocks, "residual"}))
+
+

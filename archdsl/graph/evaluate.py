@@ -1,0 +1,401 @@
+"""The value of an expression in a scope. No loop is unbounded and no number grows without end."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Iterator
+
+from archdsl.base.diagnostics import Fault, Report
+from archdsl.base.limits import Limits
+from archdsl.base.tensors import Kind, TensorType
+from archdsl.base.text import Place, Span
+from archdsl.graph import faults
+from archdsl.graph.scope import Scope
+from archdsl.graph.values import UNKNOWN, Partial, Tensor, Unknown, Value, kind_of
+from archdsl.ops import Operators
+from archdsl.syntax import tree
+
+LARGEST = 10**18
+_GRID_AXES = {1: ("width",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+
+Number = int | float
+
+
+class Evaluator:
+    """Works out expressions; what is wrong with one goes into the report, and its value is then unknown.
+
+    settings: the hyper-parameters that were set from outside. used: the names that asked for one. switches: the names
+    of optional layers. calls: the calls of blocks that led to what is being worked out.
+    """
+
+    def __init__(self, operators: Operators, settings: dict[str, Value], limits: Limits, report: Report) -> None:
+        self.operators = operators
+        self.settings = settings
+        self.limits = limits
+        self.report = report
+        self.used: set[str] = set()
+        self.switches: set[str] = set()
+        self.calls: list[tuple[Place, str]] = []
+
+    def fault(self, fault: Fault, scope: Scope, span: Span, also: tuple[tuple[Place, str], ...] = ()) -> Unknown:
+        """Report a fault at a span, with the calls that led here; the value of what failed."""
+        self.report.add(fault, scope.place(span), also=(*also, *self.called_from()))
+        return UNKNOWN
+
+    def called_from(self) -> tuple[tuple[Place, str], ...]:
+        """The calls of blocks that led to what is being worked out, the last first."""
+        return tuple((place, f"in `{name}`, called here") for place, name in reversed(self.calls[-3:]))
+
+    def value(self, node: tree.Expression, scope: Scope) -> Value:
+        """The value of an expression."""
+        match node:
+            case tree.Number(_, value) | tree.Text(_, value):
+                return value
+            case tree.Name(span, text):
+                return self.name(text, scope, span)
+            case tree.Incoming(span):
+                if scope.incoming is None:
+                    return self.fault(faults.NothingComesIn("in"), scope, span)
+                return scope.incoming
+            case tree.Sequence(_, items):
+                return tuple(self.value(item, scope) for item in items)
+            case tree.SequenceComprehension(_, item, loops, condition):
+                return tuple(self.value(item, inner) for inner in self.iterations(loops, condition, scope))
+            case tree.Operation():
+                return self._operation(node, scope)
+            case tree.Prefix():
+                return self._prefix(node, scope)
+            case tree.Conditional(_, cases, otherwise):
+                for value, condition in cases:
+                    if (truth := self.truth(condition, scope)) is None:
+                        return UNKNOWN
+                    if truth:
+                        return self.value(value, scope)
+                return self.value(otherwise, scope)
+            case tree.Attribute():
+                return self._attribute(node, scope)
+            case tree.Item():
+                return self._item(node, scope)
+            case tree.Call():
+                return self._call(node, scope)
+
+    def name(self, text: str, scope: Scope, span: Span) -> Value:
+        """What a name stands for: something defined, a word of the language, an operator, or a hyper-parameter."""
+        if (value := scope.find(text)) is not None:
+            return value
+        if text in _CONSTANTS:
+            return _CONSTANTS[text]
+        if (found := self.operators.get(text.lower())) is not None:
+            return Partial(found)
+        if any(each.free for each in scope.outward()):
+            return self.setting(text, scope, span)
+        known = tuple(sorted(scope.known() | set(_FUNCTIONS) | set(_CONSTANTS)))
+        return self.fault(faults.UnknownName(text, known), scope, span)
+
+    def setting(self, name: str, scope: Scope, span: Span) -> Value:
+        """The value that was set for a hyper-parameter from outside."""
+        self.used.add(name)
+        if name in self.settings:
+            return self.settings[name]
+        return self.fault(faults.NotSet(name), scope, span)
+
+    def truth(self, node: tree.Expression, scope: Scope) -> bool | None:
+        """Whether a condition holds, or None where that cannot be told."""
+        value = self.value(node, scope)
+        match value:
+            case Unknown():
+                return None
+            case bool() | int() | float() | str() | tuple():
+                return bool(value)
+            case _:
+                self.fault(faults.WrongValue("a condition", kind_of(value)), scope, node.span)
+                return None
+
+    def integer(self, node: tree.Expression, scope: Scope) -> int | None:
+        """A whole number, or None where that failed."""
+        value = self.value(node, scope)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        if not isinstance(value, Unknown):
+            self.fault(faults.WrongValue("a whole number", kind_of(value)), scope, node.span)
+        return None
+
+    def iterations(
+        self, loops: tuple[tree.Loop, ...], condition: tree.Expression | None, scope: Scope
+    ) -> Iterator[Scope]:
+        """A scope for each iteration of nested loops."""
+        if not loops:
+            if condition is None or self.truth(condition, scope):
+                yield scope
+            return
+        loop, *inner = loops
+        items = self.value(loop.source, scope)
+        if not isinstance(items, tuple):
+            if not isinstance(items, Unknown):
+                self.fault(faults.WrongValue("a list", kind_of(items)), scope, loop.source.span)
+            return
+        for item in items:
+            child = scope.child()
+            if self._unpack(loop, item, child):
+                yield from self.iterations(tuple(inner), condition, child)
+
+    def _unpack(self, loop: tree.Loop, item: Value, scope: Scope) -> bool:
+        if len(loop.names) == 1:
+            scope.names[loop.names[0].text] = item
+            return True
+        values = item if isinstance(item, tuple) else (item,)
+        if len(values) != len(loop.names):
+            self.fault(faults.Unpacked(len(loop.names), len(values)), scope, loop.span)
+            return False
+        scope.names.update((name.text, value) for name, value in zip(loop.names, values, strict=True))
+        return True
+
+    # --- operations -------------------------------------------------------------------------------------------------
+
+    def _operation(self, node: tree.Operation, scope: Scope) -> Value:
+        sign = node.rest[0][0]
+        if sign in {"and", "or"}:
+            return self._logic(node, scope)
+        left = self.value(node.first, scope)
+        result: Value = left
+        for sign, operand in node.rest:
+            right = self.value(operand, scope)
+            if isinstance(left, Unknown) or isinstance(right, Unknown):
+                return UNKNOWN
+            result = self._binary(sign, left, right, node, scope)
+            if sign in _COMPARISONS:
+                if result is not True:
+                    return result
+                left = right
+            else:
+                left = result
+        return result
+
+    def _logic(self, node: tree.Operation, scope: Scope) -> Value:
+        wanted = node.rest[0][0] == "or"
+        for operand in (node.first, *(operand for _, operand in node.rest)):
+            truth = self.truth(operand, scope)
+            if truth is None:
+                return UNKNOWN
+            if truth is wanted:
+                return wanted
+        return not wanted
+
+    def _binary(self, sign: str, left: Value, right: Value, node: tree.Operation, scope: Scope) -> Value:
+        if sign in {"==", "!="}:
+            return (left == right) is (sign == "==")
+        if sign == "+" and isinstance(left, tuple) and isinstance(right, tuple):
+            return self._bounded_list(left + right, scope, node.span)
+        if sign == "*" and isinstance(left, tuple) and isinstance(right, int):
+            if len(left) * right > self.limits.items:
+                return self._too_many(len(left) * right, scope, node.span)
+            return left * right
+        for value in (left, right):
+            if not isinstance(value, (int, float)) or isinstance(value, bool):
+                return self.fault(faults.WrongValue("a number", kind_of(value)), scope, node.span)
+        assert isinstance(left, (int, float))
+        assert isinstance(right, (int, float))
+        if sign in _COMPARISONS:
+            return _COMPARISONS[sign](left, right)
+        return self._number(_ARITHMETIC[sign], (left, right), scope, node.span)
+
+    def _number(self, function: Callable[..., Number], values: tuple[Number, ...], scope: Scope, span: Span) -> Value:
+        """The result of an arithmetic function, or a fault where it has none or is too large."""
+        try:
+            result = function(*values)
+        except ZeroDivisionError:
+            return self.fault(faults.Uncomputable("this divides by zero"), scope, span)
+        except (OverflowError, ValueError):
+            return self.fault(faults.Uncomputable("this number is too large"), scope, span)
+        if not -LARGEST <= result <= LARGEST:
+            return self.fault(faults.Uncomputable("this number is too large"), scope, span)
+        return result
+
+    def _prefix(self, node: tree.Prefix, scope: Scope) -> Value:
+        if node.sign == "not":
+            truth = self.truth(node.operand, scope)
+            return UNKNOWN if truth is None else truth is (node.times % 2 == 0)
+        value = self.value(node.operand, scope)
+        if isinstance(value, Unknown):
+            return UNKNOWN
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            return self.fault(faults.WrongValue("a number", kind_of(value)), scope, node.span)
+        return -value if node.times % 2 else value
+
+    def _attribute(self, node: tree.Attribute, scope: Scope) -> Value:
+        value = self.value(node.value, scope)
+        if isinstance(value, Unknown):
+            return UNKNOWN
+        if not isinstance(value, Tensor):
+            fault = faults.NoSuchProperty(node.name.text, kind_of(value), ())
+            return self.fault(fault, scope, node.name.span)
+        known = properties(value.type)
+        if node.name.text not in known:
+            fault = faults.NoSuchProperty(node.name.text, kind_of(value), tuple(known))
+            return self.fault(fault, scope, node.name.span)
+        return known[node.name.text]
+
+    def _item(self, node: tree.Item, scope: Scope) -> Value:
+        value, index = self.value(node.value, scope), self.value(node.index, scope)
+        if isinstance(value, Unknown) or isinstance(index, Unknown):
+            return UNKNOWN
+        if not isinstance(value, tuple):
+            return self.fault(faults.WrongValue("a list", kind_of(value)), scope, node.value.span)
+        if not isinstance(index, int):
+            return self.fault(faults.WrongValue("a whole number", kind_of(index)), scope, node.index.span)
+        if not -len(value) <= index < len(value):
+            reason = f"the list has {len(value)} items, and item {index} is asked for"
+            return self.fault(faults.Uncomputable(reason), scope, node.span)
+        return value[index]
+
+    # --- functions --------------------------------------------------------------------------------------------------
+
+    def _call(self, node: tree.Call, scope: Scope) -> Value:
+        if isinstance(node.function, tree.Name) and scope.find(node.function.text) is None:
+            word = node.function.text
+            if word in _FUNCTIONS:
+                return self._builtin(word, node, scope)
+            if word.lower() not in self.operators:
+                known = tuple(sorted(set(_FUNCTIONS) | scope.known()))
+                return self.fault(faults.UnknownName(word, known), scope, node.function.span)
+        function = self.value(node.function, scope)
+        if isinstance(function, Partial):
+            return self._partial(function, node.arguments, scope)
+        if not isinstance(function, Unknown):
+            self.fault(faults.WrongValue("a function", kind_of(function)), scope, node.function.span)
+        return UNKNOWN
+
+    def _partial(self, function: Partial, given: tree.Arguments, scope: Scope) -> Value:
+        """An operator with arguments, as in `act=leaky_relu(0.1)`."""
+        from archdsl.ops.arguments import arguments
+
+        declared = [name for name in arguments(function.operator) if name not in dict(function.arguments)]
+        values = dict(function.arguments)
+        for argument in given.items:
+            name = argument.name.text if argument.name else next(iter(declared), "")
+            if name in declared:
+                declared.remove(name)
+            values[name] = self.value(argument.value, scope)
+        return Partial(function.operator, tuple(values.items()))
+
+    def _builtin(self, word: str, node: tree.Call, scope: Scope) -> Value:
+        values: list[Value] = []
+        for argument in node.arguments.items:
+            if argument.name is not None:
+                return self.fault(faults.WrongValue(f"a plain argument of `{word}`", "a named one"), scope, argument.span)
+            values.append(self.value(argument.value, scope))
+        if any(isinstance(value, Unknown) for value in values):
+            return UNKNOWN
+        if word == "len":
+            return self._length(values, node, scope)
+        if word == "range":
+            return self._range(values, node, scope)
+        if word in {"min", "max", "sum"} and len(values) == 1 and isinstance(values[0], tuple):
+            values = list(values[0])
+        numbers = [value for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)]
+        low, high = _ARITY[word]
+        if len(numbers) != len(values) or not low <= len(numbers) <= high:
+            wants = "one number" if high == 1 else "numbers"
+            return self.fault(faults.WrongValue(f"{wants} for `{word}`", _listed(values)), scope, node.span)
+        return self._number(_FUNCTIONS[word], tuple(numbers), scope, node.span)
+
+    def _length(self, values: list[Value], node: tree.Call, scope: Scope) -> Value:
+        match values:
+            case [tuple() as items]:
+                return len(items)
+            case _:
+                return self.fault(faults.WrongValue("one list for `len`", _listed(values)), scope, node.span)
+
+    def _range(self, values: list[Value], node: tree.Call, scope: Scope) -> Value:
+        numbers = [value for value in values if isinstance(value, int) and not isinstance(value, bool)]
+        if len(numbers) != len(values) or not 1 <= len(numbers) <= 3 or (len(numbers) == 3 and numbers[2] == 0):
+            return self.fault(faults.WrongValue("one to three whole numbers for `range`", _listed(values)), scope, node.span)
+        made = range(*numbers)
+        # a range of 10**18 numbers has no length that Python will tell
+        first, last = made.start, made.stop
+        if abs(last - first) // abs(made.step) > self.limits.items:
+            return self._too_many(abs(last - first) // abs(made.step), scope, node.span)
+        return tuple(made)
+
+    def _bounded_list(self, items: tuple[Value, ...], scope: Scope, span: Span) -> Value:
+        return self._too_many(len(items), scope, span) if len(items) > self.limits.items else items
+
+    def _too_many(self, figure: int, scope: Scope, span: Span) -> Value:
+        fault = faults.LimitPassed("a list has too many items", figure, self.limits.items, "items")
+        return self.fault(fault, scope, span)
+
+
+def properties(x: TensorType) -> dict[str, int]:
+    """What an expression may ask a tensor for."""
+    known = {"channels": x.channels, "rank": x.rank}
+    if x.kind is Kind.IMAGE and x.rank in _GRID_AXES:
+        known |= dict(zip(_GRID_AXES[x.rank], x.grid, strict=True))
+        known["size"] = x.grid[0]
+    if x.rank == 1:
+        known["length"] = x.grid[0]
+    if x.kind in {Kind.SEQUENCE, Kind.VECTOR}:
+        known["features"] = x.channels
+    return known
+
+
+def _listed(values: list[Value]) -> str:
+    return " and ".join(map(kind_of, values)) or "nothing"
+
+
+def _divide(left: Number, right: Number) -> Number:
+    """Exact division stays whole, so that `in.channels/4` is a width."""
+    if isinstance(left, int) and isinstance(right, int) and right and left % right == 0:
+        return left // right
+    return left / right
+
+
+def _power(left: Number, right: Number) -> Number:
+    # priced before it is worked out: 9**9**9 has 369 million digits
+    if isinstance(left, int) and abs(left) > 1 and right * math.log10(abs(left)) > 18:
+        raise OverflowError
+    result = left**right
+    if isinstance(result, complex):
+        raise ValueError
+    return result
+
+
+def _round(value: Number) -> int:
+    """Halves away from zero, as people round; Python's own rounds them to even."""
+    return math.floor(abs(value) + 0.5) * (1 if value >= 0 else -1)
+
+
+def _sum(*values: Number) -> Number:
+    return sum(values)
+
+
+_CONSTANTS: dict[str, Value] = {"true": True, "false": False, "none": False}
+_COMPARISONS: dict[str, Callable[[Number, Number], bool]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_ARITHMETIC: dict[str, Callable[[Number, Number], Number]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": _divide,
+    "//": operator.floordiv,
+    "%": operator.mod,
+    "**": _power,
+}
+_FUNCTIONS: dict[str, Callable[..., Number]] = {
+    "abs": abs,
+    "ceil": math.ceil,
+    "floor": math.floor,
+    "len": len,
+    "max": max,
+    "min": min,
+    "range": len,
+    "round": _round,
+    "sum": _sum,
+}
+_ARITY = {"abs": (1, 1), "ceil": (1, 1), "floor": (1, 1), "round": (1, 1), "max": (1, 9**9), "min": (1, 9**9), "sum": (0, 9**9)}

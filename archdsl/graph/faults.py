@@ -1,0 +1,856 @@
+"""What can be wrong with the meaning of a text. E02 names and values, E04 chains and blocks, E05 files, E06 promises
+that a text makes and does not keep, E09 limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+from archdsl.base.diagnostics import Fault, Severity
+from archdsl.base.suggest import did_you_mean
+from archdsl.base.tensors import TensorType
+
+# --- E02: names and values ----------------------------------------------------------------------------------------------
+
+
+@final
+@dataclass(frozen=True)
+class UnknownElement(Fault):
+    """A word in a chain that is no operator, block or bound tensor.
+
+    Operators are written in any case, with the window in the name: `CONV3`, `conv1x7`, `pool3`. Blocks and tensors are
+    written as they were defined. `archdsl explain operators` lists the operators.
+    """
+
+    code = "E0201"
+    title = "an unknown operator or block"
+    example = "INPUT[32x32x3] -> CNOV3-16 -> RELU"
+
+    word: str
+    known: tuple[str, ...]
+
+    @property
+    def message(self) -> str:
+        return f"`{self.word}` is no operator, block or tensor"
+
+    @property
+    def label(self) -> str:
+        return "unknown"
+
+    @property
+    def help(self) -> str | None:
+        stem = self.word.rstrip("0123456789")
+        return did_you_mean(self.word, self.known) or did_you_mean(stem, self.known)
+
+
+@final
+@dataclass(frozen=True)
+class UnknownName(Fault):
+    """A name in an expression that nothing defines: no parameter, `let`, loop variable or tensor."""
+
+    code = "E0202"
+    title = "an unknown name"
+    example = "let width = 16\nINPUT[32x32x3] -> CONV3-(2*widht)"
+
+    word: str
+    known: tuple[str, ...]
+
+    @property
+    def message(self) -> str:
+        return f"`{self.word}` is not defined"
+
+    @property
+    def label(self) -> str:
+        return "not defined"
+
+    @property
+    def help(self) -> str | None:
+        return did_you_mean(self.word, self.known)
+
+
+@final
+@dataclass(frozen=True)
+class NotSet(Fault):
+    """A hyper-parameter without a value.
+
+    A name that a bare chain leaves open, or a parameter of a net that has no default, is a hyper-parameter. It is set
+    on the command line (`--set N=2`) or in Python (`archdsl.load(..., N=2)`).
+    """
+
+    code = "E0203"
+    title = "a hyper-parameter that is not set"
+    example = "INPUT[32x32x3] -> [CONV3-16 -> RELU]*N -> FC-10"
+
+    name: str
+
+    @property
+    def message(self) -> str:
+        return f"the hyper-parameter `{self.name}` is not set"
+
+    @property
+    def label(self) -> str:
+        return "has no value"
+
+    @property
+    def help(self) -> str | None:
+        return f"set it: `--set {self.name}=2`, or `archdsl.load(..., {self.name}=2)`"
+
+
+@final
+@dataclass(frozen=True)
+class NoSuchHyperparameter(Fault):
+    """A value is set for a hyper-parameter that the network does not have."""
+
+    code = "E0204"
+    title = "an unknown hyper-parameter"
+    example = ""
+
+    name: str
+    known: tuple[str, ...]
+
+    @property
+    def message(self) -> str:
+        return f"the network has no hyper-parameter `{self.name}`"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return (f"it has {', '.join(f'`{name}`' for name in self.known)}",) if self.known else ("it has none",)
+
+    @property
+    def help(self) -> str | None:
+        return did_you_mean(self.name, self.known)
+
+
+@final
+@dataclass(frozen=True)
+class WrongValue(Fault):
+    """A value is not of the kind that is needed where it stands: a list for a number, a block for a size."""
+
+    code = "E0205"
+    title = "a value of the wrong kind"
+    example = "let widths = [16, 32]\nINPUT[32x32x3] -> CONV3-(widths + 1)"
+
+    wants: str
+    got: str
+
+    @property
+    def message(self) -> str:
+        return f"{self.wants} is needed, and this is {self.got}"
+
+    @property
+    def label(self) -> str:
+        return f"not {self.wants}"
+
+
+@final
+@dataclass(frozen=True)
+class Uncomputable(Fault):
+    """An expression has no value: a division by zero, an item beyond the end of a list, a number too large."""
+
+    code = "E0206"
+    title = "an expression without a value"
+    example = "let widths = [16, 32]\nINPUT[32x32x3] -> CONV3-(widths[2])"
+
+    reason: str
+
+    @property
+    def message(self) -> str:
+        return self.reason
+
+    @property
+    def label(self) -> str:
+        return "has no value"
+
+
+@final
+@dataclass(frozen=True)
+class NoSuchProperty(Fault):
+    """A property that the value does not have. A tensor has `channels`, `height`, `width`, `depth`, `length`, `rank`."""
+
+    code = "E0207"
+    title = "an unknown property"
+    example = "block b = conv3-(in.chanels)\nnet n { input 32x32x3\n b }"
+
+    word: str
+    owner: str
+    known: tuple[str, ...]
+
+    @property
+    def message(self) -> str:
+        return f"{self.owner} has no property `{self.word}`"
+
+    @property
+    def label(self) -> str:
+        return "unknown property"
+
+    @property
+    def help(self) -> str | None:
+        return did_you_mean(self.word, self.known)
+
+
+@final
+@dataclass(frozen=True)
+class Shadows(Fault):
+    """A name is already taken by an operator. Operators keep their words, so that a chain always reads the same."""
+
+    code = "E0208"
+    title = "a name that hides an operator"
+    example = "block conv(c) = conv3-c -> relu\nnet n { input 32x32x3\n conv(16) }"
+
+    word: str
+    operator: str
+
+    @property
+    def message(self) -> str:
+        return f"`{self.word}` would hide the operator `{self.operator}`"
+
+    @property
+    def label(self) -> str:
+        return "already an operator"
+
+    @property
+    def help(self) -> str | None:
+        return "choose another name"
+
+
+@final
+@dataclass(frozen=True)
+class DefinedTwice(Fault):
+    """Two definitions in one place have the same name."""
+
+    code = "E0209"
+    title = "a name that is defined twice"
+    example = "block b = relu\nblock b = tanh\nnet n { input 32x32x3\n b }"
+
+    word: str
+
+    @property
+    def message(self) -> str:
+        return f"`{self.word}` is defined twice"
+
+    @property
+    def label(self) -> str:
+        return "defined again"
+
+
+@final
+@dataclass(frozen=True)
+class Unpacked(Fault):
+    """The number of names does not fit the number of values: `for a, b in [(1, 2, 3)]`, or `a, b = chain` where the
+    chain gives one tensor."""
+
+    code = "E0210"
+    title = "names that do not fit the values"
+    example = "net n {\n  input 32x32x3\n  [conv3-c for c, s in [(16, 1, 2)]]\n}"
+
+    names: int
+    values: int
+
+    @property
+    def message(self) -> str:
+        return f"{_counted(self.names, 'name')} for {_counted(self.values, 'value')}"
+
+    @property
+    def label(self) -> str:
+        return f"gives {_counted(self.values, 'value')}"
+
+
+@final
+@dataclass(frozen=True)
+class ReservedName(Fault):
+    """A name that cannot be used in the Python module that is made of the network.
+
+    Words of Python, and the methods and attributes of `nn.Module` (`forward`, `train`, `float`): a layer of such a name
+    would hide the method, or be hidden by it.
+    """
+
+    code = "E0211"
+    title = "a name that PyTorch needs"
+    example = "net n {\n  input 32x32x3\n  conv3-16 as forward\n}"
+
+    word: str
+
+    @property
+    def message(self) -> str:
+        return f"`{self.word}` is a name that Python or `nn.Module` uses itself"
+
+    @property
+    def label(self) -> str:
+        return "reserved"
+
+    @property
+    def help(self) -> str | None:
+        return f"another name will do: `{self.word}_`" if self.word.isidentifier() else "choose another name"
+
+
+# --- E04: chains, blocks and networks -----------------------------------------------------------------------------------
+
+
+@final
+@dataclass(frozen=True)
+class LeftOut(Fault):
+    """`...` stands in papers for what the reader can fill in. The compiler cannot: write the layers out, or a repeat."""
+
+    code = "E0401"
+    title = "`...` in a chain"
+    example = "INPUT[32x32x3] -> CONV3-64 -> ... -> FC-10"
+
+    @property
+    def message(self) -> str:
+        return "`...` leaves something out that the compiler needs"
+
+    @property
+    def label(self) -> str:
+        return "left out"
+
+    @property
+    def help(self) -> str | None:
+        return "write the layers, or a repeat such as `[conv3-64 -> relu]*3`"
+
+
+@final
+@dataclass(frozen=True)
+class BadCount(Fault):
+    """A repeat needs a whole number that is not negative. `*0` leaves the group out."""
+
+    code = "E0402"
+    title = "a repeat that cannot be counted"
+    example = "INPUT[32x32x3] -> [CONV3-16 -> RELU]*-1 -> FC-10"
+
+    got: str
+
+    @property
+    def message(self) -> str:
+        return f"a repeat needs a whole number from 0 on, and gets {self.got}"
+
+    @property
+    def label(self) -> str:
+        return "cannot be counted"
+
+
+@final
+@dataclass(frozen=True)
+class NothingComesIn(Fault):
+    """A layer stands where no tensor comes in: a network without `input`, or a chain after nothing."""
+
+    code = "E0403"
+    title = "a layer without an input"
+    example = "net n {\n  conv3-16 -> relu\n}"
+
+    word: str
+
+    @property
+    def message(self) -> str:
+        return f"nothing comes into `{self.word}`"
+
+    @property
+    def label(self) -> str:
+        return "needs a tensor"
+
+    @property
+    def help(self) -> str | None:
+        return "begin the network with `input 224x224x3`, or the chain with `INPUT[224x224x3]` or a bound name"
+
+
+@final
+@dataclass(frozen=True)
+class Recursion(Fault):
+    """A block that uses itself, directly or through others. Every program of the language ends, so blocks cannot."""
+
+    code = "E0404"
+    title = "a block that uses itself"
+    example = "block a = conv3-16 -> b\nblock b = relu -> a\nnet n { input 32x32x3\n a }"
+
+    path: tuple[str, ...]
+
+    @property
+    def message(self) -> str:
+        return f"a block uses itself: {' -> '.join(self.path)}"
+
+    @property
+    def label(self) -> str:
+        return "comes back to itself"
+
+    @property
+    def help(self) -> str | None:
+        return "use a repeat (`*3`) or a comprehension"
+
+
+@final
+@dataclass(frozen=True)
+class BlockArguments(Fault):
+    """A block is called with arguments that do not fit its parameters: one is missing, unknown or given twice."""
+
+    code = "E0405"
+    title = "arguments that do not fit a block"
+    example = "block b(c, s=1) = conv3-c/s\nnet n { input 32x32x3\n b }"
+
+    block: str
+    reason: str
+    signature: str
+    near: str | None = None
+
+    @property
+    def message(self) -> str:
+        return f"`{self.block}` {self.reason}"
+
+    @property
+    def label(self) -> str:
+        return "does not fit"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return (f"it is defined as `{self.signature}`",)
+
+    @property
+    def help(self) -> str | None:
+        return None if self.near is None else f"did you mean `{self.near}`?"
+
+
+@final
+@dataclass(frozen=True)
+class NoProjection(Fault):
+    """A residual connection whose shortcut no 1x1 convolution can mend.
+
+    `residual { body }` adds the incoming tensor, or where the shapes differ a projection of it: a 1x1 convolution with
+    the stride that makes the sizes agree. There is no such stride where the body enlarges the map, or shrinks it unevenly.
+    """
+
+    code = "E0406"
+    title = "a residual connection that cannot be made"
+    example = "INPUT[56x56x64] -> residual { CONV7-64(p=0) }"
+
+    before: TensorType
+    after: TensorType
+
+    @property
+    def message(self) -> str:
+        return f"no projection takes {self.before} to {self.after}"
+
+    @property
+    def label(self) -> str:
+        return f"makes {self.after} of {self.before}"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return ("the shortcut is a 1x1 convolution: it can change the channels and divide the size by a stride",)
+
+    @property
+    def help(self) -> str | None:
+        return "pad the body so that it keeps the size, or name the shortcut: `residual { body | shortcut }`"
+
+
+@final
+@dataclass(frozen=True)
+class Misplaced(Fault):
+    """Something stands where it has no meaning: an input in the middle of a chain, an output outside a network."""
+
+    code = "E0407"
+    title = "something out of place"
+    example = "net n {\n  input 32x32x3\n  conv3-16 -> INPUT[32x32x3]\n}"
+
+    reason: str
+    advice: str | None = None
+
+    @property
+    def message(self) -> str:
+        return self.reason
+
+    @property
+    def label(self) -> str:
+        return "out of place"
+
+    @property
+    def help(self) -> str | None:
+        return self.advice
+
+
+@final
+@dataclass(frozen=True)
+class NameTaken(Fault):
+    """Two layers of one block would have the same name, and so the same weights."""
+
+    code = "E0408"
+    title = "two layers of the same name"
+    example = "net n {\n  input 32x32x3\n  conv3-16 as stem -> conv3-16 as stem\n}"
+
+    word: str
+
+    @property
+    def message(self) -> str:
+        return f"two layers here are named `{self.word}`"
+
+    @property
+    def label(self) -> str:
+        return "named again"
+
+    @property
+    def help(self) -> str | None:
+        return "give each a name of its own, or use `share` if they have the same weights"
+
+
+@final
+@dataclass(frozen=True)
+class OutsideTensor(Fault):
+    """A group, repeat or shared chain uses a tensor from outside. Such a group is a module with one input of its own."""
+
+    code = "E0409"
+    title = "a group that reaches outside"
+    example = "net n {\n  input 32x32x16\n  skip = conv3-16\n  [conv3-16 -> add { | skip }]*2\n}"
+
+    word: str
+
+    @property
+    def message(self) -> str:
+        return f"a labelled or repeated group cannot use `{self.word}` from outside"
+
+    @property
+    def label(self) -> str:
+        return "belongs to the surroundings"
+
+    @property
+    def help(self) -> str | None:
+        return "make the group a block and hand the tensor over: `block step(skip) = ...`, `step(skip)`"
+
+
+@final
+@dataclass(frozen=True)
+class SharedDiffers(Fault):
+    """Weights declared by `share` are used on inputs that would need weights of other shapes."""
+
+    code = "E0410"
+    title = "shared weights that do not fit"
+    example = "net n {\n  input 32x32x16\n  share head = conv3-16\n  head -> conv3-32 -> head\n}"
+
+    word: str
+
+    @property
+    def message(self) -> str:
+        return f"the weights of `{self.word}` do not fit this input"
+
+    @property
+    def label(self) -> str:
+        return "would need other weights"
+
+
+@final
+@dataclass(frozen=True)
+class NoNetwork(Fault):
+    """A file in which nothing can be compiled: it only defines blocks, or is empty."""
+
+    code = "E0411"
+    title = "a file without a network"
+    example = "block b = conv3-16 -> relu"
+
+    @property
+    def message(self) -> str:
+        return "there is no network in this text"
+
+    @property
+    def help(self) -> str | None:
+        return "write one, such as `INPUT[32x32x3] -> CONV3-16 -> RELU -> FC-10`, or `net name { ... }`"
+
+
+@final
+@dataclass(frozen=True)
+class WhichNetwork(Fault):
+    """A file holds several networks, and none was chosen, or one that is not there."""
+
+    code = "E0412"
+    title = "which of several networks"
+    example = ""
+
+    wanted: str | None
+    known: tuple[str, ...]
+
+    @property
+    def message(self) -> str:
+        if self.wanted is not None:
+            return f"there is no network `{self.wanted}` in this text"
+        return "there are several networks in this text"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return (f"it has {', '.join(f'`{name}`' for name in self.known)}",) if self.known else ()
+
+    @property
+    def help(self) -> str | None:
+        if self.wanted is not None:
+            return did_you_mean(self.wanted, self.known)
+        return f"name one, as in `file.arch:{self.known[0]}`"
+
+
+@final
+@dataclass(frozen=True)
+class NoName(Fault):
+    """`?` makes a layer optional, switched by a hyper-parameter of the layer's name. A group has no name."""
+
+    code = "E0413"
+    title = "an optional group"
+    example = "INPUT[32x32x3] -> [CONV3-16 -> POOL]? -> FC-10"
+
+    @property
+    def message(self) -> str:
+        return "`?` switches one operator by its name, and a group has none"
+
+    @property
+    def label(self) -> str:
+        return "has no name"
+
+    @property
+    def help(self) -> str | None:
+        return "use a condition: `[conv3-16 -> pool if deep]`"
+
+
+@final
+@dataclass(frozen=True)
+class InputSize(Fault):
+    """A network with several inputs, or none, was given one size of the input from outside."""
+
+    code = "E0414"
+    title = "an input size that does not fit"
+    example = ""
+
+    reason: str
+
+    @property
+    def message(self) -> str:
+        return self.reason
+
+
+# --- E05: files -------------------------------------------------------------------------------------------------------
+
+
+@final
+@dataclass(frozen=True)
+class UnknownFile(Fault):
+    """A file or a network of the zoo that is not there. `archdsl zoo` lists the networks that come along."""
+
+    code = "E0501"
+    title = "an unknown file"
+    example = "use resnest (bottleneck)\nnet n { input 32x32x3\n bottleneck(16) }"
+
+    name: str
+    known: tuple[str, ...] = ()
+
+    @property
+    def message(self) -> str:
+        return f"there is no file or network `{self.name}`"
+
+    @property
+    def label(self) -> str:
+        return "not found"
+
+    @property
+    def help(self) -> str | None:
+        return did_you_mean(self.name, self.known)
+
+
+@final
+@dataclass(frozen=True)
+class UnreadableFile(Fault):
+    """A file that cannot be read: a folder, a device, or one whose owner does not allow it."""
+
+    code = "E0502"
+    title = "an unreadable file"
+    example = ""
+
+    name: str
+    reason: str
+
+    @property
+    def message(self) -> str:
+        return f"`{self.name}` cannot be read: {self.reason}"
+
+
+@final
+@dataclass(frozen=True)
+class UseCycle(Fault):
+    """Files that use each other in a circle."""
+
+    code = "E0503"
+    title = "files that use each other"
+    example = ""
+
+    path: tuple[str, ...]
+
+    @property
+    def message(self) -> str:
+        return f"files use each other: {' -> '.join(self.path)}"
+
+    @property
+    def label(self) -> str:
+        return "closes the circle"
+
+
+@final
+@dataclass(frozen=True)
+class OutsideRoot(Fault):
+    """`use` reads files beside the text that it stands in, and the zoo; nothing above, and no absolute paths."""
+
+    code = "E0504"
+    title = "a file outside"
+    example = "use ../secret\nINPUT[32x32x3] -> CONV3-16"
+
+    name: str
+
+    @property
+    def message(self) -> str:
+        return f"`use {self.name}` leaves the folder of this text"
+
+    @property
+    def label(self) -> str:
+        return "outside"
+
+
+@final
+@dataclass(frozen=True)
+class NotInFile(Fault):
+    """`use` asks a file for a name that it does not define."""
+
+    code = "E0505"
+    title = "a name that a file does not define"
+    example = "use resnet (botleneck)\nnet n { input 32x32x3\n botleneck(16) }"
+
+    word: str
+    file: str
+    known: tuple[str, ...]
+
+    @property
+    def message(self) -> str:
+        return f"`{self.file}` defines no `{self.word}`"
+
+    @property
+    def label(self) -> str:
+        return "not defined there"
+
+    @property
+    def help(self) -> str | None:
+        return did_you_mean(self.word, self.known)
+
+
+# --- E06: promises ----------------------------------------------------------------------------------------------------
+
+
+@final
+@dataclass(frozen=True)
+class ShapeDiffers(Fault):
+    """A shape that the text states after `:` is not the one that comes out."""
+
+    code = "E0601"
+    title = "a shape that is not as stated"
+    example = "INPUT[224x224x3] -> CONV7-64/2 : 111x111x64"
+
+    stated: str
+    actual: TensorType
+
+    @property
+    def message(self) -> str:
+        return f"the text says {self.stated}, and {self.actual} comes out"
+
+    @property
+    def label(self) -> str:
+        return f"is {self.actual}"
+
+
+@final
+@dataclass(frozen=True)
+class DoesNotDivide(Fault):
+    """Under `--exact`, a stride that does not divide: the window does not end at the edge, and rows of the input are
+    never read.
+
+    The textbook's rule wants (W - F + 2P)/S to be whole. PyTorch rounds down. The help lists what would fit.
+    """
+
+    code = "E0602"
+    title = "a stride that does not divide"
+    example = ""
+
+    operator: str
+    axis: str
+    arithmetic: str
+    paddings: tuple[int, ...]
+    sizes: tuple[int, ...]
+
+    @property
+    def message(self) -> str:
+        return f"the stride of `{self.operator}` does not divide along its {self.axis}"
+
+    @property
+    def label(self) -> str:
+        return "leaves positions over"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return (self.arithmetic,)
+
+    @property
+    def help(self) -> str | None:
+        fits: list[str] = []
+        if self.paddings:
+            fits.append(f"p={' or p='.join(map(str, self.paddings))}")
+        if self.sizes:
+            fits.append(f"a {self.axis} of {' or '.join(map(str, self.sizes))}")
+        return f"{', or '.join(fits)} would fit" if fits else None
+
+
+@final
+@dataclass(frozen=True)
+class DeadSteps(Fault):
+    """A layer whose result reaches no output. It is part of the module, and costs, for nothing."""
+
+    code = "W0603"
+    title = "a layer that no output needs"
+    example = "net n {\n  input 32x32x3\n  x = conv3-16\n  y = x -> conv3-32\n  x -> relu\n}"
+    severity: ClassVar[Severity] = Severity.WARNING
+
+    names: tuple[str, ...]
+
+    @property
+    def message(self) -> str:
+        shown = ", ".join(f"`{name}`" for name in self.names[:5])
+        more = f" and {len(self.names) - 5} more" if len(self.names) > 5 else ""
+        return f"no output needs {shown}{more}"
+
+    @property
+    def label(self) -> str:
+        return "is never used"
+
+
+# --- E09: limits ------------------------------------------------------------------------------------------------------
+
+
+@final
+@dataclass(frozen=True)
+class LimitPassed(Fault):
+    """A text asks for more than the host allows. The message says how much, and how to raise the limit.
+
+    Limits protect a program that compiles texts of others. Nothing is expanded or allocated before it is priced, so
+    a repeat of a billion layers is summed in a moment; only writing it out is refused.
+    """
+
+    code = "E0901"
+    title = "a limit that was passed"
+    example = "net n {\n  input 32x32x3\n  [relu for i in range(1000000)]\n}"
+    severity: ClassVar[Severity] = Severity.LIMIT
+
+    what: str
+    figure: int
+    limit: int
+    name: str
+
+    @property
+    def message(self) -> str:
+        return f"{self.what}: {_short(self.figure)}, and the limit is {_short(self.limit)}"
+
+    @property
+    def help(self) -> str | None:
+        return f"raise the limit: `Limits({self.name}=...)`"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _short(number: int) -> str:
+    return f"{number:,}" if number < 10**18 else f"about 10^{len(str(number)) - 1}"

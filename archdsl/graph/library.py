@@ -1,0 +1,102 @@
+"""The files that a text can name: those beside it, the zoo, and the blocks that every text knows."""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+from archdsl.base.diagnostics import Fault, Report
+from archdsl.base.limits import Limits
+from archdsl.base.resources import folder
+from archdsl.base.text import Source
+from archdsl.graph import faults
+from archdsl.syntax.parser import decode, parse
+from archdsl.syntax.tree import File
+
+SUFFIX = ".arch"
+_SAFE = re.compile(r"[A-Za-z0-9_\-]+(\.[A-Za-z0-9_\-]+)*(/[A-Za-z0-9_\-]+(\.[A-Za-z0-9_\-]+)*)*")
+
+
+class Library:
+    """Reads files, each once, and no more of them than the limits allow.
+
+    names: texts by name that take the place of files, for a host that keeps its texts elsewhere.
+    """
+
+    def __init__(self, limits: Limits, report: Report, names: Mapping[str, str] | None = None) -> None:
+        self.limits = limits
+        self.report = report
+        self._given = dict(names or {})
+        self._files: dict[str, File] = {}
+
+    def parse(self, source: Source) -> File:
+        """The tree of a text."""
+        return parse(source, self.report, self.limits)
+
+    @cached_property
+    def prelude(self) -> File:
+        """The blocks that every text knows."""
+        path = folder("grammar") / "prelude.arch"
+        return self.parse(Source("prelude.arch", path.read_text(encoding="utf-8"), str(path)))
+
+    def used(self, name: str, by: Source) -> File | Fault:
+        """The file that `use name` means: beside the text, then in the zoo."""
+        if not _SAFE.fullmatch(name):
+            return faults.OutsideRoot(name)
+        file_name = name if name.endswith(SUFFIX) else name + SUFFIX
+        if name in self._given:
+            return self._from_text(name, self._given[name])
+        folders = [Path(by.path).parent] if by.path else []
+        for each in (*folders, folder("specs")):
+            path = each / file_name
+            if path.is_file():
+                if not path.resolve().is_relative_to(each.resolve()):
+                    return faults.OutsideRoot(name)
+                return self.file(path)
+        return faults.UnknownFile(name, tuple(zoo_names()))
+
+    def file(self, path: Path) -> File | Fault:
+        """The tree of a file."""
+        key = str(path.resolve())
+        if key in self._files:
+            return self._files[key]
+        if len(self._files) >= self.limits.files:
+            return faults.LimitPassed("too many files", len(self._files) + 1, self.limits.files, "files")
+        read = read_text(path, self.limits, self.report)
+        if isinstance(read, Fault):
+            return read
+        self._files[key] = self.parse(Source(_shown(path), read, str(path)))
+        return self._files[key]
+
+    def _from_text(self, name: str, text: str) -> File:
+        if name not in self._files:
+            self._files[name] = self.parse(Source(name, text))
+        return self._files[name]
+
+
+def read_text(path: Path, limits: Limits, report: Report) -> str | Fault:
+    """The text of a regular file, or what forbids reading it."""
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return faults.UnreadableFile(_shown(path), "it is not a regular file")
+        if status.st_size > 4 * limits.text:
+            return faults.LimitPassed("the file has too many bytes", status.st_size, 4 * limits.text, "text")
+        return decode(path.read_bytes(), _shown(path), report)
+    except FileNotFoundError:
+        return faults.UnknownFile(_shown(path), tuple(zoo_names()))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        return faults.UnreadableFile(_shown(path), reason.lower())
+
+
+def zoo_names() -> list[str]:
+    """The names of the files of the zoo."""
+    return sorted(path.stem for path in folder("specs").glob(f"*{SUFFIX}"))
+
+
+def _shown(path: Path) -> str:
+    return path.name if path.is_absolute() else str(path)

@@ -1,0 +1,262 @@
+"""The hierarchy of modules: what a network is, with everything that repeats held once.
+
+A module is a block with its arguments and input types worked out. It holds a small graph of steps: operator calls and
+calls of other modules. The same block with the same arguments and the same input types is the same object, and a
+repeat is one step with a count, so every fact here is worked out once for each distinct module and combined. Cost
+follows the text, not the depth of the network.
+
+A *named* module is a class in Python: its steps have names (`conv1`, `downsample`). An *indexed* module is an
+`nn.Sequential`: its steps stand in a row and are `0, 1, 2, ...`. A *transparent* module is the body of a repeat inside
+an indexed module: it opens no scope, its steps go on with the counting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from archdsl.base.tensors import Shape, TensorType
+from archdsl.base.text import Place
+from archdsl.ops.operator import Facts, Operator
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+    from archdsl.graph.values import Value
+
+INPUT = -1
+
+
+class Wire(NamedTuple):
+    """Where a tensor comes from: an output of a step, or an input of the module where `step` is INPUT."""
+
+    step: int
+    port: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One step of a module: an operator or a module, and what it is given.
+
+    name: its name in a named module; in an indexed one the label, or nothing where its position is its name.
+    count: how often it stands in a row; more than once only where its output is of its input's type.
+    shared: whether other steps of the same name use the same weights. role: `downsample` for a projection that
+    `residual` added by itself. place: the element of the text.
+    """
+
+    name: str
+    what: Operator[Any] | Module
+    inputs: tuple[Wire, ...]
+    input_types: tuple[TensorType, ...]
+    outputs: tuple[TensorType, ...]
+    place: Place
+    count: int = 1
+    shared: bool = False
+    role: str = ""
+
+    @cached_property
+    def facts(self) -> Facts:
+        """The facts of an operator step."""
+        assert isinstance(self.what, Operator)
+        return self.what.facts(self.input_types)
+
+    @property
+    def params(self) -> int:
+        """Parameters of one repetition."""
+        return self.what.params if isinstance(self.what, Module) else self.facts.params
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one repetition, for one sample."""
+        return self.what.macs if isinstance(self.what, Module) else self.facts.macs
+
+    @property
+    def slots(self) -> int:
+        """Positions that it takes in an indexed module."""
+        inside = self.what.slots if isinstance(self.what, Module) and self.what.transparent else 1
+        return inside * self.count
+
+
+@dataclass(frozen=True, eq=False)
+class Module:
+    """A block, net, group or repeat with everything worked out. See the docstring of this file.
+
+    name: the word of the text that it comes from, such as `bottleneck`. arguments: the block's arguments.
+    outputs: what it gives back; the last `train_outputs` of them exist in training mode only.
+    """
+
+    name: str
+    inputs: tuple[TensorType, ...]
+    steps: tuple[Step, ...]
+    outputs: tuple[Wire, ...]
+    place: Place
+    arguments: Mapping[str, Value]
+    indexed: bool = False
+    transparent: bool = False
+    is_block: bool = False
+    input_names: tuple[str, ...] = ()
+    output_names: tuple[str, ...] = ()
+    train_outputs: int = 0
+    doc: str = ""
+
+    def type_of(self, wire: Wire) -> TensorType:
+        """The type of the tensor that comes along a wire."""
+        return self.inputs[wire.port] if wire.step == INPUT else self.steps[wire.step].outputs[wire.port]
+
+    @cached_property
+    def output_types(self) -> tuple[TensorType, ...]:
+        """The types of what it gives back."""
+        return tuple(map(self.type_of, self.outputs))
+
+    @cached_property
+    def slots(self) -> int:
+        """Positions that its steps take if it is indexed."""
+        return sum(step.slots for step in self.steps)
+
+    # --- facts ------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def params(self) -> int:
+        """Learned numbers, weights that several steps share counted once. What training alone needs is included."""
+        return sum(step.params * step.count for step in self.owned())
+
+    @cached_property
+    def macs(self) -> int:
+        """Multiply-accumulates of one forward pass at inference, for one sample."""
+        return sum(step.macs * step.count for index, step in enumerate(self.steps) if index not in self.train_only)
+
+    @cached_property
+    def inference_params(self) -> int:
+        """Learned numbers without those that training alone needs."""
+        used = {step.name for index, step in enumerate(self.steps) if step.shared and index not in self.train_only}
+        return sum(
+            step.params * step.count
+            for index, step in self.owned_with_index()
+            if index not in self.train_only or step.name in used
+        )
+
+    @cached_property
+    def train_macs(self) -> int:
+        """Multiply-accumulates of one forward pass in training mode, for one sample."""
+        return sum(step.macs * step.count for step in self.steps)
+
+    @cached_property
+    def layers(self) -> int:
+        """Operator steps when every repeat is written out."""
+        return sum((step.what.layers if isinstance(step.what, Module) else 1) * step.count for step in self.steps)
+
+    @cached_property
+    def train_only(self) -> frozenset[int]:
+        """The steps whose results reach nothing but outputs that exist in training mode only."""
+        if not self.train_outputs:
+            return frozenset()
+        return frozenset(range(len(self.steps))) - self.needed_for(self.outputs[: -self.train_outputs])
+
+    @cached_property
+    def dead(self) -> frozenset[int]:
+        """The steps whose results reach no output."""
+        return frozenset(range(len(self.steps))) - self.needed_for(self.outputs)
+
+    def needed_for(self, wires: tuple[Wire, ...]) -> frozenset[int]:
+        """The steps that the tensors on some wires depend on."""
+        needed: set[int] = set()
+        waiting = [wire.step for wire in wires]
+        while waiting:
+            step = waiting.pop()
+            if step != INPUT and step not in needed:
+                needed.add(step)
+                waiting.extend(wire.step for wire in self.steps[step].inputs)
+        return frozenset(needed)
+
+    def owned_with_index(self) -> Iterator[tuple[int, Step]]:
+        """The steps with their indices, of those that share weights only the first."""
+        said: set[str] = set()
+        for index, step in enumerate(self.steps):
+            if not step.shared:
+                yield index, step
+            elif step.name not in said:
+                said.add(step.name)
+                yield index, step
+
+    def owned(self) -> Iterator[Step]:
+        """The steps, of those that share weights only the first."""
+        return (step for _, step in self.owned_with_index())
+
+    @cached_property
+    def weight_signature(self) -> tuple[Any, ...]:
+        """Names and shapes of all weights, folded as the module is: equal for modules that can share weights."""
+        parts: list[tuple[Any, ...]] = []
+        for index, step in enumerate(self.owned()):
+            name = index if self.indexed and not step.name else step.name
+            if isinstance(step.what, Module):
+                parts.append((name, step.count, step.what.weight_signature))
+            elif weights := step.facts.weights:
+                parts.append((name, step.count, tuple(weights.items())))
+        return tuple(parts)
+
+    # --- views ------------------------------------------------------------------------------------------------------
+
+    def names(self) -> tuple[str, ...]:
+        """The name of each step inside this module: what was given or, in an indexed module, its position."""
+        names: list[str] = []
+        position = 0
+        for step in self.steps:
+            names.append(step.name or str(position))
+            position += step.slots
+        return tuple(names)
+
+    def distinct(self) -> tuple[Module, ...]:
+        """This module and every module in it, each once, children before parents."""
+        found: dict[int, Module] = {}
+        waiting = [(self, False)]
+        while waiting:
+            module, ready = waiting.pop()
+            if id(module) in found:
+                continue
+            if ready:
+                found[id(module)] = module
+                continue
+            waiting.append((module, True))
+            waiting.extend((step.what, False) for step in module.steps if isinstance(step.what, Module))
+        return tuple(found.values())
+
+    @cached_property
+    def graph(self) -> nx.MultiDiGraph[str]:
+        """This module's own steps as a networkx graph: a node for each input, step and output, an edge a tensor.
+
+        Node attributes: `kind` (`input`, `operator`, `module`, `output`), `step`, `type`; edge attributes: `type`.
+        """
+        import networkx as nx
+
+        graph: nx.MultiDiGraph[str] = nx.MultiDiGraph(name=self.name)
+        inputs = [f"in:{index}" for index in range(len(self.inputs))]
+        for node, kind in zip(inputs, self.inputs, strict=True):
+            graph.add_node(node, kind="input", type=kind)
+        names = self._unique_names()
+        for name, step in zip(names, self.steps, strict=True):
+            kind = "module" if isinstance(step.what, Module) else "operator"
+            graph.add_node(name, kind=kind, step=step, type=step.outputs[0])
+            for wire in step.inputs:
+                source = inputs[wire.port] if wire.step == INPUT else names[wire.step]
+                graph.add_edge(source, name, type=self.type_of(wire))
+        for index, wire in enumerate(self.outputs):
+            node = f"out:{index}"
+            graph.add_node(node, kind="output", type=self.type_of(wire))
+            source = inputs[wire.port] if wire.step == INPUT else names[wire.step]
+            graph.add_edge(source, node, type=self.type_of(wire))
+        return graph
+
+    def _unique_names(self) -> list[str]:
+        times: dict[str, int] = {}
+        unique: list[str] = []
+        for name in self.names():
+            times[name] = times.get(name, 0) + 1
+            unique.append(name if times[name] == 1 else f"{name}@{times[name]}")
+        return unique
+
+
+def weights_of(step: Step) -> Mapping[str, Shape]:
+    """The learned tensors of an operator step."""
+    return step.facts.weights

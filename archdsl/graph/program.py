@@ -1,0 +1,180 @@
+"""What a file defines: its blocks, nets, lets and defaults, and what it takes from other files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from archdsl.base.diagnostics import Fault
+from archdsl.graph import faults
+from archdsl.graph.evaluate import Evaluator
+from archdsl.graph.library import Library
+from archdsl.graph.reserved import is_reserved
+from archdsl.graph.scope import Scope
+from archdsl.graph.values import Template, Tensor, Unknown, Value
+from archdsl.graph.words import DECORATIONS, split
+from archdsl.ops.arguments import arguments
+from archdsl.ops.faults import UnknownArgument
+from archdsl.syntax import tree
+
+_CHAIN_STATEMENTS = (tree.Run, tree.Binding, tree.Input, tree.Output, tree.Share)
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A file with its names worked out. `nets` are the networks it defines; a bare chain is one named after the file."""
+
+    file: tree.File
+    scope: Scope
+    nets: dict[str, Template]
+    blocks: dict[str, Template]
+
+    @property
+    def stem(self) -> str:
+        """The name that a bare chain gets."""
+        name = self.file.source.name.rsplit("/", 1)[-1]
+        return name.removesuffix(".arch") or "network"
+
+
+class Programs:
+    """The programs of all files that take part, each worked out once."""
+
+    def __init__(self, evaluator: Evaluator, library: Library) -> None:
+        self.evaluator = evaluator
+        self.library = library
+        self._programs: dict[int, Program] = {}
+        self._open: list[tree.File] = []
+
+    def program(self, file: tree.File) -> Program:
+        """The program of a file."""
+        if id(file) not in self._programs:
+            self._open.append(file)
+            self._programs[id(file)] = self._worked_out(file)
+            self._open.pop()
+        return self._programs[id(file)]
+
+    def prelude(self) -> Program:
+        """The blocks that every text knows."""
+        return self.program(self.library.prelude)
+
+    def _worked_out(self, file: tree.File) -> Program:
+        scope = Scope(file.source)
+        nets: dict[str, Template] = {}
+        blocks: dict[str, Template] = {}
+        for statement in file.statements:
+            if isinstance(statement, tree.Definition) and self.define(statement.name, scope):
+                template = Template(statement, scope)
+                scope.names[statement.name.text] = template
+                (nets if statement.is_net else blocks)[statement.name.text] = template
+        for statement in file.statements:
+            self.statement(statement, scope)
+        program = Program(file, scope, nets, blocks)
+        if bare := self._bare(file, program):
+            nets.setdefault(program.stem, bare)
+        return program
+
+    def statement(self, statement: tree.Statement, scope: Scope) -> bool:
+        """Work out a statement that only defines names; whether it was one."""
+        match statement:
+            case tree.Use():
+                self._use(statement, scope)
+            case tree.Let():
+                self.let(statement, scope)
+            case tree.Default():
+                self._default(statement, scope)
+            case _:
+                return False
+        return True
+
+    def _bare(self, file: tree.File, program: Program) -> Template | None:
+        """The statements of a file that stand in no definition, as a network of their own."""
+        body = tuple(each for each in file.statements if isinstance(each, _CHAIN_STATEMENTS))
+        if not body:
+            return None
+        span = body[0].span.to(body[-1].span)
+        name = tree.Word(span, program.stem)
+        free = Scope(file.source, program.scope, free=True)
+        return Template(tree.Definition(span, True, name, (), body), free)
+
+    def define(self, name: tree.Word, scope: Scope) -> bool:
+        """Whether a name may be defined here; what forbids it is reported."""
+        found = split(name.text, self.evaluator.operators)
+        fault: Fault | None = None
+        if found is not None:
+            fault = faults.Shadows(name.text, found[0].word)
+        elif is_reserved(name.text):
+            fault = faults.ReservedName(name.text)
+        elif name.text in scope.names and not isinstance(scope.names[name.text], Tensor):
+            fault = faults.DefinedTwice(name.text)
+        if fault is not None:
+            self.evaluator.fault(fault, scope, name.span)
+        return fault is None
+
+    def let(self, statement: tree.Let, scope: Scope) -> None:
+        """`let a, b = ...`."""
+        value = self.evaluator.value(statement.value, scope)
+        names = statement.names
+        if len(names) == 1:
+            values: Iterable[Value] = (value,)
+        elif isinstance(value, tuple) and len(value) == len(names):
+            values = value
+        else:
+            if not isinstance(value, Unknown):
+                count = len(value) if isinstance(value, tuple) else 1
+                self.evaluator.fault(faults.Unpacked(len(names), count), scope, statement.value.span)
+            values = (Unknown(),) * len(names)
+        for name, each in zip(names, values, strict=True):
+            if self.define(name, scope):
+                scope.names[name.text] = each
+
+    def _default(self, statement: tree.Default, scope: Scope) -> None:
+        """`default conv(act=relu)`."""
+        found = self.evaluator.operators.get(statement.name.text.lower())
+        if found is None:
+            known = tuple(self.evaluator.operators)
+            self.evaluator.fault(faults.UnknownElement(statement.name.text, known), scope, statement.name.span)
+            return
+        known = (*arguments(found), *(DECORATIONS if found.decorated else ()))
+        given = scope.defaults.setdefault(found, {})
+        for argument in statement.arguments.items:
+            name = argument.name.text if argument.name else ""
+            if name not in known:
+                self.evaluator.fault(UnknownArgument(found.word, name, known), scope, argument.span)
+                continue
+            given[name] = self.evaluator.value(argument.value, scope)
+
+    def _use(self, statement: tree.Use, scope: Scope) -> None:
+        """`use resnet (basic)`."""
+        path = statement.path
+        found = self.library.used(path.text, scope.source)
+        if isinstance(found, Fault):
+            self._unusable(found, statement, scope)
+            return
+        if found in self._open:
+            names = tuple(each.source.name for each in (*self._open[self._open.index(found) :], found))
+            self.evaluator.fault(faults.UseCycle(names), scope, path.span)
+            return
+        program = self.program(found)
+        offered = {**program.scope.names}
+        wanted = statement.names or tuple(tree.Word(path.span, name) for name in offered)
+        for name in wanted:
+            if name.text not in offered:
+                known = tuple(sorted(offered))
+                if found.statements:
+                    self.evaluator.fault(faults.NotInFile(name.text, path.text, known), scope, name.span)
+                scope.names.setdefault(name.text, Unknown())
+            elif self.define(name, scope):
+                scope.names[name.text] = offered[name.text]
+
+    def _unusable(self, fault: Fault, statement: tree.Use, scope: Scope) -> None:
+        self.evaluator.fault(fault, scope, statement.path.span)
+        for name in statement.names or ():
+            scope.names.setdefault(name.text, Unknown())
+
+
+def signature(definition: tree.Definition, scope: Scope) -> str:
+    """A definition's head as it stands in the text: `bottleneck(c, s=1)`."""
+    if not definition.parameters:
+        return f"{definition.name.text}()"
+    first, last = definition.parameters[0].span, definition.parameters[-1].span
+    return f"{definition.name.text}({scope.source.text[first.start : last.end]})"

@@ -1,0 +1,63 @@
+"""Names and what they stand for. Lexical: a scope knows the one that it stands in, never the one that calls it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from archdsl.base.text import Place, Source, Span
+from archdsl.graph.values import Value
+from archdsl.ops import OperatorClass
+
+if TYPE_CHECKING:
+    from archdsl.graph.values import Tensor
+
+
+@dataclass(eq=False)
+class Scope:
+    """Names of one file, definition or comprehension.
+
+    incoming: the tensor that `in` means. free: whether a name that is not found here is a hyper-parameter to be set,
+    as in a file that is one bare chain.
+    """
+
+    source: Source
+    parent: Scope | None = None
+    incoming: Tensor | None = None
+    free: bool = False
+    names: dict[str, Value] = field(default_factory=dict[str, Value])
+    defaults: dict[OperatorClass, dict[str, Value]] = field(default_factory=dict[OperatorClass, dict[str, Value]])
+
+    def place(self, span: Span) -> Place:
+        """The place of a span in the text that this scope belongs to."""
+        return Place(self.source, span)
+
+    def child(self) -> Scope:
+        """A scope inside this one, for the names of a comprehension."""
+        return Scope(self.source, self, self.incoming, self.free)
+
+    def outward(self) -> Iterator[Scope]:
+        """This scope, then the ones that it stands in."""
+        scope: Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.parent
+
+    def find(self, name: str) -> Value | None:
+        """What a name stands for, or None."""
+        for scope in self.outward():
+            if (value := scope.names.get(name)) is not None:
+                return value
+        return None
+
+    def known(self) -> set[str]:
+        """Every name that can be used here."""
+        return {name for scope in self.outward() for name in scope.names}
+
+    def default_arguments(self, operator: OperatorClass) -> dict[str, Value]:
+        """The arguments that `default` statements give to an operator here; inner ones win."""
+        given: dict[str, Value] = {}
+        for scope in self.outward():
+            given = {**scope.defaults.get(operator, {}), **given}
+        return given

@@ -1,0 +1,101 @@
+"""What an expression can be worth. Every value is immutable and can key what elaboration remembers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from archdsl.base.tensors import TensorType
+from archdsl.ops import OperatorClass
+from archdsl.syntax import tree
+
+if TYPE_CHECKING:
+    from archdsl.graph.build import Builder
+    from archdsl.graph.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The value of what failed. Nothing that depends on it is said to be wrong."""
+
+    def __str__(self) -> str:
+        return "unknown"
+
+
+UNKNOWN: Final = Unknown()
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A block or net as a value: its definition and the scope that the definition stands in."""
+
+    definition: tree.Definition
+    scope: Scope
+
+    def __str__(self) -> str:
+        return f"{'net' if self.definition.is_net else 'block'} {self.definition.name.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """An operator as a value, with some of its arguments: `leaky_relu(0.1)`."""
+
+    operator: OperatorClass
+    arguments: tuple[tuple[str, Any], ...] = ()
+
+    def __str__(self) -> str:
+        return f"operator {self.operator.word}"
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A tensor inside the module that is being built: an output of one of its steps, or one of its inputs."""
+
+    home: Builder
+    step: int
+    port: int
+    type: TensorType
+
+    def __str__(self) -> str:
+        return f"tensor {self.type}"
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Weights declared by `share`, to be used wherever the name stands."""
+
+    statement: tree.Share
+    scope: Scope
+    home: Builder
+
+    def __str__(self) -> str:
+        return f"shared {self.statement.name.text}"
+
+
+Value = int | float | str | bool | tuple["Value", ...] | Template | Partial | Tensor | Shared | Unknown
+
+
+def kind_of(value: Value) -> str:
+    """What a value is, in the words of messages."""
+    match value:
+        case bool():
+            return "`true`" if value else "`false`"
+        case int() | float():
+            return f"the number {value:,}"
+        case str():
+            return f'the text "{value[:40]}"'
+        case tuple():
+            return f"a list of {len(value)}"
+        case _:
+            return f"the {value}"
+
+
+def of_python(value: object) -> Value:
+    """A value of the language for a value of Python: numbers, strings, booleans, and lists or tuples of them."""
+    match value:
+        case bool() | int() | float() | str():
+            return value
+        case list() | tuple():
+            return tuple(map(of_python, cast("list[object]", value)))
+        case _:
+            raise TypeError(f"a hyper-parameter is a number, text, boolean or list of them, not {type(value).__name__}")

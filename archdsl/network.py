@@ -1,0 +1,114 @@
+"""A network: what `archdsl.load` gives. Facts are worked out when asked for, and no path imports torch but the last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from archdsl.base.diagnostics import Diagnostic
+from archdsl.base.limits import DEFAULT_LIMITS, Limits
+from archdsl.base.tensors import TensorType
+from archdsl.base.text import Source
+from archdsl.graph.module import Module
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import networkx as nx
+    import torch
+
+
+class Network:
+    """A network with everything worked out.
+
+    module: the root of the hierarchy of modules. source: the text. hyperparameters: their values. warnings: what is
+    odd but not wrong.
+    """
+
+    def __init__(
+        self,
+        module: Module,
+        source: Source,
+        hyperparameters: Mapping[str, Any],
+        warnings: tuple[Diagnostic, ...] = (),
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        self.module = module
+        self.source = source
+        self.hyperparameters = dict(hyperparameters)
+        self.warnings = warnings
+        self.limits = limits
+
+    @property
+    def name(self) -> str:
+        """The name of the network."""
+        return self.module.name
+
+    @property
+    def doc(self) -> str:
+        """What the text says about it: the `##` comment above it, else the comment that opens the file."""
+        return self.module.doc or self.source.heading()
+
+    @property
+    def params(self) -> int:
+        """Parameters, as PyTorch counts them: all that the module holds, shared weights once. What only training needs
+        is included; `inference_params` leaves it out."""
+        return self.module.params
+
+    @property
+    def inference_params(self) -> int:
+        """Parameters without those that only training needs, such as auxiliary heads."""
+        return self.module.inference_params
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one forward pass at inference for one sample: convolutions, linear layers and matrix
+        products. Norms, activations and pooling count as none."""
+        return self.module.macs
+
+    @property
+    def train_macs(self) -> int:
+        """Multiply-accumulates of one forward pass in training mode for one sample, auxiliary heads included."""
+        return self.module.train_macs
+
+    @property
+    def inputs(self) -> dict[str, TensorType]:
+        """The inputs by name, each without its batch."""
+        return dict(zip(self.module.input_names, self.module.inputs, strict=True))
+
+    @property
+    def outputs(self) -> dict[str, TensorType]:
+        """The outputs at inference by name, each without its batch."""
+        return self._named_outputs[0]
+
+    @property
+    def train_outputs(self) -> dict[str, TensorType]:
+        """The outputs that exist in training mode only."""
+        return self._named_outputs[1]
+
+    @cached_property
+    def _named_outputs(self) -> tuple[dict[str, TensorType], dict[str, TensorType]]:
+        types = self.module.output_types
+        given = self.module.output_names or ("",) * len(types)
+        single = len(types) - self.module.train_outputs == 1
+        names = [name or ("y" if single else f"y{index + 1}") for index, name in enumerate(given)]
+        pairs = list(zip(names, types, strict=True))
+        border = len(pairs) - self.module.train_outputs
+        return dict(pairs[:border]), dict(pairs[border:])
+
+    @property
+    def modules(self) -> tuple[Module, ...]:
+        """Every distinct module, each once, children before parents; the last is the network itself."""
+        return self.module.distinct()
+
+    @cached_property
+    def graph(self) -> nx.MultiDiGraph[str]:
+        """The flat graph, every repeat written out. ArchError where that passes `Limits.layers`."""
+        from archdsl.graph.flat import flat_graph
+
+        return flat_graph(self.module, self.limits)
+
+    def __repr__(self) -> str:
+        inputs = ", ".join(map(str, self.module.inputs))
+        return f"<Network {self.name}: {inputs}, {self.params:,} parameters, {self.macs:,} MACs>"

@@ -1,0 +1,262 @@
+"""Activations: each number by itself, but for the softmax family, which works along the channels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+from typing_extensions import override
+
+from archdsl.base.tensors import Kind, Shape, TensorType
+from archdsl.ops.arguments import choice, integer, number
+from archdsl.ops.faults import BadArgument, Reject
+from archdsl.ops.operator import Style, Unary, require_features
+from archdsl.ops.torchcall import Layer, changed
+
+
+class Activation(Unary):
+    """An operator that keeps the type of its input. `shown` is its name in pictures, `module` torch's class."""
+
+    style = Style.ACTIVATION
+    shown: ClassVar[str]
+    module: ClassVar[str]
+
+    @override
+    def output(self, x: TensorType) -> TensorType:
+        require_features(self, x)
+        return x
+
+    @override
+    def label(self, x: TensorType) -> str:
+        return self.shown
+
+
+class Plain(Activation):
+    """An activation without arguments."""
+
+    @final
+    @override
+    def torch(self, x: TensorType) -> Layer:
+        return Layer.of(self.module)
+
+
+@final
+@dataclass(frozen=True)
+class Relu(Plain):
+    """Rectified linear unit: max(x, 0)."""
+
+    word = "relu"
+    source = "Nair, Hinton 2010, Rectified Linear Units Improve Restricted Boltzmann Machines"
+    shown = "ReLU"
+    module = "nn.ReLU"
+
+
+@final
+@dataclass(frozen=True)
+class Relu6(Plain):
+    """Rectified linear unit capped at 6: min(max(x, 0), 6)."""
+
+    word = "relu6"
+    source = "Howard et al. 2017, MobileNets, arXiv:1704.04861"
+    shown = "ReLU6"
+    module = "nn.ReLU6"
+
+
+@final
+@dataclass(frozen=True)
+class LeakyRelu(Activation):
+    """Rectified linear unit with a small slope below zero."""
+
+    word = "leaky_relu"
+    aliases = ("leakyrelu",)
+    layer_name = "relu"
+    source = "Maas, Hannun, Ng 2013, Rectifier Nonlinearities Improve Neural Network Acoustic Models"
+    shown = "leaky ReLU"
+    module = "nn.LeakyReLU"
+
+    slope: float = number("slope below zero", 0.01)
+
+    @override
+    def torch(self, x: TensorType) -> Layer:
+        return Layer.of(self.module, *(() if self.slope == 0.01 else (self.slope,)))
+
+
+@final
+@dataclass(frozen=True)
+class Prelu(Activation):
+    """Rectified linear unit whose slope below zero is learned: one for all channels, or one for each."""
+
+    word = "prelu"
+    source = "He et al. 2015, Delving Deep into Rectifiers, arXiv:1502.01852"
+    shown = "PReLU"
+    module = "nn.PReLU"
+
+    slopes: int = integer("1 for all channels, or the number of channels", 1)
+
+    @override
+    def output(self, x: TensorType) -> TensorType:
+        require_features(self, x)
+        if self.slopes not in {1, x.channels} or (self.slopes != 1 and x.kind is Kind.SEQUENCE):
+            raise Reject(BadArgument("slopes", f"{self.slopes} slopes for {x.channels} channels"), "slopes")
+        return x
+
+    @override
+    def weights(self, x: TensorType) -> Mapping[str, Shape]:
+        return {"weight": (self.slopes,)}
+
+    @override
+    def torch(self, x: TensorType) -> Layer:
+        return Layer.of(self.module, *(() if self.slopes == 1 else (self.slopes,)))
+
+
+@final
+@dataclass(frozen=True)
+class Elu(Activation):
+    """Exponential linear unit: x above zero, alpha*(exp(x) - 1) below."""
+
+    word = "elu"
+    source = "Clevert, Unterthiner, Hochreiter 2015, arXiv:1511.07289"
+    shown = "ELU"
+    module = "nn.ELU"
+
+    alpha: float = number("scale below zero", 1.0)
+
+    @override
+    def torch(self, x: TensorType) -> Layer:
+        return Layer.of(self.module, *(() if self.alpha == 1 else (self.alpha,)))
+
+
+@final
+@dataclass(frozen=True)
+class Selu(Plain):
+    """Scaled exponential linear unit, which keeps mean 0 and variance 1 through layers."""
+
+    word = "selu"
+    source = "Klambauer et al. 2017, Self-Normalizing Neural Networks, arXiv:1706.02515"
+    shown = "SELU"
+    module = "nn.SELU"
+
+
+@final
+@dataclass(frozen=True)
+class Gelu(Activation):
+    """Gaussian error linear unit: x times the probability that a normal variable is below x."""
+
+    word = "gelu"
+    source = "Hendrycks, Gimpel 2016, arXiv:1606.08415"
+    shown = "GELU"
+    module = "nn.GELU"
+
+    approximate: str = choice("`tanh` for the approximation of GPT-2", ("none", "tanh"), "none")
+
+    @override
+    def torch(self, x: TensorType) -> Layer:
+        return Layer.of(self.module, **changed(approximate=(self.approximate, "none")))
+
+
+@final
+@dataclass(frozen=True)
+class Silu(Plain):
+    """Sigmoid linear unit, also called swish: x * sigmoid(x)."""
+
+    word = "silu"
+    aliases = ("swish",)
+    source = "Ramachandran, Zoph, Le 2017, Searching for Activation Functions, arXiv:1710.05941"
+    shown = "SiLU"
+    module = "nn.SiLU"
+
+
+@final
+@dataclass(frozen=True)
+class Mish(Plain):
+    """x * tanh(softplus(x))."""
+
+    word = "mish"
+    source = "Misra 2019, arXiv:1908.08681"
+    shown = "Mish"
+    module = "nn.Mish"
+
+
+@final
+@dataclass(frozen=True)
+class HardSwish(Plain):
+    """Swish made of straight lines: x * relu6(x + 3) / 6."""
+
+    word = "hardswish"
+    aliases = ("hswish",)
+    source = "Howard et al. 2019, Searching for MobileNetV3, arXiv:1905.02244"
+    shown = "hard swish"
+    module = "nn.Hardswish"
+
+
+@final
+@dataclass(frozen=True)
+class HardSigmoid(Plain):
+    """Sigmoid made of straight lines: relu6(x + 3) / 6."""
+
+    word = "hardsigmoid"
+    aliases = ("hsigmoid",)
+    source = "Howard et al. 2019, Searching for MobileNetV3, arXiv:1905.02244"
+    shown = "hard sigmoid"
+    module = "nn.Hardsigmoid"
+
+
+@final
+@dataclass(frozen=True)
+class Sigmoid(Plain):
+    """1 / (1 + exp(-x))."""
+
+    word = "sigmoid"
+    shown = "sigmoid"
+    module = "nn.Sigmoid"
+
+
+@final
+@dataclass(frozen=True)
+class Tanh(Plain):
+    """Hyperbolic tangent."""
+
+    word = "tanh"
+    shown = "tanh"
+    module = "nn.Tanh"
+
+
+@final
+@dataclass(frozen=True)
+class Softplus(Plain):
+    """log(1 + exp(x)), a smooth rectifier."""
+
+    word = "softplus"
+    shown = "softplus"
+    module = "nn.Softplus"
+
+
+class AlongChannels(Activation):
+    """An activation that works along the channels of each position."""
+
+    @final
+    @override
+    def torch(self, x: TensorType) -> Layer:
+        return Layer.of(self.module, dim=1 if x.kind is Kind.IMAGE else -1)
+
+
+@final
+@dataclass(frozen=True)
+class Softmax(AlongChannels):
+    """Exponentials that sum to 1 along the channels."""
+
+    word = "softmax"
+    shown = "softmax"
+    module = "nn.Softmax"
+
+
+@final
+@dataclass(frozen=True)
+class LogSoftmax(AlongChannels):
+    """The logarithm of the softmax along the channels."""
+
+    word = "log_softmax"
+    aliases = ("logsoftmax",)
+    shown = "log softmax"
+    module = "nn.LogSoftmax"

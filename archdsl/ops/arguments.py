@@ -1,0 +1,202 @@
+"""The arguments of an operator, declared as the fields of its class and checked here, once for all operators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from enum import Enum, StrEnum
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from archdsl.ops.faults import BadArgument, MissingArgument, Reject, UnknownArgument, WrongType
+
+if TYPE_CHECKING:
+    from archdsl.ops.operator import Operator
+
+Axes = int | tuple[int, ...]
+
+
+class _Required(Enum):
+    REQUIRED = "required"
+
+
+REQUIRED: Final = _Required.REQUIRED
+
+
+class Role(StrEnum):
+    """The shorthand that sets an argument besides its name: `conv3-64/2` sets window, width and stride."""
+
+    WINDOW = "window"
+    WIDTH = "width"
+    STRIDE = "stride"
+    NONE = ""
+
+
+class ArgumentKind(StrEnum):
+    """What values an argument takes, in the words of the messages."""
+
+    INTEGER = "a whole number"
+    AXES = "a whole number, or one for each axis"
+    NUMBER = "a number"
+    FLAG = "`true` or `false`"
+    CHOICE = "one of its words"
+    NUMBERS = "a list of numbers"
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One declared argument: what it takes, within which bounds, and one line about it.
+
+    `required` arguments have no default. `low` and `high` are inclusive; `below` excludes the value itself.
+    """
+
+    name: str
+    kind: ArgumentKind
+    doc: str
+    role: Role = Role.NONE
+    default: object = REQUIRED
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+
+    @property
+    def required(self) -> bool:
+        """Whether the operator cannot do without."""
+        return self.default is REQUIRED
+
+    def accept(self, value: object) -> object:
+        """The value as the operator holds it; Reject where it is of the wrong kind or out of bounds."""
+        if value is None and self.default is None:
+            return None
+        accepted = self._converted(value)
+        for number in accepted if isinstance(accepted, tuple) else (accepted,):
+            if isinstance(number, (int, float)) and not isinstance(number, bool):
+                self._within_bounds(number)
+        return accepted
+
+    def _converted(self, value: object) -> object:
+        match self.kind, value:
+            case ArgumentKind.FLAG, bool():
+                return value
+            case (ArgumentKind.INTEGER | ArgumentKind.AXES), int() if not isinstance(value, bool):
+                return value
+            case ArgumentKind.NUMBER, int() | float() if not isinstance(value, bool):
+                return value
+            case ArgumentKind.AXES, tuple() if value and all(map(_is_integer, value)):
+                return value
+            case ArgumentKind.NUMBERS, tuple() if value and all(map(_is_number, value)):
+                return value
+            case ArgumentKind.CHOICE, str() if value in self.choices:
+                return value
+            case ArgumentKind.CHOICE, str():
+                reason = f"`{value}` is none of {', '.join(f'`{choice}`' for choice in self.choices)}"
+                raise Reject(BadArgument(self.name, reason), self.name)
+            case _:
+                raise Reject(WrongType(self.name, self.kind, shown(value)), self.name)
+
+    def _within_bounds(self, number: float) -> None:
+        if self.low is not None and number < self.low:
+            raise Reject(BadArgument(self.name, f"{number:,} is below {self.low:g}"), self.name)
+        if self.high is not None and number > self.high:
+            raise Reject(BadArgument(self.name, f"{number:,} is above {self.high:g}"), self.name)
+
+
+def shown(value: object) -> str:
+    """A value in a message: cut where it is long."""
+    match value:
+        case bool():
+            return f"`{str(value).lower()}`"
+        case tuple():
+            items = cast("tuple[object, ...]", value)
+            return f"a list of {len(items)}"
+        case str():
+            return f'`"{value[:40]}"`'
+        case int() | float():
+            return f"`{value}`"
+        case _:
+            return f"`{str(value)[:40]}`"
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+# --- how a class declares them ----------------------------------------------------------------------------------------
+
+
+def _declared(kind: ArgumentKind, doc: str, default: object, role: Role = Role.NONE, **bounds: Any) -> Any:
+    made = Argument("", kind, doc, role, default, **bounds)
+    return field(default=cast(Any, MISSING if default is REQUIRED else default), metadata={"argument": made})
+
+
+def window(doc: str = "window, one size or one for each axis", default: object = REQUIRED) -> Any:
+    """The digits in the name: `conv3`, `conv1x7`."""
+    return _declared(ArgumentKind.AXES, doc, default, Role.WINDOW, low=1)
+
+
+def width(doc: str = "output channels", default: object = REQUIRED) -> Any:
+    """The number after the hyphen: `conv3-64`."""
+    return _declared(ArgumentKind.INTEGER, doc, default, Role.WIDTH, low=1)
+
+
+def stride(doc: str = "stride, one or one for each axis", default: object = 1) -> Any:
+    """The number after the slash: `conv3-64/2`."""
+    return _declared(ArgumentKind.AXES, doc, default, Role.STRIDE, low=1)
+
+
+def axes(doc: str, default: object = REQUIRED, low: int | None = None) -> Any:
+    """A whole number, or one for each axis of the grid."""
+    return _declared(ArgumentKind.AXES, doc, default, low=low)
+
+
+def integer(doc: str, default: object = REQUIRED, low: int | None = 1, high: int | None = None) -> Any:
+    """A whole number."""
+    return _declared(ArgumentKind.INTEGER, doc, default, low=low, high=high)
+
+
+def number(doc: str, default: object = REQUIRED, low: float | None = None, high: float | None = None) -> Any:
+    """A number."""
+    return _declared(ArgumentKind.NUMBER, doc, default, low=low, high=high)
+
+
+def numbers(doc: str, default: object = REQUIRED) -> Any:
+    """A list of numbers."""
+    return _declared(ArgumentKind.NUMBERS, doc, default)
+
+
+def flag(doc: str, default: object = REQUIRED) -> Any:
+    """True or false."""
+    return _declared(ArgumentKind.FLAG, doc, default)
+
+
+def choice(doc: str, choices: tuple[str, ...], default: object = REQUIRED) -> Any:
+    """One of some words."""
+    return _declared(ArgumentKind.CHOICE, doc, default, choices=choices)
+
+
+@cache
+def arguments(operator: type[Operator[Any]]) -> Mapping[str, Argument]:
+    """The declared arguments of an operator's class, by name, in the order of positional arguments."""
+    return {each.name: _named(each) for each in fields(cast(Any, operator))}
+
+
+def _named(each: Field[Any]) -> Argument:
+    made = cast(Argument, each.metadata["argument"])
+    return Argument(each.name, made.kind, made.doc, made.role, made.default, made.low, made.high, made.choices)
+
+
+def bind(operator: type[Operator[Any]], given: Mapping[str, object]) -> Operator[Any]:
+    """An operator with these arguments, each checked; Reject names the one at fault."""
+    declared = arguments(operator)
+    for name in given:
+        if name not in declared:
+            raise Reject(UnknownArgument(operator.word, name, tuple(declared)), name)
+    for name, argument in declared.items():
+        if argument.required and name not in given:
+            how = operator.usage(name)
+            raise Reject(MissingArgument(operator.word, name, argument.doc, how), name)
+    return operator(**{name: declared[name].accept(value) for name, value in given.items()})

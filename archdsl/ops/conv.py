@@ -1,0 +1,240 @@
+"""Convolutions: full, depthwise and transposed; 1-D, 2-D or 3-D by the rank of what comes in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import ClassVar, final
+
+from typing_extensions import override
+
+from archdsl.base.tensors import Shape, TensorType
+from archdsl.base.windows import Spread, Window
+from archdsl.ops.arguments import Axes, axes, flag, integer, stride, width, window
+from archdsl.ops.faults import BadArgument, GroupsDoNotDivide, Reject
+from archdsl.ops.operator import (
+    Style,
+    Unary,
+    by_axes,
+    compact,
+    per_axis,
+    require_grid,
+    slide,
+)
+from archdsl.ops.torchcall import Layer, changed
+
+
+def _padding(p: Axes | None, window: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[int, ...]:
+    """The padding given, or half of an odd window, which keeps the size at stride 1."""
+    if p is not None:
+        return per_axis(p, len(window), "p")
+    return tuple(d * (f - 1) // 2 if f % 2 else 0 for f, d in zip(window, dilation, strict=True))
+
+
+def _windows(op: Conv | DepthwiseConv, x: TensorType) -> tuple[Window, ...]:
+    rank = x.rank
+    sizes = per_axis(op.window, rank, "window")
+    strides = per_axis(op.stride, rank, "stride")
+    dilations = per_axis(op.dilation, rank, "dilation")
+    paddings = _padding(op.p, sizes, dilations)
+    return tuple(map(Window, sizes, strides, paddings, dilations))
+
+
+def _strides(windows: tuple[Window, ...]) -> str:
+    strides = tuple(each.stride for each in windows)
+    return "" if set(strides) == {1} else f", /{compact(strides) if len(set(strides)) == 1 else by_axes(strides)}"
+
+
+def _conv_label(name: str, channels: int, windows: tuple[Window, ...], groups: int) -> str:
+    dilation = {each.dilation for each in windows} - {1}
+    extra = f", {groups} groups" if groups > 1 else ""
+    extra += f", dilation {max(dilation)}" if dilation else ""
+    return f"{by_axes(tuple(each.size for each in windows))} {name}, {channels}{_strides(windows)}{extra}"
+
+
+def _conv_layer(x: TensorType, channels: int, windows: tuple[Window, ...], groups: int, bias: bool) -> Layer:
+    optional = changed(
+        stride=(compact(tuple(each.stride for each in windows)), 1),
+        padding=(compact(tuple(each.padding for each in windows)), 0),
+        dilation=(compact(tuple(each.dilation for each in windows)), 1),
+        groups=(groups, 1),
+        bias=(bias, True),
+    )
+    sizes = compact(tuple(each.size for each in windows))
+    return Layer.of(f"nn.Conv{len(windows)}d", x.channels, channels, sizes, **optional)
+
+
+@final
+@dataclass(frozen=True)
+class Conv(Unary):
+    """Convolution: each output channel is a weighted sum over a window of all the input's channels.
+
+    An odd window pads by half of itself unless `p` says otherwise, so that `conv3-64` keeps the size of the map. It has
+    a bias unless its output goes only into a batch norm, which would cancel it.
+    """
+
+    word = "conv"
+    style = Style.CONV
+    source = "LeCun et al. 1989, Backpropagation Applied to Handwritten Zip Code Recognition"
+    decorated: ClassVar[bool] = True
+
+    width: int = width()
+    window: Axes = window()
+    stride: Axes = stride()
+    p: Axes | None = axes("padding at each end; half of an odd window if not given", None, low=0)
+    dilation: Axes = axes("distance between the positions of the window", 1, low=1)
+    groups: int = integer("groups of channels that do not see each other", 1)
+    bias: bool | None = flag("whether a bias is added; if not given, unless a batch norm follows", None)
+
+    @override
+    def windows(self, x: TensorType) -> tuple[Window, ...]:
+        return _windows(self, x)
+
+    @override
+    def output(self, x: TensorType) -> TensorType:
+        require_grid(self, x)
+        for channels, which in ((x.channels, "input channels"), (self.width, "output channels")):
+            if channels % self.groups:
+                raise Reject(GroupsDoNotDivide(channels, self.groups, which), "groups")
+        return TensorType.image(self.width, *slide(self, x, self.windows(x)))
+
+    @override
+    def weights(self, x: TensorType) -> Mapping[str, Shape]:
+        sizes = per_axis(self.window, x.rank, "window")
+        weight = (self.width, x.channels // self.groups, *sizes)
+        return {"weight": weight} if self.bias is False else {"weight": weight, "bias": (self.width,)}
+
+    @override
+    def torch(self, x: TensorType) -> Layer:
+        return _conv_layer(x, self.width, self.windows(x), self.groups, self.bias is not False)
+
+    @override
+    def label(self, x: TensorType) -> str:
+        return _conv_label("conv", self.width, self.windows(x), self.groups)
+
+
+@final
+@dataclass(frozen=True)
+class DepthwiseConv(Unary):
+    """Depthwise convolution: each channel has a window of its own, and channels do not mix.
+
+    `multiplier` output channels come from each input channel.
+    """
+
+    word = "dwconv"
+    layer_name = "conv"
+    style = Style.PROJECTION
+    source = "Howard et al. 2017, MobileNets, arXiv:1704.04861"
+    decorated: ClassVar[bool] = True
+
+    window: Axes = window()
+    stride: Axes = stride()
+    p: Axes | None = axes("padding at each end; half of an odd window if not given", None, low=0)
+    dilation: Axes = axes("distance between the positions of the window", 1, low=1)
+    multiplier: int = integer("output channels for each input channel", 1)
+    bias: bool | None = flag("whether a bias is added; if not given, unless a batch norm follows", None)
+
+    @override
+    def windows(self, x: TensorType) -> tuple[Window, ...]:
+        return _windows(self, x)
+
+    @override
+    def output(self, x: TensorType) -> TensorType:
+        require_grid(self, x)
+        return TensorType.image(x.channels * self.multiplier, *slide(self, x, self.windows(x)))
+
+    @override
+    def weights(self, x: TensorType) -> Mapping[str, Shape]:
+        sizes = per_axis(self.window, x.rank, "window")
+        channels = x.channels * self.multiplier
+        weight = (channels, 1, *sizes)
+        return {"weight": weight} if self.bias is False else {"weight": weight, "bias": (channels,)}
+
+    @override
+    def torch(self, x: TensorType) -> Layer:
+        channels = x.channels
+        return _conv_layer(x, channels * self.multiplier, self.windows(x), channels, self.bias is not False)
+
+    @override
+    def label(self, x: TensorType) -> str:
+        windows = self.windows(x)
+        return f"{by_axes(tuple(each.size for each in windows))} dwconv{_strides(windows)}"
+
+
+@final
+@dataclass(frozen=True)
+class Deconv(Unary):
+    """Transposed convolution: spreads each input position over a window, so that the map grows by its stride.
+
+    The output has (W - 1)*S - 2P + F + output_padding positions on each axis.
+    """
+
+    word = "deconv"
+    aliases = ("convt",)
+    style = Style.CONV
+    source = "Long, Shelhamer, Darrell 2015, Fully Convolutional Networks, arXiv:1411.4038"
+    decorated: ClassVar[bool] = True
+
+    width: int = width()
+    window: Axes = window()
+    stride: Axes = stride()
+    p: Axes = axes("padding, which trims the output at each end", 0, low=0)
+    output_padding: Axes = axes("positions added at the end of the output; below stride or dilation", 0, low=0)
+    dilation: Axes = axes("distance between the positions of the window", 1, low=1)
+    groups: int = integer("groups of channels that do not see each other", 1)
+    bias: bool | None = flag("whether a bias is added; if not given, unless a batch norm follows", None)
+
+    @override
+    def windows(self, x: TensorType) -> tuple[Spread, ...]:
+        given = (self.window, self.stride, self.p, self.dilation, self.output_padding)
+        names = ("window", "stride", "p", "dilation", "output_padding")
+        rank = x.rank
+        columns = (per_axis(value, rank, name) for value, name in zip(given, names, strict=True))
+        return tuple(map(Spread, *columns))
+
+    @override
+    def output(self, x: TensorType) -> TensorType:
+        require_grid(self, x)
+        for channels, which in ((x.channels, "input channels"), (self.width, "output channels")):
+            if channels % self.groups:
+                raise Reject(GroupsDoNotDivide(channels, self.groups, which), "groups")
+        windows = self.windows(x)
+        for each in windows:
+            if each.extra >= max(each.stride, each.dilation):
+                reason = f"{each.extra} is not below the stride {each.stride} or the dilation {each.dilation}"
+                raise Reject(BadArgument("output_padding", reason), "output_padding")
+        return TensorType.image(self.width, *slide(self, x, windows))
+
+    @override
+    def weights(self, x: TensorType) -> Mapping[str, Shape]:
+        sizes = per_axis(self.window, x.rank, "window")
+        weight = (x.channels, self.width // self.groups, *sizes)
+        return {"weight": weight} if self.bias is False else {"weight": weight, "bias": (self.width,)}
+
+    @override
+    def macs(self, x: TensorType) -> int:
+        # each weight meets each input position, not each output position
+        return prod(self.weights(x)["weight"]) * prod(x.grid)
+
+    @override
+    def torch(self, x: TensorType) -> Layer:
+        windows = self.windows(x)
+        optional = changed(
+            stride=(compact(tuple(each.stride for each in windows)), 1),
+            padding=(compact(tuple(each.padding for each in windows)), 0),
+            output_padding=(compact(tuple(each.extra for each in windows)), 0),
+            groups=(self.groups, 1),
+            bias=(self.bias is not False, True),
+            dilation=(compact(tuple(each.dilation for each in windows)), 1),
+        )
+        sizes = compact(tuple(each.size for each in windows))
+        return Layer.of(f"nn.ConvTranspose{len(windows)}d", x.channels, self.width, sizes, **optional)
+
+    @override
+    def label(self, x: TensorType) -> str:
+        windows = self.windows(x)
+        sizes = by_axes(tuple(each.size for each in windows))
+        strides = tuple(each.stride for each in windows)
+        up = "" if set(strides) == {1} else f", ×{compact(strides)}"
+        return f"{sizes} deconv, {self.width}{up}"

@@ -1,0 +1,74 @@
+"""Fully connected layers, and the step from a map to a vector."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+from typing_extensions import override
+
+from archdsl.base.tensors import Shape, TensorType
+from archdsl.ops.arguments import flag, width
+from archdsl.ops.operator import Style, Unary, require_features
+from archdsl.ops.torchcall import X, Apply, Layer, changed
+
+
+@final
+@dataclass(frozen=True)
+class FullyConnected(Unary):
+    """Fully connected layer: each output is a weighted sum of all features.
+
+    An image is flattened first, by a step of its own; on a sequence it works on each position. It has a bias unless its
+    output goes only into a batch norm.
+    """
+
+    word = "fc"
+    aliases = ("linear", "dense")
+    style = Style.LINEAR
+    decorated: ClassVar[bool] = True
+    flattens: ClassVar[bool] = True
+
+    width: int = width("output features")
+    bias: bool | None = flag("whether a bias is added; if not given, unless a batch norm follows", None)
+
+    @override
+    def output(self, x: TensorType) -> TensorType:
+        require_features(self, x)
+        return x.with_channels(self.width)
+
+    @override
+    def weights(self, x: TensorType) -> Mapping[str, Shape]:
+        weight = (self.width, x.channels)
+        return {"weight": weight} if self.bias is False else {"weight": weight, "bias": (self.width,)}
+
+    @override
+    def torch(self, x: TensorType) -> Layer:
+        return Layer.of("nn.Linear", x.channels, self.width, **changed(bias=(self.bias is not False, True)))
+
+    @override
+    def label(self, x: TensorType) -> str:
+        return f"linear, {self.width}"
+
+
+@final
+@dataclass(frozen=True)
+class Flatten(Unary):
+    """All numbers of a tensor as one vector, in torch's order: channels first."""
+
+    word = "flatten"
+    style = Style.OTHER
+    sees_all = True
+
+    @override
+    def output(self, x: TensorType) -> TensorType:
+        require_features(self, x)
+        return TensorType.vector(x.size)
+
+    @override
+    def torch(self, x: TensorType) -> Apply:
+        return Apply.of("torch.flatten", X, 1, layer=Layer.of("nn.Flatten"))
+
+    @override
+    def label(self, x: TensorType) -> str:
+        return "flatten"

@@ -1,0 +1,95 @@
+"""Operators in which branches meet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from typing import ClassVar, final
+
+from typing_extensions import override
+
+from archdsl.base.tensors import TensorType
+from archdsl.ops.faults import CannotMerge, Reject
+from archdsl.ops.operator import Style, Variadic
+from archdsl.ops.torchcall import ALL, Apply
+
+Types = tuple[TensorType, ...]
+
+
+@final
+@dataclass(frozen=True)
+class Add(Variadic):
+    """The sum of its branches, whose shapes must be equal."""
+
+    word = "add"
+    style = Style.MERGE
+    variadic: ClassVar[bool] = True
+
+    @override
+    def output(self, x: Types) -> TensorType:
+        if any(each != x[0] for each in x):
+            raise Reject(CannotMerge("add", x))
+        return x[0]
+
+    @override
+    def torch(self, x: Types) -> Apply:
+        return Apply.of("+", ALL)
+
+    @override
+    def label(self, x: Types) -> str:
+        return "+"
+
+
+@final
+@dataclass(frozen=True)
+class Mul(Variadic):
+    """The product of its branches. A size of 1 stretches, so that a gate can weigh whole channels."""
+
+    word = "mul"
+    style = Style.MERGE
+    variadic: ClassVar[bool] = True
+
+    @override
+    def output(self, x: Types) -> TensorType:
+        def stretched(one: TensorType, other: TensorType) -> TensorType:
+            if one.kind is not other.kind or len(one.shape) != len(other.shape):
+                raise Reject(CannotMerge("multiply", x))
+            sizes = zip(one.shape, other.shape, strict=True)
+            if any(a != b and 1 not in {a, b} for a, b in sizes):
+                raise Reject(CannotMerge("multiply", x))
+            return TensorType(tuple(b if a == 1 else a for a, b in zip(one.shape, other.shape, strict=True)), one.kind)
+
+        return reduce(stretched, x)
+
+    @override
+    def torch(self, x: Types) -> Apply:
+        return Apply.of("*", ALL)
+
+    @override
+    def label(self, x: Types) -> str:
+        return "×"
+
+
+@final
+@dataclass(frozen=True)
+class Concat(Variadic):
+    """Its branches side by side, along the channels. All other sizes must be equal."""
+
+    word = "concat"
+    style = Style.MERGE
+    variadic: ClassVar[bool] = True
+
+    @override
+    def output(self, x: Types) -> TensorType:
+        first = x[0]
+        if any(each.kind is not first.kind or each.grid != first.grid for each in x):
+            raise Reject(CannotMerge("concatenate", x))
+        return first.with_channels(sum(each.channels for each in x))
+
+    @override
+    def torch(self, x: Types) -> Apply:
+        return Apply.of("torch.cat", ALL, dim=1 if x[0].kind == "image" else -1)
+
+    @override
+    def label(self, x: Types) -> str:
+        return "concat"

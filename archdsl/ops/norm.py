@@ -1,0 +1,197 @@
+"""Normalisation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+from typing_extensions import override
+
+from archdsl.base.tensors import Kind, Shape, TensorType
+from archdsl.ops.arguments import flag, integer, number, numbers
+from archdsl.ops.faults import BadArgument, GroupsDoNotDivide, Reject, WrongTensor
+from archdsl.ops.operator import Style, Unary, require_features
+from archdsl.ops.torchcall import Layer, changed
+
+
+def _affine(channels: int, learned: bool) -> Mapping[str, Shape]:
+    return {"weight": (channels,), "bias": (channels,)} if learned else {}
+
+
+@final
+@dataclass(frozen=True)
+class BatchNorm(Unary):
+    """Batch normalisation: each channel to mean 0 and variance 1 over the batch, then a learned scale and shift."""
+
+    word = "bn"
+    aliases = ("batchnorm",)
+    style = Style.NORM
+    source = "Ioffe, Szegedy 2015, Batch Normalization, arXiv:1502.03167"
+    absorbs_bias: ClassVar[bool] = True
+
+    eps: float = number("added to the variance", 1e-5, low=0)
+    momentum: float = number("weight of a new batch in the running statistics", 0.1, low=0, high=1)
+    affine: bool = flag("whether scale and shift are learned", True)
+
+    @override
+    def output(self, x: TensorType) -> TensorType:
+        require_features(self, x)
+        if x.kind is Kind.SEQUENCE:
+            raise Reject(WrongTensor(self.word, "an image or a vector", x))
+        return x
+
+    @override
+    def weights(self, x: TensorType) -> Mapping[str, Shape]:
+        return _affine(x.channels, self.affine)
+
+    @override
+    def torch(self, x: TensorType) -> Layer:
+        optional = changed(eps=(self.eps, 1e-5), momentum=(self.momentum, 0.1), affine=(self.affine, True))
+        return Layer.of(f"nn.BatchNorm{max(x.rank, 1)}d", x.channels, **optional)
+
+    @override
+    def label(self, x: TensorType) -> str:
+        return "batch norm"
+
+
+@final
+@dataclass(frozen=True)
+class LayerNorm(Unary):
+    """Layer normalisation: the features of each position to mean 0 and variance 1, then a learned scale and shift.
+
+    On an image it works on the channels of each position, as ConvNeXt does.
+    """
+
+    word = "ln"
+    aliases = ("layernorm",)
+    style = Style.NORM
+    source = "Ba, Kiros, Hinton 2016, Layer Normalization, arXiv:1607.06450"
+
+    eps: float = number("added to the variance", 1e-5, low=0)
+    affine: bool = flag("whether scale and shift are learned", True)
+
+    @override
+    def output(self, x: TensorType) -> TensorType:
+        require_features(self, x)
+        return x
+
+    @override
+    def weights(self, x: TensorType) -> Mapping[str, Shape]:
+        return _affine(x.channels, self.affine)
+
+    @override
+    def torch(self, x: TensorType) -> Layer:
+        optional = changed(eps=(self.eps, 1e-5), elementwise_affine=(self.affine, True))
+        if x.kind is Kind.IMAGE:
+            return Layer.of("ChannelNorm", x.channels, copied="channel_norm", **optional)
+        return Layer.of("nn.LayerNorm", x.channels, **optional)
+
+    @override
+    def label(self, x: TensorType) -> str:
+        return "layer norm"
+
+
+@final
+@dataclass(frozen=True)
+class GroupNorm(Unary):
+    """Group normalisation: groups of channels to mean 0 and variance 1 over the map, then a learned scale and shift."""
+
+    word = "gn"
+    aliases = ("groupnorm",)
+    style = Style.NORM
+    source = "Wu, He 2018, Group Normalization, arXiv:1803.08494"
+    sees_all = True
+
+    groups: int = integer("groups of channels, each normalised together", 32)
+    eps: float = number("added to the variance", 1e-5, low=0)
+    affine: bool = flag("whether scale and shift are learned", True)
+
+    @override
+    def output(self, x: TensorType) -> TensorType:
+        require_features(self, x)
+        if x.kind is Kind.SEQUENCE:
+            raise Reject(WrongTensor(self.word, "an image or a vector", x))
+        if x.channels % self.groups:
+            raise Reject(GroupsDoNotDivide(x.channels, self.groups, "channels"), "groups")
+        return x
+
+    @override
+    def weights(self, x: TensorType) -> Mapping[str, Shape]:
+        return _affine(x.channels, self.affine)
+
+    @override
+    def torch(self, x: TensorType) -> Layer:
+        return Layer.of(
+            "nn.GroupNorm", self.groups, x.channels, **changed(eps=(self.eps, 1e-5), affine=(self.affine, True))
+        )
+
+    @override
+    def label(self, x: TensorType) -> str:
+        return f"group norm, {self.groups}"
+
+
+@final
+@dataclass(frozen=True)
+class LocalResponseNorm(Unary):
+    """Local response normalisation: each activation is divided by those of neighbouring channels.
+
+    `alpha` is divided by `size`, as torch and Caffe do.
+    """
+
+    word = "lrn"
+    style = Style.NORM
+    source = "Krizhevsky, Sutskever, Hinton 2012, ImageNet Classification with Deep Convolutional Neural Networks"
+
+    size: int = integer("neighbouring channels that take part", 5)
+    alpha: float = number("scale of the sum of squares", 1e-4)
+    beta: float = number("exponent", 0.75)
+    k: float = number("added to the sum", 1.0)
+
+    @override
+    def output(self, x: TensorType) -> TensorType:
+        require_features(self, x)
+        if x.kind is not Kind.IMAGE:
+            raise Reject(WrongTensor(self.word, "an image", x))
+        return x
+
+    @override
+    def torch(self, x: TensorType) -> Layer:
+        optional = changed(alpha=(self.alpha, 1e-4), beta=(self.beta, 0.75), k=(self.k, 1.0))
+        return Layer.of("nn.LocalResponseNorm", self.size, **optional)
+
+    @override
+    def label(self, x: TensorType) -> str:
+        return "local response norm"
+
+
+@final
+@dataclass(frozen=True)
+class Normalize(Unary):
+    """Normalisation of the input by a fixed mean and standard deviation for each channel, kept as buffers."""
+
+    word = "normalize"
+    style = Style.NORM
+
+    mean: tuple[float, ...] = numbers("mean of each channel", (0.485, 0.456, 0.406))
+    std: tuple[float, ...] = numbers("standard deviation of each channel", (0.229, 0.224, 0.225))
+
+    @override
+    def output(self, x: TensorType) -> TensorType:
+        require_features(self, x)
+        for argument, values in (("mean", self.mean), ("std", self.std)):
+            if len(values) != x.channels:
+                reason = f"{len(values)} numbers for {x.channels} channels"
+                raise Reject(BadArgument(argument, reason), argument)
+        if not all(self.std):
+            raise Reject(BadArgument("std", "0 cannot be divided by"), "std")
+        return x
+
+    @override
+    def torch(self, x: TensorType) -> Layer:
+        shape = (x.channels, *(1 for _ in x.grid)) if x.kind is Kind.IMAGE else (x.channels,)
+        return Layer.of("Normalize", self.mean, self.std, shape, copied="normalize")
+
+    @override
+    def label(self, x: TensorType) -> str:
+        return "normalize"

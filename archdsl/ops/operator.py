@@ -1,0 +1,208 @@
+"""The operator: one class states only what nothing else implies, everything else is derived here, once.
+
+An operator is a frozen dataclass. Its fields are its arguments. It states its output type, its learned tensors, its
+window, its torch call and the words of a picture. From these follow parameters, MACs, receptive field, arithmetic,
+argument binding, messages, completion, the manual page and the laws that the tests hold it to.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from inspect import cleandoc
+from math import prod
+from typing import Any, ClassVar, Generic, TypeVar, cast
+
+from archdsl.base.tensors import Kind, Shape, TensorType
+from archdsl.base.windows import WHOLE, Field, Spread, Window
+from archdsl.ops.arguments import Axes, Role, arguments
+from archdsl.ops.faults import BadArgument, Reject, WindowTooLarge, WrongTensor
+from archdsl.ops.torchcall import Apply, Layer
+
+In = TypeVar("In")
+
+
+class Style(StrEnum):
+    """The family of an operator in pictures: its colour."""
+
+    CONV = "conv"
+    PROJECTION = "projection"
+    LINEAR = "linear"
+    NORM = "norm"
+    ACTIVATION = "activation"
+    POOL = "pool"
+    ATTENTION = "attention"
+    EMBEDDING = "embedding"
+    RECURRENT = "recurrent"
+    MERGE = "merge"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is derived of one operator on given inputs, for one sample: worked out once for each distinct pair."""
+
+    output: TensorType
+    weights: Mapping[str, Shape]
+    params: int
+    macs: int
+
+
+class Operator(ABC, Generic[In]):
+    """An operator on one tensor (`Operator[TensorType]`) or on several (`Operator[tuple[TensorType, ...]]`).
+
+    word: its name in the language; `kind` names its layers where that differs (`maxpool` makes `pool1`).
+    aliases: other names. source: the paper it comes from. decorated: whether it takes `act=` and `norm=`.
+    absorbs_bias: whether it cancels a bias just before it, as a batch norm does.
+    sees_all: whether each output position depends on every input position.
+    """
+
+    word: ClassVar[str]
+    aliases: ClassVar[tuple[str, ...]] = ()
+    layer_name: ClassVar[str] = ""
+    style: ClassVar[Style]
+    source: ClassVar[str] = ""
+    variadic: ClassVar[bool] = False
+    decorated: ClassVar[bool] = False
+    absorbs_bias: ClassVar[bool] = False
+    sees_all: ClassVar[bool] = False
+    flattens: ClassVar[bool] = False
+
+    @abstractmethod
+    def output(self, x: In) -> TensorType:
+        """The type that comes out. Rejects what it cannot work on."""
+
+    @abstractmethod
+    def torch(self, x: In) -> Layer | Apply:
+        """The PyTorch call."""
+
+    @abstractmethod
+    def label(self, x: In) -> str:
+        """What a textbook writes into its box: `3×3 conv, 64, /2`."""
+
+    def weights(self, x: In) -> Mapping[str, Shape]:
+        """Its learned tensors with their shapes, by torch's names."""
+        return {}
+
+    def windows(self, x: In) -> tuple[Window | Spread, ...]:
+        """Its window on each axis of the grid; none where each position is worked out by itself."""
+        return ()
+
+    def macs(self, x: In) -> int:
+        """Multiply-accumulates for one sample: each weight matrix is applied once at each output position."""
+        matrices = sum(prod(shape) for shape in self.weights(x).values() if len(shape) > 1)
+        return matrices * self.output(x).positions if matrices else 0
+
+    # --- derived --------------------------------------------------------------------------------------------------
+
+    def facts(self, xs: tuple[TensorType, ...]) -> Facts:
+        """Everything derived at once."""
+        x = self.operand(xs)
+        output, weights = self.output(x), self.weights(x)
+        params = sum(map(prod, weights.values()))
+        return Facts(output, weights, params, self.macs(x) if params or self.counts_without_weights else 0)
+
+    @property
+    def counts_without_weights(self) -> bool:
+        """Whether it multiplies without having weights, as attention's products do."""
+        return type(self).macs is not Operator.macs
+
+    def operand(self, xs: tuple[TensorType, ...]) -> In:
+        """The inputs in the form that the rules of this class take."""
+        return cast(In, xs if self.variadic else xs[0])
+
+    def sees(self, xs: tuple[TensorType, ...], seen: tuple[Field, ...]) -> tuple[Field, ...]:
+        """What an output position sees, given what the positions of the input see."""
+        if self.sees_all:
+            return tuple(WHOLE for _ in seen)
+        windows = self.windows(self.operand(xs))
+        if len(windows) != len(seen):
+            return seen
+        return tuple(before.then(window.field) for before, window in zip(seen, windows, strict=True))
+
+    def arguments(self) -> Mapping[str, object]:
+        """The arguments that are not at their defaults."""
+        declared = arguments(type(self)).values()
+        given = {each.name: getattr(self, each.name) for each in declared}
+        return {each.name: given[each.name] for each in declared if given[each.name] != each.default}
+
+    @classmethod
+    def kind(cls) -> str:
+        """The word that names its layers: `conv` in `conv1`."""
+        return cls.layer_name or cls.word
+
+    @classmethod
+    def by_role(cls, role: Role) -> str | None:
+        """The argument that a shorthand sets, or None where the operator has no such argument."""
+        return next((name for name, each in arguments(cls).items() if each.role is role), None)
+
+    @classmethod
+    def usage(cls, missing: str) -> str:
+        """An example of how the argument `missing` is written."""
+        has_window = cls.by_role(Role.WINDOW) is not None
+        match arguments(cls)[missing].role:
+            case Role.WIDTH:
+                return f"{cls.word}{'3' if has_window else ''}-64"
+            case Role.WINDOW:
+                return f"{cls.word}3{'-64' if cls.by_role(Role.WIDTH) else ''}"
+            case _:
+                return f"{cls.word}({missing}=...)"
+
+    @classmethod
+    def manual(cls) -> str:
+        """The prose of its manual page."""
+        return cleandoc(cls.__doc__ or "")
+
+
+Unary = Operator[TensorType]
+Variadic = Operator[tuple[TensorType, ...]]
+
+
+# --- what many operators need -----------------------------------------------------------------------------------------
+
+AXIS_NAMES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+
+
+def per_axis(value: Axes, rank: int, argument: str) -> tuple[int, ...]:
+    """One number for each axis of the grid."""
+    if isinstance(value, int):
+        return (value,) * rank
+    if len(value) != rank:
+        reason = f"{len(value)} numbers for a grid of {rank} ax{'is' if rank == 1 else 'es'}"
+        raise Reject(BadArgument(argument, reason), argument)
+    return value
+
+
+def compact(values: tuple[Any, ...]) -> Any:
+    """One number where all are equal, as torch takes both."""
+    return values[0] if all(value == values[0] for value in values) else values
+
+
+def require_grid(operator: Unary, x: TensorType) -> None:
+    """Refuse what is no image: what has no grid of one to three axes to slide over."""
+    if x.kind is not Kind.IMAGE or not 1 <= x.rank <= 3:
+        raise Reject(WrongTensor(operator.word, "an image", x))
+
+
+def require_features(operator: Unary, x: TensorType) -> None:
+    """Refuse tokens, which have no features yet."""
+    if x.kind is Kind.TOKENS:
+        raise Reject(WrongTensor(operator.word, "features", x))
+
+
+def slide(operator: Unary, x: TensorType, windows: tuple[Window | Spread, ...]) -> Shape:
+    """The grid that comes out of sliding windows, one for each axis."""
+    for window, length, axis in zip(windows, x.grid, AXIS_NAMES[x.rank], strict=True):
+        fits = window.fits(length) if isinstance(window, Window) else window.slide(length) > 0
+        if not fits:
+            extent = window.extent
+            fault = WindowTooLarge(operator.word, extent, length, axis, window.arithmetic(length))
+            raise Reject(fault, operator.by_role(Role.WINDOW))
+    return tuple(window.slide(length) for window, length in zip(windows, x.grid, strict=True))
+
+
+def by_axes(sizes: tuple[int, ...]) -> str:
+    """Sizes as a textbook writes them: `3×3`, `1×7`."""
+    return "×".join(map(str, sizes))

@@ -1,0 +1,60 @@
+"""What an operator is in PyTorch, as data that a back end prints: `Layer` for what `__init__` builds, `Apply` for
+what `forward` writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Stands for an incoming tensor among the arguments of an `Apply`; `ALL` for the list of all of them."""
+
+    index: int
+
+
+X: Final = Slot(0)
+ALL: Final = Slot(-1)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A module that `__init__` builds and `forward` calls with the incoming tensor.
+
+    `target` is a class such as `nn.Conv2d`, or the name of a class in `archdsl/ops/modules` whose source the back end
+    copies (then `copied` is the name of its file).
+    """
+
+    target: str
+    args: tuple[Any, ...] = ()
+    kwargs: tuple[tuple[str, Any], ...] = ()
+    copied: str | None = None
+
+    @staticmethod
+    def of(target: str, *args: Any, copied: str | None = None, **kwargs: Any) -> Layer:
+        """A layer, written like the call itself."""
+        return Layer(target, args, tuple(kwargs.items()), copied)
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """An expression that `forward` writes. `function` is `torch.cat`, or an infix such as `+`.
+
+    `layer` is the module that does the same, for places where only a module can stand (inside `nn.Sequential`).
+    """
+
+    function: str
+    args: tuple[Any, ...] = ()
+    kwargs: tuple[tuple[str, Any], ...] = ()
+    layer: Layer | None = None
+
+    @staticmethod
+    def of(function: str, *args: Any, layer: Layer | None = None, **kwargs: Any) -> Apply:
+        """An expression, written like the call itself."""
+        return Apply(function, args, tuple(kwargs.items()), layer)
+
+
+def changed(**given: tuple[Any, Any]) -> dict[str, Any]:
+    """The keyword arguments whose value is not torch's own default, given as `name=(value, default)`."""
+    return {name: value for name, (value, default) in given.items() if value != default}

@@ -1,0 +1,1 @@
+"""Text to syntax tree. The only package that knows lark."""
