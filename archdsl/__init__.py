@@ -1,5 +1,7 @@
 """archdsl: a small language for neural-network architectures, and its compiler.
 
+The most of it in two lines:
+
     net = archdsl.load("resnet18")
     net.params, net.macs, net.graph, net.summary(), net.draw("resnet18.svg"), net.source(), net.to_torch()
 """

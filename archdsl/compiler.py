@@ -17,7 +17,7 @@ from archdsl.graph.evaluate import Evaluator
 from archdsl.graph.library import SUFFIX, Library, read_text, zoo_names
 from archdsl.graph.module import Module
 from archdsl.graph.program import Program
-from archdsl.graph.values import Template, Value, of_python
+from archdsl.graph.values import Template, Value, of_python, traced_argument
 from archdsl.network import Network
 from archdsl.ops import OPERATORS, Operators
 from archdsl.passes.checks import dead_steps, exactness
@@ -60,7 +60,19 @@ def compile_source(source: Source, net: str | None = None, options: Options = _A
         {name: value for name, value in module.arguments.items() if isinstance(value, (int, float, str, bool))},
         tuple(report.warnings),
         options.limits,
+        lambda: _traced(source, net, options),
     )
+
+
+def _traced(source: Source, net: str | None, options: Options) -> Module:
+    """The root module of a text that is right, once more, with numbers that remember where they come from."""
+    report = Report()
+    elaborator, program = _worked_out(source, options, report, tracing=True)
+    template = _chosen(program, net, report)
+    module = elaborator.network(template, _name(program, template)) if template else None
+    report.raise_errors()
+    assert module is not None
+    return module
 
 
 def check_source(source: Source, options: Options = _AS_WRITTEN) -> tuple[Report, list[Network]]:
@@ -140,11 +152,15 @@ def _options(
     return Options(settings, kind, limits=limits, operators=operators)
 
 
-def _worked_out(source: Source, options: Options, report: Report) -> tuple[Elaborator, Program]:
+def _worked_out(
+    source: Source, options: Options, report: Report, *, tracing: bool = False
+) -> tuple[Elaborator, Program]:
     settings: dict[str, Value] = {name: of_python(value) for name, value in options.settings.items()}
+    if tracing:
+        settings = {name: traced_argument(name, value) for name, value in settings.items()}
     library = Library(options.limits, report, options.texts)
     evaluator = Evaluator(options.operators, settings, options.limits, report)
-    elaborator = Elaborator(evaluator, library, options.size)
+    elaborator = Elaborator(evaluator, library, options.size, tracing=tracing)
     return elaborator, elaborator.programs.program(library.parse(source))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Network:
     """A network with everything worked out.
 
-    module: the root of the hierarchy of modules. source: the text. hyperparameters: their values. warnings: what is
+    module: the root of the hierarchy of modules. text: what it was compiled from. hyperparameters: their values. warnings: what is
     odd but not wrong.
     """
 
@@ -33,12 +33,14 @@ class Network:
         hyperparameters: Mapping[str, Any],
         warnings: tuple[Diagnostic, ...] = (),
         limits: Limits = DEFAULT_LIMITS,
+        trace: Callable[[], Module] | None = None,
     ) -> None:
         self.module = module
-        self.source = source
+        self.text = source
         self.hyperparameters = dict(hyperparameters)
         self.warnings = warnings
         self.limits = limits
+        self._trace = trace
 
     @property
     def name(self) -> str:
@@ -48,7 +50,7 @@ class Network:
     @property
     def doc(self) -> str:
         """What the text says about it: the `##` comment above it, else the comment that opens the file."""
-        return self.module.doc or self.source.heading()
+        return self.module.doc or self.text.heading()
 
     @property
     def params(self) -> int:
@@ -108,6 +110,27 @@ class Network:
         from archdsl.graph.flat import flat_graph
 
         return flat_graph(self.module, self.limits)
+
+    def source(self) -> str:
+        """One self-contained PyTorch file: readable, typed, without an import of archdsl."""
+        return self._emitted[0]
+
+    def to_torch(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> torch.nn.Module:
+        """The live module: the file of `source()`, executed. ArchError where it would pass a limit."""
+        from archdsl.emit.torch.live import live
+
+        code, name = self._emitted
+        return live(self.module, code, name, self.limits, device, dtype)
+
+    @cached_property
+    def _emitted(self) -> tuple[str, str]:
+        """The PyTorch file, and the name of the network's class in it."""
+        from archdsl import __version__
+        from archdsl.emit.torch.source import class_name, source
+
+        module = self._trace() if self._trace else self.module
+        name = class_name(module.name, f"{module.doc}\n{self.text.heading()}")
+        return source(module, self.text, __version__), name
 
     def __repr__(self) -> str:
         inputs = ", ".join(map(str, self.module.inputs))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Place
@@ -26,6 +26,7 @@ class Builder:
     steps: list[Step] = field(default_factory=list[Step])
     taken: dict[str, Place] = field(default_factory=dict[str, Place])
     shared: dict[str, Step] = field(default_factory=dict[str, Step])
+    bindings: dict[Wire, str] = field(default_factory=dict[Wire, str])
     _numbers: dict[str, int] = field(default_factory=dict[str, int])
 
     def add_input(self, kind: TensorType, name: str) -> Tensor:
@@ -53,6 +54,7 @@ class Builder:
         count: int = 1,
         shared: bool = False,
         role: str = "",
+        arguments: Mapping[str, Value] | None = None,
     ) -> tuple[Tensor, ...]:
         """One more step; the tensors that come out of it. Without a name it is named by its kind and number."""
         if not name and not self.indexed:
@@ -61,7 +63,8 @@ class Builder:
             self.taken.setdefault(name, place)
         wires = tuple(Wire(each.step, each.port) for each in inputs)
         types = tuple(each.type for each in inputs)
-        self.steps.append(Step(name, what, wires, types, outputs, place, count, shared, role))
+        given = tuple((arguments or {}).items())
+        self.steps.append(Step(name, what, wires, types, outputs, place, count, shared, role, given))
         index = len(self.steps) - 1
         return tuple(Tensor(self, index, port, kind) for port, kind in enumerate(outputs))
 
@@ -71,9 +74,11 @@ class Builder:
         *,
         arguments: Mapping[str, Value] | None = None,
         is_block: bool = False,
+        is_network: bool = False,
         output_names: tuple[str, ...] = (),
         train_outputs: int = 0,
         doc: str = "",
+        defaults: Mapping[str, Value] | None = None,
     ) -> Module:
         """The module."""
         wires = tuple(Wire(each.step, each.port) for each in outputs)
@@ -87,10 +92,13 @@ class Builder:
             indexed=self.indexed,
             transparent=self.transparent,
             is_block=is_block,
+            is_network=is_network,
             input_names=tuple(self.input_names),
             output_names=output_names,
             train_outputs=train_outputs,
             doc=doc,
+            bindings=self.bindings,
+            defaults=defaults or {},
         )
 
     def _with_biases(self, outputs: tuple[Wire, ...]) -> tuple[Step, ...]:
@@ -102,12 +110,13 @@ class Builder:
         given_back = {wire.step for wire in outputs}
         decided: list[Step] = []
         for index, step in enumerate(self.steps):
-            if isinstance(step.what, Operator) and getattr(step.what, "bias", True) is None:
+            what = step.what
+            if isinstance(what, Operator) and getattr(what, "bias", True) is None:
                 absorbed = index not in given_back and all(
-                    isinstance(what := self.steps[reader].what, Operator) and what.absorbs_bias
+                    isinstance(after := self.steps[reader].what, Operator) and after.absorbs_bias
                     for reader in readers.get(index, ())
                 )
                 has_bias = not (absorbed and readers.get(index)) or step.count > 1
-                step = replace(step, what=replace(step.what, bias=has_bias))  # type: ignore[type-var]
-            decided.append(step)
+                what = replace(cast("Any", what), bias=has_bias)
+            decided.append(step if what is step.what else replace(step, what=what))
         return tuple(decided)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from archdsl.base.tensors import Kind, TensorType
 from archdsl.base.text import Span
+from archdsl.base.traced import Traced, dimension_names, substituted, traced_type
 from archdsl.graph import faults
 from archdsl.graph.build import Builder
 from archdsl.graph.evaluate import Evaluator
@@ -21,6 +22,7 @@ from archdsl.graph.reserved import is_reserved
 from archdsl.graph.scope import Scope
 from archdsl.graph.values import Partial, Shared, Template, Tensor, Unknown, Value, kind_of
 from archdsl.graph.words import Reading, Words, split
+from archdsl.ops.arguments import bind
 from archdsl.ops.faults import CannotMerge, Reject, WrongCount
 from archdsl.ops.operator import Operator
 from archdsl.syntax import tree
@@ -29,18 +31,24 @@ Tensors = tuple[Tensor, ...] | None
 Make = Callable[[Scope, Builder, Tensors], Tensors]
 
 DOWNSAMPLE = "downsample"
+RESIDUAL = "residual"
 _HOLE = re.compile(r"\{(\w*)\}")
 
 
-class Stop(Exception):
+class Stop(Exception):  # noqa: N818 - a signal, caught where elaboration begins
     """Ends elaboration: a limit was passed, and has been reported."""
 
 
 class Chains(ABC):
-    """Works out chains. What a block call means is left to the subclass, which knows blocks."""
+    """Works out chains. What a block call means is left to the subclass, which knows blocks.
 
-    def __init__(self, evaluator: Evaluator) -> None:
+    tracing: whether numbers remember the arguments that they come from, as the PyTorch back end wants it.
+    """
+
+    def __init__(self, evaluator: Evaluator, *, tracing: bool = False) -> None:
         self.evaluator = evaluator
+        self.tracing = tracing
+        self.size: TensorType | None = None
         self.words = Words(evaluator)
         self.steps = 0
         self._modules: dict[tuple[Any, ...], Module] = {}
@@ -92,7 +100,8 @@ class Chains(ABC):
             result = self.scoped(label, node, scope, builder, incoming, make)
         else:
             result = self._item(node, scope, builder, incoming, label, is_first=is_first)
-        if node.shape is not None and result:
+        # stated shapes are those of the input that the text declares
+        if node.shape is not None and result and self.size is None:
             self.check_shape(node.shape, result, scope)
         return result
 
@@ -177,15 +186,15 @@ class Chains(ABC):
     def sizes(self, node: tree.ShapeExpression, scope: Scope) -> TensorType | None:
         """The type that a shape in the text means, or None where it has none."""
         match node:
-            case tree.Sizes(_, (features,)):
-                return self._positive(TensorType.vector(features), node, scope)
-            case tree.Sizes(_, (*grid, channels)):
-                return self._positive(TensorType.image(channels, *grid), node, scope)
+            case tree.Sizes(_, sizes):
+                *grid, channels = sizes
+                found = TensorType.image(channels, *grid) if grid else TensorType.vector(channels)
+                return self._positive(found, node, scope)
             case tree.Axes(_, kind, expressions):
-                sizes = [self.evaluator.integer(each, scope) for each in expressions]
-                if any(size is None for size in sizes):
+                worked_out = [self.evaluator.integer(each, scope) for each in expressions]
+                shape = tuple(size for size in worked_out if size is not None)
+                if len(shape) != len(worked_out):
                     return None
-                shape = tuple(size for size in sizes if size is not None)
                 found = self._kind(kind, shape, scope) if kind else TensorType.of(shape)
                 return found and self._positive(found, node, scope)
 
@@ -278,7 +287,7 @@ class Chains(ABC):
         if reading is None or (x := self.one(incoming, node, scope)) is None:
             return None
         if found.operator.flattens and x.type.kind is Kind.IMAGE:
-            flatten = self.evaluator.operators["flatten"]()
+            flatten = self._made("flatten")
             if (flat := self._apply(flatten, (x,), node, reading.spans, scope, builder)) is None:
                 return None
             x = flat
@@ -312,7 +321,7 @@ class Chains(ABC):
         if not incoming:
             self.evaluator.fault(faults.NothingComesIn(node.name.text), scope, node.name.span)
             return None
-        if len(incoming) > 1:
+        if len(incoming) != 1:
             self.evaluator.fault(WrongCount(node.name.text, "one tensor", len(incoming)), scope, node.name.span)
             return None
         return incoming[0]
@@ -388,12 +397,14 @@ class Chains(ABC):
         x = self.one(incoming, node, scope)
         if x is None:
             return None
-        entry = inner.add_input(x.type, "x")
+        entry = inner.add_input(self.entering(x.type), "x")
         result = form(node, self._inside(scope, x, entry), inner, (entry,))
         if result is None:
             return None
-        module = self.interned(inner.finish(result))
-        return builder.add(module, (x,), module.output_types, scope.place(node.span), name=label)
+        given = self.traced_names(scope)
+        module = self.interned(inner.finish(result, arguments=given))
+        outputs = self.leaving(module, (x.type,), given)
+        return builder.add(module, (x,), outputs, scope.place(node.span), name=label, arguments=given)
 
     def _inside(self, scope: Scope, outside: Tensor, inside: Tensor) -> Scope:
         """The scope within a module of its own, where `in` still means the block's tensor if that is what came in."""
@@ -416,6 +427,7 @@ class Chains(ABC):
         node: tree.Mention,
         scope: Scope,
         builder: Builder,
+        role: str = "",
     ) -> Tensors:
         tensors = tuple(end for end in ends if end is not None)
         if len(tensors) != len(ends):
@@ -431,17 +443,18 @@ class Chains(ABC):
             shown = also if isinstance(reject.fault, CannotMerge) else ()
             self.evaluator.fault(reject.fault, scope, node.name.span, shown)
             return None
-        return builder.add(operator, tensors, (output,), scope.place(node.span))
+        return builder.add(operator, tensors, (output,), scope.place(node.span), role=role)
 
     def _residual(self, node: tree.Mention, scope: Scope, builder: Builder, incoming: Tensors) -> Tensors:
         """`residual { body }` or `residual { body | shortcut }`."""
         branches = node.branches.chains if node.branches else ()
-        if len(branches) > 2 or branches[0] is None:
+        inner = branches[0] if branches else None
+        if inner is None or len(branches) > 2:
             fault = WrongCount("residual", "a body, and a shortcut if wanted: `{ body | shortcut }`", len(branches))
             self.evaluator.fault(fault, scope, node.name.span)
             return None
         before = len(builder.steps)
-        body = self._branch(branches[0], node, scope, builder, incoming)
+        body = self._branch(inner, node, scope, builder, incoming)
         if len(branches) == 2:
             shortcut = self._branch(branches[1], node, scope, builder, incoming)
         elif body is None or (x := self.one(incoming, node, scope)) is None:
@@ -450,8 +463,8 @@ class Chains(ABC):
             shortcut = self._projection(x, body, before, node, scope, builder)
             if shortcut is None:
                 return None
-        add = self.evaluator.operators["add"]()
-        return self._merged(add, [body, shortcut], node, scope, builder)
+        role = RESIDUAL if len(branches) == 1 else ""
+        return self._merged(self._made("add"), [body, shortcut], node, scope, builder, role)
 
     def _projection(
         self, x: Tensor, body: Tensor, before: int, node: tree.Mention, scope: Scope, builder: Builder
@@ -482,13 +495,17 @@ class Chains(ABC):
         if before.kind is not after.kind or before.rank != after.rank or before.kind is Kind.TOKENS:
             return None
         if before.kind is not Kind.IMAGE:
-            return self.evaluator.operators["fc"](width=after.channels) if before.grid == after.grid else None
+            return self._made("fc", width=after.channels) if before.grid == after.grid else None
         strides = tuple(-(-was // now) for was, now in zip(before.grid, after.grid, strict=True))
         reached = tuple((was - 1) // by + 1 for was, by in zip(before.grid, strides, strict=True))
         if reached != after.grid:
             return None
         stride = strides[0] if len(set(strides)) == 1 else strides
-        return self.evaluator.operators["conv"](width=after.channels, window=1, stride=stride)
+        return self._made("conv", width=after.channels, window=1, stride=stride)
+
+    def _made(self, word: str, **given: object) -> Operator[Any]:
+        """An operator that the language itself puts in."""
+        return bind(self.evaluator.operators[word], given)
 
     # --- modules of their own -----------------------------------------------------------------------------------------
 
@@ -498,7 +515,7 @@ class Chains(ABC):
         """A labelled group: an `nn.Sequential` of its own."""
         if not incoming:
             return make(scope, builder, incoming)
-        if len(incoming) > 1:
+        if len(incoming) != 1:
             self.evaluator.fault(WrongCount(name, "one tensor", len(incoming)), scope, node.span)
             return None
         x = incoming[0]
@@ -560,7 +577,8 @@ class Chains(ABC):
                 incoming, count = (_spliced(body, x, builder),), count - 1
             elif len(body.steps) == 1:
                 (only,) = body.steps
-                return builder.add(only.what, (x,), only.outputs, only.place, count=count * only.count)
+                total = count * only.count
+                return builder.add(only.what, (x,), only.outputs, only.place, count=total, arguments=dict(only.arguments))
             else:
                 module = self.interned(body)
                 return builder.add(module, (x,), module.output_types, scope.place(node.span), count=count)
@@ -582,9 +600,10 @@ class Chains(ABC):
         if result is None or (end := self._single(result, node, scope)) is None:
             return None
         module = self.interned(inner.finish((end,)))
-        what = module.steps[0].what if len(module.steps) == 1 and module.steps[0].count == 1 else module
+        only = module.steps[0] if len(module.steps) == 1 and module.steps[0].count == 1 else None
+        what, given = (only.what, dict(only.arguments)) if only else (module, {})
         place = scope.place(node.span)
-        made = builder.add(what, (x,), module.output_types, place, name=name, shared=True)
+        made = builder.add(what, (x,), module.output_types, place, name=name, shared=True, arguments=given)
         return made if self._shares(builder, name, node, scope) else None
 
     def _shares(self, builder: Builder, name: str, node: tree.Mention, scope: Scope) -> bool:
@@ -597,8 +616,36 @@ class Chains(ABC):
         self.evaluator.fault(faults.SharedDiffers(name), scope, node.name.span, also)
         return False
 
+    # --- tracing ------------------------------------------------------------------------------------------------------
+
+    def entering(self, kind: TensorType) -> TensorType:
+        """The type of what enters a class of its own: traced to the class's constructor arguments."""
+        return traced_type(kind, "in") if self.tracing else kind
+
+    def leaving(
+        self, module: Module, inputs: tuple[TensorType, ...], given: Mapping[str, Value]
+    ) -> tuple[TensorType, ...]:
+        """The types of what a class gives back, in the terms of its caller."""
+        if not self.tracing:
+            return module.output_types
+        terms = {name: value for name, value in given.items() if isinstance(value, int)}
+        for kind, name in zip(inputs, ("in", *module.input_names[1:]), strict=True):
+            terms |= dict(zip(dimension_names(kind, name), kind.shape, strict=True))
+        return tuple(
+            TensorType(tuple(substituted(size, terms) for size in kind.shape), kind.kind) for kind in module.output_types
+        )
+
+    def traced_names(self, scope: Scope) -> dict[str, Value]:
+        """The traced names that can be used in a scope, which a class made there must be given."""
+        if not self.tracing:
+            return {}
+        names = (name for each in scope.outward() for name, value in each.names.items() if isinstance(value, Traced))
+        return {name: value for name in names if isinstance(value := scope.find(name), Traced)}
+
     def interned(self, module: Module) -> Module:
-        """The module itself, or the equal one that was made before."""
+        """The module itself, or the equal one that was made before. Equal numbers may have different traces."""
+        if self.tracing:
+            return module
         steps = tuple(
             (step.name, step.what if isinstance(step.what, Operator) else id(step.what), step.inputs, step.count,
              step.shared, step.role)
@@ -611,7 +658,10 @@ class Chains(ABC):
 def _spliced(body: Module, x: Tensor, builder: Builder) -> Tensor:
     """The steps of a body added to another row."""
     for step in body.steps:
-        made = builder.add(step.what, (x,), step.outputs, step.place, name=step.name, count=step.count, role=step.role)
+        made = builder.add(
+            step.what, (x,), step.outputs, step.place,
+            name=step.name, count=step.count, role=step.role, arguments=dict(step.arguments),
+        )
         x = made[0]
     return x
 

@@ -16,19 +16,20 @@ from typing_extensions import override
 from archdsl.base.suggest import nearest
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Place, Span
+from archdsl.base.traced import traced_type
 from archdsl.graph import faults
 from archdsl.graph.build import Builder
 from archdsl.graph.chains import Chains, Stop, Tensors
 from archdsl.graph.evaluate import Evaluator
-from archdsl.graph.module import Module
+from archdsl.graph.module import Module, Wire
 from archdsl.graph.program import Program, Programs, signature
 from archdsl.graph.scope import Scope
-from archdsl.graph.values import UNKNOWN, Shared, Template, Tensor, Unknown, Value
+from archdsl.graph.values import UNKNOWN, Shared, Template, Tensor, Unknown, Value, is_whole, traced_argument
 from archdsl.ops.faults import NoShorthand, WrongCount
 from archdsl.syntax import tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from archdsl.graph.library import Library
 
@@ -52,8 +53,10 @@ class Elaborator(Chains):
     size: the type that replaces the one that the network's input declares.
     """
 
-    def __init__(self, evaluator: Evaluator, library: Library, size: TensorType | None = None) -> None:
-        super().__init__(evaluator)
+    def __init__(
+        self, evaluator: Evaluator, library: Library, size: TensorType | None = None, *, tracing: bool = False
+    ) -> None:
+        super().__init__(evaluator, tracing=tracing)
         self.programs = Programs(evaluator, library)
         self.size = size
         self._blocks: dict[tuple[Any, ...], Module | None] = {}
@@ -71,21 +74,26 @@ class Elaborator(Chains):
 
     def _network(self, template: Template, name: str) -> Module | None:
         doc = template.scope.source.doc_above(template.definition.span.start)
-        scope = self._net_scope(template, {})
-        while scope and (inner := self._instance_of(template, scope)):
+        hyperparameters: dict[str, Value] = {}
+        seen = {template.definition}
+        scope = self._net_scope(template, {}, hyperparameters)
+        while scope and (inner := self._instance_of(template, scope, seen)):
             template, given = inner
-            scope = self._net_scope(template, given)
+            scope = self._net_scope(template, given, hyperparameters)
         if scope is None:
             return None
-        self._reached.add(template.definition)
+        if scope.free or template.scope.free:
+            hyperparameters |= self.evaluator.settings
+        self._reached |= seen
         definition = template.definition
         builder = Builder(name, scope.place(definition.name.span), indexed=False)
-        arguments = {each.name.text: scope.names[each.name.text] for each in definition.parameters}
         doc = doc or scope.source.doc_above(definition.span.start)
         body = Body(builder, scope, (), is_network=True)
-        return self._finished(body, definition, arguments, doc)
+        return self._finished(body, definition, hyperparameters, doc)
 
-    def _instance_of(self, template: Template, scope: Scope) -> tuple[Template, dict[str, Value]] | None:
+    def _instance_of(
+        self, template: Template, scope: Scope, seen: set[tree.Definition]
+    ) -> tuple[Template, dict[str, Value]] | None:
         """The net that a net is an instance of, with its arguments: `net resnet18 = resnet(basic, [2, 2, 2, 2])`."""
         match template.definition.body:
             case (tree.Run(_, tree.Chain(_, (tree.Element(_, tree.Mention() as node, None, None, None, None),))),):
@@ -94,29 +102,36 @@ class Elaborator(Chains):
                 return None
         if not isinstance(value, Template) or not value.definition.is_net:
             return None
-        self._reached.add(template.definition)
-        if value.definition in self._reached:
+        if value.definition in seen:
             path = (template.definition.name.text, value.definition.name.text)
             self.evaluator.fault(faults.Recursion(path), scope, node.name.span)
             return None
-        given = self._bound(value, node, scope)
+        seen.add(value.definition)
+        given = self._given(value, node, scope)
         return None if given is None else (value, given)
 
-    def _net_scope(self, template: Template, given: dict[str, Value]) -> Scope | None:
-        """The scope of a net: its parameters from what is given, else from the settings, else their defaults."""
+    def _net_scope(
+        self, template: Template, given: dict[str, Value], hyperparameters: dict[str, Value]
+    ) -> Scope | None:
+        """The scope of a net: its parameters from what is given, else from the settings, else their defaults. Those that
+        are not given are hyper-parameters."""
         scope = Scope(template.scope.source, template.scope, free=template.scope.free)
         complete = True
         for parameter in template.definition.parameters:
             name = parameter.name.text
             if not self.programs.define(parameter.name, scope):
                 complete = False
-            elif name in given:
+                continue
+            if name in given:
                 scope.names[name] = given[name]
-            elif name in self.evaluator.settings or parameter.default is None:
-                scope.names[name] = self.evaluator.setting(name, scope, parameter.name.span)
+                continue
+            if name in self.evaluator.settings or parameter.default is None:
+                value = self.evaluator.setting(name, scope, parameter.name.span)
             else:
                 self.evaluator.used.add(name)
-                scope.names[name] = self.evaluator.value(parameter.default, scope)
+                value = self.evaluator.value(parameter.default, scope)
+            hyperparameters[name] = value
+            scope.names[name] = self._argument(name, value)
         return scope if complete else None
 
     def check(self, program: Program) -> None:
@@ -154,9 +169,11 @@ class Elaborator(Chains):
             tuple(tensor for _, tensor in (*outputs, *body.training)),
             arguments=arguments,
             is_block=True,
+            is_network=body.is_network,
             output_names=tuple(name for name, _ in (*outputs, *body.training)),
             train_outputs=len(body.training),
             doc=doc,
+            defaults=_defaults(definition, arguments, is_network=body.is_network),
         )
 
     def _statement(self, statement: tree.Statement, body: Body) -> None:
@@ -195,6 +212,8 @@ class Elaborator(Chains):
         for name, value in zip(names, result or (UNKNOWN,) * len(names), strict=True):
             if self.programs.define(name, body.scope):
                 body.scope.names[name.text] = value
+            if isinstance(value, Tensor) and value.home is body.builder:
+                body.builder.bindings[Wire(value.step, value.port)] = name.text
 
     def _input(
         self, name: tree.Word | None, shape: tree.ShapeExpression, node: tree.Input | tree.InputElement, body: Body
@@ -283,8 +302,10 @@ class Elaborator(Chains):
         module = self._block(template, given, x, node, scope)
         if module is None:
             return None
-        types = module.output_types
-        return builder.add(module, (x, *tensors), types, scope.place(node.span), name=label)
+        inputs = (x, *tensors)
+        types = self.leaving(module, tuple(each.type for each in inputs), given)
+        plain = {name: value for name, value in given.items() if not isinstance(value, Tensor)}
+        return builder.add(module, inputs, types, scope.place(node.span), name=label, arguments=plain)
 
     def _block(
         self, template: Template, given: dict[str, Value], x: Tensor, node: tree.Mention, scope: Scope
@@ -298,7 +319,7 @@ class Elaborator(Chains):
         return self._blocks[key]
 
     @contextmanager
-    def _entered(self, template: Template, node: tree.Mention, scope: Scope) -> Iterator[bool]:
+    def _entered(self, template: Template, node: tree.Mention, scope: Scope) -> Generator[bool]:
         """Inside a block's call; False where it would never end."""
         active = [each.definition for each in self._active]
         place = scope.place(node.span)
@@ -326,21 +347,25 @@ class Elaborator(Chains):
         self._reached.add(definition)
         scope = Scope(template.scope.source, template.scope)
         builder = Builder(definition.name.text, scope.place(definition.name.span), indexed=False)
-        x = builder.add_input(kind, "x")
+        x = builder.add_input(self.entering(kind), "x")
         scope.incoming = x
         plain: dict[str, Value] = {}
         for name, value in given.items():
             if isinstance(value, Tensor):
-                scope.names[name] = builder.add_input(value.type, name)
+                entering = traced_type(value.type, name) if self.tracing else value.type
+                scope.names[name] = builder.add_input(entering, name)
             else:
-                scope.names[name] = plain[name] = value
+                scope.names[name] = plain[name] = self._argument(name, value)
         body = Body(builder, scope, (x,), is_network=False)
         return self._finished(body, definition, plain, scope.source.doc_above(definition.span.start))
 
-    def _bound(self, template: Template, node: tree.Mention, scope: Scope) -> dict[str, Value] | None:
-        """The arguments of a call by parameter, in the order of the parameters; None where they do not fit."""
-        definition = template.definition
-        names = [each.name.text for each in definition.parameters]
+    def _argument(self, name: str, value: Value) -> Value:
+        """The value of a parameter inside its block."""
+        return traced_argument(name, value) if self.tracing else value
+
+    def _given(self, template: Template, node: tree.Mention, scope: Scope) -> dict[str, Value] | None:
+        """The arguments that a call states, by parameter; None where one does not fit."""
+        names = [each.name.text for each in template.definition.parameters]
         given: dict[str, Value] = {}
         complete = True
         for argument in node.arguments.items if node.arguments else ():
@@ -356,6 +381,16 @@ class Elaborator(Chains):
                 self._misfit(template, reason, argument.span, scope, nearest(name, names) if name else None)
                 complete = False
             given[name] = value
+        return given if complete else None
+
+    def _bound(self, template: Template, node: tree.Mention, scope: Scope) -> dict[str, Value] | None:
+        """The arguments of a call with those that have defaults, in the order of the parameters; None where they do not
+        fit."""
+        definition = template.definition
+        given = self._given(template, node, scope)
+        if given is None:
+            return None
+        complete = True
         inner = Scope(template.scope.source, template.scope, names={**given})
         for parameter in definition.parameters:
             name = parameter.name.text
@@ -366,6 +401,7 @@ class Elaborator(Chains):
             elif not definition.is_net:
                 self._misfit(template, f"has no value for `{name}`", node.name.span, scope)
                 complete = False
+        names = [each.name.text for each in definition.parameters]
         return {name: given[name] for name in names if name in given} if complete else None
 
     def _misfit(self, template: Template, reason: str, span: Span, scope: Scope, near: str | None = None) -> None:
@@ -385,3 +421,9 @@ class Elaborator(Chains):
         return tuple(sorted({*self.evaluator.operators, *scope.known(), *blocks, "residual"}))
 
 
+def _defaults(definition: tree.Definition, arguments: dict[str, Value], *, is_network: bool) -> dict[str, Value]:
+    """The values that parameters have if they are not given; a network's are those it was compiled with."""
+    if is_network:
+        return {name: each for name, each in arguments.items() if is_whole(each) or isinstance(each, tuple)}
+    literals = ((each.name.text, each.default) for each in definition.parameters)
+    return {name: node.value for name, node in literals if isinstance(node, tree.Number) and isinstance(node.value, int)}

@@ -50,7 +50,7 @@ class UnknownName(Fault):
 
     code = "E0202"
     title = "an unknown name"
-    example = "let width = 16\nINPUT[32x32x3] -> CONV3-(2*widht)"
+    example = "let width = 16\nnet n {\n  input 32x32x3\n  conv3-(2*widht)\n}"
 
     word: str
     known: tuple[str, ...]

@@ -30,32 +30,23 @@ def require_layers(module: Module, limits: Limits, what: str) -> None:
         raise ArchError([Diagnostic(fault, module.place)])
 
 
-def layers(module: Module, prefix: str = "", *, training_only: bool = False) -> Iterator[Layer]:
-    """Every operator step with its path, repeats written out, in the order of the text."""
-    for offset, index, step in _written_out(module):
-        name = step.name or str(offset)
-        path = f"{prefix}{name}"
+def layers(module: Module, prefix: str = "", start: int = 0, *, training_only: bool = False) -> Iterator[Layer]:
+    """Every operator step with its path, repeats written out, in the order of the text.
+
+    start: the position that the first step of an indexed module has.
+    """
+    for offset, index, step in _written_out(module, start):
+        path = f"{prefix}{step.name or offset}"
         only = training_only or index in module.train_only
         if isinstance(step.what, Operator):
             yield Layer(path, step, only)
         elif step.what.transparent:
-            yield from _transparent(step.what, prefix, offset, only)
+            yield from layers(step.what, prefix, offset, training_only=only)
         else:
             yield from layers(step.what, f"{path}.", training_only=only)
 
 
-def _transparent(module: Module, prefix: str, start: int, only: bool) -> Iterator[Layer]:
-    for offset, _, step in _written_out(module, start):
-        path = f"{prefix}{step.name or offset}"
-        if isinstance(step.what, Operator):
-            yield Layer(path, step, only)
-        elif step.what.transparent:
-            yield from _transparent(step.what, prefix, offset, only)
-        else:
-            yield from layers(step.what, f"{path}.", training_only=only)
-
-
-def _written_out(module: Module, start: int = 0) -> Iterator[tuple[int, int, Step]]:
+def _written_out(module: Module, start: int) -> Iterator[tuple[int, int, Step]]:
     """Each repetition of each step with its position in an indexed module, and the step's index."""
     offset = start
     for index, step in enumerate(module.steps):
@@ -106,20 +97,20 @@ class _Flattener:
             only = training_only or index in module.train_only
             width = step.slots // step.count
             for _ in range(step.count):
-                sources = self._step(step, prefix, sources, position, only)
+                sources = self._step(step, prefix, sources, position, only=only)
                 position += width
             made.append(sources)
         return [inputs[wire.port] if wire.step == INPUT else made[wire.step][wire.port] for wire in module.outputs]
 
-    def _step(self, step: Step, prefix: str, sources: list[str], position: int, only: bool) -> list[str]:
+    def _step(self, step: Step, prefix: str, sources: list[str], position: int, *, only: bool) -> list[str]:
         path = f"{prefix}{step.name or position}"
         if isinstance(step.what, Operator):
-            return [self._layer(step, step.what, path, sources, only)]
+            return [self._layer(step, step.what, path, sources, only=only)]
         if step.what.transparent:
             return self.module(step.what, prefix, sources, position, training_only=only)
         return self.module(step.what, f"{path}.", sources, 0, training_only=only)
 
-    def _layer(self, step: Step, operator: Operator[Any], path: str, sources: list[str], only: bool) -> str:
+    def _layer(self, step: Step, operator: Operator[Any], path: str, sources: list[str], *, only: bool) -> str:
         self.times[path] = self.times.get(path, 0) + 1
         node = path if self.times[path] == 1 else f"{path}@{self.times[path]}"
         self.graph.add_node(

@@ -13,7 +13,7 @@ an indexed module: it opens no scope, its steps go on with the counting.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -42,8 +42,9 @@ class Step:
 
     name: its name in a named module; in an indexed one the label, or nothing where its position is its name.
     count: how often it stands in a row; more than once only where its output is of its input's type.
-    shared: whether other steps of the same name use the same weights. role: `downsample` for a projection that
-    `residual` added by itself. place: the element of the text.
+    shared: whether other steps of the same name use the same weights. role: `residual` for the sum of a `residual` whose
+    shortcut is not written, `downsample` for the projection that it added. place: the element of the text.
+    arguments: what a block is called with, as the caller has it.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Step:
     count: int = 1
     shared: bool = False
     role: str = ""
+    arguments: tuple[tuple[str, Value], ...] = ()
 
     @cached_property
     def facts(self) -> Facts:
@@ -84,7 +86,8 @@ class Module:
     """A block, net, group or repeat with everything worked out. See the docstring of this file.
 
     name: the word of the text that it comes from, such as `bottleneck`. arguments: the block's arguments.
-    outputs: what it gives back; the last `train_outputs` of them exist in training mode only.
+    outputs: what it gives back; the last `train_outputs` of them exist in training mode only. bindings: the names that
+    the text gives to tensors. defaults: the values that parameters have if they are not given.
     """
 
     name: str
@@ -96,10 +99,13 @@ class Module:
     indexed: bool = False
     transparent: bool = False
     is_block: bool = False
+    is_network: bool = False
     input_names: tuple[str, ...] = ()
     output_names: tuple[str, ...] = ()
     train_outputs: int = 0
     doc: str = ""
+    bindings: Mapping[Wire, str] = field(default_factory=dict[Wire, str])
+    defaults: Mapping[str, Value] = field(default_factory=dict[str, "Value"])
 
     def type_of(self, wire: Wire) -> TensorType:
         """The type of the tensor that comes along a wire."""
@@ -210,7 +216,7 @@ class Module:
     def distinct(self) -> tuple[Module, ...]:
         """This module and every module in it, each once, children before parents."""
         found: dict[int, Module] = {}
-        waiting = [(self, False)]
+        waiting: list[tuple[Module, bool]] = [(self, False)]
         while waiting:
             module, ready = waiting.pop()
             if id(module) in found:

@@ -94,7 +94,7 @@ class Programs:
         span = body[0].span.to(body[-1].span)
         name = tree.Word(span, program.stem)
         free = Scope(file.source, program.scope, free=True)
-        return Template(tree.Definition(span, True, name, (), body), free)
+        return Template(tree.Definition(span, is_net=True, name=name, parameters=(), body=body), free)
 
     def define(self, name: tree.Word, scope: Scope) -> bool:
         """Whether a name may be defined here; what forbids it is reported."""

@@ -49,14 +49,13 @@ class ReceptiveFields:
     def _once(self, step: Step, given: tuple[Seen, ...]) -> tuple[Seen, ...]:
         if isinstance(step.what, Module):
             return self.module(step.what, given)
-        if len(given) > 1:
+        if len(given) != 1:
             return (_union(given),)
         return (step.what.sees(step.input_types, given[0]),)
 
     def module(self, module: Module, given: tuple[Seen, ...]) -> tuple[Seen, ...]:
         """What the outputs of a module see, given what its inputs see."""
-        outputs = [[] for _ in module.outputs] if not given else None
-        if outputs is not None:
+        if not given:
             return tuple(() for _ in module.outputs)
         ends: list[list[Seen]] = [[] for _ in module.outputs]
         for port, before in enumerate(given):

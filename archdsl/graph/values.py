@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeGuard, cast
 
 from archdsl.base.tensors import TensorType
+from archdsl.base.traced import Named, Traced
 from archdsl.ops import OperatorClass
 from archdsl.syntax import tree
 
@@ -88,6 +89,18 @@ def kind_of(value: Value) -> str:
             return f"a list of {len(value)}"
         case _:
             return f"the {value}"
+
+
+def is_whole(value: Value) -> TypeGuard[int]:
+    """Whether a value is a whole number; a boolean is not."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def traced_argument(name: str, value: Value) -> Value:
+    """The value of a parameter that remembers the parameter: a whole number, or each item of a list of them."""
+    if isinstance(value, tuple) and all(map(is_whole, value)):
+        return tuple(Traced(int(each), Named(f"{name}[{index}]")) for index, each in enumerate(value) if is_whole(each))
+    return Traced(int(value), Named(name)) if is_whole(value) else value
 
 
 def of_python(value: object) -> Value:

@@ -54,6 +54,12 @@ def split(word: str, operators: Operators) -> tuple[OperatorClass, str] | None:
     return None
 
 
+def switch(node: tree.Mention, operators: Operators) -> str:
+    """The hyper-parameter that leaves an optional layer out: `POOL?` is switched by `pool`."""
+    found = split(node.name.text, operators)
+    return found[0].word if found else node.name.text
+
+
 class Words:
     """Reads words; what is wrong with one goes into the report."""
 

@@ -19,22 +19,38 @@ ALL: Final = Slot(-1)
 
 
 @dataclass(frozen=True, slots=True)
+class Option:
+    """The value of a keyword argument, and torch's default for it."""
+
+    value: Any
+    default: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Layer:
     """A module that `__init__` builds and `forward` calls with the incoming tensor.
 
     `target` is a class such as `nn.Conv2d`, or the name of a class in `archdsl/ops/modules` whose source the back end
-    copies (then `copied` is the name of its file).
+    copies (then `copied` is the name of its file). `options` are the keyword arguments that have a default of torch's,
+    whether they are at it or not; `kwargs` are those that must be written.
     """
 
     target: str
     args: tuple[Any, ...] = ()
     kwargs: tuple[tuple[str, Any], ...] = ()
     copied: str | None = None
+    options: tuple[tuple[str, Option], ...] = ()
 
     @staticmethod
     def of(target: str, *args: Any, copied: str | None = None, **kwargs: Any) -> Layer:
         """A layer, written like the call itself."""
-        return Layer(target, args, tuple(kwargs.items()), copied)
+        options = tuple((name, value) for name, value in kwargs.items() if isinstance(value, Option))
+        written = tuple(
+            (name, value.value if isinstance(value, Option) else value)
+            for name, value in kwargs.items()
+            if not isinstance(value, Option) or value.value != value.default
+        )
+        return Layer(target, args, written, copied, options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +71,6 @@ class Apply:
         return Apply(function, args, tuple(kwargs.items()), layer)
 
 
-def changed(**given: tuple[Any, Any]) -> dict[str, Any]:
-    """The keyword arguments whose value is not torch's own default, given as `name=(value, default)`."""
-    return {name: value for name, (value, default) in given.items() if value != default}
+def changed(**given: tuple[Any, Any]) -> dict[str, Option]:
+    """Keyword arguments that are written only where they differ from torch's default: `name=(value, default)`."""
+    return {name: Option(value, default) for name, (value, default) in given.items()}

@@ -5,7 +5,9 @@ A node compares by identity, so that it can key what elaboration remembers about
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, cast
 
 from archdsl.base.text import Source, Span
 
@@ -368,3 +370,15 @@ class File:
 
     source: Source
     statements: tuple[Statement, ...]
+
+
+def walk(node: object) -> Iterator[object]:
+    """A node, or each of a tuple of nodes, with every node below it."""
+    waiting = [node]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, tuple):
+            waiting.extend(cast("tuple[Any, ...]", each))
+        elif is_dataclass(each) and not isinstance(each, type):
+            yield each
+            waiting.extend(getattr(each, part.name) for part in fields(each))

@@ -1,0 +1,46 @@
+"""Files that are replaced whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+_NEW = 0o666
+
+
+def write_atomically(files: Mapping[Path, bytes]) -> None:
+    """Write several files: each is made whole beside its place first, then all are put there.
+
+    The mode of a file that is replaced is kept, and a link is followed. OSError leaves the old files as they were.
+    """
+    made: list[tuple[str, Path]] = []
+    try:
+        for path, data in files.items():
+            target = path.resolve()
+            made.append((_made_beside(target, data), target))
+        for temporary, target in made:
+            os.replace(temporary, target)
+    finally:
+        for temporary, _ in made:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
+
+
+def _made_beside(target: Path, data: bytes) -> str:
+    temporary = f"{target}.{secrets.token_hex(6)}.tmp"
+    # the system applies the user's mask to a new file; a file that is replaced hands on its own mode
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _NEW)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileNotFoundError):
+            os.chmod(temporary, target.stat().st_mode & 0o7777)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    return temporary

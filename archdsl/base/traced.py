@@ -1,0 +1,208 @@
+"""Whole numbers that remember how they were worked out.
+
+The PyTorch back end elaborates a network a second time with the parameters of its blocks traced. `4*c` is then the
+number 256 everywhere, and its trace is `4 * c`, which is what a careful programmer would have written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from operator import add, floordiv, mod, mul, sub
+from typing import Final
+
+from archdsl.base.tensors import TensorType
+
+_APPLY: Final[Mapping[str, Callable[[int, int], int]]] = {"+": add, "-": sub, "*": mul, "//": floordiv, "%": mod}
+_RANK: Final = {"+": 1, "-": 1, "*": 2, "//": 2, "%": 2}
+_ATOM: Final = 3
+_LARGEST: Final = 60
+_GRID_NAMES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A constructor argument."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """An operation on two expressions."""
+
+    sign: str
+    left: Expression
+    right: Expression
+    size: int
+
+
+Expression = int | Named | Derived
+
+
+class Traced(int):
+    """A whole number with the expression that it comes from. Everywhere else it is that number."""
+
+    expression: Expression
+
+    def __new__(cls, value: int, expression: Expression) -> Traced:
+        made = super().__new__(cls, value)
+        made.expression = expression
+        return made
+
+    def __getnewargs__(self) -> tuple[int, Expression]:
+        return int(self), self.expression
+
+    def __add__(self, other: int) -> int:
+        return _derived("+", self, other)
+
+    def __radd__(self, other: int) -> int:
+        return _derived("+", other, self)
+
+    def __sub__(self, other: int) -> int:
+        return _derived("-", self, other)
+
+    def __rsub__(self, other: int) -> int:
+        return _derived("-", other, self)
+
+    def __mul__(self, other: int) -> int:
+        return _derived("*", self, other)
+
+    def __rmul__(self, other: int) -> int:
+        return _derived("*", other, self)
+
+    def __floordiv__(self, other: int) -> int:
+        return _derived("//", self, other)
+
+    def __rfloordiv__(self, other: int) -> int:
+        return _derived("//", other, self)
+
+    def __mod__(self, other: int) -> int:
+        return _derived("%", self, other)
+
+    def __rmod__(self, other: int) -> int:
+        return _derived("%", other, self)
+
+
+def _derived(sign: str, left: int, right: int) -> int:
+    if not isinstance(right, int) or not isinstance(left, int):  # pyright: ignore[reportUnnecessaryIsInstance]
+        return NotImplemented
+    value = _APPLY[sign](int(left), int(right))
+    return _made(value, sign, expression_of(left), expression_of(right))
+
+
+def _made(value: int, sign: str, left: Expression, right: Expression) -> int:
+    """The traced number of an operation, without the operations that change nothing. Nobody would write a very long
+    expression, so the trace of one is dropped; this also bounds the depth of every walk over expressions."""
+    if isinstance(left, int) and isinstance(right, int):
+        return value
+    if (sign in "+-" and right == 0) or (sign in {"*", "//"} and right == 1):
+        return Traced(value, left)
+    if (sign == "+" and left == 0) or (sign == "*" and left == 1):
+        return Traced(value, right)
+    if isinstance(left, Derived) and isinstance(left.right, int) and isinstance(right, int):
+        if sign == left.sign == "*":
+            return _made(value, "*", left.left, left.right * right)
+        if sign in "+-" and left.sign in "+-":
+            total = (left.right if left.sign == "+" else -left.right) + (right if sign == "+" else -right)
+            return _made(value, "+" if total >= 0 else "-", left.left, abs(total))
+    size = _size(left) + _size(right) + 1
+    return Traced(value, Derived(sign, left, right, size)) if size <= _LARGEST else value
+
+
+def _size(expression: Expression) -> int:
+    return expression.size if isinstance(expression, Derived) else 1
+
+
+def expression_of(value: int) -> Expression:
+    """The expression of a number: its trace, or itself."""
+    return value.expression if isinstance(value, Traced) else int(value)
+
+
+def names_in(expression: Expression) -> frozenset[str]:
+    """The constructor arguments that an expression uses."""
+    match expression:
+        case Named(name):
+            return frozenset((name,))
+        case Derived(_, left, right, _):
+            return names_in(left) | names_in(right)
+        case _:
+            return frozenset()
+
+
+def evaluate(expression: Expression, values: Mapping[str, int]) -> int | None:
+    """The value of an expression, or None where a name has none or a division by zero stands in the way."""
+    match expression:
+        case Named(name):
+            return values.get(name)
+        case Derived(sign, left, right, _):
+            first, second = evaluate(left, values), evaluate(right, values)
+            if first is None or second is None or (second == 0 and sign in {"//", "%"}):
+                return None
+            return _APPLY[sign](first, second)
+        case _:
+            return int(expression)
+
+
+def substituted(value: int, given: Mapping[str, int]) -> int:
+    """A traced number of a block in the terms of its caller, who gave the block's names these values."""
+    if not isinstance(value, Traced):
+        return value
+    return _substituted(value.expression, given, value)
+
+
+def _substituted(expression: Expression, given: Mapping[str, int], value: int) -> int:
+    match expression:
+        case Named(name):
+            return given.get(name, int(value))
+        case Derived(sign, left, right, _):
+            made = _derived_of(sign, left, right, given)
+            return made if made is not None and made == value else int(value)
+        case _:
+            return int(expression)
+
+
+def _derived_of(sign: str, left: Expression, right: Expression, given: Mapping[str, int]) -> int | None:
+    plain = {name: int(number) for name, number in given.items()}
+    first, second = evaluate(left, plain), evaluate(right, plain)
+    if first is None or second is None:
+        return None
+    one, two = _substituted(left, given, first), _substituted(right, given, second)
+    if sign in {"//", "%"} and two == 0:
+        return None
+    return _derived(sign, one, two) if isinstance(one, Traced) or isinstance(two, Traced) else _APPLY[sign](one, two)
+
+
+def python(expression: Expression) -> str:
+    """An expression as Python writes it."""
+    return _python(expression)[0]
+
+
+def _python(expression: Expression) -> tuple[str, int]:
+    match expression:
+        case Named(name):
+            return name, _ATOM
+        case Derived(sign, left, right, _):
+            rank = _RANK[sign]
+            first, first_rank = _python(left)
+            second, second_rank = _python(right)
+            first = first if first_rank >= rank else f"({first})"
+            # a - (b - c), and a * (b // c), keep their brackets
+            second = second if second_rank > rank or (second_rank == rank and sign == "+") else f"({second})"
+            return f"{first} {sign} {second}", rank
+        case _:
+            return str(int(expression)), _ATOM
+
+
+def dimension_names(kind: TensorType, prefix: str) -> tuple[str, ...]:
+    """The names of a tensor's sizes as constructor arguments, in the order of its shape: `in_channels`, `in_height`."""
+    channels = f"{prefix}_channels" if kind.kind == "image" else f"{prefix}_features"
+    grid = tuple(f"{prefix}_{axis}" for axis in _GRID_NAMES.get(len(kind.grid), ()))
+    return (channels, *grid) if kind.kind == "image" else (*grid, channels)
+
+
+def traced_type(kind: TensorType, prefix: str) -> TensorType:
+    """A type whose sizes are traced to constructor arguments."""
+    names = dimension_names(kind, prefix)
+    sizes = (Traced(int(size), Named(name)) for size, name in zip(kind.shape, names, strict=True))
+    return TensorType(tuple(sizes), kind.kind)

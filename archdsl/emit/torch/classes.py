@@ -1,0 +1,529 @@
+"""From the hierarchy of modules to Python classes.
+
+All instances of a block are looked at together. Those whose code is equal but for numbers become one class; a number
+that differs between them becomes an expression over the constructor's arguments, the one that the text has. Where
+instances differ only in the projection of a `residual`, the class builds it under the condition that tells them apart.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from archdsl.base.traced import (
+    Expression,
+    Named,
+    Traced,
+    dimension_names,
+    evaluate,
+    expression_of,
+    names_in,
+    python,
+)
+from archdsl.emit.torch.forward import Forward, ForwardPlan
+from archdsl.emit.torch.nodes import Call, Hole, Items, Keyword, Node, Rows, holes, laid_out, skeleton
+from archdsl.graph.chains import DOWNSAMPLE, RESIDUAL
+from archdsl.graph.module import INPUT, Module, Step
+from archdsl.graph.values import Value, is_whole
+from archdsl.ops.operator import Operator
+from archdsl.ops.torchcall import Apply, Layer, Option
+
+_UNROLLED = 6
+_BODY = " " * 8
+_TAKEN = {"nn", "torch", "Tensor", "F", "OrderedDict", "Sequence"}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A constructor argument. `default` is None where it must be given; `length` is that of a tuple, 0 for a number."""
+
+    name: str
+    default: Value | None
+    length: int = 0
+
+    @property
+    def annotated(self) -> str:
+        """The argument as a signature has it."""
+        kind = f"tuple[{', '.join(['int'] * self.length)}]" if self.length else "int"
+        return f"{self.name}: {kind}" if self.default is None else f"{self.name}: {kind} = {self.default!r}"
+
+
+@dataclass(frozen=True)
+class Class:
+    """A class of the file: its name, its constructor's arguments, and the lines of its methods."""
+
+    name: str
+    module: Module
+    parameters: tuple[Parameter, ...]
+    init: tuple[str, ...]
+    forward: Forward
+    copied: frozenset[str]
+    uses_ordered: bool
+
+
+@dataclass(frozen=True)
+class _Instance:
+    """One module with the code of its parts."""
+
+    module: Module
+    children: tuple[tuple[str, Node, str], ...]
+    forward: Forward
+    values: Mapping[str, int]
+
+    @property
+    def skeleton(self) -> object:
+        """What instances of one class have in common."""
+        parts = tuple((name, skeleton(node)) for name, node, role in self.children if role != DOWNSAMPLE)
+        return (parts, self.forward, tuple(self.module.input_names))
+
+    @property
+    def projections(self) -> dict[str, Node]:
+        """The projections by name."""
+        return {name: node for name, node, role in self.children if role == DOWNSAMPLE}
+
+
+class Rejected(Exception):
+    """A hole for which no expression fits all instances."""
+
+    def __init__(self, values: tuple[int, ...]) -> None:
+        super().__init__(str(values))
+        self.values = values
+
+
+@dataclass
+class Classes:
+    """The classes of a network, those that others use first."""
+
+    classes: list[Class] = field(default_factory=list[Class])
+    of_module: dict[int, Class] = field(default_factory=dict[int, Class])
+    _names: set[str] = field(default_factory=lambda: set(_TAKEN))
+
+    @staticmethod
+    def of(root: Module, name: str) -> Classes:
+        """The classes of a network whose own class has this name."""
+        made = Classes()
+        made._names.add(name)
+        for group in _definitions(root):
+            if group[0] is root:
+                made._add([root], name)
+            else:
+                made._add_definition(group)
+        return made
+
+    # --- grouping -----------------------------------------------------------------------------------------------------
+
+    def _add_definition(self, modules: list[Module]) -> None:
+        """One class for all instances of a block, or as few as can be."""
+        parts = self._parted(modules)
+        base = camel(modules[0].name)
+        for part in parts:
+            suffix = _telling(part[0], parts) if len(parts) > 1 else ""
+            self._add(part, self._free(base + suffix))
+
+    def _parted(self, modules: list[Module]) -> list[list[Module]]:
+        if self._optional(modules) and (unified := self._unified(modules, optional=True)):
+            return unified
+        return self._unified(modules, optional=False) or [[module] for module in modules]
+
+    def _unified(self, modules: list[Module], *, optional: bool) -> list[list[Module]] | None:
+        """The modules by class; None if an optional projection cannot be told by a condition."""
+        by_code: dict[object, list[Module]] = {}
+        for module in modules:
+            instance = self._instance(module, optional=optional)
+            key = instance.skeleton if optional else (instance.skeleton, tuple(instance.projections))
+            by_code.setdefault(key, []).append(module)
+        parts: list[list[Module]] = []
+        for group in by_code.values():
+            waiting = [group]
+            while waiting:
+                part = waiting.pop(0)
+                try:
+                    self._class(part, "", optional=optional and self._optional(part))
+                except Rejected as rejected:
+                    if len(set(rejected.values)) < 2 or len(rejected.values) != len(part):
+                        return None
+                    waiting += _by_value(part, rejected.values)
+                else:
+                    parts.append(part)
+        return parts
+
+    def _optional(self, modules: list[Module]) -> bool:
+        """Whether some of the modules project their shortcut and others do not."""
+        return len({any(step.role == DOWNSAMPLE for step in module.steps) for module in modules}) == 2
+
+    def _add(self, modules: list[Module], name: str) -> None:
+        made = self._class(modules, name, optional=self._optional(modules))
+        self.classes.append(made)
+        for module in modules:
+            self.of_module[id(module)] = made
+
+    def _free(self, name: str) -> str:
+        wanted, number = name, 1
+        while name in self._names:
+            number += 1
+            name = f"{wanted}{number}"
+        self._names.add(name)
+        return name
+
+    # --- one class --------------------------------------------------------------------------------------------------
+
+    def _class(self, modules: list[Module], name: str, *, optional: bool) -> Class:
+        instances = [self._instance(module, optional=optional) for module in modules]
+        first = instances[0]
+        solver = _Solver(_differing(instances))
+        lines: list[str] = []
+        for index, (child, node, role) in enumerate(first.children):
+            if optional and role == DOWNSAMPLE:
+                continue
+            if optional and role == RESIDUAL:
+                lines += self._optional_projection(instances, solver)
+                continue
+            nodes = [instance.children[index][1] for instance in instances] if not optional else (
+                [dict((n, each) for n, each, r in instance.children if r != RESIDUAL)[child] for instance in instances]
+            )
+            del node
+            lines += _assigned(child, nodes, solver)
+        used = _ordered(modules[0], solver.used)
+        parameters = tuple(_parameter(modules[0], each) for each in used)
+        targets = [target for instance in instances for _, node, _ in instance.children for target in _targets(node)]
+        copied = frozenset(target.removeprefix("copied ") for target in targets if target.startswith("copied "))
+        return Class(name, modules[0], _required_first(parameters), tuple(lines), first.forward, copied, "OrderedDict" in targets)
+
+    def _optional_projection(self, instances: list[_Instance], solver: _Solver) -> list[str]:
+        """The lines that build a projection for the instances that have one, and the identity for the others."""
+        projecting = [bool(instance.projections) for instance in instances]
+        with_it = [instance for instance in instances if instance.projections]
+        if any(set(instance.projections) != {DOWNSAMPLE} for instance in with_it):
+            raise Rejected(tuple(map(int, projecting)))
+        stride = solver.solve([_stride(each.module) for each in instances])
+        condition = _condition(instances, projecting, solver)
+        inner = solver.only([index for index, has in enumerate(projecting) if has])
+        nodes = [_with_stride(instance.projections[DOWNSAMPLE], stride) for instance in with_it]
+        lines = _assigned(DOWNSAMPLE, nodes, inner, "    ")
+        solver.used |= inner.used
+        return [f"self.{DOWNSAMPLE} = nn.Identity()", f"if {condition}:", *lines]
+
+    def _instance(self, module: Module, *, optional: bool) -> _Instance:
+        children: list[tuple[str, Node, str]] = []
+        said: set[str] = set()
+        for step in module.steps:
+            if optional and step.role == RESIDUAL:
+                children.append((DOWNSAMPLE, "", RESIDUAL))
+                continue
+            if step.name in said or (node := self.node(step)) is None:
+                continue
+            said.add(step.name)
+            children.append((step.name, node, step.role))
+        return _Instance(module, tuple(children), ForwardPlan(module, optional=optional).lines(), _values(module))
+
+    # --- expressions ----------------------------------------------------------------------------------------------------
+
+    def node(self, step: Step, *, in_row: bool = False) -> Node | None:
+        """What builds a step in `__init__`; None where `forward` writes an expression instead."""
+        if isinstance(step.what, Operator):
+            call = step.what.torch(step.what.operand(step.input_types))
+            if isinstance(call, Layer):
+                return layer_node(call)
+            return layer_node(call.layer) if in_row and call.layer else None
+        if step.what.indexed:
+            return self._sequential(step.what)
+        made = self.of_module[id(step.what)]
+        given = dict(step.arguments)
+        for kind, name in zip(step.input_types, ("in", *step.what.input_names[1:]), strict=True):
+            given = {**dict(zip(dimension_names(kind, name), kind.shape, strict=True)), **given}
+        args: list[Node] = []
+        keywords: list[Keyword] = []
+        for parameter in made.parameters:
+            node = value_node(given[parameter.name])
+            if parameter.default is None:
+                args.append(node)
+            else:
+                keywords.append(Keyword(parameter.name, node, value_node(parameter.default)))
+        return Call(made.name, tuple(args), tuple(keywords))
+
+    def _sequential(self, module: Module) -> Node:
+        items = self._row(module)
+        if any(step.name for step in module.steps):
+            pairs = (Items((f'"{name}"', item)) for name, item in zip(_expanded_names(module), items, strict=True))
+            listed = Items(tuple(pairs), is_list=True)
+            return Call("nn.Sequential", (Call("OrderedDict", (listed,), wide=True),))
+        return Call("nn.Sequential", tuple(items), wide=len(items) > 1)
+
+    def _row(self, module: Module) -> list[Node]:
+        """The items of an `nn.Sequential`."""
+        named = any(step.name for step in module.steps)
+        items: list[Node] = []
+        for step in module.steps:
+            if isinstance(step.what, Module) and step.what.transparent:
+                body = self._row(step.what)
+            else:
+                node = self.node(step, in_row=True)
+                assert node is not None, f"{step.what} has no module"
+                body = [node]
+            count = int(step.count)
+            unrolled = not isinstance(step.count, Traced) and len(body) > 1 and count * len(body) <= _UNROLLED
+            if count == 1 or unrolled or named:
+                items += body * count
+            else:
+                items.append(Rows(tuple(body), Hole(step.count)))
+        return items
+
+
+def layer_node(layer: Layer) -> Call:
+    """The call that builds a layer."""
+    options = dict(layer.options)
+    plain = [Keyword(name, value_node(value)) for name, value in layer.kwargs if name not in options]
+    optional = [_option(name, option) for name, option in layer.options]
+    target = f"copied {layer.copied}|{layer.target}" if layer.copied else layer.target
+    return Call(target, tuple(map(value_node, layer.args)), (*plain, *optional))
+
+
+def _option(name: str, option: Option) -> Keyword:
+    return Keyword(name, value_node(option.value), value_node(option.default))
+
+
+def value_node(value: Any) -> Node:
+    """A value as an expression."""
+    match value:
+        case bool() | None | float():
+            return repr(value)
+        case int():
+            return Hole(value)
+        case str():
+            return '"' + ascii(value)[1:-1].replace('"', '\\"') + '"'
+        case Layer():
+            return layer_node(value)
+        case tuple():
+            return Items(tuple(map(value_node, value)))
+        case _:
+            raise TypeError(f"no expression for {value!r}")
+
+
+class _Solver:
+    """Finds for each hole an expression that gives every instance its number. `used`: the names it needed."""
+
+    def __init__(self, values: list[Mapping[str, int]]) -> None:
+        self.values = values
+        self.used: set[str] = set()
+
+    def only(self, indices: list[int]) -> _Solver:
+        """A solver for some of the instances."""
+        return _Solver([self.values[index] for index in indices])
+
+    def solve(self, numbers: list[int]) -> Expression:
+        """The expression; Rejected where there is none."""
+        found = self._found(numbers)
+        if found is None:
+            raise Rejected(tuple(map(int, numbers)))
+        self.used |= names_in(found)
+        return found
+
+    def _found(self, numbers: list[int]) -> Expression | None:
+        traces = {expression_of(number) for number in numbers}
+        candidates = [each for each in traces if names_in(each) and self._fits(each, numbers)]
+        simple = [each for each in candidates if not _needs_grid(each)]
+        if simple:
+            return min(simple, key=lambda each: (len(python(each)), python(each)))
+        if len(set(map(int, numbers))) == 1:
+            return int(numbers[0])
+        if candidates:
+            return min(candidates, key=lambda each: (len(python(each)), python(each)))
+        shared = sorted(set.intersection(*(set(values) for values in self.values)))
+        return next((Named(name) for name in shared if self._fits(Named(name), numbers)), None)
+
+    def _fits(self, expression: Expression, numbers: list[int]) -> bool:
+        pairs = zip(self.values, numbers, strict=True)
+        return all(evaluate(expression, values) == number for values, number in pairs)
+
+
+def _assigned(name: str, nodes: list[Node], solver: _Solver, indent: str = "") -> list[str]:
+    """The lines that set a child, one expression for all instances."""
+    columns = zip(*(list(holes(node)) for node in nodes), strict=True)
+    texts = [python(solver.solve([hole.value for hole in column])) for column in columns]
+    first = nodes[0]
+    by_hole = {id(hole): text for hole, text in zip(holes(first), texts, strict=True)}
+
+    def fill(hole: Hole) -> str:
+        return by_hole.get(id(hole), str(int(hole.value)))
+
+    prefix, suffix = (f"self.{name} = ", "") if name.isidentifier() else (f'self.add_module("{name}", ', ")")
+    lines = laid_out(_plain(first), fill, prefix, _BODY + indent, suffix)
+    return [line[len(_BODY) :] for line in lines]
+
+
+def _plain(node: Node) -> Node:
+    """The expression with the marks of copied classes taken away; the holes stay the same objects."""
+    match node:
+        case Call(target, args, keywords, wide):
+            named = tuple(Keyword(each.name, _plain(each.value), each.default) for each in keywords)
+            return Call(target.rpartition("|")[2], tuple(map(_plain, args)), named, wide)
+        case Items(items, is_list):
+            return Items(tuple(map(_plain, items)), is_list)
+        case Rows(body, count):
+            return Rows(tuple(map(_plain, body)), count)
+        case _:
+            return node
+
+
+def _targets(node: Node) -> Iterable[str]:
+    match node:
+        case Call(target, args, keywords, _):
+            yield target.partition("|")[0]
+            for each in (*args, *(keyword.value for keyword in keywords)):
+                yield from _targets(each)
+        case Items(items, _) | Rows(items, _):
+            for each in items:
+                yield from _targets(each)
+        case _:
+            return
+
+
+def _condition(instances: list[_Instance], projecting: list[bool], solver: _Solver) -> str:
+    """The condition under which a `residual` projects: its stride is not 1, or its channels change."""
+    ends = [next(step for step in each.module.steps if step.role == RESIDUAL) for each in instances]
+    body = [step.outputs[0].channels for step in ends]
+    shortcut = [_before_projection(each.module, step).channels for each, step in zip(instances, ends, strict=True)]
+    strides = [_stride(each.module) for each in instances]
+    parts: list[str] = []
+    holds = [False] * len(instances)
+    by, before, after = (solver.solve(strides), solver.solve(shortcut), solver.solve(body))
+    if len(set(map(int, strides))) > 1:
+        parts.append(f"{python(by)} != 1")
+        holds = [held or stride != 1 for held, stride in zip(holds, strides, strict=True)]
+    if python(before) != python(after):
+        parts.append(f"{python(before)} != {python(after)}")
+        holds = [held or a != b for held, a, b in zip(holds, shortcut, body, strict=True)]
+    if not parts or holds != projecting:
+        raise Rejected(tuple(map(int, projecting)))
+    return " or ".join(parts)
+
+
+def _with_stride(node: Node, stride: Expression) -> Node:
+    """A projection whose stride is written as the expression that the condition has, not as its value."""
+    match node:
+        case Call(target, args, keywords, wide):
+            named = tuple(
+                Keyword(each.name, Hole(Traced(each.value.value, stride)), each.default)
+                if each.name == "stride" and isinstance(each.value, Hole)
+                else each
+                for each in keywords
+            )
+            return Call(target, tuple(_with_stride(arg, stride) for arg in args), named, wide)
+        case _:
+            return node
+
+
+def _before_projection(module: Module, end: Step) -> Any:
+    wire = end.inputs[1]
+    if wire.step != INPUT and module.steps[wire.step].role == DOWNSAMPLE:
+        return module.steps[wire.step].input_types[0]
+    return module.type_of(wire)
+
+
+def _stride(module: Module) -> int:
+    """The stride of the projection, 1 where there is none."""
+    for step in module.steps:
+        if step.role == DOWNSAMPLE and isinstance(step.what, Module):
+            operator = step.what.steps[0].what
+            stride = getattr(operator, "stride", 1)
+            return stride if isinstance(stride, int) else max(stride)
+    return 1
+
+
+def _values(module: Module) -> dict[str, int]:
+    """The numbers that the constructor of an instance could be given, by name."""
+    values: dict[str, int] = {}
+    for kind, name in zip(module.inputs, ("in", *module.input_names[1:]), strict=True):
+        values |= {each: int(size) for each, size in zip(dimension_names(kind, name), kind.shape, strict=True)}
+    for name, value in module.arguments.items():
+        if is_whole(value):
+            values[name] = int(value)
+        elif isinstance(value, tuple):
+            values |= {f"{name}[{index}]": int(each) for index, each in enumerate(value) if is_whole(each)}
+    return values
+
+
+def _differing(instances: list[_Instance]) -> list[Mapping[str, int]]:
+    """The numbers by name, without the parameters of a block that no instance sets: those would be arguments for
+    nothing."""
+    first = instances[0].module
+    if first.is_network:
+        return [instance.values for instance in instances]
+    unset = {
+        name
+        for name, default in first.defaults.items()
+        if all(instance.values.get(name) == default for instance in instances)
+    }
+    return [{name: value for name, value in each.values.items() if name not in unset} for each in instances]
+
+
+def _needs_grid(expression: Expression) -> bool:
+    return any(re.search(r"_(height|width|depth|length)$", name) for name in names_in(expression))
+
+
+def _ordered(module: Module, used: set[str]) -> list[str]:
+    """Names of constructor arguments in order: sizes of the inputs, then the block's parameters."""
+    names: list[str] = []
+    for kind, name in zip(module.inputs, ("in", *module.input_names[1:]), strict=True):
+        names += sorted(dimension_names(kind, name), key=lambda each: not each.endswith(("channels", "features")))
+    names += module.arguments
+    needed = {name.partition("[")[0] for name in used}
+    return [name for name in dict.fromkeys(names) if name in needed]
+
+
+def _parameter(module: Module, name: str) -> Parameter:
+    value = module.arguments.get(name)
+    return Parameter(name, module.defaults.get(name), len(value) if isinstance(value, tuple) else 0)
+
+
+def _required_first(parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
+    return tuple(sorted(parameters, key=lambda each: each.default is not None))
+
+
+def _expanded_names(module: Module) -> list[str]:
+    """The name of each item of a row in which some have names."""
+    names: list[str] = []
+    for step in module.steps:
+        names += [step.name or str(len(names) + offset) for offset in range(step.slots)]
+    return names
+
+
+def _by_value(modules: list[Module], values: tuple[int, ...]) -> list[list[Module]]:
+    parts: dict[int, list[Module]] = {}
+    for module, value in zip(modules, values, strict=True):
+        parts.setdefault(value, []).append(module)
+    return list(parts.values())
+
+
+def _definitions(root: Module) -> list[list[Module]]:
+    """The named modules of a network by definition, those that others use first."""
+    heights: dict[int, int] = {}
+    groups: dict[tuple[int, int, str], list[Module]] = {}
+    for module in root.distinct():
+        inner = [heights[id(step.what)] for step in module.steps if isinstance(step.what, Module)]
+        heights[id(module)] = 1 + max(inner, default=0)
+        if not module.indexed:
+            groups.setdefault((id(module.place.source), module.place.span.start, module.name), []).append(module)
+    return sorted(groups.values(), key=lambda group: max(heights[id(module)] for module in group))
+
+
+def camel(name: str) -> str:
+    """A class name for a name of the language: `dense_layer` makes `DenseLayer`."""
+    made = "".join(part[:1].upper() + part[1:] for part in name.split("_")) or "Block"
+    return made if made[0].isalpha() else f"Net{made}"
+
+
+def _telling(module: Module, parts: list[list[Module]]) -> str:
+    """What sets this class apart from the others of its block, as the end of a name."""
+    others = [part[0].arguments for part in parts if part[0] is not module]
+    for name, value in module.arguments.items():
+        if all(other.get(name) != value for other in others):
+            if isinstance(value, bool):
+                return f"With{camel(name)}" if value else f"Without{camel(name)}"
+            if isinstance(value, int):
+                return f"{camel(name)}{int(value)}"
+            if isinstance(value, str):
+                return camel(value)
+    return ""

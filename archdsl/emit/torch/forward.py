@@ -1,0 +1,277 @@
+"""The body of `forward`: which calls are nested into one line, and which names tensors have.
+
+A tensor that nothing reads any more gives its name to the next, so that no activation is kept alive for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from archdsl.emit.torch.nodes import WIDTH
+from archdsl.graph.chains import DOWNSAMPLE, RESIDUAL
+from archdsl.graph.module import INPUT, Module, Step, Wire
+from archdsl.ops.operator import Operator, Style
+from archdsl.ops.torchcall import ALL, Apply, Slot
+
+_NESTED = 3
+_BRANCH = 4
+_FOLLOWERS = {Style.NORM, Style.ACTIVATION}
+_LEADERS = {Style.CONV, Style.PROJECTION, Style.LINEAR, Style.NORM, Style.MERGE, Style.POOL}
+_AUXILIARY = "aux"
+
+
+@dataclass(frozen=True)
+class Forward:
+    """The lines of `forward` without their indentation, and whether it gives back several tensors."""
+
+    lines: tuple[str, ...]
+    returns: str
+
+
+@dataclass
+class _Names:
+    """Names of tensors: which are taken, and for how long."""
+
+    of: dict[Wire, str] = field(default_factory=dict[Wire, str])
+    taken: set[str] = field(default_factory=set[str])
+
+    def fresh(self, wanted: str) -> str:
+        name, number = wanted, 1
+        while name in self.taken:
+            number += 1
+            name = f"{wanted}{number}"
+        return name
+
+
+class ForwardPlan:
+    """Works out the body of `forward` for a named module.
+
+    optional: whether a `residual` without a projection calls `self.downsample`, which is then the identity.
+    """
+
+    def __init__(self, module: Module, *, optional: bool) -> None:
+        self.module = module
+        self.optional = optional
+        self.readers: dict[Wire, list[int]] = {}
+        for index, step in enumerate(module.steps):
+            for wire in step.inputs:
+                self.readers.setdefault(wire, []).append(index)
+        self.outputs = set(module.outputs)
+        self.inlined = {index for index in range(len(module.steps)) if self._is_inlined(index)}
+        self.names = _Names()
+
+    def lines(self) -> Forward:
+        """The lines."""
+        module = self.module
+        for port, name in enumerate(module.input_names):
+            self.names.of[Wire(INPUT, port)] = name
+            self.names.taken.add(name)
+        statements = [index for index in range(len(module.steps)) if index not in self.inlined]
+        last_use = self._last_uses(statements)
+        body: list[str] = []
+        training = self._training()
+        if training:
+            self.names.taken.add(_AUXILIARY)
+            body.append(f"{_AUXILIARY}: list[Tensor] = []")
+        for index in statements:
+            in_training = index in module.train_only
+            text = self._expression(index)
+            ends = Wire(index) in training
+            if not in_training and index == statements[-1] and module.outputs == (Wire(index),):
+                return self._finished(body, f"return {text}")
+            if in_training and not (body and body[-1].startswith("    ")):
+                body.append("if self.training:")
+            indent = "    " if in_training else ""
+            if ends and not self.readers.get(Wire(index)):
+                body.append(f"{indent}{_AUXILIARY}.append({text})")
+                continue
+            targets = self._targets(index, last_use)
+            body.append(f"{indent}{targets} = {text}")
+            if ends:
+                body.append(f"{indent}{_AUXILIARY}.append({targets})")
+        return self._finished(body, self._return())
+
+    def _finished(self, body: list[str], last: str) -> Forward:
+        many = len(self.module.outputs) > 1
+        if self.module.train_outputs:
+            return Forward((*body, last), "Tensor | tuple[Tensor, ...]")
+        return Forward((*body, last), "tuple[Tensor, ...]" if many else "Tensor")
+
+    def _training(self) -> set[Wire]:
+        count = self.module.train_outputs
+        return set(self.module.outputs[-count:]) if count else set()
+
+    def _return(self) -> str:
+        count = len(self.module.outputs) - self.module.train_outputs
+        names = [self.names.of[wire] for wire in self.module.outputs[:count]]
+        if not self.module.train_outputs:
+            return f"return {', '.join(names)}"
+        held = ", ".join(names)
+        alone = names[0] if len(names) == 1 else f"({held})"
+        return f"return ({held}, *{_AUXILIARY}) if self.training else {alone}"
+
+    # --- nesting ------------------------------------------------------------------------------------------------------
+
+    def _is_inlined(self, index: int) -> bool:
+        """Whether a step's call stands inside the call of the only step that reads it."""
+        step = self.module.steps[index]
+        wire = Wire(index)
+        readers = self.readers.get(wire, [])
+        if len(step.outputs) != 1 or len(readers) != 1 or wire in self.outputs or wire in self.module.bindings:
+            return False
+        if (index in self.module.train_only) != (readers[0] in self.module.train_only):
+            return False
+        reader = self.module.steps[readers[0]]
+        if not isinstance(reader.what, Operator):
+            return False
+        if self._in_short_branch(index):
+            return not self._is_concat(readers[0])
+        if reader.what.style in _FOLLOWERS:
+            return self._leads(step) and self._depth(index) < _NESTED
+        # `y + self.downsample(x)`: a shortcut of one call stands in the sum
+        is_infix = isinstance(call := reader.what.torch(reader.what.operand(reader.input_types)), Apply)
+        return is_infix and call.function == "+" and step.role == DOWNSAMPLE
+
+    def _in_short_branch(self, index: int) -> bool:
+        """Whether a step belongs to a branch of a concatenation that one line can hold."""
+        length, forward, backward = 1, index, index
+        while (readers := self.readers.get(Wire(forward), [])) and len(readers) == 1 and length <= _BRANCH:
+            if self._is_concat(readers[0]):
+                break
+            forward, length = readers[0], length + 1
+            if len(self.module.steps[forward].inputs) != 1:
+                return False
+        else:
+            return False
+        while length <= _BRANCH and (before := self.module.steps[backward].inputs[0]).step != INPUT:
+            if len(self.readers[before]) != 1:
+                return True
+            backward, length = before.step, length + 1
+            if len(self.module.steps[backward].inputs) != 1:
+                return False
+        return length <= _BRANCH
+
+    def _leads(self, step: Step) -> bool:
+        return isinstance(step.what, Module) or step.what.style in _LEADERS
+
+    def _depth(self, index: int) -> int:
+        """How many calls stand one inside the other if this step's own input is nested as far as it goes."""
+        step = self.module.steps[index]
+        if not step.inputs or len(step.inputs) > 1:
+            return 1
+        before = step.inputs[0].step
+        if before == INPUT or not self._is_inlined(before):
+            return 1
+        return 1 + self._depth(before)
+
+    def _reads(self, index: int) -> list[Wire]:
+        """The tensors that a statement reads, through the calls that are nested in it."""
+        wires: list[Wire] = []
+        for wire in self.module.steps[index].inputs:
+            wires.extend(self._reads(wire.step) if wire.step in self.inlined else [wire])
+        return wires
+
+    def _last_uses(self, statements: list[int]) -> dict[Wire, int]:
+        uses = {wire: index for index in statements for wire in self._reads(index)}
+        return uses | dict.fromkeys(self.module.outputs, len(self.module.steps))
+
+    # --- text -----------------------------------------------------------------------------------------------------------
+
+    def _expression(self, index: int) -> str:
+        step = self.module.steps[index]
+        inputs = [self._input(wire) for wire in step.inputs]
+        if self.optional and step.role == RESIDUAL and not self._projects(step):
+            inputs[1] = f"self.{DOWNSAMPLE}({inputs[1]})"
+        return call_text(step, inputs)
+
+    def _projects(self, step: Step) -> bool:
+        shortcut = step.inputs[1].step
+        return shortcut != INPUT and self.module.steps[shortcut].role == DOWNSAMPLE
+
+    def _input(self, wire: Wire) -> str:
+        return self._expression(wire.step) if wire.step in self.inlined else self.names.of[wire]
+
+    def _targets(self, index: int, last_use: Mapping[Wire, int]) -> str:
+        step = self.module.steps[index]
+        dying = [wire for wire in dict.fromkeys(self._reads(index)) if last_use.get(wire, -1) <= index]
+        freed = [self.names.of[wire] for wire in dying]
+        self.names.taken.difference_update(freed)
+        targets: list[str] = []
+        for port in range(len(step.outputs)):
+            wire = Wire(index, port)
+            name = self._target(wire, freed)
+            self.names.of[wire] = name
+            if wire in last_use:
+                self.names.taken.add(name)
+            targets.append(name)
+        return ", ".join(targets)
+
+    def _target(self, wire: Wire, freed: list[str]) -> str:
+        """A name from the text, else a name that has just become free, else one that says where the tensor goes."""
+        if wire in self.module.bindings:
+            return self.names.fresh(self.module.bindings[wire])
+        given = set(self.module.bindings.values())
+        free = [name for name in freed if name not in self.names.taken and name not in given and "branch" not in name]
+        readers = self.readers.get(wire, [])
+        if readers and self._is_concat(readers[0]):
+            position = self.module.steps[readers[0]].inputs.index(wire) + 1
+            return self.names.fresh(f"branch{position}")
+        if free:
+            return "x" if "x" in free else free[0]
+        return self.names.fresh("x" if "x" not in self.names.taken else "y")
+
+    def _is_concat(self, index: int) -> bool:
+        what = self.module.steps[index].what
+        return isinstance(what, Operator) and what.style is Style.MERGE and len(self.module.steps[index].inputs) > 1 and (
+            what.word == "concat"
+        )
+
+
+def call_text(step: Step, inputs: list[str]) -> str:
+    """The call of a step on tensors of these names."""
+    if isinstance(step.what, Operator):
+        call = step.what.torch(step.what.operand(step.input_types))
+        if isinstance(call, Apply):
+            return _apply_text(call, inputs)
+    target = f"self.{step.name}" if step.name.isidentifier() else f'getattr(self, "{step.name}")'
+    return f"{target}({', '.join(inputs)})"
+
+
+def _apply_text(call: Apply, inputs: list[str]) -> str:
+    if not call.function[0].isalpha():
+        return f" {call.function} ".join(inputs)
+
+    def text(value: Any) -> str:
+        if value == ALL:
+            return f"[{', '.join(inputs)}]"
+        return inputs[value.index] if isinstance(value, Slot) else repr(value)
+
+    args = [text(value) for value in call.args]
+    args += [f"{name}={text(value)}" for name, value in call.kwargs]
+    return f"{call.function}({', '.join(args)})"
+
+
+def wrapped(line: str, indent: str) -> list[str]:
+    """A line of `forward`, broken at its outermost brackets where it is too long."""
+    if len(indent) + len(line) <= WIDTH:
+        return [indent + line]
+    head, bracket, rest = line.partition("(" if "[" not in line or line.index("(") < line.index("[") else "[")
+    body, tail = rest[: rest.rindex({"(": ")", "[": "]"}[bracket])], rest[rest.rindex({"(": ")", "[": "]"}[bracket]) :]
+    parts = _split_arguments(body)
+    inner = [each for part in parts for each in wrapped(f"{part},", indent + "    ")]
+    return [f"{indent}{head}{bracket}", *inner, f"{indent}{tail}"]
+
+
+def _split_arguments(text: str) -> list[str]:
+    parts, depth, start = [], 0, 0
+    for position, character in enumerate(text):
+        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(character, 0)
+        if character == "," and depth == 0:
+            parts.append(text[start:position].strip())
+            start = position + 1
+    parts.append(text[start:].strip())
+    return [part for part in parts if part]
+
+

@@ -1,0 +1,133 @@
+"""The PyTorch file of a network, as text."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import textwrap
+from functools import cache
+from pathlib import Path
+
+from archdsl.base.tensors import TensorType
+from archdsl.base.text import Source
+from archdsl.emit.torch.classes import Class, Classes, camel
+from archdsl.emit.torch.forward import wrapped
+from archdsl.emit.torch.nodes import INDENT, WIDTH
+from archdsl.graph.module import Module
+
+LANGUAGE = 1
+_MODULES = Path(__file__).resolve().parent.parent.parent / "ops" / "modules"
+_BODY = INDENT * 2
+
+
+def source(module: Module, text: Source, version: str) -> str:
+    """One self-contained file for a network that was elaborated with traces.
+
+    text: what the network was compiled from, for the header. version: archdsl's own.
+    """
+    classes = Classes.of(module, class_name(module.name, f"{module.doc}\n{text.heading()}"))
+    copied = sorted({file for each in classes.classes for file in each.copied})
+    pieces = [_copied(file.partition("|")[0]) for file in copied]
+    imports = {line for head, _ in pieces for line in head} | {"import torch", "from torch import Tensor, nn"}
+    if any(each.uses_ordered for each in classes.classes):
+        imports.add("from collections import OrderedDict")
+    body = [*(code for _, code in pieces), *(_class(each, is_network=each.module is module) for each in classes.classes)]
+    code = "\n\n\n".join(body)
+    if not re.search(r"\btorch\.", code):
+        imports.discard("import torch")
+    return f"{_header(text, version)}\n{_imports(imports)}\n\n\n{code}\n"
+
+
+def class_name(name: str, doc: str) -> str:
+    """The class of a network: as its documentation writes the name (`ResNet-50` makes `ResNet50`), else in camel case."""
+    for word in re.findall(r"[A-Za-z][\w\-]*", doc):
+        made = re.sub(r"[^A-Za-z0-9]", "", word)
+        if made.isascii() and made.lower() == name.replace("_", "").lower() and made[0].isupper():
+            return made
+    return camel(name)
+
+
+def _header(text: Source, version: str) -> str:
+    digest = hashlib.sha256(text.text.encode()).hexdigest()[:16]
+    title = text.heading().split("\n\n")[0] or f"{Path(text.name).stem}, a network."
+    origin = f"Made by archdsl {version} (language {LANGUAGE}) from {text.name}, sha256 {digest}."
+    return "\n".join([*_docstring(f"{' '.join(title.split())}\n\n{origin}", ""), ""])
+
+
+def _imports(lines: set[str]) -> str:
+    standard = sorted(line for line in lines if "torch" not in line)
+    torch = sorted((line for line in lines if "torch" in line), key=lambda line: (not line.startswith("import"), line))
+    return "\n".join([*standard, *([""] if standard else []), *torch])
+
+
+@cache
+def _copied(file: str) -> tuple[tuple[str, ...], str]:
+    """The imports and the class of a module that comes with the operators."""
+    text = (_MODULES / f"{file}.py").read_text(encoding="utf-8")
+    head, _, code = text.partition("\n\n\n")
+    return tuple(line for line in head.splitlines() if line), code.rstrip("\n")
+
+
+def _class(made: Class, *, is_network: bool) -> str:
+    lines = [f"class {made.name}(nn.Module):", *_docstring(_doc(made, is_network=is_network)), ""]
+    lines += _signature(made)
+    lines += [_BODY + "super().__init__()", *(_BODY + line if line else "" for line in made.init), ""]
+    arguments = ", ".join(f"{name}: Tensor" for name in made.module.input_names)
+    head = f"{INDENT}def forward(self, {arguments}) -> {made.forward.returns}:"
+    if len(head) > WIDTH:
+        inner = [f"{_BODY}{name}: Tensor," for name in made.module.input_names]
+        lines += [f"{INDENT}def forward(", f"{_BODY}self,", *inner, f"{INDENT}) -> {made.forward.returns}:"]
+    else:
+        lines.append(head)
+    for line in made.forward.lines:
+        inner = len(line) - len(line.lstrip())
+        lines += wrapped(line.lstrip(), _BODY + " " * inner)
+    return "\n".join(lines)
+
+
+def _signature(made: Class) -> list[str]:
+    parts = [each.annotated for each in made.parameters]
+    head = f"{INDENT}def __init__({', '.join(['self', *parts])}) -> None:"
+    if len(head) <= WIDTH:
+        return [head]
+    return [f"{INDENT}def __init__(", f"{_BODY}self,", *(f"{_BODY}{part}," for part in parts), f"{INDENT}) -> None:"]
+
+
+def _doc(made: Class, *, is_network: bool) -> str:
+    module = made.module
+    doc = module.doc.strip() or (f"The network {module.name}." if is_network else _plain_doc(module))
+    if not is_network:
+        return doc
+    inputs = ", ".join(_torch_shape(kind) for kind in module.inputs)
+    count = len(module.outputs) - module.train_outputs
+    outputs = ", ".join(_torch_shape(kind) for kind in module.output_types[:count])
+    facts = f"{module.params:,} parameters, {module.macs:,} multiply-accumulates for one sample."
+    training = f" In training mode also {module.train_outputs} auxiliary outputs." if module.train_outputs else ""
+    return f"{doc}\n\n{inputs} -> {outputs}.{training}\n{facts}"
+
+
+def _plain_doc(module: Module) -> str:
+    names = {"add": "The sum", "concat": "The concatenation", "mul": "The product", "residual": "A residual connection"}
+    if module.is_block:
+        return f"The block {module.name}."
+    return f"{names.get(module.name, 'A part')} in line {module.place.line_column[0]} of the text."
+
+
+def _torch_shape(kind: TensorType) -> str:
+    return f"({', '.join(map(str, ('N', *kind.shape)))})"
+
+
+def _docstring(text: str, indent: str = INDENT) -> list[str]:
+    width = WIDTH - len(indent) - 3
+    lines: list[str] = []
+    for paragraph in _docstring_text(text).split("\n"):
+        lines += textwrap.wrap(paragraph, width) or [""]
+    if len(lines) == 1 and len(lines[0]) + len(indent) + 6 <= WIDTH:
+        return [f'{indent}"""{lines[0]}"""']
+    return [f'{indent}"""{lines[0]}', *(f"{indent}{line}" if line else "" for line in lines[1:]), f'{indent}"""']
+
+
+def _docstring_text(text: str) -> str:
+    """Text that can stand in a docstring: no way to end it, no control characters, no invisible ones."""
+    shown = "".join(each if each == "\n" or each.isprintable() else " " for each in text)
+    return shown.replace("\\", "\\\\").replace('"""', "'''").rstrip('"').strip()

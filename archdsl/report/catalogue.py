@@ -1,0 +1,19 @@
+"""Everything that can be wrong, by code."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from archdsl.base.diagnostics import Fault, catalogue
+from archdsl.graph import faults as graph_faults
+from archdsl.ops import faults as operator_faults
+from archdsl.report import faults as question_faults
+from archdsl.syntax import faults as syntax_faults
+
+MODULES = (syntax_faults, graph_faults, operator_faults, question_faults)
+
+
+@cache
+def faults() -> dict[str, type[Fault]]:
+    """Every class of faults, by its code."""
+    return catalogue(each for module in MODULES for each in vars(module).values())

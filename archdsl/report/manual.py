@@ -1,0 +1,272 @@
+"""Manual pages, made from what they are about: an operator's from its class, a diagnostic's from its fault."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from archdsl.base.diagnostics import Fault
+from archdsl.base.tensors import TensorType
+from archdsl.base.text import Place, Source, Span
+from archdsl.base.windows import Window
+from archdsl.graph.module import INPUT, Module, Step, Wire
+from archdsl.ops import OperatorClass, Operators
+from archdsl.ops.arguments import Argument, ArgumentKind, Role, arguments, bind
+from archdsl.ops.faults import Reject
+from archdsl.ops.operator import Operator, Style
+from archdsl.ops.torchcall import Apply, Layer, Slot
+from archdsl.report.explain import explained
+from archdsl.report.terminal import cells, padded
+from archdsl.report.walk import Tour
+
+WIDTH = 80
+_CODE = re.compile(r"[EW]\d{4}")
+_SAMPLES = (
+    TensorType.image(64, 56, 56),
+    TensorType.image(3, 224, 224),
+    TensorType.sequence(196, 768),
+    TensorType.vector(4096),
+    TensorType((196,), TensorType.vector(1).kind),
+)
+_GUESSES = {Role.WINDOW: 3, Role.WIDTH: 128, Role.STRIDE: 2, Role.NONE: 2}
+_FAMILIES = {
+    Style.CONV: "convolution",
+    Style.PROJECTION: "depthwise and channels",
+    Style.LINEAR: "linear",
+    Style.NORM: "normalisation",
+    Style.ACTIVATION: "activation",
+    Style.POOL: "pooling and resampling",
+    Style.ATTENTION: "attention",
+    Style.EMBEDDING: "embedding",
+    Style.RECURRENT: "recurrent",
+    Style.MERGE: "merging",
+    Style.OTHER: "other",
+}
+
+
+def is_code(word: str) -> bool:
+    """Whether a word looks like the code of a diagnostic."""
+    return _CODE.fullmatch(word.upper()) is not None
+
+
+# --- diagnostics ------------------------------------------------------------------------------------------------------
+
+
+def fault_page(fault: type[Fault], shown: Callable[[str], str]) -> str:
+    """The page of a diagnostic. `shown` gives what the compiler says about a text."""
+    parts = [f"{fault.code}: {fault.title}", "", *_paragraphs(fault.page())]
+    # a long example would say no more than its length does
+    if fault.example and max(map(len, fault.example.split("\n"))) <= WIDTH:
+        parts += ["", "Example", "", textwrap.indent(fault.example, "    ")]
+    if fault.example:
+        parts += ["", "What the compiler says", "", textwrap.indent(shown(fault.example).rstrip(), "    ")]
+    return "\n".join((*parts, ""))
+
+
+def _paragraphs(text: str) -> list[str]:
+    """Prose in lines that fit; a blank line stays a blank line."""
+    rows: list[str] = []
+    for paragraph in text.split("\n\n"):
+        rows += ["", *textwrap.wrap(" ".join(paragraph.split()), WIDTH, break_on_hyphens=False)]
+    return rows[1:]
+
+
+# --- operators --------------------------------------------------------------------------------------------------------
+
+
+def operator_list(operators: Operators) -> str:
+    """Every operator with a line about it, by families."""
+    lines: list[str] = []
+    names = {each: " ".join((each.word, *each.aliases)) for each in operators.classes}
+    width = max(map(len, names.values())) + 2
+    for style, family in _FAMILIES.items():
+        members = [each for each in operators.classes if each.style is style]
+        if not members:
+            continue
+        lines += ["", family]
+        for each in members:
+            rows = textwrap.wrap(_first_sentence(each), WIDTH - width - 2, break_on_hyphens=False)
+            lines.append(f"  {names[each]:<{width}}{rows[0]}")
+            lines += (" " * (width + 2) + row for row in rows[1:])
+    more = "`archdsl explain conv` is the page of one. Upper and lower case are the same."
+    return "\n".join((*lines[1:], "", more, ""))
+
+
+def operator_page(operator: OperatorClass) -> str:
+    """The page of an operator, from what its class declares."""
+    declared = arguments(operator)
+    parts = [operator.word, "", *_paragraphs(operator.manual())]
+    if operator.aliases:
+        parts += ["", f"Also written {', '.join(f'`{each}`' for each in operator.aliases)}."]
+    if operator.variadic:
+        parts += ["", f"Written with branches: `{operator.word} {{ a | b }}`. An empty branch is the incoming tensor."]
+    if declared:
+        parts += ["", "Arguments", "", *_table([_argument(each) for each in declared.values()])]
+    if operator.decorated:
+        parts += ["", "`norm=` and `act=` put a norm and an activation after it: `act=relu`."]
+    step = sample(operator)
+    if step is not None:
+        parts += ["", *_sample_lines(operator, step)]
+    if operator.source:
+        parts += ["", *textwrap.wrap(f"From {operator.source}.", WIDTH, break_on_hyphens=False)]
+    return "\n".join((*parts, ""))
+
+
+def sample(operator: OperatorClass) -> Step | None:
+    """The operator with plain arguments at work on a plain tensor, or None where it takes none of the samples."""
+    for x in _SAMPLES:
+        for windowed in (False, True):
+            try:
+                made = bind(operator, _guessed(operator, windowed))
+                xs = (x, x) if operator.variadic else (x,)
+                output = made.output(made.operand(xs))
+            except Reject:
+                continue
+            wires = tuple(Wire(INPUT) for _ in xs)
+            return Step("", made, wires, xs, (output,), Place(Source("sample", ""), Span(0, 0)))
+    return None
+
+
+def written(operator: Operator[Any]) -> str:
+    """An operator as a text writes it, with its shorthand: `conv3-64/2(groups=4)`."""
+    given = dict(operator.arguments())
+    text = operator.word
+    if isinstance(value := _taken(given, operator, Role.WINDOW), int | tuple):
+        text += str(value) if isinstance(value, int) else "x".join(map(str, value))
+    if isinstance(value := _taken(given, operator, Role.WIDTH), int):
+        text += f"-{value}"
+    stride = _taken(given, operator, Role.STRIDE)
+    if isinstance(stride, int):
+        text += f"/{stride}"
+    elif stride is not None:
+        given["stride"] = stride
+    rest = ", ".join(f"{name}={literal(value)}" for name, value in given.items())
+    return f"{text}({rest})" if rest else text
+
+
+def literal(value: object) -> str:
+    """A value as the language writes it."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            return f'"{value}"'
+        case tuple():
+            items: tuple[object, ...] = value
+            return f"({', '.join(map(literal, items))})"
+        case _:
+            return str(value)
+
+
+def _taken(given: dict[str, object], operator: Operator[Any], role: Role) -> object:
+    name = type(operator).by_role(role)
+    return given.pop(name, None) if name else None
+
+
+def _guessed(operator: OperatorClass, windowed: bool) -> dict[str, object]:
+    """Values for the arguments that an operator cannot do without, and for a window that it can."""
+    chosen = {name: each for name, each in arguments(operator).items() if each.required}
+    if windowed and (name := operator.by_role(Role.WINDOW)):
+        chosen[name] = arguments(operator)[name]
+    return {name: _guess(each) for name, each in chosen.items()}
+
+
+def _guess(argument: Argument) -> object:
+    match argument.kind:
+        case ArgumentKind.FLAG:
+            return True
+        case ArgumentKind.CHOICE:
+            return argument.choices[0]
+        case ArgumentKind.NUMBERS:
+            return (0.5,)
+        case _:
+            return 2 if argument.role is Role.WINDOW and not argument.required else _GUESSES[argument.role]
+
+
+def _argument(argument: Argument) -> tuple[str, ...]:
+    """Name, how the shorthand writes it, default and meaning."""
+    shorthand = {Role.WINDOW: "digits", Role.WIDTH: "-64", Role.STRIDE: "/2", Role.NONE: ""}[argument.role]
+    default = "required" if argument.required else "" if argument.default is None else literal(argument.default)
+    choices = f": {', '.join(f'`{each}`' for each in argument.choices)}" if argument.choices else ""
+    return argument.name, shorthand, default, f"{argument.doc}{choices}{_bounds(argument)}"
+
+
+def _bounds(argument: Argument) -> str:
+    match argument.low, argument.high:
+        case None, None:
+            return ""
+        case low, None:
+            return f" (from {low:g})"
+        case None, high:
+            return f" (up to {high:g})"
+        case low, high:
+            return f" (from {low:g} to {high:g})"
+
+
+def _table(rows: list[tuple[str, ...]]) -> list[str]:
+    """Aligned columns under a heading; the last one is prose, and wrapped."""
+    rows = [("name", "short", "default", "meaning"), *rows]
+    widths = [max(cells(row[index]) for row in rows) for index in range(len(rows[0]) - 1)]
+    lines: list[str] = []
+    for row in rows:
+        head = "  " + "".join(padded(value, width + 2) for value, width in zip(row, widths, strict=False))
+        first, *rest = textwrap.wrap(row[-1], WIDTH - len(head), break_on_hyphens=False) or [""]
+        lines += [head + first, *(" " * len(head) + each for each in rest)]
+    return [line.rstrip() for line in lines]
+
+
+def _sample_lines(operator: OperatorClass, step: Step) -> list[str]:
+    assert isinstance(step.what, Operator)
+    made = step.what
+    text = f"{operator.word} {{ | }}" if operator.variadic else written(made)
+    lines = ["Shape", "", f"  {_shape_rule(made, step)}", "", "Example", "", f"  INPUT[{step.input_types[0]}] -> {text}", ""]
+    module = Module("", step.input_types, (step,), (Wire(0),), step.place, {}, input_names=("x",) * len(step.input_types))
+    spot = next(iter(Tour(module).spots()))
+    lines += explained(spot).text().split("\n")[1:]
+    call = _call(made.torch(made.operand(step.input_types)))
+    return [*lines, "", "In PyTorch", "", f"  {call}"]
+
+
+def _shape_rule(operator: Operator[Any], step: Step) -> str:
+    x, out = step.input_types[0], step.outputs[0]
+    windows = operator.windows(operator.operand(step.input_types))
+    channels = ", `width` channels" if type(operator).by_role(Role.WIDTH) else ""
+    if windows and isinstance(windows[0], Window):
+        dilated = ", with F = (window - 1)*dilation + 1" if "dilation" in arguments(type(operator)) else ""
+        return f"floor((W - F + 2P)/S) + 1 on each axis{dilated}{channels}"
+    if windows:
+        return f"(W - 1)*S - 2P + F on each axis{channels}"
+    if operator.variadic:
+        return f"{' and '.join(map(str, step.input_types))} give {out}"
+    if out == x:
+        return "stays as it is"
+    return f"`width` on the last axis: {x} -> {out}" if channels else f"{x} -> {out}"
+
+
+def _call(call: Layer | Apply) -> str:
+    """The PyTorch call in one line."""
+    name = call.target if isinstance(call, Layer) else call.function
+    given = [*map(_value, call.args), *(f"{key}={_value(value)}" for key, value in call.kwargs)]
+    if not name[0].isalpha():
+        return f" {name} ".join(("a", "b"))
+    return f"{name}({', '.join(given)})"
+
+
+def _value(value: object) -> str:
+    match value:
+        case Slot(index):
+            return "[a, b]" if index < 0 else "x"
+        case _:
+            return repr(value)
+
+
+def _first_sentence(operator: OperatorClass) -> str:
+    text = " ".join(operator.manual().split("\n\n")[0].split())
+    return re.split(r"(?<=[a-z)])\. ", text)[0].rstrip(".")
+
+
+def known_pages(operators: Operators, faults: Mapping[str, type[Fault]]) -> tuple[str, ...]:
+    """Every word that has a page."""
+    return (*operators, *faults, "operators")

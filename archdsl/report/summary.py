@@ -1,0 +1,359 @@
+"""The table of a network, folded as the network is: a repeat is one row with a count, a block is opened once.
+
+First the rows, as data; then the printers, for the screen, for a pipe, for notebooks and for tools.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from archdsl.base.tensors import TensorType
+from archdsl.graph.module import Module
+from archdsl.ops.operator import Operator, Style
+from archdsl.report.structure import kind_of, plain
+from archdsl.report.terminal import cells, cut, padded, short_number, visible
+from archdsl.report.walk import Spot, Tour, field_of, label
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+FORMAT = "archdsl.summary"
+VERSION = 1
+WIDTH = 80
+PAGE = 60
+_ALL = 10**9
+_GAP = "  "
+_MARK = " †"
+_QUIET = {Style.NORM, Style.ACTIVATION, Style.OTHER}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One step, or one repeat of equal steps, inside one repetition of the block around it.
+
+    path: of its layer in PyTorch, `last` of its last repetition. params, macs: of all its repetitions; weights that
+    were counted above count 0. same_as: the path where its block was opened. seen: its receptive field in short.
+    """
+
+    depth: int
+    path: str
+    last: str
+    name: str
+    label: str
+    word: str
+    arguments: Mapping[str, Any]
+    count: int
+    outputs: tuple[TensorType, ...]
+    params: int
+    macs: int
+    seen: str
+    is_module: bool
+    is_quiet: bool
+    training_only: bool
+    shared: bool
+    same_as: str
+
+    @property
+    def shown(self) -> str:
+        """The label with what there is to say about the row."""
+        again = f" (as {self.same_as})" if self.same_as else ""
+        return f"{self.label}{again}{' (shared)' if self.shared else ''}{_MARK if self.training_only else ''}"
+
+    @property
+    def shapes(self) -> str:
+        """The shapes that come out, as papers write them."""
+        return ", ".join(map(str, self.outputs))
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The rows down to a depth, and the totals. `params` and `train_macs` include what only training needs.
+
+    depth: how many levels the rows have. more: how many rows the next level would add.
+    """
+
+    name: str
+    doc: str
+    inputs: Mapping[str, TensorType]
+    outputs: Mapping[str, TensorType]
+    train_outputs: Mapping[str, TensorType]
+    rows: tuple[Row, ...]
+    depth: int
+    more: int
+    params: int
+    inference_params: int
+    macs: int
+    train_macs: int
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def text(self, width: int | None = WIDTH) -> str:
+        """The table as plain text, within a width where that is possible."""
+        columns = _fitting(self, width)
+        widths = [max(map(cells, (column.title, *column.values))) for column in columns]
+        head = _line([column.title for column in columns], columns, widths)
+        lines = [*self._heading(width), "", head, "─" * cells(_line([""] * len(columns), columns, widths, keep=True))]
+        lines += (_line([column.values[row] for column in columns], columns, widths) for row in range(len(self.rows)))
+        return "\n".join((*lines, "", *self.footers(), ""))
+
+    def _heading(self, width: int | None) -> list[str]:
+        first = visible(self.doc.split("\n", 1)[0].strip())
+        return [self.title, *textwrap.wrap(first, width or _ALL)]
+
+    @property
+    def title(self) -> str:
+        """The name with what goes in and what comes out."""
+        return f"{self.name}: {_listed(self.inputs)} -> {_listed(self.outputs)}"
+
+    def footers(self) -> list[str]:
+        """The totals, and what a reader has to know about the rows."""
+        lines = [f"{self.inference_params:,} parameters ({_bytes(4 * self.inference_params)} in float32), {self.macs:,} MACs"]
+        if self.train_outputs:
+            lines.append(
+                f"{self.params:,} parameters, {self.train_macs:,} MACs in training,"
+                f" with {', '.join(self.train_outputs)} (†)"
+            )
+        counted = {row.depth for row in self.rows if row.count > 1 and row.is_module}
+        if any(row.depth - 1 in counted for row in self.rows):
+            lines.append("inside a repeat (×), one repetition is shown")
+        if self.more:
+            lines.append(f"{self.more:,} more row{'s' * (self.more != 1)} at depth {self.depth + 1}")
+        return lines
+
+    def to_json(self) -> str:
+        """The table as JSON. `params` and `macs` of a row are those of all its repetitions."""
+        document = {
+            "format": FORMAT,
+            "version": VERSION,
+            "name": self.name,
+            "doc": self.doc,
+            "inputs": {name: kind_of(kind) for name, kind in self.inputs.items()},
+            "outputs": {name: kind_of(kind) for name, kind in self.outputs.items()},
+            "train_outputs": {name: kind_of(kind) for name, kind in self.train_outputs.items()},
+            "params": self.inference_params,
+            "macs": self.macs,
+            "train_params": self.params,
+            "train_macs": self.train_macs,
+            "rows": [_record(row) for row in self.rows],
+        }
+        return json.dumps(document, indent=1) + "\n"
+
+    def html(self) -> str:
+        """The table for a notebook."""
+        columns = _columns(self)
+        heads = "".join(f'<th style="text-align:{_side(each)}">{escape(each.title)}</th>' for each in columns)
+        body = "".join(f"<tr>{_html_row(row, index, columns)}</tr>" for index, row in enumerate(self.rows))
+        doc = f"<p>{escape(self.doc)}</p>" if self.doc else ""
+        foot = "<br>".join(map(escape, self.footers()))
+        table = f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+        return f"<div><p><b>{escape(self.title)}</b></p>{doc}{table}<p>{foot}</p></div>"
+
+    def rich(self, width: int) -> RenderableType:
+        """The table for a terminal."""
+        from rich.box import SIMPLE_HEAD
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False, header_style="bold")
+        columns = _fitting(self, width)
+        for column in columns:
+            table.add_column(column.title, justify=_side(column), no_wrap=True)
+        for index, row in enumerate(self.rows):
+            style = "bold" if row.is_module and not row.depth else "dim" if row.is_quiet else ""
+            table.add_row(*(Text(column.values[index]) for column in columns), style=style)
+        title, *doc = self._heading(width)
+        totals, *notes = self.footers()
+        parts = [Text(title, "bold"), *(Text(line, "dim") for line in doc), Text(), table, Text()]
+        return Group(*parts, Text(totals, "bold"), *(Text(line, "dim") for line in notes))
+
+
+def summary(module: Module, depth: int | None = None, doc: str = "", named: tuple[Mapping[str, TensorType], ...] = ()) -> Summary:
+    """The table of a network, `depth` levels of it; without a depth, as many as fit on a page.
+
+    named: the inputs, the outputs and the outputs of training by name.
+    """
+    tour = Tour(module)
+    levels = Counter(spot.depth for spot, _ in tour.folded())
+    most = max(levels, default=0) + 1
+    chosen = _levels(levels) if depth is None else min(max(depth, 1), most)
+    rows = tuple(_row(spot, opened) for spot, opened in tour.folded(chosen))
+    inputs, outputs, training = named or ({}, {}, {})
+    return Summary(
+        module.name,
+        doc,
+        inputs,
+        outputs,
+        training,
+        rows,
+        chosen,
+        levels.get(chosen, 0),
+        module.params,
+        module.inference_params,
+        module.macs,
+        module.train_macs,
+    )
+
+
+def _levels(levels: Mapping[int, int]) -> int:
+    """The most levels whose rows together fit on a page, and at least one."""
+    total = 0
+    for depth in range(len(levels)):
+        total += levels[depth]
+        if total > PAGE and depth:
+            return depth
+    return max(len(levels), 1)
+
+
+def _row(spot: Spot, opened: str) -> Row:
+    step = spot.step
+    what = step.what
+    is_operator = isinstance(what, Operator)
+    return Row(
+        depth=spot.depth,
+        path=spot.path,
+        last=spot.last,
+        name=spot.name,
+        label=label(step),
+        word=what.word if is_operator else what.name,
+        arguments=plain(what.arguments() if is_operator else what.arguments),
+        count=step.count,
+        outputs=step.outputs,
+        params=0 if spot.again else step.params * step.count,
+        macs=step.macs * step.count,
+        seen=field_of(spot.after[0]),
+        is_module=not is_operator,
+        is_quiet=is_operator and what.style in _QUIET,
+        training_only=spot.training_only,
+        shared=spot.again,
+        same_as=opened,
+    )
+
+
+# --- columns ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column of the table. `gap` stands before it."""
+
+    title: str
+    values: tuple[str, ...]
+    right: bool = False
+    gap: str = _GAP
+
+
+def _columns(
+    table: Summary, *, field: bool = True, shares: bool = True, short: bool = False, operator: int = _ALL
+) -> list[_Column]:
+    rows = table.rows
+    macs = _short if short else _number
+    wanted = [
+        _Column("layer", tuple("  " * row.depth + row.name for row in rows), gap=""),
+        _Column("operator", tuple(cut(row.shown, operator) for row in rows)),
+        _Column("output", tuple(row.shapes for row in rows)),
+        _Column("parameters", tuple(_number(row.params) for row in rows), right=True),
+    ]
+    if shares:
+        wanted.append(_Column("", tuple(_share(row.params, table.params) for row in rows), right=True, gap=" "))
+    wanted.append(_Column("MACs", tuple(macs(row.macs) for row in rows), right=True))
+    wanted.append(_Column("", tuple(_share(row.macs, table.train_macs) for row in rows), right=True, gap=" "))
+    if field:
+        wanted.append(_Column("sees", tuple(row.seen for row in rows), right=True))
+    return wanted
+
+
+def _fitting(table: Summary, width: int | None) -> list[_Column]:
+    """The columns that fit into a width: first what the reader misses least goes, at last the labels are cut."""
+    leaner: tuple[dict[str, bool], ...] = (
+        {},
+        {"field": False},
+        {"field": False, "short": True},
+        {"field": False, "short": True, "shares": False},
+    )
+    made: list[_Column] = []
+    for options in leaner:
+        made = _columns(table, **options)
+        excess = _width(made) - (width or _ALL)
+        if excess <= 0:
+            return made
+    longest = max((cells(row.shown) for row in table.rows), default=0)
+    return _columns(table, field=False, short=True, shares=False, operator=max(longest - excess, 16))
+
+
+def _width(columns: list[_Column]) -> int:
+    return sum(max(map(cells, (column.title, *column.values))) + len(column.gap) for column in columns)
+
+
+def _line(values: list[str], columns: list[_Column], widths: list[int], *, keep: bool = False) -> str:
+    parts = zip(values, columns, widths, strict=True)
+    line = "".join(column.gap + padded(value, width, right=column.right) for value, column, width in parts)
+    return line if keep else line.rstrip()
+
+
+def _side(column: _Column) -> Any:
+    return "right" if column.right else "left"
+
+
+def _number(value: int) -> str:
+    return f"{value:,}" if value else ""
+
+
+def _short(value: int) -> str:
+    return short_number(value) if value else ""
+
+
+def _share(value: int, whole: int) -> str:
+    if not value or not whole:
+        return ""
+    percent = 100 * value / whole
+    return "<.1%" if percent < 0.1 else f"{percent:.1f}%" if percent < 9.95 else f"{percent:.0f}%"
+
+
+def _bytes(count: int) -> str:
+    return f"{short_number(count)}B" if count >= 10_000 else f"{count:,} B"
+
+
+def _listed(kinds: Mapping[str, TensorType]) -> str:
+    if len(kinds) == 1:
+        return str(next(iter(kinds.values())))
+    return ", ".join(f"{name} {kind}" for name, kind in kinds.items()) or "nothing"
+
+
+# --- for tools and notebooks ------------------------------------------------------------------------------------------
+
+
+def _record(row: Row) -> dict[str, Any]:
+    return {
+        "depth": row.depth,
+        "path": row.path,
+        "last": row.last,
+        "label": row.label,
+        "module" if row.is_module else "operator": row.word,
+        "arguments": row.arguments,
+        "count": row.count,
+        "outputs": [kind_of(kind) for kind in row.outputs],
+        "params": row.params,
+        "macs": row.macs,
+        "receptive_field": row.seen,
+        "training_only": row.training_only,
+        "shared": row.shared,
+        "same_as": row.same_as,
+    }
+
+
+def _html_row(row: Row, index: int, columns: list[_Column]) -> str:
+    pieces: list[str] = []
+    for column in columns:
+        text = escape(column.values[index].strip())
+        indent = f";padding-left:{row.depth + 0.5:g}em" if column.title == "layer" else ""
+        weight = ";font-weight:bold" if row.is_module and not row.depth else ""
+        pieces.append(f'<td style="text-align:{_side(column)}{indent}{weight}">{text}</td>')
+    return "".join(pieces)

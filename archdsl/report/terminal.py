@@ -1,0 +1,86 @@
+"""Text on a terminal: what may be shown as it is, how wide it comes out, and in which colours."""
+
+from __future__ import annotations
+
+import unicodedata
+from enum import StrEnum
+
+_TAB = 4
+_UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+class Ink(StrEnum):
+    """What a piece of text is, and so its colour: the code of an ANSI escape."""
+
+    ERROR = "1;31"
+    WARNING = "1;33"
+    STRONG = "1"
+    FRAME = "34"
+    SECONDARY = "1;34"
+    HELP = "36"
+    FAINT = "2"
+
+
+def visible(text: str) -> str:
+    """The text with every character that a terminal would act on, or not show, written out: `<U+001B>`."""
+    return text if text.isascii() and text.isprintable() else "".join(map(_visible_character, text))
+
+
+def _visible_character(character: str) -> str:
+    return f"<U+{ord(character):04X}>" if unicodedata.category(character) in _UNSAFE else character
+
+
+def cells(text: str) -> int:
+    """How many columns a text takes."""
+    return len(text) if text.isascii() else sum(map(_cells_of, text))
+
+
+def _cells_of(character: str) -> int:
+    if unicodedata.combining(character) or unicodedata.category(character) in {"Mn", "Me"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def shown_characters(line: str) -> list[str]:
+    """What each character of a line is shown as: tabs as spaces up to the next stop, the rest by `visible`."""
+    shown: list[str] = []
+    column = 0
+    for character in line:
+        piece = " " * (_TAB - column % _TAB) if character == "\t" else _visible_character(character)
+        shown.append(piece)
+        column += cells(piece)
+    return shown
+
+
+def cut(text: str, width: int) -> str:
+    """The text, or what fits of it before an ellipsis."""
+    if cells(text) <= width:
+        return text
+    kept, taken = "", 1
+    for character in text:
+        taken += _cells_of(character)
+        if taken > width:
+            break
+        kept += character
+    return f"{kept}…"
+
+
+def padded(text: str, width: int, *, right: bool = False) -> str:
+    """The text with spaces up to a width, before it where `right` says so."""
+    space = " " * (width - cells(text))
+    return space + text if right else text + space
+
+
+def paint(text: str, ink: Ink | None, *, colour: bool) -> str:
+    """The text in a colour, where colours are wanted."""
+    return f"\x1b[{ink}m{text}\x1b[0m" if colour and ink and text else text
+
+
+def short_number(value: int) -> str:
+    """A number to three digits: `1.81 G`. Below ten thousand it is exact."""
+    if value < 10_000:
+        return f"{value:,}"
+    for power, unit in enumerate("kMGTPE", start=1):
+        if value < 999.5 * 1000**power:
+            return f"{value / 1000**power:.3g} {unit}"
+    return f"{value:.2e}" if value < 10**300 else f"about 10^{len(str(value)) - 1}"

@@ -1,0 +1,217 @@
+"""The folded network, step by step, with paths and receptive fields: what tables and explanations are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from archdsl.graph.module import INPUT, Module, Step
+from archdsl.graph.receptive import ReceptiveFields, Seen, start
+from archdsl.ops.operator import Operator
+from archdsl.report.terminal import short_number
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A step at its place in a network, in the first of its repetitions and of those around it.
+
+    path: of its layer in PyTorch; `last` of its last repetition. before, after: what its inputs and outputs see of the
+    network's input, after all its repetitions. again: it uses the weights of an earlier step of the same path.
+    """
+
+    path: str
+    last: str
+    depth: int
+    module: Module
+    index: int
+    position: int
+    before: tuple[Seen, ...]
+    after: tuple[Seen, ...]
+    training_only: bool
+    again: bool
+
+    @property
+    def step(self) -> Step:
+        """The step itself."""
+        return self.module.steps[self.index]
+
+    @property
+    def name(self) -> str:
+        """Its own part of the path, with the positions that it takes: `conv1`, `12-15`."""
+        first, last = (path.rpartition(".")[2] for path in (self.path, self.last))
+        return first if first == last else f"{first}-{last}"
+
+
+class Tour:
+    """Goes through one network. What a module does to receptive fields is worked out once."""
+
+    def __init__(self, root: Module) -> None:
+        self.root = root
+        self.fields = ReceptiveFields()
+
+    @property
+    def entry(self) -> tuple[Seen, ...]:
+        """What the network's inputs see: themselves."""
+        return tuple(map(start, self.root.inputs))
+
+    def spots(self) -> Iterator[Spot]:
+        """The steps of the network itself."""
+        return self.inside(self.root, self.entry)
+
+    def inside(
+        self,
+        module: Module,
+        inputs: tuple[Seen, ...],
+        prefix: str = "",
+        position: int = 0,
+        depth: int = 0,
+        *,
+        training_only: bool = False,
+    ) -> Iterator[Spot]:
+        """The steps of a module whose inputs see `inputs`."""
+        seen: list[tuple[Seen, ...]] = []
+        owned = {index for index, _ in module.owned_with_index()}
+        for index, step in enumerate(module.steps):
+            before = tuple(inputs[wire.port] if wire.step == INPUT else seen[wire.step][wire.port] for wire in step.inputs)
+            seen.append(self.fields.step(step, before))
+            yield Spot(
+                path=f"{prefix}{step.name or position}",
+                last=f"{prefix}{step.name or position + step.slots - 1}",
+                depth=depth,
+                module=module,
+                index=index,
+                position=position,
+                before=before,
+                after=seen[-1],
+                training_only=training_only or index in module.train_only,
+                again=index not in owned,
+            )
+            position += step.slots
+
+    def below(self, spot: Spot, repetition: int = 0) -> Iterator[Spot]:
+        """The steps inside a spot's module, in one of its repetitions."""
+        step = spot.step
+        assert isinstance(step.what, Module)
+        inputs = self.fields.step(replace(step, count=repetition), spot.before) if repetition else spot.before
+        position = spot.position + repetition * (step.slots // step.count)
+        outer = spot.path.rpartition(".")[0]
+        own = f"{outer}.{position}".lstrip(".") if repetition else spot.path
+        prefix, position = (outer, position) if step.what.transparent else (own, 0)
+        return self.inside(
+            step.what,
+            inputs,
+            f"{prefix}." if prefix else "",
+            position,
+            spot.depth + 1,
+            training_only=spot.training_only,
+        )
+
+    def folded(self, levels: int | None = None) -> Iterator[tuple[Spot, str]]:
+        """Every step of the hierarchy down to `levels`, each distinct module opened once.
+
+        With a step comes the path at which its module was opened before, or nothing. So the walk is as long as the
+        text, whatever the network's depth.
+        """
+        opened: dict[int, str] = {}
+        open_now = [self.spots()]
+        while open_now:
+            spot = next(open_now[-1], None)
+            if spot is None:
+                open_now.pop()
+                continue
+            what = spot.step.what
+            inside = isinstance(what, Module) and (levels is None or spot.depth + 1 < levels)
+            yield spot, opened.get(id(what), "") if inside else ""
+            if inside and id(what) not in opened:
+                opened[id(what)] = spot.path
+                open_now.append(self.below(spot))
+
+    def find(self, path: str) -> Spot | None:
+        """The step at a path, also inside repeats: `layer1.2.conv1`. Its repetition counts for what it sees."""
+        parts = path.split(".")
+        level = list(self.spots())
+        while True:
+            found = _at(level, parts[0])
+            if found is None:
+                return None
+            spot, repetition = found
+            what = spot.step.what
+            if isinstance(what, Module) and what.transparent:
+                level = list(self.below(spot, repetition))
+                continue
+            if len(parts) == 1:
+                return self._only(spot, repetition)
+            if isinstance(what, Operator):
+                return None
+            parts = parts[1:]
+            level = list(self.below(spot, repetition))
+
+    def _only(self, spot: Spot, repetition: int) -> Spot:
+        """One repetition of a spot, as if it stood alone."""
+        step = spot.step
+        if step.count == 1:
+            return spot
+        before = self.fields.step(replace(step, count=repetition), spot.before) if repetition else spot.before
+        position = spot.position + repetition * (step.slots // step.count)
+        path = ".".join((*spot.path.split(".")[:-1], step.name or str(position)))
+        after = self.fields.step(replace(step, count=1), before)
+        return replace(spot, path=path, last=path, position=position, before=before, after=after)
+
+
+def _at(level: list[Spot], part: str) -> tuple[Spot, int] | None:
+    """The step of a level that a part of a path names, and which of its repetitions."""
+    for spot in level:
+        step = spot.step
+        if step.name:
+            if step.name == part:
+                return spot, 0
+        elif part.isdecimal() and len(part) < 20 and spot.position <= int(part) < spot.position + step.slots:
+            return spot, (int(part) - spot.position) // (step.slots // step.count)
+    return None
+
+
+def field_of(seen: Seen) -> str:
+    """A receptive field in short: `43`, `1x7` where the axes differ, `all` for the whole input; nothing of vectors."""
+    if not seen:
+        return ""
+    if all(axis.whole for axis in seen):
+        return "all"
+    sizes = [("<=" if axis.bound else "") + ("all" if axis.whole else str(axis.size)) for axis in seen]
+    return sizes[0] if len(set(sizes)) == 1 else "x".join(sizes)
+
+
+def operand(step: Step) -> Any:
+    """The inputs of an operator step in the form that its rules take."""
+    assert isinstance(step.what, Operator)
+    return step.what.operand(step.input_types)
+
+
+def label(step: Step) -> str:
+    """What a textbook calls a step: `3×3 conv, 64`, `bottleneck ×3`."""
+    return f"{bare_label(step)}{times(step.count)}"
+
+
+def bare_label(step: Step) -> str:
+    """What a textbook calls one repetition of a step."""
+    what = step.what
+    if isinstance(what, Operator):
+        return what.label(operand(step))
+    if step.role:
+        return "projection"
+    if not what.indexed:
+        return what.name
+    blocks = {each.what.name if isinstance(each.what, Module) and not each.what.indexed else "" for each in what.steps}
+    if len(blocks) == 1 and (name := blocks.pop()):
+        return f"{name}{times(sum(each.slots for each in what.steps))}"
+    return f"{count_shown(what.layers)} layer{'s' * (what.layers != 1)}"
+
+
+def times(count: int) -> str:
+    """How a repeat is marked: ` ×3`, and nothing where there is none."""
+    return "" if count == 1 else f" ×{count_shown(count)}"
+
+
+def count_shown(count: int) -> str:
+    """A count, exact below a million."""
+    return f"{count:,}" if count < 10**6 else short_number(count)

@@ -1,0 +1,480 @@
+"""The networks that come with the compiler: every published figure, derived a second time, and the names of weights."""
+
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import archdsl
+from archdsl.compiler import check_source, source_of
+from archdsl.graph.flat import layers
+from archdsl.graph.library import zoo_names
+
+DATA = Path(__file__).parent / "data"
+
+# parameters as torch counts them, MACs of one sample at inference, the size of the output
+FIGURES = {
+    "lenet5": (61_706, 416_520, (10,)),
+    "alexnet": (60_965_224, 724_406_816, (1000,)),
+    "zfnet": (62_357_608, 1_168_032_896, (1000,)),
+    "vgg11": (132_863_336, 7_609_090_048, (1000,)),
+    "vgg11_lrn": (132_863_336, 7_609_090_048, (1000,)),
+    "vgg13": (133_047_848, 11_308_466_176, (1000,)),
+    "vgg16_c": (133_638_952, 11_770_888_192, (1000,)),
+    "vgg16": (138_357_544, 15_470_264_320, (1000,)),
+    "vgg19": (143_667_240, 19_632_062_464, (1000,)),
+    "nin": (7_595_176, 1_100_188_800, (1000,)),
+    "googlenet": (13_378_280, 1_582_671_872, (1000,)),
+    "resnet": (25_557_032, 4_089_184_256, (1000,)),
+    "resnet18": (11_689_512, 1_814_073_344, (1000,)),
+    "resnet34": (21_797_672, 3_663_761_408, (1000,)),
+    "resnet50": (25_557_032, 4_089_184_256, (1000,)),
+    "resnet101": (44_549_160, 7_801_405_440, (1000,)),
+    "resnet152": (60_192_808, 11_513_626_624, (1000,)),
+    "resnet_cifar": (269_722, 40_551_040, (10,)),
+    "resnet20": (269_722, 40_551_040, (10,)),
+    "resnet56": (853_018, 125_485_696, (10,)),
+    "resnet110": (1_727_962, 252_887_680, (10,)),
+    "resnet1202": (19_421_274, 2_829_238_912, (10,)),
+    "textbook_linear": (30_730, 30_720, (10,)),
+    "textbook_conv": (164_298, 606_208, (10,)),
+    "textbook_conv_pool": (69_018, 1_098_368, (10,)),
+    "textbook_conv_conv_pool": (33_306, 4_297_344, (10,)),
+    "tiny_vgg": (6_440, 1_775_680, (10,)),
+    "alexnet_d2l": (46_764_746, 938_146_176, (10,)),
+    "vgg11_d2l": (128_806_154, 7_547_232_256, (10,)),
+    "nin_d2l": (1_992_166, 762_297_352, (10,)),
+    "resnet18_d2l": (11_178_378, 1_734_890_496, (10,)),
+}
+
+
+@cache
+def load(name):
+    return archdsl.load(name)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures(name):
+    net = load(name)
+    ((_, output),) = net.outputs.items()
+    assert (net.params, net.macs, output.shape) == FIGURES[name]
+
+
+def test_every_file_has_its_figures():
+    assert sorted(FIGURES) == zoo_names()
+
+
+# --- the figures a second time: a ledger kept by hand, layer after layer, that shares no code with the compiler ----------
+
+
+@dataclass
+class Ledger:
+    """Square maps as they go through a network, with what each layer costs."""
+
+    channels: int
+    size: int
+    params: int = 0
+    macs: int = 0
+
+    def conv(self, width, window, stride=1, padding=None, *, groups=1, bias=True, norm=False):
+        padding = window // 2 if padding is None else padding
+        self.size = (self.size - window + 2 * padding) // stride + 1
+        weights = width * (self.channels // groups) * window**2
+        self.params += weights + width * bias + 2 * width * norm
+        self.macs += weights * self.size**2
+        self.channels = width
+        return self
+
+    def pool(self, window=2, stride=None, padding=0, *, up=False):
+        room = self.size - window + 2 * padding
+        stride = stride or window
+        self.size = (-(-room // stride) if up else room // stride) + 1
+        return self
+
+    def gap(self):
+        self.size = 1
+        return self
+
+    def fc(self, *widths):
+        for width in widths:
+            features = self.channels * self.size**2
+            self.params += features * width + width
+            self.macs += features * width
+            self.channels, self.size = width, 1
+        return self
+
+    def side(self, channels, size):
+        """A branch that starts from an earlier map; its costs are added by `join`."""
+        return Ledger(channels, size)
+
+    def join(self, *branches):
+        for branch in branches:
+            self.params += branch.params
+            self.macs += branch.macs
+        return self
+
+
+def ledger_of_lenet5():
+    return Ledger(1, 32).conv(6, 5, 1, 0).pool().conv(16, 5, 1, 0).pool().conv(120, 5, 1, 0).fc(84, 10)
+
+
+def ledger_of_alexnet(groups=2):
+    net = Ledger(3, 227).conv(96, 11, 4, 0).pool(3, 2).conv(256, 5, groups=groups).pool(3, 2)
+    return net.conv(384, 3).conv(384, 3, groups=groups).conv(256, 3, groups=groups).pool(3, 2).fc(4096, 4096, 1000)
+
+
+def ledger_of_zfnet():
+    net = Ledger(3, 224).conv(96, 7, 2, 1).pool(3, 2, up=True).conv(256, 5, 2, 0).pool(3, 2, up=True)
+    return net.conv(384, 3).conv(384, 3).conv(256, 3).pool(3, 2, up=True).fc(4096, 4096, 1000)
+
+
+# table 1 of arXiv:1409.1556, the rows between two poolings; 1 stands for conv1, the rest is conv3
+VGG = {
+    "vgg11": ("64", "128", "256 256", "512 512", "512 512"),
+    "vgg11_lrn": ("64 LRN", "128", "256 256", "512 512", "512 512"),
+    "vgg13": ("64 64", "128 128", "256 256", "512 512", "512 512"),
+    "vgg16_c": ("64 64", "128 128", "256 256 1-256", "512 512 1-512", "512 512 1-512"),
+    "vgg16": ("64 64", "128 128", "256 256 256", "512 512 512", "512 512 512"),
+    "vgg19": ("64 64", "128 128", "256 256 256 256", "512 512 512 512", "512 512 512 512"),
+}
+
+
+def ledger_of_vgg(rows, channels=3, classes=1000):
+    net = Ledger(channels, 224)
+    for row in rows:
+        for word in row.replace("LRN", "").split():
+            net.conv(int(word.removeprefix("1-")), 1 if word.startswith("1-") else 3)
+        net.pool()
+    return net.fc(4096, 4096, classes)
+
+
+def ledger_of_nin(channels, last, *, up):
+    net = Ledger(channels, 224)
+    for width, window, stride, padding in ((96, 11, 4, 0), (256, 5, 1, 2), (384, 3, 1, 1)):
+        net.conv(width, window, stride, padding).conv(width, 1).conv(width, 1).pool(3, 2, up=up)
+    wide, classes = last
+    return net.conv(wide, 3).conv(wide, 1).conv(classes, 1).gap()
+
+
+# table 1 of arXiv:1409.4842: #1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5, pool proj, and the channels of the output
+INCEPTION = {
+    "3a": (64, 96, 128, 16, 32, 32, 256),
+    "3b": (128, 128, 192, 32, 96, 64, 480),
+    "4a": (192, 96, 208, 16, 48, 64, 512),
+    "4b": (160, 112, 224, 24, 64, 64, 512),
+    "4c": (128, 128, 256, 24, 64, 64, 512),
+    "4d": (112, 144, 288, 32, 64, 64, 528),
+    "4e": (256, 160, 320, 32, 128, 128, 832),
+    "5a": (256, 160, 320, 32, 128, 128, 832),
+    "5b": (384, 192, 384, 48, 128, 128, 1024),
+}
+
+
+def ledger_of_googlenet():
+    net = Ledger(3, 224).conv(64, 7, 2).pool(3, 2, up=True).conv(64, 1).conv(192, 3).pool(3, 2, up=True)
+    for name, (one, before_three, three, before_five, five, pooled, channels) in INCEPTION.items():
+        paths = [net.side(net.channels, net.size) for _ in range(4)]
+        paths[0].conv(one, 1)
+        paths[1].conv(before_three, 1).conv(three, 3)
+        paths[2].conv(before_five, 1).conv(five, 5)
+        paths[3].conv(pooled, 1)
+        net.join(*paths).channels = sum(path.channels for path in paths)
+        assert net.channels == channels
+        if name in {"3b", "4e"}:
+            net.pool(3, 2, up=True)
+    return net.gap().fc(1000)
+
+
+def ledger_of_heads():
+    """The two auxiliary classifiers, on the maps of 4a and 4d."""
+    heads = [Ledger(channels, 14).pool(5, 3).conv(128, 1).fc(1024, 1000) for channels in (512, 528)]
+    return Ledger(0, 0).join(*heads)
+
+
+def residual_block(net, width, stride, *, bottleneck=False, bias=False, shortcut="projection"):
+    out = 4 * width if bottleneck else width
+    around = net.side(net.channels, net.size)
+    if shortcut == "projection" and (net.channels != out or stride != 1):
+        around.conv(out, 1, stride, bias=bias, norm=not bias)
+    if bottleneck:
+        net.conv(width, 1, bias=bias, norm=True).conv(width, 3, stride, bias=bias, norm=True)
+        net.conv(out, 1, bias=bias, norm=True)
+    else:
+        net.conv(width, 3, stride, bias=bias, norm=True).conv(out, 3, bias=bias, norm=True)
+    net.join(around)
+
+
+def ledger_of_resnet(depths, channels=3, classes=1000, **options):
+    net = Ledger(channels, 224).conv(64, 7, 2, bias=options.get("bias", False), norm=True).pool(3, 2, 1)
+    for width, stride, depth in zip((64, 128, 256, 512), (1, 2, 2, 2), depths, strict=True):
+        for index in range(depth):
+            residual_block(net, width, 1 if index else stride, **options)
+    return net.gap().fc(classes)
+
+
+def ledger_of_cifar(n):
+    """In closed form: 19 layers of fixed size, and 2n - 1 or 2n equal ones in each of three stages."""
+    params = 3 * 16 * 9 + 2 * 16  # the first convolution and its batch norm
+    params += 2 * n * (16 * 16 * 9 + 2 * 16)
+    params += 16 * 32 * 9 + 2 * 32 + (2 * n - 1) * (32 * 32 * 9 + 2 * 32)
+    params += 32 * 64 * 9 + 2 * 64 + (2 * n - 1) * (64 * 64 * 9 + 2 * 64)
+    params += 64 * 10 + 10
+    macs = 32**2 * (3 * 16 * 9 + 2 * n * 16 * 16 * 9)
+    macs += 16**2 * (16 * 32 * 9 + (2 * n - 1) * 32 * 32 * 9)
+    macs += 8**2 * (32 * 64 * 9 + (2 * n - 1) * 64 * 64 * 9)
+    return Ledger(10, 1, params, macs + 64 * 10)
+
+
+def ledger_of_alexnet_d2l():
+    net = Ledger(1, 224).conv(96, 11, 4, 1).pool(3, 2).conv(256, 5).pool(3, 2)
+    return net.conv(384, 3).conv(384, 3).conv(256, 3).pool(3, 2).fc(4096, 4096, 10)
+
+
+def ledger_of_pattern(convs, pools, width=16, hidden=()):
+    net = Ledger(3, 32)
+    for _ in range(pools):
+        for _ in range(convs):
+            net.conv(width, 3)
+        net.pool()
+    return net.fc(*hidden, 10)
+
+
+BOTTLENECK = {"bottleneck": True}
+LEDGERS = {
+    "lenet5": ledger_of_lenet5,
+    "alexnet": ledger_of_alexnet,
+    "zfnet": ledger_of_zfnet,
+    **{name: lambda rows=rows: ledger_of_vgg(rows) for name, rows in VGG.items()},
+    "nin": lambda: ledger_of_nin(3, (1024, 1000), up=True),
+    "googlenet": lambda: Ledger(1000, 1, ledger_of_heads().params).join(ledger_of_googlenet()),
+    "resnet": lambda: ledger_of_resnet((3, 4, 6, 3), **BOTTLENECK),
+    "resnet18": lambda: ledger_of_resnet((2, 2, 2, 2)),
+    "resnet34": lambda: ledger_of_resnet((3, 4, 6, 3)),
+    "resnet50": lambda: ledger_of_resnet((3, 4, 6, 3), **BOTTLENECK),
+    "resnet101": lambda: ledger_of_resnet((3, 4, 23, 3), **BOTTLENECK),
+    "resnet152": lambda: ledger_of_resnet((3, 8, 36, 3), **BOTTLENECK),
+    "resnet_cifar": lambda: ledger_of_cifar(3),
+    "resnet20": lambda: ledger_of_cifar(3),
+    "resnet56": lambda: ledger_of_cifar(9),
+    "resnet110": lambda: ledger_of_cifar(18),
+    "resnet1202": lambda: ledger_of_cifar(200),
+    "textbook_linear": lambda: ledger_of_pattern(0, 0),
+    "textbook_conv": lambda: Ledger(3, 32).conv(16, 3).fc(10),
+    "textbook_conv_pool": lambda: ledger_of_pattern(1, 2, hidden=(64,)),
+    "textbook_conv_conv_pool": lambda: ledger_of_pattern(2, 3, hidden=(64, 64)),
+    "tiny_vgg": lambda: ledger_of_pattern(2, 3, width=10),
+    "alexnet_d2l": ledger_of_alexnet_d2l,
+    "vgg11_d2l": lambda: ledger_of_vgg(VGG["vgg11"], 1, 10),
+    "nin_d2l": lambda: ledger_of_nin(1, (10, 10), up=False),
+    # the book's convolutions have biases, and its projections no batch norm
+    "resnet18_d2l": lambda: ledger_of_resnet((2, 2, 2, 2), 1, 10, bias=True),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_follow_from_the_paper(name):
+    ledger = LEDGERS[name]()
+    assert (ledger.params, ledger.macs, (ledger.channels,)) == FIGURES[name]
+
+
+# --- what papers state besides -------------------------------------------------------------------------------------------
+
+
+def operators(name, word=None, **hyperparameters):
+    """The layers of a network, or those of one operator, in the order of the text."""
+    net = archdsl.load(name, **hyperparameters) if hyperparameters else load(name)
+    return [layer for layer in layers(net.module) if word in {None, layer.step.what.word}]
+
+
+def maps(name, *words):
+    """Sizes of the square maps that the layers of some operators give."""
+    return [layer.step.outputs[0].shape[1] for layer in operators(name) if layer.step.what.word in words]
+
+
+def test_vgg16_layer_by_layer():
+    params = [layer.step.facts.params for layer in operators("vgg16") if layer.step.facts.params]
+    assert params == [
+        1_792, 36_928, 73_856, 147_584, 295_168, 590_080, 590_080, 1_180_160, *[2_359_808] * 5,
+        102_764_544, 16_781_312, 4_097_000,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", VGG)
+def test_vgg_is_written_as_in_its_table(name):
+    source, _ = source_of(name)
+    rows = re.findall(r"conv\d-\d+|LRN|maxpool|FC-\w+", source.text.split("input 224x224x3")[1])
+    table = [
+        word if word == "LRN" else f"conv{word}" if "-" in word else f"conv3-{word}"
+        for row in VGG[name]
+        for word in (*row.split(), "maxpool")
+    ]
+    table = ["maxpool" if word == "conv3-maxpool" else word for word in table]
+    assert rows == [*table, "FC-4096", "FC-4096", "FC-classes"]
+
+
+def test_alexnet_maps():
+    assert maps("alexnet", "conv", "pool") == [55, 27, 27, 13, 13, 13, 13, 6]
+
+
+def test_alexnet_normalises_as_its_paper():
+    # x / (2 + 1e-4 * sum of 5 squares)^0.75; alpha goes with the mean of the squares
+    for layer in operators("alexnet", "lrn"):
+        lrn = layer.step.what
+        assert (lrn.size, lrn.k, lrn.alpha / lrn.size, lrn.beta) == (5, 2, pytest.approx(1e-4), 0.75)
+
+
+def test_alexnet_without_groups():
+    net, ledger = archdsl.load("alexnet", groups=1), ledger_of_alexnet(groups=1)
+    assert (net.params, net.macs) == (62_378_344, 1_135_256_096) == (ledger.params, ledger.macs)
+
+
+def test_zfnet_maps():
+    assert maps("zfnet", "conv", "pool") == [110, 55, 26, 13, 13, 13, 13, 6]
+
+
+def test_lenet5_layers():
+    """Trainable parameters of C1, C5 and F6 as the paper gives them; C3 is fully connected here."""
+    params = {layer.path: layer.step.facts.params for layer in operators("lenet5") if layer.step.facts.params}
+    assert params == {"c1": 156, "c3": 2_416, "c5": 48_120, "f6": 10_164, "output": 850}
+
+
+def test_googlenet_modules():
+    modules = {step.name: step.outputs[0].shape for step in load("googlenet").module.steps if "inception" in step.name}
+    sizes = {"3": 28, "4": 14, "5": 7}
+    assert modules == {f"inception{name}": (row[-1], *[sizes[name[0]]] * 2) for name, row in INCEPTION.items()}
+
+
+def test_googlenet_heads_exist_in_training_only():
+    net, heads = load("googlenet"), ledger_of_heads()
+    assert net.inference_params == 6_998_552 == net.params - heads.params
+    assert net.train_macs == net.macs + heads.macs
+    assert {name: kind.shape for name, kind in net.train_outputs.items()} == {"aux1": (1000,), "aux2": (1000,)}
+    # section 5: average pooling gives 4x4x512 for (4a) and 4x4x528 for (4d)
+    pools = [layer for layer in operators("googlenet", "avgpool") if layer.training_only]
+    assert [layer.step.outputs[0].paper for layer in pools] == [(4, 4, 512), (4, 4, 528)]
+
+
+def test_googlenet_drops_out_as_its_paper():
+    assert sorted((layer.path, layer.step.what.p) for layer in operators("googlenet", "dropout")) == [
+        ("aux1.dropout1", 0.7),
+        ("aux2.dropout1", 0.7),
+        ("dropout1", 0.4),
+    ]
+
+
+@pytest.mark.parametrize(("name", "channels"), [("resnet34", (64, 128, 256, 512)), ("resnet50", (256, 512, 1024, 2048))])
+def test_resnet_stages(name, channels):
+    """Table 1: 56, 28, 14 and 7 positions on each side."""
+    stages = [step.outputs[0].shape for step in load(name).module.steps if step.name.startswith("layer")]
+    assert stages == [(width, size, size) for width, size in zip(channels, (56, 28, 14, 7), strict=True)]
+
+
+@pytest.mark.parametrize("name", [name for name in FIGURES if re.fullmatch(r"(vgg|resnet)\d+\w*", name)])
+def test_depth_is_the_number_in_the_name(name):
+    weighted = [layer.path for layer in operators(name) if layer.step.what.word in {"conv", "fc"}]
+    depth = [path for path in weighted if "downsample" not in path]
+    if name == "resnet18_d2l":
+        depth = [path for path in depth if "conv3" not in path]
+    assert len(depth) == int(re.search(r"\d+", name)[0])
+
+
+def test_shortcuts_of_option_a_have_no_weights():
+    around = [layer for layer in operators("resnet110") if layer.step.what.word in {"pool", "pad_channels"}]
+    assert [layer.path for layer in around] == [
+        "layer2.0.pool1", "layer2.0.pad_channels1", "layer3.0.pool1", "layer3.0.pad_channels1",
+    ]  # fmt: skip
+    assert sum(layer.step.facts.params for layer in around) == 0
+    assert not any("downsample" in layer.path for layer in operators("resnet110"))
+
+
+@pytest.mark.parametrize("n", [1, 3, 7])
+def test_depth_of_the_cifar_family_is_one_number(n):
+    assert archdsl.load("resnet_cifar", n=n).params == ledger_of_cifar(n).params
+    assert len([layer for layer in operators("resnet_cifar", n=n) if layer.step.what.word in {"conv", "fc"}]) == 6 * n + 2
+
+
+PATTERN = "INPUT[32x32x3] -> [[CONV3-16 -> RELU]*N -> POOL?]*M -> [FC-64 -> RELU]*K -> FC-10"
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("textbook_linear", {"N": 0, "M": 0, "K": 0}),
+        ("textbook_conv", {"N": 1, "M": 1, "K": 0, "pool": False}),
+        ("textbook_conv_pool", {"N": 1, "M": 2, "K": 1}),
+        ("textbook_conv_conv_pool", {"N": 2, "M": 3, "K": 2}),
+    ],
+)
+def test_textbook_chains_are_one_pattern(name, settings):
+    pattern = archdsl.parse(PATTERN, **settings)
+    facts = [[(layer.step.what, layer.step.outputs) for layer in layers(net.module)] for net in (pattern, load(name))]
+    assert facts[0] == facts[1]
+
+
+# --- hyper-parameters ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["vgg16", "googlenet", "resnet18", "resnet110", "nin"])
+def test_number_of_classes_can_be_set(name):
+    assert {kind.shape for kind in archdsl.load(name, classes=7).outputs.values()} == {(7,)}
+
+
+def test_input_size_can_be_set():
+    """Shapes that a text states are those of its own input."""
+    net = archdsl.load("resnet50", input=(1, 96, 96))
+    assert net.params == FIGURES["resnet50"][0] - 2 * 64 * 49
+    assert [kind.shape for kind in net.outputs.values()] == [(1000,)]
+
+
+# --- the files -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", zoo_names())
+def test_file_is_sound(name):
+    source, _ = source_of(name)
+    report, networks = check_source(source)
+    assert report.diagnostics == []
+    assert [net.name for net in networks] == [name]
+    assert load(name).warnings == ()
+    assert source.text.endswith("\n")
+    assert max(map(len, source.text.splitlines())) <= 120
+
+
+@pytest.mark.parametrize("name", zoo_names())
+def test_file_opens_with_its_paper_and_what_it_shows(name):
+    """The first line is authors, year and title, as in the sources of operators; each net has a line of its own."""
+    source, _ = source_of(name)
+    heading = source.heading()
+    assert re.match(r"[A-Z][\w, ]+ (19|20)\d\d, [A-Z]", heading)
+    assert re.search(r"\nWhat it shows: \w", heading)
+    assert load(name).module.doc
+    assert load(name).doc not in heading
+
+
+# --- names of weights ----------------------------------------------------------------------------------------------------
+
+TORCHVISION = json.loads((DATA / "torchvision_weights.json").read_text())
+
+
+@pytest.mark.parametrize("name", TORCHVISION)
+def test_weights_are_named_as_in_torchvision(name):
+    ours = {
+        f"{layer.path}.{weight}": list(shape)
+        for layer in operators(name)
+        for weight, shape in layer.step.facts.weights.items()
+    }
+    assert ours == TORCHVISION[name]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torchvision") is None, reason="torchvision is not installed")
+def test_recorded_names_are_those_of_torchvision():
+    recorded = subprocess.run(
+        [sys.executable, DATA / "record_torchvision.py"], check=True, capture_output=True, text=True, timeout=300
+    )
+    assert json.loads(recorded.stdout) == TORCHVISION
