@@ -16,7 +16,7 @@ from archdsl.graph.elaborate import Elaborator
 from archdsl.graph.evaluate import Evaluator
 from archdsl.graph.library import SUFFIX, Library, read_text, zoo_names
 from archdsl.graph.module import Module
-from archdsl.graph.program import Program
+from archdsl.graph.program import Program, settable
 from archdsl.graph.values import Template, Value, of_python, traced_argument
 from archdsl.network import Network
 from archdsl.ops import OPERATORS, Operators
@@ -195,7 +195,7 @@ def _is_open(template: Template, options: Options) -> bool:
 
 
 def _check_settings(template: Template, evaluator: Evaluator, report: Report) -> None:
-    known = evaluator.used | evaluator.switches
+    known = evaluator.used | evaluator.switches | settable(template, evaluator.operators)
     for name in evaluator.settings:
         if name not in known:
             place = Place(template.scope.source, template.definition.name.span)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archdsl.base.diagnostics import Diagnostic
@@ -13,10 +14,10 @@ from archdsl.base.text import Source
 from archdsl.graph.module import Module
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import networkx as nx
     import torch
+
+    from archdsl.report.summary import Summary
 
 
 class Network:
@@ -110,6 +111,59 @@ class Network:
         from archdsl.graph.flat import flat_graph
 
         return flat_graph(self.module, self.limits)
+
+    def summary(self, depth: int | None = None) -> Summary:
+        """The table of the network, `depth` levels of it: 0 for all, None for as many as fit on a page. `str()` prints
+        it, `.rows` are its data, `.to_json()` is for tools."""
+        from archdsl.report.summary import summary
+
+        return summary(self.module, depth, self.doc, (self.inputs, self.outputs, self.train_outputs))
+
+    def explain(self, path: str | None = None) -> str:
+        """The arithmetic with its numbers: of the whole network, each distinct layer once, or of what stands at a path
+        such as `layer1.0.conv1`. ArchError where nothing stands there."""
+        from archdsl.report.explain import explain
+
+        return explain(self.module, path, self.doc)
+
+    def structure(self) -> dict[str, Any]:
+        """The hierarchy of modules as plain data for JSON, each distinct module once."""
+        from archdsl.report.structure import structure
+
+        return structure(self.module)
+
+    def draw(self, path: str | Path | None = None, *, detail: str | None = None, direction: str = "TB") -> str:
+        """The picture as DOT text, and in a file if a path is given: `.svg`, `.png`, `.pdf` or `.dot`.
+
+        detail: how much is one box, `stage`, `block`, `layer` or `op`; None for as fine as a page holds. direction:
+        `TB` or `LR`. Raises `archdsl.emit.render.NoGraphviz` where the file cannot be made; DOT always can.
+        """
+        from archdsl.emit.dot import dot
+        from archdsl.emit.picture import picture
+
+        text = dot(picture(self.module, detail=detail, direction=direction))
+        if path is not None:
+            self._write_picture(text, Path(path))
+        return text
+
+    def _write_picture(self, text: str, path: Path) -> None:
+        from archdsl.base.files import write_atomically
+        from archdsl.emit.render import render
+
+        kind = path.suffix[1:].lower()
+        write_atomically({path: text.encode() if kind == "dot" else render(text, kind)})
+
+    def _repr_html_(self) -> str:
+        return self.summary().html()
+
+    def _repr_svg_(self) -> str | None:
+        """The picture for a notebook, where Graphviz is there to make one."""
+        from archdsl.emit.render import NoGraphviz, render
+
+        try:
+            return render(self.draw(), "svg").decode()
+        except NoGraphviz:
+            return None
 
     def source(self) -> str:
         """One self-contained PyTorch file: readable, typed, without an import of archdsl."""

@@ -2,12 +2,13 @@
 
 A fenced block `arch` is a text; blocks after it show what is made of it:
 
-- `summary`: its table, with everything opened;
+- `summary`: its table;
 - `diagnostics`: what is wrong with it;
 - `torch`: the PyTorch file.
 
 A text sets its hyper-parameters in a comment on its first line, `# with N=2, M=3`. In a block `console` the lines that
-start with `$ ` are commands and the others their output; in a block `pycon` the lines that start with `>>> ` are Python.
+start with `$ ` are commands and the others their output; in a block `pycon` the lines that start with `>>> ` are Python,
+which can import a block `python` whose first line names a file, `# my_operators.py`.
 
     python docs/examples.py            writes the results into the pages; look at the difference
     python docs/examples.py --check    only says which pages differ
@@ -23,7 +24,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 import archdsl
@@ -72,6 +73,9 @@ class _Page:
                 body = diagnostics(self.text)
             case "torch":
                 body = _network(self.text).source()
+            case "python":
+                self._kept(body)
+                return found[0]
             case "console":
                 body = "".join(self._commands(body))
             case "pycon":
@@ -80,6 +84,11 @@ class _Page:
                 return found[0]
         body = re.sub("^(?=.)", indent, body, flags=re.MULTILINE)
         return f"{indent}```{kind}\n{body}{indent}```"
+
+    def _kept(self, body: str) -> None:
+        """A file that later blocks may import, where the first line names it: `# my_operators.py`."""
+        if found := re.match(r"# (\w+\.py)\n", body):
+            (self.folder / found[1]).write_text(body, encoding="utf-8")
 
     def _commands(self, body: str) -> Iterator[str]:
         for line in body.splitlines(keepends=True):
@@ -107,16 +116,30 @@ class _Page:
         for example in doctest.DocTestParser().get_examples(body):
             first, *rest = example.source.splitlines()
             yield f">>> {first}\n" + "".join(f"... {line}".rstrip() + "\n" for line in rest)
-            with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.chdir(self.folder):
+            with self._inside(), contextlib.redirect_stdout(io.StringIO()) as said:
                 exec(compile(example.source, "example", "single"), self.names)  # noqa: S102 - our own pages
             yield said.getvalue()
+
+    @contextlib.contextmanager
+    def _inside(self) -> Generator[None]:
+        """In the folder of the page, from which Python also imports."""
+        known = set(sys.modules)
+        sys.path.insert(0, str(self.folder))
+        try:
+            with contextlib.chdir(self.folder):
+                yield
+        finally:
+            sys.path.remove(str(self.folder))
+            for name in set(sys.modules) - known:
+                if (getattr(sys.modules[name], "__file__", None) or "").startswith(str(self.folder)):
+                    del sys.modules[name]
 
 
 def table(text: str) -> str:
     """The table of a network."""
     network = _network(text)
     named = (network.inputs, network.outputs, network.train_outputs)
-    return summary(network.module, 0, named=named).text(100)
+    return summary(network.module, named=named).text(100)
 
 
 def diagnostics(text: str) -> str:

@@ -21,7 +21,7 @@ from archdsl.graph.module import Module
 from archdsl.graph.reserved import is_reserved
 from archdsl.graph.scope import Scope
 from archdsl.graph.values import Partial, Shared, Template, Tensor, Unknown, Value, kind_of
-from archdsl.graph.words import Reading, Words, split
+from archdsl.graph.words import Reading, Words, split, switch
 from archdsl.ops.arguments import bind
 from archdsl.ops.faults import CannotMerge, Reject, WrongCount
 from archdsl.ops.operator import Operator
@@ -32,6 +32,7 @@ Make = Callable[[Scope, Builder, Tensors], Tensors]
 
 DOWNSAMPLE = "downsample"
 RESIDUAL = "residual"
+FLATTEN = "flatten"
 _HOLE = re.compile(r"\{(\w*)\}")
 
 
@@ -141,8 +142,7 @@ class Chains(ABC):
         if not isinstance(node.item, tree.Mention):
             self.evaluator.fault(faults.NoName(), scope, node.optional or node.span)
             return True
-        found = split(node.item.name.text, self.evaluator.operators)
-        name = found[0].word if found else node.item.name.text
+        name = switch(node.item, self.evaluator.operators)
         self.evaluator.switches.add(name)
         value = scope.find(name)
         return bool(self.evaluator.settings.get(name, True) if value is None or isinstance(value, Template) else value)
@@ -288,7 +288,8 @@ class Chains(ABC):
             return None
         if found.operator.flattens and x.type.kind is Kind.IMAGE:
             flatten = self._made("flatten")
-            if (flat := self._apply(flatten, (x,), node, reading.spans, scope, builder)) is None:
+            flat = self._apply(flatten, (x,), node, reading.spans, scope, builder, role=FLATTEN)
+            if flat is None:
                 return None
             x = flat
         if label and reading.followers:
@@ -524,6 +525,12 @@ class Chains(ABC):
         result = make(self._inside(scope, x, entry), inner, (entry,))
         if result is None or (end := self._single(result, node, scope)) is None:
             return None
+        if inner.steps and inner.steps[0].role == FLATTEN:
+            # the step that a fully connected layer adds stands before its group, so that the layer itself comes first
+            flatten = self.evaluator.operators["flatten"]()
+            outputs = inner.steps[0].outputs
+            flat = builder.add(flatten, (x,), outputs, inner.steps[0].place, role=FLATTEN)
+            return self.scoped(name, node, scope, builder, flat, make)
         module = self.interned(inner.finish((end,)))
         return builder.add(module, (x,), module.output_types, scope.place(node.span), name=name)
 

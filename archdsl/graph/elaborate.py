@@ -59,6 +59,7 @@ class Elaborator(Chains):
         super().__init__(evaluator, tracing=tracing)
         self.programs = Programs(evaluator, library)
         self.size = size
+        evaluator.known_block = self.known_block
         self._blocks: dict[tuple[Any, ...], Module | None] = {}
         self._active: list[Template] = []
         self._reached: set[tree.Definition] = set()

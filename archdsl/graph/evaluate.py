@@ -13,7 +13,7 @@ from archdsl.base.tensors import Kind, TensorType
 from archdsl.base.text import Place, Span
 from archdsl.graph import faults
 from archdsl.graph.scope import Scope
-from archdsl.graph.values import UNKNOWN, Partial, Tensor, Unknown, Value, kind_of
+from archdsl.graph.values import NOTHING, UNKNOWN, Nothing, Partial, Tensor, Unknown, Value, kind_of
 from archdsl.ops import Operators
 from archdsl.syntax import tree
 
@@ -27,7 +27,8 @@ class Evaluator:
     """Works out expressions; what is wrong with one goes into the report, and its value is then unknown.
 
     settings: the hyper-parameters that were set from outside. used: the names that asked for one. switches: the names
-    of optional layers. calls: the calls of blocks that led to what is being worked out.
+    of optional layers. calls: the calls of blocks that led to what is being worked out. known_block: finds the blocks
+    that every text knows.
     """
 
     def __init__(self, operators: Operators, settings: dict[str, Value], limits: Limits, report: Report) -> None:
@@ -38,6 +39,7 @@ class Evaluator:
         self.used: set[str] = set()
         self.switches: set[str] = set()
         self.calls: list[tuple[Place, str]] = []
+        self.known_block: Callable[[str], Value | None] = lambda _: None
 
     def fault(self, fault: Fault, scope: Scope, span: Span, also: tuple[tuple[Place, str], ...] = ()) -> Unknown:
         """Report a fault at a span, with the calls that led here; the value of what failed."""
@@ -89,6 +91,8 @@ class Evaluator:
             return _CONSTANTS[text]
         if (found := self.operators.get(text.lower())) is not None:
             return Partial(found)
+        if (block := self.known_block(text)) is not None:
+            return block
         if any(each.free for each in scope.outward()):
             return self.setting(text, scope, span)
         known = tuple(sorted(scope.known() | set(_FUNCTIONS) | set(_CONSTANTS)))
@@ -110,8 +114,7 @@ class Evaluator:
             case bool() | int() | float() | str() | tuple():
                 return bool(value)
             case _:
-                self.fault(faults.WrongValue("a condition", kind_of(value)), scope, node.span)
-                return None
+                return not isinstance(value, Nothing)
 
     def integer(self, node: tree.Expression, scope: Scope) -> int | None:
         """A whole number, or None where that failed."""
@@ -374,7 +377,7 @@ def _sum(*values: Number) -> Number:
     return sum(values)
 
 
-_CONSTANTS: dict[str, Value] = {"true": True, "false": False, "none": False}
+_CONSTANTS: dict[str, Value] = {"true": True, "false": False, "none": NOTHING}
 _COMPARISONS: dict[str, Callable[[Number, Number], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,

@@ -43,7 +43,8 @@ class Step:
     name: its name in a named module; in an indexed one the label, or nothing where its position is its name.
     count: how often it stands in a row; more than once only where its output is of its input's type.
     shared: whether other steps of the same name use the same weights. role: `residual` for the sum of a `residual` whose
-    shortcut is not written, `downsample` for the projection that it added. place: the element of the text.
+    shortcut is not written, `downsample` for the projection that it added, `flatten` for the step before a fully
+    connected layer. place: the element of the text.
     arguments: what a block is called with, as the caller has it.
     """
 
@@ -62,7 +63,7 @@ class Step:
     def facts(self) -> Facts:
         """The facts of an operator step."""
         assert isinstance(self.what, Operator)
-        return self.what.facts(self.input_types)
+        return self.what.facts(self.input_types, self.outputs[0])
 
     @property
     def params(self) -> int:

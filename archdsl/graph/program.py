@@ -12,7 +12,8 @@ from archdsl.graph.library import Library
 from archdsl.graph.reserved import is_reserved
 from archdsl.graph.scope import Scope
 from archdsl.graph.values import Template, Tensor, Unknown, Value
-from archdsl.graph.words import DECORATIONS, split
+from archdsl.graph.words import DECORATIONS, split, switch
+from archdsl.ops import Operators
 from archdsl.ops.arguments import arguments
 from archdsl.ops.faults import UnknownArgument
 from archdsl.syntax import tree
@@ -33,7 +34,8 @@ class Program:
     def stem(self) -> str:
         """The name that a bare chain gets."""
         name = self.file.source.name.rsplit("/", 1)[-1]
-        return name.removesuffix(".arch") or "network"
+        # a text that is no file is shown as `<stdin>`
+        return "network" if name.startswith("<") else name.removesuffix(".arch") or "network"
 
 
 class Programs:
@@ -170,6 +172,22 @@ class Programs:
         self.evaluator.fault(fault, scope, statement.path.span)
         for name in statement.names or ():
             scope.names.setdefault(name.text, Unknown())
+
+
+def settable(template: Template, operators: Operators) -> set[str]:
+    """The hyper-parameters that stand in a net's text, also in parts that are left out: free names, and the switches of
+    optional layers."""
+    nodes = tuple(tree.walk(template.definition.body))
+    names = {
+        switch(node.item, operators)
+        for node in nodes
+        if isinstance(node, tree.Element) and node.optional and isinstance(node.item, tree.Mention)
+    }
+    if template.scope.free:
+        bound = {name.text for node in nodes if isinstance(node, tree.Loop) for name in node.names}
+        free = {node.text for node in nodes if isinstance(node, tree.Name)} - bound
+        names |= {name for name in free if template.scope.find(name) is None and name.lower() not in operators}
+    return names
 
 
 def signature(definition: tree.Definition, scope: Scope) -> str:

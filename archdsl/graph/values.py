@@ -27,6 +27,17 @@ UNKNOWN: Final = Unknown()
 
 
 @dataclass(frozen=True, slots=True)
+class Nothing:
+    """`none`: an argument of this value counts as not given."""
+
+    def __str__(self) -> str:
+        return "`none`"
+
+
+NOTHING: Final = Nothing()
+
+
+@dataclass(frozen=True, slots=True)
 class Template:
     """A block or net as a value: its definition and the scope that the definition stands in."""
 
@@ -73,7 +84,7 @@ class Shared:
         return f"shared {self.statement.name.text}"
 
 
-Value = int | float | str | bool | tuple["Value", ...] | Template | Partial | Tensor | Shared | Unknown
+Value = int | float | str | bool | tuple["Value", ...] | Template | Partial | Tensor | Shared | Unknown | Nothing
 
 
 def kind_of(value: Value) -> str:

@@ -11,7 +11,7 @@ from archdsl.base.text import Span
 from archdsl.graph import faults
 from archdsl.graph.evaluate import Evaluator
 from archdsl.graph.scope import Scope
-from archdsl.graph.values import Partial, Unknown, Value, kind_of
+from archdsl.graph.values import Nothing, Partial, Unknown, Value, kind_of
 from archdsl.ops import OperatorClass, Operators
 from archdsl.ops.arguments import ArgumentKind, Role, arguments, bind
 from archdsl.ops.faults import MissingArgument, NoShorthand, OperatorFault, Reject, TwiceGiven, UnknownArgument
@@ -78,6 +78,7 @@ class Words:
             (decorations if name in DECORATIONS else given.values).setdefault(name, value)
         if any(isinstance(value, Unknown) for value in (*given.values.values(), *decorations.values())):
             return None
+        given.values = {name: value for name, value in given.values.items() if not isinstance(value, Nothing)}
         made = self._bound(node, operator, given, scope)
         followers = [self._follower(node, name, decorations.get(name), scope) for name in DECORATIONS]
         if made is None or any(each is False for each in followers):
@@ -178,7 +179,7 @@ class Words:
 
     def _follower(self, node: tree.Mention, name: str, value: Value | None, scope: Scope) -> Operator[Any] | bool | None:
         """The norm or activation after an operator; None for none, False where it is wrong."""
-        if value is None or value is False:
+        if value is None or value is False or isinstance(value, Nothing):
             return None
         span = node.arguments.span if node.arguments else node.name.span
         if not isinstance(value, Partial):

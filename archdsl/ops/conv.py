@@ -213,7 +213,7 @@ class Deconv(Unary):
         return {"weight": weight} if self.bias is False else {"weight": weight, "bias": (self.width,)}
 
     @override
-    def macs(self, x: TensorType) -> int:
+    def macs(self, x: TensorType, output: TensorType) -> int:
         # each weight meets each input position, not each output position
         return prod(self.weights(x)["weight"]) * prod(x.grid)
 

@@ -44,7 +44,6 @@ class Style(StrEnum):
 class Facts:
     """What is derived of one operator on given inputs, for one sample: worked out once for each distinct pair."""
 
-    output: TensorType
     weights: Mapping[str, Shape]
     params: int
     macs: int
@@ -90,24 +89,17 @@ class Operator(ABC, Generic[In]):
         """Its window on each axis of the grid; none where each position is worked out by itself."""
         return ()
 
-    def macs(self, x: In) -> int:
+    def macs(self, x: In, output: TensorType) -> int:
         """Multiply-accumulates for one sample: each weight matrix is applied once at each output position."""
-        matrices = sum(prod(shape) for shape in self.weights(x).values() if len(shape) > 1)
-        return matrices * self.output(x).positions if matrices else 0
+        return output.positions * sum(prod(shape) for shape in self.weights(x).values() if len(shape) > 1)
 
     # --- derived --------------------------------------------------------------------------------------------------
 
-    def facts(self, xs: tuple[TensorType, ...]) -> Facts:
-        """Everything derived at once."""
+    def facts(self, xs: tuple[TensorType, ...], output: TensorType) -> Facts:
+        """Everything derived at once, given the type that comes out."""
         x = self.operand(xs)
-        output, weights = self.output(x), self.weights(x)
-        params = sum(map(prod, weights.values()))
-        return Facts(output, weights, params, self.macs(x) if params or self.counts_without_weights else 0)
-
-    @property
-    def counts_without_weights(self) -> bool:
-        """Whether it multiplies without having weights, as attention's products do."""
-        return type(self).macs is not Operator.macs
+        weights = self.weights(x)
+        return Facts(weights, sum(map(prod, weights.values())), self.macs(x, output))
 
     def operand(self, xs: tuple[TensorType, ...]) -> In:
         """The inputs in the form that the rules of this class take."""

@@ -129,7 +129,7 @@ class PadChannels(Unary):
 
     @override
     def torch(self, x: TensorType) -> Layer:
-        return Layer.of("PadChannels", self.before, self.after, copied="pad_channels")
+        return Layer.of("PadChannels", self.before, self.after, copied="pad_channels", **changed(rank=(x.rank, 2)))
 
     @override
     def label(self, x: TensorType) -> str:

@@ -78,7 +78,7 @@ def _page(explanations: Iterable[Explanation]) -> str:
 def _title(step: Step) -> str:
     what = step.what
     if isinstance(what, Module) and what.is_block and what.arguments:
-        given = ", ".join(f"{name}={_literal(value)}" for name, value in what.arguments.items())
+        given = ", ".join(f"{name}={literal(value)}" for name, value in what.arguments.items())
         return f"{what.name}({given})"
     return bare_label(step)
 
@@ -212,7 +212,8 @@ def _recurrence(was: Field, now: Field, window: Window | Spread) -> str:
     if was.whole or now.whole:
         return "the whole input"
     if isinstance(window, Spread):
-        return f"at most {now.size:,} positions of the input, and moves by {was.jump}/{window.stride} = {now.jump}"
+        moves = f"moves by {was.jump}/{window.stride} = {now.jump}" if window.stride > 1 else f"moves by {now.jump}"
+        return f"{_field(now)}, {moves}"
     wider = f"({window.size} - 1)" + (f"*{window.dilation}" if window.dilation > 1 else "")
     size = f"{was.size:,} + {wider}*{was.jump} = {now.size:,}"
     bound = "at most " if now.bound else ""
@@ -294,7 +295,8 @@ def _product(sizes: Iterable[int]) -> str:
     return "*".join(map(str, sizes))
 
 
-def _literal(value: object) -> str:
+def literal(value: object) -> str:
+    """A value as the language writes it."""
     match value:
         case bool():
             return str(value).lower()
@@ -302,7 +304,7 @@ def _literal(value: object) -> str:
             return f'"{value}"'
         case tuple():
             items: tuple[object, ...] = value
-            return f"({', '.join(map(_literal, items))})"
+            return f"({', '.join(map(literal, items))})"
         case _:
             return str(value)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from archdsl.base.diagnostics import Fault
-from archdsl.base.tensors import TensorType
+from archdsl.base.tensors import Kind, TensorType
 from archdsl.base.text import Place, Source, Span
 from archdsl.base.windows import Window
 from archdsl.graph.module import INPUT, Module, Step, Wire
@@ -17,7 +17,7 @@ from archdsl.ops.arguments import Argument, ArgumentKind, Role, arguments, bind
 from archdsl.ops.faults import Reject
 from archdsl.ops.operator import Operator, Style
 from archdsl.ops.torchcall import Apply, Layer, Slot
-from archdsl.report.explain import explained
+from archdsl.report.explain import explained, literal
 from archdsl.report.terminal import cells, padded
 from archdsl.report.walk import Tour
 
@@ -27,8 +27,8 @@ _SAMPLES = (
     TensorType.image(64, 56, 56),
     TensorType.image(3, 224, 224),
     TensorType.sequence(196, 768),
+    TensorType((196,), Kind.TOKENS),
     TensorType.vector(4096),
-    TensorType((196,), TensorType.vector(1).kind),
 )
 _GUESSES = {Role.WINDOW: 3, Role.WIDTH: 128, Role.STRIDE: 2, Role.NONE: 2}
 _FAMILIES = {
@@ -116,7 +116,7 @@ def operator_page(operator: OperatorClass) -> str:
 
 def sample(operator: OperatorClass) -> Step | None:
     """The operator with plain arguments at work on a plain tensor, or None where it takes none of the samples."""
-    for x in _SAMPLES:
+    for x in reversed(_SAMPLES) if operator.flattens else _SAMPLES:
         for windowed in (False, True):
             try:
                 made = bind(operator, _guessed(operator, windowed))
@@ -144,20 +144,6 @@ def written(operator: Operator[Any]) -> str:
         given["stride"] = stride
     rest = ", ".join(f"{name}={literal(value)}" for name, value in given.items())
     return f"{text}({rest})" if rest else text
-
-
-def literal(value: object) -> str:
-    """A value as the language writes it."""
-    match value:
-        case bool():
-            return str(value).lower()
-        case str():
-            return f'"{value}"'
-        case tuple():
-            items: tuple[object, ...] = value
-            return f"({', '.join(map(literal, items))})"
-        case _:
-            return str(value)
 
 
 def _taken(given: dict[str, object], operator: Operator[Any], role: Role) -> object:
@@ -221,7 +207,8 @@ def _sample_lines(operator: OperatorClass, step: Step) -> list[str]:
     assert isinstance(step.what, Operator)
     made = step.what
     text = f"{operator.word} {{ | }}" if operator.variadic else written(made)
-    lines = ["Shape", "", f"  {_shape_rule(made, step)}", "", "Example", "", f"  INPUT[{step.input_types[0]}] -> {text}", ""]
+    rule = textwrap.wrap(_shape_rule(made, step), WIDTH - 2)
+    lines = ["Shape", "", *(f"  {line}" for line in rule), "", "Example", "", f"  INPUT[{step.input_types[0]}] -> {text}", ""]
     module = Module("", step.input_types, (step,), (Wire(0),), step.place, {}, input_names=("x",) * len(step.input_types))
     spot = next(iter(Tour(module).spots()))
     lines += explained(spot).text().split("\n")[1:]
@@ -241,8 +228,8 @@ def _shape_rule(operator: Operator[Any], step: Step) -> str:
     if operator.variadic:
         return f"{' and '.join(map(str, step.input_types))} give {out}"
     if out == x:
-        return "stays as it is"
-    return f"`width` on the last axis: {x} -> {out}" if channels else f"{x} -> {out}"
+        return "that of the input"
+    return f"`width` features: {x} -> {out}" if channels else f"{x} -> {out}"
 
 
 def _call(call: Layer | Apply) -> str:

@@ -11,17 +11,14 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archdsl.base.tensors import TensorType
 from archdsl.graph.module import Module
 from archdsl.ops.operator import Operator, Style
 from archdsl.report.structure import kind_of, plain
-from archdsl.report.terminal import cells, cut, padded, short_number, visible
+from archdsl.report.terminal import Ink, cells, cut, padded, paint, short_number, visible
 from archdsl.report.walk import Spot, Tour, field_of, label
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
 
 FORMAT = "archdsl.summary"
 VERSION = 1
@@ -94,14 +91,26 @@ class Summary:
     def __str__(self) -> str:
         return self.text()
 
-    def text(self, width: int | None = WIDTH) -> str:
-        """The table as plain text, within a width where that is possible."""
+    def text(self, width: int | None = WIDTH, *, colour: bool = False) -> str:
+        """The table for the screen, within a width where that is possible."""
         columns = _fitting(self, width)
         widths = [max(map(cells, (column.title, *column.values))) for column in columns]
+        title, *doc = self._heading(width)
         head = _line([column.title for column in columns], columns, widths)
-        lines = [*self._heading(width), "", head, "─" * cells(_line([""] * len(columns), columns, widths, keep=True))]
-        lines += (_line([column.values[row] for column in columns], columns, widths) for row in range(len(self.rows)))
-        return "\n".join((*lines, "", *self.footers(), ""))
+        rule = "─" * (sum(widths) + sum(len(column.gap) for column in columns))
+        totals, *notes = self.footers()
+        lines: list[tuple[str, Ink | None]] = [
+            (title, Ink.STRONG),
+            *((line, Ink.FAINT) for line in doc),
+            ("", None),
+            (head, Ink.STRONG),
+            (rule, Ink.FAINT),
+        ]
+        for index, row in enumerate(self.rows):
+            ink = Ink.STRONG if row.is_module and not row.depth else Ink.FAINT if row.is_quiet else None
+            lines.append((_line([column.values[index] for column in columns], columns, widths), ink))
+        lines += [("", None), (totals, Ink.STRONG), *((line, Ink.FAINT) for line in notes)]
+        return "".join(f"{paint(line, ink, colour=colour)}\n" for line, ink in lines)
 
     def _heading(self, width: int | None) -> list[str]:
         first = visible(self.doc.split("\n", 1)[0].strip())
@@ -155,35 +164,16 @@ class Summary:
         table = f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
         return f"<div><p><b>{escape(self.title)}</b></p>{doc}{table}<p>{foot}</p></div>"
 
-    def rich(self, width: int) -> RenderableType:
-        """The table for a terminal."""
-        from rich.box import SIMPLE_HEAD
-        from rich.console import Group
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False, header_style="bold")
-        columns = _fitting(self, width)
-        for column in columns:
-            table.add_column(column.title, justify=_side(column), no_wrap=True)
-        for index, row in enumerate(self.rows):
-            style = "bold" if row.is_module and not row.depth else "dim" if row.is_quiet else ""
-            table.add_row(*(Text(column.values[index]) for column in columns), style=style)
-        title, *doc = self._heading(width)
-        totals, *notes = self.footers()
-        parts = [Text(title, "bold"), *(Text(line, "dim") for line in doc), Text(), table, Text()]
-        return Group(*parts, Text(totals, "bold"), *(Text(line, "dim") for line in notes))
-
 
 def summary(module: Module, depth: int | None = None, doc: str = "", named: tuple[Mapping[str, TensorType], ...] = ()) -> Summary:
-    """The table of a network, `depth` levels of it; without a depth, as many as fit on a page.
+    """The table of a network, `depth` levels of it: 0 for all, None for as many as fit on a page.
 
     named: the inputs, the outputs and the outputs of training by name.
     """
     tour = Tour(module)
     levels = Counter(spot.depth for spot, _ in tour.folded())
     most = max(levels, default=0) + 1
-    chosen = _levels(levels) if depth is None else min(max(depth, 1), most)
+    chosen = _levels(levels) if depth is None else min(depth or most, most)
     rows = tuple(_row(spot, opened) for spot, opened in tour.folded(chosen))
     inputs, outputs, training = named or ({}, {}, {})
     return Summary(
@@ -292,10 +282,9 @@ def _width(columns: list[_Column]) -> int:
     return sum(max(map(cells, (column.title, *column.values))) + len(column.gap) for column in columns)
 
 
-def _line(values: list[str], columns: list[_Column], widths: list[int], *, keep: bool = False) -> str:
+def _line(values: list[str], columns: list[_Column], widths: list[int]) -> str:
     parts = zip(values, columns, widths, strict=True)
-    line = "".join(column.gap + padded(value, width, right=column.right) for value, column, width in parts)
-    return line if keep else line.rstrip()
+    return "".join(column.gap + padded(value, width, right=column.right) for value, column, width in parts).rstrip()
 
 
 def _side(column: _Column) -> Any:

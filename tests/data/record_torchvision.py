@@ -1,7 +1,4 @@
-"""Prints the learned tensors of torchvision's models, by name, as JSON: how `torchvision_weights.json` was recorded.
-
-    python tests/data/record_torchvision.py > tests/data/torchvision_weights.json
-"""
+"""Names and shapes of the learned tensors of torchvision's models. `torchvision_weights.json` is what this prints."""
 
 import json
 import sys
@@ -16,7 +13,7 @@ def models():
     try:
         from torchvision import models as found
     except RuntimeError:
-        # torchvision for CUDA beside a torch without: its compiled operators are missing, and two names stand in for them
+        # torchvision for CUDA beside a torch without: its operators are missing, and these two must have a name
         models.library = library = torch.library.Library("torchvision", "DEF")  # it must outlive the import
         for operator in ("nms", "qnms"):
             library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
@@ -34,11 +31,11 @@ def main():
     zoo = models()
     with torch.device("meta"):
         recorded = {name: weights(getattr(zoo, name)()) for name in NAMES}
-    lines = (
-        f" {json.dumps(name)}: {{\n" + ",\n".join(f"  {json.dumps(key)}: {shape}" for key, shape in each.items()) + "\n }"
-        for name, each in recorded.items()
+    networks = (
+        f" {json.dumps(name)}: {{\n" + ",\n".join(f"  {json.dumps(key)}: {shape}" for key, shape in found.items())
+        for name, found in recorded.items()
     )
-    sys.stdout.write("{\n" + ",\n".join(lines) + "\n}\n")
+    sys.stdout.write("{\n" + "\n },\n".join(networks) + "\n }\n}\n")
 
 
 if __name__ == "__main__":

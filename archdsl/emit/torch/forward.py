@@ -18,7 +18,7 @@ from archdsl.ops.torchcall import ALL, Apply, Slot
 _NESTED = 3
 _BRANCH = 4
 _FOLLOWERS = {Style.NORM, Style.ACTIVATION}
-_LEADERS = {Style.CONV, Style.PROJECTION, Style.LINEAR, Style.NORM, Style.MERGE, Style.POOL}
+_LEADERS = {Style.CONV, Style.PROJECTION, Style.LINEAR, Style.NORM, Style.MERGE, Style.POOL, Style.ACTIVATION}
 _AUXILIARY = "aux"
 
 
@@ -128,7 +128,7 @@ class ForwardPlan:
             return False
         if self._in_short_branch(index):
             return not self._is_concat(readers[0])
-        if reader.what.style in _FOLLOWERS:
+        if reader.what.style in _FOLLOWERS or (reader.what.word == "dropout" and self._depth(index) > 1):
             return self._leads(step) and self._depth(index) < _NESTED
         # `y + self.downsample(x)`: a shortcut of one call stands in the sum
         is_infix = isinstance(call := reader.what.torch(reader.what.operand(reader.input_types)), Apply)

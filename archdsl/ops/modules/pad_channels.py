@@ -3,13 +3,11 @@ from torch.nn import functional as F
 
 
 class PadChannels(nn.Module):
-    """Adds channels of zeros before and after those of an image."""
+    """Adds channels of zeros before and after those of an image with `rank` axes."""
 
-    def __init__(self, before: int, after: int) -> None:
+    def __init__(self, before: int, after: int, rank: int = 2) -> None:
         super().__init__()
-        self.before = before
-        self.after = after
+        self.padding = (*(0, 0) * rank, before, after)
 
     def forward(self, x: Tensor) -> Tensor:
-        grid = (0, 0) * (x.dim() - 2)
-        return F.pad(x, (*grid, self.before, self.after))
+        return F.pad(x, self.padding)

@@ -1,0 +1,185 @@
+"""A picture of a network as data: nodes, edges and clusters, with everything that a back end writes about them.
+
+What is drawn is decided in `emit.picture`; how it looks as text in `emit.dot`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from archdsl.base.tensors import Shape
+from archdsl.ops.operator import Style
+
+
+class Detail(StrEnum):
+    """How far a network is opened, from coarse to fine. At `op` every operator is a box of its own."""
+
+    STAGE = "stage"
+    BLOCK = "block"
+    LAYER = "layer"
+    OP = "op"
+
+
+class Direction(StrEnum):
+    """Where the data flow: top to bottom, or left to right."""
+
+    TB = "TB"
+    LR = "LR"
+
+
+class Kind(StrEnum):
+    """What a node is: a box of layers, a block that stays closed, a point where paths part, a circle where they meet,
+    an input or an output."""
+
+    BOX = "box"
+    BLOCK = "block"
+    DOT = "dot"
+    MERGE = "merge"
+    INPUT = "input"
+    OUTPUT = "output"
+
+
+class Role(StrEnum):
+    """What an edge is: a part of the path itself, a shortcut that is added, or one that skips ahead."""
+
+    MAIN = "main"
+    RESIDUAL = "residual"
+    SKIP = "skip"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a layer, block or tensor: the text of a tooltip.
+
+    count: how often it stands there; params and macs are of all of them together, seen is of the last. line: of the
+    text, None where nothing of it stands there.
+    """
+
+    path: str
+    what: str
+    arguments: tuple[tuple[str, str], ...] = ()
+    inputs: tuple[Shape, ...] = ()
+    output: Shape = ()
+    params: int = 0
+    macs: int = 0
+    seen: str = ""
+    line: int | None = None
+    count: int = 1
+
+    def lines(self) -> Iterator[str]:
+        """The facts one by one, as a reader wants them."""
+        arguments = ", ".join(f"{name}={value}" for name, value in self.arguments)
+        times = f" ×{self.count:,}" if self.count > 1 else ""
+        yield f"{self.path}{times}: {self.what}{f' ({arguments})' if arguments else ''}"
+        if self.output:
+            yield f"{' + '.join(map(by_axes, self.inputs))} → {by_axes(self.output)}" if self.inputs else by_axes(self.output)
+        if self.params:
+            yield f"{self.params:,} parameters"
+        if self.macs:
+            yield f"{self.macs:,} MACs"
+        if self.seen:
+            yield f"receptive field {self.seen}"
+        if self.line is not None:
+            yield f"line {self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One thing that is drawn.
+
+    id: the path of its layer, or a name of its own. count: how often it stands in a row; copies: how often beside
+    itself. note: small words under the label. style: its colour; none of inputs, outputs and dots. holds: the styles of
+    what it stands for besides its own. cluster: the id of the one that it is in. spine: the straight line that it
+    stands on, nothing if none. training: whether it exists in training mode only.
+    """
+
+    id: str
+    kind: Kind
+    label: str = ""
+    note: str = ""
+    count: int = 1
+    copies: int = 1
+    style: Style | None = None
+    holds: tuple[Style, ...] = ()
+    cluster: str = ""
+    spine: str = ""
+    training: bool = False
+    facts: tuple[Facts, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A tensor from a node to another. label: its shape, where that is worth a word.
+
+    bends: whether it goes around what lies between, from side to side, and has no say in where things stand.
+    """
+
+    source: str
+    target: str
+    label: str = ""
+    role: Role = Role.MAIN
+    bends: bool = False
+    training: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A stage or block that is open. parent: the id of the cluster that it is in, nothing if none."""
+
+    id: str
+    title: str
+    count: int = 1
+    copies: int = 1
+    parent: str = ""
+    training: bool = False
+    facts: tuple[Facts, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """An entry of the legend: what a colour or a line means."""
+
+    style: Style | Kind | Role
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What is drawn of a network. Nodes, edges and clusters are in the order of the text.
+
+    remarks: what the reader should know about the picture itself, such as why it is coarser than was asked for.
+    """
+
+    name: str
+    caption: str
+    detail: Detail
+    direction: Direction
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    clusters: tuple[Cluster, ...]
+    legend: tuple[Sample, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """The nodes that a reader has to read: boxes and blocks."""
+        return sum(node.kind in {Kind.BOX, Kind.BLOCK} for node in self.nodes)
+
+    @property
+    def price(self) -> int:
+        """What the layout costs: the sum of the ranks that edges span. A chain of n boxes costs about n."""
+        ranks: dict[str, int] = {node.id: 0 for node in self.nodes}
+        # nodes stand in the order of the text, so whatever an edge comes from has its rank already
+        into: dict[str, list[Edge]] = {}
+        for edge in self.edges:
+            into.setdefault(edge.target, []).append(edge)
+        for node in self.nodes:
+            ranks[node.id] = max((ranks[edge.source] + 1 for edge in into.get(node.id, ())), default=0)
+        return sum(ranks[edge.target] - ranks[edge.source] for edge in self.edges)
+
+
+def by_axes(shape: Shape) -> str:
+    """A shape as pictures write it: `64×56×56`."""
+    return "×".join(map(str, map(int, shape)))

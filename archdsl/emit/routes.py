@@ -1,0 +1,150 @@
+"""The routes through a level: which tensors are shortcuts, and which parts stand on the straight line.
+
+Where branches meet, they come from one part on which all of them depend: the fork. A branch without any part of its
+own is a shortcut: the identity of a residual, a dense connection, a skip of a U-Net.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from archdsl.emit.drawing import Role
+from archdsl.emit.parts import Level, Part
+from archdsl.graph.module import INPUT, Wire
+
+NOWHERE = -(10**9)
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """roles: of each input of each part, by their indices, where it is not the path itself. aside: the parts on a
+    shortcut. spine: the parts on the straight line from the first input to the first output."""
+
+    roles: Mapping[tuple[int, int], Role]
+    aside: frozenset[int]
+    spine: frozenset[int]
+
+
+def routes(level: Level, skips: frozenset[int]) -> Routes:
+    """The routes of a level. `skips` are the inputs of the level that come from far back."""
+    forks = _Forks(level)
+    roles: dict[tuple[int, int], Role] = {}
+    aside: set[int] = set()
+    for index, part in enumerate(level.parts):
+        for place, wire in enumerate(part.inputs):
+            if wire.step == INPUT and wire.port in skips:
+                roles[index, place] = Role.SKIP
+        if part.is_merge:
+            _merge_roles(level, index, forks, roles, aside)
+        elif len(part.inputs) > 1:
+            fork = forks.common(part.inputs)
+            late = [place for place, wire in enumerate(part.inputs) if place and _point(wire) == fork]
+            roles.update(dict.fromkeys(((index, place) for place in late), Role.SKIP))
+    return Routes(roles, frozenset(aside), _spine(level, forks, roles))
+
+
+def _merge_roles(
+    level: Level, index: int, forks: _Forks, roles: dict[tuple[int, int], Role], aside: set[int]
+) -> None:
+    part = level.parts[index]
+    assert part.operator is not None
+    fork = forks.common(part.inputs)
+    direct = [place for place, wire in enumerate(part.inputs) if _point(wire) == fork != NOWHERE]
+    if len(direct) == len(part.inputs):
+        return
+    match part.operator.word:
+        case "add":
+            roles.update(dict.fromkeys(((index, place) for place in direct), Role.RESIDUAL))
+            if not direct and len(part.inputs) == 2 and fork != NOWHERE:
+                _shortcut_roles(level, index, fork, roles, aside)
+        case "mul":
+            pass
+        case _:
+            roles.update(dict.fromkeys(((index, place) for place in direct), Role.SKIP))
+
+
+def _shortcut_roles(
+    level: Level, index: int, fork: int, roles: dict[tuple[int, int], Role], aside: set[int]
+) -> None:
+    """A sum of two branches of which one is a projection: it only makes the shapes agree."""
+    branches = [_row(level, wire, fork) for wire in level.parts[index].inputs]
+    projects = [branch is not None and all(_only_projects(level.parts[each]) for each in branch) for branch in branches]
+    if sum(projects) != 1:
+        return
+    place = projects.index(True)
+    branch = branches[place] or []
+    roles.update(dict.fromkeys([(index, place), *((each, 0) for each in branch)], Role.RESIDUAL))
+    aside.update(branch)
+
+
+def _row(level: Level, wire: Wire, fork: int) -> list[int] | None:
+    """The parts in a row from the fork to a wire; None where the branch is no plain row."""
+    row: list[int] = []
+    while _point(wire) != fork:
+        part = level.parts[wire.step]
+        if len(part.inputs) != 1 or level.readers[wire] != 1:
+            return None
+        row.append(wire.step)
+        (wire,) = part.inputs
+    return row
+
+
+def _only_projects(part: Part) -> bool:
+    """Whether a part mixes no positions: a 1×1 convolution, a pooling of 1×1, channels of zeros."""
+    operator = part.operator
+    if part.aside:
+        return True
+    if operator is None or part.count > 1:
+        return False
+    windows = operator.windows(operator.operand(part.step.input_types))
+    return not operator.sees_all and all(window.extent == 1 for window in windows)
+
+
+def _spine(level: Level, forks: _Forks, roles: Mapping[tuple[int, int], Role]) -> frozenset[int]:
+    """The parts from the first output back to the input, past what lies between a fork and where its branches meet."""
+    spine: set[int] = set()
+    point = _point(level.outputs[0]) if level.outputs else NOWHERE
+    while point >= 0:
+        spine.add(point)
+        inputs = level.parts[point].inputs
+        if not inputs:
+            break
+        straight = [wire for place, wire in enumerate(inputs) if (point, place) not in roles]
+        fork = forks.common(inputs)
+        passes = any(_point(wire) == fork for wire in straight)
+        point = _point(straight[0]) if len(straight) == 1 and not passes else fork
+    return frozenset(spine)
+
+
+class _Forks:
+    """What each part of a level depends on in any case: its nearest fork (its immediate dominator)."""
+
+    def __init__(self, level: Level) -> None:
+        self._above: dict[int, int] = {}
+        self._depth: dict[int, int] = {NOWHERE: 0}
+        for port in range(len(level.inputs)):
+            self._above[_point(Wire(INPUT, port))] = NOWHERE
+            self._depth[_point(Wire(INPUT, port))] = 1
+        for index, part in enumerate(level.parts):
+            fork = self.common(part.inputs)
+            self._above[index] = fork
+            self._depth[index] = self._depth[fork] + 1
+
+    def common(self, wires: tuple[Wire, ...]) -> int:
+        """The last point on which all of these depend."""
+        if not wires:
+            return NOWHERE
+        first, *others = map(_point, wires)
+        for other in others:
+            while first != other:
+                if self._depth[first] >= self._depth[other]:
+                    first = self._above[first]
+                else:
+                    other = self._above[other]
+        return first
+
+
+def _point(wire: Wire) -> int:
+    """A part by its index, an input of the level by a negative number."""
+    return -1 - wire.port if wire.step == INPUT else wire.step

@@ -1,0 +1,200 @@
+"""The PyTorch back end, through the public door: what is emitted is right, readable, and takes what PyTorch offers."""
+
+from __future__ import annotations
+
+import copy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+import archdsl
+from archdsl.graph.library import zoo_names
+
+SMALL = ["lenet5", "resnet20", "tiny_vgg", "textbook_linear", "textbook_conv_pool"]
+LENGTHS = {"resnet50": 120, "googlenet": 130, "vgg16": 66}
+
+
+def example(net: archdsl.Network, batch: int = 2, **options: object) -> list[torch.Tensor]:
+    return [torch.randn(batch, *kind.shape, **options) for kind in net.inputs.values()]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", zoo_names())
+def test_every_network_of_the_zoo_has_the_shapes_the_parameters_and_the_macs_that_torch_counts(name: str) -> None:
+    net = archdsl.load(name)
+    model = net.to_torch(device="meta").eval()
+    assert sum(each.numel() for each in model.parameters()) == net.params
+    with FlopCounterMode(display=False) as counter:
+        result = model(*example(net, batch=1, device="meta"))
+    assert counter.get_total_flops() == 2 * net.macs
+    results = result if isinstance(result, tuple) else (result,)
+    assert [tuple(each.shape[1:]) for each in results] == [kind.shape for kind in net.outputs.values()]
+
+
+@pytest.mark.parametrize("name", [name for name in zoo_names() if name != "resnet1202"])
+def test_the_paths_of_the_graph_are_the_names_of_the_weights(name: str) -> None:
+    from archdsl.graph.flat import layers
+
+    net = archdsl.load(name)
+    expected = {
+        f"{layer.path}.{weight}": shape
+        for layer in layers(net.module)
+        for weight, shape in layer.step.facts.weights.items()
+    }
+    actual = {key: tuple(each.shape) for key, each in net.to_torch(device="meta").named_parameters()}
+    assert actual == expected
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_forward_and_a_backward_pass_reach_every_weight(name: str) -> None:
+    net = archdsl.load(name)
+    model = net.to_torch().train()
+    model(*example(net)).square().mean().backward()
+    for key, weight in model.named_parameters():
+        assert weight.grad is not None, key
+        assert torch.isfinite(weight.grad).all(), key
+
+
+def test_auxiliary_heads_exist_in_training_mode_only() -> None:
+    net = archdsl.load("googlenet")
+    model = net.to_torch()
+    x = torch.randn(2, 3, 224, 224)
+    main, first, second = model.train()(x)
+    assert main.shape == first.shape == second.shape == (2, 1000)
+    assert isinstance(model.eval()(x), torch.Tensor)
+    assert list(net.train_outputs) == ["aux1", "aux2"]
+
+
+def test_torch_compile_takes_resnet18_without_a_graph_break() -> None:
+    model = archdsl.load("resnet18", input=(3, 64, 64)).to_torch(dtype=torch.float64).eval()
+    x = torch.randn(1, 3, 64, 64, dtype=torch.float64)
+    compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
+    with torch.no_grad():
+        assert torch.allclose(compiled(x), model(x), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["lenet5", "resnet20"])
+def test_copies_traces_and_exports(name: str) -> None:
+    net = archdsl.load(name)
+    model = net.to_torch(dtype=torch.float64).eval()
+    inputs = example(net, dtype=torch.float64)
+    expected = model(*inputs)
+    assert torch.equal(copy.deepcopy(model)(*inputs), expected)
+    assert torch.equal(torch.fx.symbolic_trace(model)(*inputs), expected)
+    assert torch.allclose(torch.export.export(model, tuple(inputs)).module()(*inputs), expected, rtol=0, atol=1e-12)
+
+
+def test_equal_blocks_are_one_class_with_the_blocks_own_arguments() -> None:
+    text = """
+        block pair(c, s=1) = residual { conv3-c/s -> bn -> relu -> conv3-(2*c) -> bn } -> relu
+        net n(classes=10) {
+          input 32x32x3
+          pair(8) -> pair(8) -> pair(16, s=2) -> gap -> fc-classes
+        }
+    """
+    source = archdsl.parse(text).source()
+    assert source.count("class ") == 2
+    assert "def __init__(self, in_channels: int, c: int, s: int = 1) -> None:" in source
+    assert "nn.Conv2d(c, 2 * c, 3, padding=1, bias=False)" in source
+    assert "if s != 1 or in_channels != 2 * c:" in source
+    assert "Pair(16, 16, s=2)" in source
+    assert "def __init__(self, classes: int = 10) -> None:" in source
+
+
+def test_blocks_of_different_structure_become_classes_with_telling_names() -> None:
+    text = """
+        block unit(c, deep=false) = conv3-c -> relu -> [conv3-c -> relu if deep]
+        net n { input 32x32x3
+          unit(8) -> unit(8, deep=true) -> gap -> fc-10 }
+    """
+    net = archdsl.parse(text)
+    assert "class UnitWithDeep(nn.Module):" in net.source()
+    assert "class UnitWithoutDeep(nn.Module):" in net.source()
+    assert net.to_torch()(torch.randn(2, 3, 32, 32)).shape == (2, 10)
+
+
+def test_a_repeat_is_a_loop_however_often_it_runs() -> None:
+    short, long = (archdsl.parse(f"INPUT[8x8x4] -> [CONV3-4 -> RELU]*{n}").source() for n in (50, 50_000))
+    assert len(short.splitlines()) == len(long.splitlines()) < 40
+    assert "for _ in range(50)" in short
+
+
+def test_the_length_follows_the_text() -> None:
+    for name, most in LENGTHS.items():
+        assert len(archdsl.load(name).source().splitlines()) <= most, name
+    deep, deeper = (archdsl.load(name).source().splitlines() for name in ("resnet50", "resnet152"))
+    assert len(deep) == len(deeper)
+
+
+def test_shared_weights_are_one_module() -> None:
+    text = """
+        net n { input 16x16x8
+          share head = conv3-8 -> relu
+          a = head
+          b = a -> pool -> head -> upsample2
+          add { a | b } }
+    """
+    net = archdsl.parse(text)
+    model = net.to_torch()
+    assert sum(each.numel() for each in model.parameters()) == net.params == 8 * 8 * 9 + 8
+    assert model(torch.randn(2, 8, 16, 16)).shape == (2, 8, 16, 16)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INPUT[16x16x8] -> concat { CONV3-4 | [CONV1-4 -> RELU] | } -> FC-3",
+        "INPUT[16x16x8] -> [CONV3-8 -> concat { CONV1-4 | } -> RELU]*2",
+        "INPUT[16x16x8] -> [residual { CONV3-8 -> BN } -> mul { | gap(keep=true) -> CONV1-8 -> SIGMOID }] as body",
+        "INPUT[16x12x3] -> normalize -> CONV1x3-8/2x1".replace("/2x1", "(stride=(2, 1))") + " -> LN -> GELU -> GN(4)",
+        "INPUT[16x3] -> CONV3-8 -> BN -> AVGPOOL -> DECONV2-4/2 -> FC-2",
+        "INPUT[4x6x8x2] -> CONV3-8(p=1) -> POOL -> UPSAMPLE2 -> DROPOUT(0.1, channels=true)",
+        "net n { input (5, 7)\n ln -> fc-8 -> gelu -> residual { fc-8 -> relu } -> softmax }",
+        "net n { input a: 8x8x4\n input b: 8x8x4\n s = add { a | b }\n t = s -> conv3-4\n output s, t }",
+        "block f(c, y) = concat { | y } -> conv1-c\nnet n { input 8x8x4\n y = conv3-4\n relu -> f(6, y) }",
+    ],
+)
+def test_every_construct_of_the_language_runs_with_the_shapes_that_were_worked_out(text: str) -> None:
+    net = archdsl.parse(text)
+    model = net.to_torch(dtype=torch.float64).eval()
+    result = model(*example(net, dtype=torch.float64))
+    results = result if isinstance(result, tuple) else (result,)
+    assert [tuple(each.shape[1:]) for each in results] == [kind.shape for kind in net.outputs.values()]
+    assert sum(each.numel() for each in model.parameters()) == net.params
+
+
+def test_what_is_too_large_is_refused_before_anything_is_allocated() -> None:
+    layers = archdsl.parse("INPUT[8x8x64] -> [[CONV3-64]*1000000]*1000000")
+    with pytest.raises(archdsl.ArchError, match="too many layers") as refused:
+        layers.to_torch()
+    assert refused.value.is_limit
+    weights = archdsl.parse("INPUT[8x8x64] -> FC-1000000000 -> FC-1000")
+    with pytest.raises(archdsl.ArchError, match="too many bytes"):
+        weights.to_torch()
+    assert weights.to_torch(device="meta") is not None
+
+
+def test_the_source_is_made_without_torch(tmp_path: Path) -> None:
+    code = "import sys, archdsl; archdsl.load('resnet50').source(); sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+
+
+def test_hostile_words_stay_words() -> None:
+    text = '## """ + __import__("os").system("x") + """ \\N{DIGIT ONE} \\\nnet n {\n  input 8x8x3\n  conv3-4\n}\n'
+    net = archdsl.parse(text)
+    compile(net.source(), "made", "exec")
+    assert net.to_torch()(torch.randn(1, 3, 8, 8)).shape == (1, 4, 8, 8)
+
+
+@pytest.mark.parametrize("name", ["resnet50", "googlenet", "vgg16", "alexnet", "resnet20", "nin"])
+def test_ruff_accepts_the_file_as_it_is(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "made.py"
+    path.write_text(archdsl.load(name).source())
+    for command in (["format", "--check"], ["check", "--select", "E,F,I,UP,B,SIM,C4,RET,PIE"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *command, "--isolated", str(path)], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
