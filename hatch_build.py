@@ -32,7 +32,7 @@ TAGS = (
 class DrawingBackEnd(BuildHookInterface[Any]):
     """The build hook that hatchling finds in this file."""
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - hatchling's signature
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Add the dependency, and the tag that keeps the wheel away from where it cannot be had."""
         if os.environ.get("ARCHDSL_UNIVERSAL_WHEEL"):
             return

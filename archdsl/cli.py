@@ -8,10 +8,12 @@ import re
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import wraps
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem, get_completion_class
@@ -31,12 +33,11 @@ TRACEBACK = "ARCHDSL_TRACEBACK"
 _COMPLETE = "_ARCHDSL_COMPLETE"
 _PATIENCE = 1.0
 _SHELLS = ("bash", "zsh", "fish")
+_OUTPUT = "NAME.svg if not given; .svg, .png, .pdf or .dot, several times if wanted, - for DOT on standard output."
 _PICTURES = ("svg", "png", "pdf", "dot")
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 
-
-class _PipeClosed(Exception):  # noqa: N818 - a signal, not an error
+class _PipeClosed(Exception):
     """Whoever reads the output has enough."""
 
 
@@ -92,7 +93,7 @@ def _run(arguments: list[str]) -> int:
             raise _PipeClosed from None
         click.echo(f"error: {error.filename or 'input or output'}: {(error.strerror or str(error)).lower()}", err=True)
         return USAGE
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is ours to apologise for
+    except Exception as error:
         if os.environ.get(TRACEBACK):
             raise
         click.echo(
@@ -126,7 +127,8 @@ def _show(diagnostics: Iterable[Diagnostic], stream: IO[str]) -> None:
 
     found = list(diagnostics)
     if found:
-        click.echo(messages.full(found, colour=_has_colour(stream), width=min(_width(), messages.WIDTH)), file=stream, nl=False)
+        width = min(_width(), messages.WIDTH)
+        click.echo(messages.full(found, colour=_has_colour(stream), width=width), file=stream, nl=False)
 
 
 def _print_page(text: str) -> None:
@@ -139,7 +141,7 @@ def _print_page(text: str) -> None:
 
 
 @contextmanager
-def _progress(what: str) -> Iterator[None]:
+def _progress(what: str) -> Generator[None]:
     """Says on a terminal what is being done, if it takes over a second."""
     if not _is_terminal(sys.stderr):
         yield
@@ -171,9 +173,8 @@ def _write(files: dict[str, bytes]) -> None:
 
     write_atomically({Path(name): data for name, data in files.items() if name != "-"})
     if "-" in files:
-        stream = click.get_binary_stream("stdout")
-        stream.write(files["-"])
-        stream.flush()
+        sys.stdout.buffer.write(files["-"])
+        sys.stdout.buffer.flush()
 
 
 def _totals(net: Network) -> str:
@@ -188,7 +189,7 @@ def _file_name(net: Network, suffix: str) -> str:
 # --- what goes in -----------------------------------------------------------------------------------------------------
 
 
-def _complete_network(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def _complete_network(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     from archdsl.graph.library import zoo_names
 
     names = [CompletionItem(name) for name in zoo_names() if name.startswith(incomplete)]
@@ -220,45 +221,55 @@ def _paths(name: str, incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(spot.path) for spot, _ in spots if spot.path.startswith(incomplete)]
 
 
-def _network_options(command: Command) -> Command:
-    """The options that say which network is meant, and how it is to be set."""
-    options = (
-        click.option("-e", "--expression", "text", metavar="TEXT", help="The text of a network, in place of NAME."),
-        click.option(
-            "--set",
-            "settings",
-            metavar="NAME=VALUE",
-            multiple=True,
-            help="Set a hyper-parameter: a number, true, false, a list such as [2, 2], or a word.",
-        ),
-        click.option(
-            "--input",
-            "size",
-            metavar="SIZE",
-            help="Another input size, as papers write it: 28x28x1 is height, width, channels. 1x28x28 is read as"
-            " channels first where the network's own input has 1 channel. (1, 28, 28) always is PyTorch's order.",
-        ),
+@dataclass(frozen=True)
+class _Given:
+    """What the options say about the network that is meant."""
+
+    text: str | None
+    settings: tuple[str, ...]
+    size: str | None
+
+    def request(self, name: str | None) -> Request:
+        """The network of this name, or of the text that was given."""
+        from archdsl.request import Request
+
+        return Request(name, self.text, self.settings, self.size)
+
+    def network(self, name: str | None) -> Network:
+        """The network itself, its warnings shown."""
+        net = self.request(name).network()
+        _show(net.warnings, sys.stderr)
+        return net
+
+
+def _network_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that say which network is meant and how it is set; the command gets them as `given`."""
+
+    @wraps(command)
+    def with_given(text: str | None, settings: tuple[str, ...], size: str | None, **others: Any) -> Any:
+        return command(given=_Given(text, settings, size), **others)
+
+    made = click.option("-e", "--expression", "text", metavar="TEXT", help="The text of a network, in place of NAME.")(
+        with_given
     )
-    for option in reversed(options):
-        command = option(command)
-    return command
+    made = click.option(
+        "--set",
+        "settings",
+        metavar="NAME=VALUE",
+        multiple=True,
+        help="Set a hyper-parameter: a number, true, false, a list such as [2, 2], or a word.",
+    )(made)
+    return click.option(
+        "--input",
+        "size",
+        metavar="SIZE",
+        help="Another input size, as papers write it: 28x28x1 is height, width, channels. 1x28x28 is read as"
+        " channels first where the network's own input has 1 channel. (1, 28, 28) always is PyTorch's order.",
+    )(made)
 
 
-def _name_argument(command: Command) -> Command:
+def _name_argument(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.argument("name", required=False, shell_complete=_complete_network)(command)
-
-
-def _request(name: str | None, text: str | None, settings: tuple[str, ...], size: str | None) -> Request:
-    from archdsl.request import Request
-
-    return Request(name, text, settings, size)
-
-
-def _network(request: Request) -> Network:
-    """The network that is asked for, with its warnings shown."""
-    net = request.network()
-    _show(net.warnings, sys.stderr)
-    return net
 
 
 # --- commands ---------------------------------------------------------------------------------------------------------
@@ -267,7 +278,7 @@ def _network(request: Request) -> Network:
 @click.group(PROGRAM, cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name=PROGRAM)
 def archdsl() -> None:
-    """Neural-network architectures: one short text, and from it shapes, costs, pictures and PyTorch code.
+    r"""Neural-network architectures: one short text, and from it shapes, costs, pictures and PyTorch code.
 
     A NAME is a file, `file.arch:net`, a network of the zoo (see `archdsl zoo`), `-` for standard input, or in its
     place -e 'INPUT[32x32x3] -> CONV3-16 -> RELU -> FC-10'.
@@ -289,13 +300,11 @@ def archdsl() -> None:
     show_default=True,
     help="How faults are written.",
 )
-def check(
-    names: tuple[str, ...], text: str | None, settings: tuple[str, ...], size: str | None, exact: bool, style: str
-) -> int:
+def check(names: tuple[str, ...], given: _Given, exact: bool, style: str) -> int:
     """Report every fault of texts."""
-    requests = [_request(name, None, settings, size) for name in names]
-    if text is not None:
-        requests.append(_request(None, text, settings, size))
+    requests = [replace(given, text=None).request(name) for name in names]
+    if given.text is not None:
+        requests.append(given.request(None))
     if not requests:
         raise click.UsageError("name a file to check")
     found = [each for request in requests for each in _faults(request, exact=exact)]
@@ -344,25 +353,23 @@ def _say_count(errors: int, warnings: int, texts: int) -> None:
 @_network_options
 @click.option("--depth", type=click.IntRange(min=0), metavar="N", help="Levels to show, 0 for all; else one page full.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON, with everything opened unless --depth says less.")
-def summary(
-    name: str | None, text: str | None, settings: tuple[str, ...], size: str | None, depth: int | None, as_json: bool
-) -> None:
+def summary(name: str | None, given: _Given, depth: int | None, as_json: bool) -> None:
     """Show a network as a table.
 
     A repeat is one row, inside it one repetition is shown. `sees` is the receptive field, shown where there is room.
     """
-    net = _network(_request(name, text, settings, size))
+    net = given.network(name)
     if as_json:
         click.echo(net.summary(depth or 0).to_json(), nl=False)
         return
     click.echo(net.summary(depth).text(_width(), colour=_has_colour(sys.stdout)), nl=False)
 
 
-@archdsl.command(context_settings={"ignore_unknown_options": False})
+@archdsl.command()
 @click.argument("words", metavar="NAME [PATH]", nargs=-1, shell_complete=_complete_explained)
 @_network_options
-def explain(words: tuple[str, ...], text: str | None, settings: tuple[str, ...], size: str | None) -> None:
-    """Show the arithmetic of a network, or of what stands at a path in it.
+def explain(words: tuple[str, ...], given: _Given) -> None:
+    r"""Show the arithmetic of a network, or of what stands at a path in it.
 
     \b
     archdsl explain vgg16                    every distinct layer
@@ -371,14 +378,14 @@ def explain(words: tuple[str, ...], text: str | None, settings: tuple[str, ...],
     archdsl explain operators                all of them
     archdsl explain E0304                    the page of a diagnostic
     """
-    most = 1 if text is not None else 2
-    if len(words) > most or not (words or text):
+    name = words[0] if words and given.text is None else None
+    path = words if given.text is not None else words[1:]
+    if len(path) > 1 or (name is None and given.text is None):
         raise click.UsageError("give a NAME and at most one PATH")
-    if text is None and len(words) == 1 and (page := _page(words[0])) is not None:
+    if name is not None and not path and (page := _page(name)) is not None:
         _print_page(page)
         return
-    name, path = (None, *words, None)[:2] if text is not None else (*words, None)[:2]
-    _print_page(_network(_request(name, text, settings, size)).explain(path))
+    _print_page(given.network(name).explain(*path))
 
 
 def _page(word: str) -> str | None:
@@ -429,24 +436,16 @@ def said_about(text: str, code: str) -> str:
 @archdsl.command()
 @_name_argument
 @_network_options
-@click.option("-o", "--output", "outputs", metavar="FILE", multiple=True, help="x.svg, x.png, x.pdf or x.dot; - for DOT.")
+@click.option("-o", "--output", "outputs", metavar="FILE", multiple=True, help=_OUTPUT)
 @click.option("--detail", type=click.Choice(["stage", "block", "layer", "op"]), help="How much is one box.")
 @click.option("--dir", "direction", type=click.Choice(["TB", "LR"]), default="TB", show_default=True, help="Direction.")
-def draw(
-    name: str | None,
-    text: str | None,
-    settings: tuple[str, ...],
-    size: str | None,
-    outputs: tuple[str, ...],
-    detail: str | None,
-    direction: str,
-) -> int:
+def draw(name: str | None, given: _Given, outputs: tuple[str, ...], detail: str | None, direction: str) -> int:
     """Draw a network, by default into NAME.svg."""
     wanted = {output: "dot" if output == "-" else Path(output).suffix[1:].lower() for output in outputs}
     for output, kind in wanted.items():
         if kind not in _PICTURES:
             raise click.UsageError(f"{output}: a picture is a file of {', '.join(_PICTURES)}")
-    net = _network(_request(name, text, settings, size))
+    net = given.network(name)
     wanted = wanted or {_file_name(net, "svg"): "svg"}
     files, missing = _pictures(net, wanted, detail, direction)
     _write(files)
@@ -458,9 +457,7 @@ def draw(
     return WRONG if missing and outputs else FINE
 
 
-def _pictures(
-    net: Network, wanted: dict[str, str], detail: str | None, direction: str
-) -> tuple[dict[str, bytes], str]:
+def _pictures(net: Network, wanted: dict[str, str], detail: str | None, direction: str) -> tuple[dict[str, bytes], str]:
     """The pictures by file; where Graphviz is missing DOT in their place, and what is to be done about it."""
     from archdsl.emit.render import NoGraphviz, render
 
@@ -485,9 +482,9 @@ def _unmade(wanted: dict[str, str], files: dict[str, bytes]) -> list[str]:
 @_name_argument
 @_network_options
 @click.option("-o", "--output", metavar="FILE", help="Where to; NAME.py if not given, - for standard output.")
-def compile_(name: str | None, text: str | None, settings: tuple[str, ...], size: str | None, output: str | None) -> None:
+def compile_(name: str | None, given: _Given, output: str | None) -> None:
     """Write a network as one self-contained PyTorch file."""
-    net = _network(_request(name, text, settings, size))
+    net = given.network(name)
     with _progress(f"compiling {net.name}"):
         code = net.source()
     path = output or _file_name(net, "py")
@@ -500,11 +497,11 @@ def compile_(name: str | None, text: str | None, settings: tuple[str, ...], size
 @_name_argument
 @_network_options
 @click.option("-o", "--output", metavar="FILE", default="-", help="Where to; standard output if not given.")
-def json_(name: str | None, text: str | None, settings: tuple[str, ...], size: str | None, output: str) -> None:
+def json_(name: str | None, given: _Given, output: str) -> None:
     """Write a network's hierarchy of modules as JSON, each distinct module once."""
     from archdsl.report.structure import to_json
 
-    net = _network(_request(name, text, settings, size))
+    net = given.network(name)
     _write({output: to_json(net.module).encode()})
     if output != "-":
         click.echo(f"wrote {output}: {len(net.modules):,} modules, {_totals(net)}")
@@ -530,7 +527,7 @@ def zoo(as_json: bool) -> None:
 @archdsl.command()
 @click.argument("shell", type=click.Choice(_SHELLS))
 def completion(shell: str) -> None:
-    """Write the completion script of a shell.
+    r"""Write the completion script of a shell.
 
     \b
     bash   eval "$(archdsl completion bash)"        in ~/.bashrc
@@ -540,4 +537,3 @@ def completion(shell: str) -> None:
     made = get_completion_class(shell)
     assert made is not None
     click.echo(made(archdsl, {}, PROGRAM, _COMPLETE).source())
-

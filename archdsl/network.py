@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class Network:
     """A network with everything worked out.
 
-    module: the root of the hierarchy of modules. text: what it was compiled from. hyperparameters: their values. warnings: what is
-    odd but not wrong.
+    module: the root of the hierarchy of modules. text: what it was compiled from. hyperparameters: their values.
+    warnings: what is odd but not wrong.
     """
 
     def __init__(

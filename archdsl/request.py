@@ -64,7 +64,7 @@ class Request:
 
 
 def setting(text: str) -> tuple[str, object]:
-    """`classes=10` as name and value: a number, `true`, `false`, a list, a string, or a bare word, which is a string."""
+    """`classes=10` as name and value: a number, `true`, `false`, a list, or a string; a bare word is a string."""
     name, equals, value = (part.strip() for part in text.partition("="))
     if not equals or not name.isidentifier():
         raise Unclear(f"`{text[:60]}` does not set anything: write name=value")
@@ -143,4 +143,3 @@ def _standard_input() -> Source:
     text = decode(data, "<stdin>", report)
     report.raise_errors()
     return Source("<stdin>", text)
-

@@ -22,7 +22,7 @@ NETWORKS = ("vgg16", "resnet152")
 BILLION = "INPUT[32x32x3] -> [[[conv3-64]*1000]*1000]*1000"
 RUNS = 7
 
-OURS = "from archdsl.cli import main; main(['summary', {name!r}], standalone_mode=False)"
+OURS = "import sys; from archdsl.cli import main; sys.argv[1:] = ['summary', {name!r}]; main()"
 TORCHVISION = (
     "import torch; library = torch.library.Library('torchvision', 'DEF');"
     "library.define('nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor');"

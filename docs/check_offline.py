@@ -1,6 +1,6 @@
 """Refuses a built site that fetches anything from elsewhere: scripts, styles, fonts and pictures all lie inside it.
 
-    python docs/check_offline.py site
+python docs/check_offline.py site
 """
 
 from __future__ import annotations
@@ -51,7 +51,15 @@ def foreign(site: Path) -> Iterator[str]:
             yield f"{path.relative_to(site)}: {address}"
 
 
-if __name__ == "__main__":
-    fetched = list(foreign(Path(sys.argv[1])))
+def main(site: Path) -> int:
+    """Say what a site fetches from elsewhere; the exit code."""
+    if not (site / "index.html").is_file():
+        print(f"there is no site in {site}")
+        return 1
+    fetched = list(foreign(site))
     print("\n".join(fetched) or "the site fetches nothing from elsewhere")
-    sys.exit(bool(fetched))
+    return int(bool(fetched))
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -7,8 +7,8 @@ A fenced block `arch` is a text; blocks after it show what is made of it:
 - `torch`: the PyTorch file.
 
 A text sets its hyper-parameters in a comment on its first line, `# with N=2, M=3`. In a block `console` the lines that
-start with `$ ` are commands and the others their output; in a block `pycon` the lines that start with `>>> ` are Python,
-which can import a block `python` whose first line names a file, `# my_operators.py`.
+start with `$ ` are commands and the others their output; in a block `pycon` the lines that start with `>>> ` are
+Python, which can import a block `python` whose first line names a file, `# my_operators.py`.
 
     python docs/examples.py            writes the results into the pages; look at the difference
     python docs/examples.py --check    only says which pages differ
@@ -26,6 +26,7 @@ import sys
 import tempfile
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import archdsl
 from archdsl.base.text import Source
@@ -158,7 +159,7 @@ def _network(text: str) -> archdsl.Network:
     return archdsl.parse(text, name="example", **_settings(text))
 
 
-def _settings(text: str) -> dict[str, object]:
+def _settings(text: str) -> dict[str, Any]:
     """The hyper-parameters that the first line sets: `# with N=2, M=3`."""
     found = _SETTINGS.match(text)
     return {} if found is None else eval(f"dict({found[1]})", {})  # noqa: S307 - our own pages

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
@@ -23,7 +23,7 @@ from archdsl.report import manual
 from archdsl.report.catalogue import faults
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-import examples  # noqa: E402 - a file beside this one
+import examples  # a file beside this one
 
 _STAGES = {
     "01": "Reading the text",
@@ -46,7 +46,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     families = [{_family(module): [f"operators/{each.word}.md" for each in _of(module)]} for module in BUILTIN]
     stages = [{title: [f"errors/{code}.md" for code in codes]} for title, codes in _by_stage().items()]
     generated = {"operators/": families, "errors/": stages}
-    config.nav = [_filled(entry, generated) for entry in config.nav or []]
+    config.nav = [_filled(entry, generated) for entry in cast("Any", config).nav]
     return config
 
 
@@ -63,7 +63,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def _filled(entry: dict[str, Any], generated: dict[str, list[Any]]) -> dict[str, Any]:
     """An entry of the navigation, a folder's name replaced by the pages in it."""
     ((title, target),) = entry.items()
-    return {title: [f"{target}index.md", *generated[target]]} if target in generated else entry
+    if not isinstance(target, str) or target not in generated:
+        return entry
+    return {title: [f"{target}index.md", *generated[target]]}
 
 
 # --- pages ------------------------------------------------------------------------------------------------------------

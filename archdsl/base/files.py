@@ -14,15 +14,20 @@ _NEW = 0o666
 def write_atomically(files: Mapping[Path, bytes]) -> None:
     """Write several files: each is made whole beside its place first, then all are put there.
 
-    The mode of a file that is replaced is kept, and a link is followed. OSError leaves the old files as they were.
+    The mode of a file that is replaced is kept, and a link is followed. What is no file, such as a pipe or `/dev/null`,
+    is written to as it is. OSError leaves the old files as they were.
     """
     made: list[tuple[str, Path]] = []
+    targets = {path.resolve(): data for path, data in files.items()}
+    devices = [target for target in targets if target.exists() and not target.is_file() and not target.is_dir()]
     try:
-        for path, data in files.items():
-            target = path.resolve()
-            made.append((_made_beside(target, data), target))
+        for target, data in targets.items():
+            if target not in devices:
+                made.append((_made_beside(target, data), target))
         for temporary, target in made:
             os.replace(temporary, target)
+        for target in devices:
+            target.write_bytes(targets[target])
     finally:
         for temporary, _ in made:
             with suppress(FileNotFoundError):

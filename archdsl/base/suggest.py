@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from heapq import nsmallest
+
+_LONGEST = 64
+_COMPARED = 500
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The one known name that `word` most likely meant, or None where no name is near."""
-    names = {name.lower(): name for name in sorted(known)}
+    names = {name.lower(): name for name in sorted(known) if len(name) <= _LONGEST}
+    # a text may define thousands of names, and comparing is slow: those of about the same length are compared
+    near = nsmallest(_COMPARED, names, key=lambda name: abs(len(name) - len(word))) if len(names) > _COMPARED else names
     cutoff = 0.6 if len(word) > 3 else 0.66
-    found = get_close_matches(word.lower()[:64], names, n=1, cutoff=cutoff)
+    found = get_close_matches(word.lower()[:_LONGEST], near, n=1, cutoff=cutoff)
     return names[found[0]] if found else None
 
 

@@ -59,21 +59,29 @@ def dot(picture: Picture) -> str:
 
 
 def _lines(picture: Picture) -> Iterator[str]:
-    sideways = picture.direction is Direction.LR
     yield f"digraph {_quoted(picture.name)} {{"
     yield f"  graph [{_attributes(_graph(picture))}]"
     yield f'  node [shape=box style="filled,rounded" fontname="{_FONT}" fontsize=11 height=0.30 margin="0.14,0.04" color="{_BORDER}"]'
     yield f'  edge [fontname="{_FONT}" fontsize=9 fontcolor="{_GREY}" color="{_LINE}" arrowsize=0.7]'
+    yield from _content("", _hierarchy(picture), "  ")
+    for source, target, attributes in _Edges(picture).written():
+        yield f"  {_quoted(source)} -> {_quoted(target)}{_brackets(attributes)}"
+    yield "}"
+
+
+def _hierarchy(picture: Picture) -> Mapping[str, list[Node | Cluster]]:
+    """What is directly in each cluster, in the order of the text: a cluster stands where its first node does."""
+    clusters = {cluster.id: cluster for cluster in picture.clusters}
     inside: dict[str, list[Node | Cluster]] = {}
-    for cluster in picture.clusters:
-        inside.setdefault(cluster.parent, []).append(cluster)
+    placed: set[str] = set()
     for node in picture.nodes:
         inside.setdefault(node.cluster, []).append(node)
-    yield from _content("", inside, "  ")
-    forks = _forks(picture)
-    for edge in picture.edges:
-        yield f"  {_quoted(edge.source)} -> {_quoted(edge.target)}{_brackets(_edge(edge, picture, forks, sideways=sideways))}"
-    yield "}"
+        around = node.cluster
+        while around and around not in placed:
+            placed.add(around)
+            inside.setdefault(clusters[around].parent, []).append(clusters[around])
+            around = clusters[around].parent
+    return inside
 
 
 def _graph(picture: Picture) -> dict[str, str]:
@@ -112,7 +120,7 @@ def _node(node: Node) -> dict[str, str]:
     if node.spine:
         own["group"] = _quoted(node.spine)
     if node.kind is Kind.DOT:
-        return own | {"shape": "point", "width": "0.04", "height": "0.04", "label": '""', "color": f'"{_LINE}"', "tooltip": '""'}
+        return own | {"ordering": "out", "shape": "point", "width": "0.04", "height": "0.04", "label": '""', "color": f'"{_LINE}"', "tooltip": '""'}
     own["label"] = _label(node)
     own["tooltip"] = _quoted("\n\n".join("\n".join(facts.lines()) for facts in node.facts))
     style = '"filled,rounded,dashed"' if node.training else ""
@@ -154,34 +162,76 @@ def _cluster(cluster: Cluster) -> dict[str, str]:
     }
 
 
-def _forks(picture: Picture) -> frozenset[str]:
-    return frozenset(node.id for node in picture.nodes if node.kind is Kind.DOT)
+class _Edges:
+    """The edges of a picture with what Graphviz needs to draw them straight, and invisible ones that keep a fork above
+    the place where its branches meet."""
 
+    def __init__(self, picture: Picture) -> None:
+        self.picture = picture
+        self.nodes = {node.id: node for node in picture.nodes}
+        self.side = "s" if picture.direction is Direction.LR else "e"
 
-def _edge(edge: Edge, picture: Picture, forks: frozenset[str], *, sideways: bool) -> dict[str, str]:
-    own: dict[str, str] = {}
-    if edge.label:
-        own["label"] = _quoted(f"  {edge.label}")
-    if edge.role is Role.RESIDUAL:
-        own["color"] = f'"{_RED}"'
-    if edge.target in forks:
-        own["arrowhead"] = "none"
-    side = "s" if sideways else "e"
-    if edge.bends:
-        own |= {"constraint": "false", "tailport": side, "headport": side, "weight": "0"}
-    elif edge.role is Role.RESIDUAL:
-        own["weight"] = "0"
-        own["tailport" if edge.source in forks else "headport"] = side
-    elif _on_spine(edge, picture):
-        own["weight"] = "20"
-    if edge.training:
-        own["style"] = "dashed"
-    return own
+    def written(self) -> Iterator[tuple[str, str, dict[str, str]]]:
+        """Source, target and attributes, in the order in which the edges leave a fork from left to right."""
+        guides = self._guides()
+        leaving: dict[str, list[Edge]] = {}
+        for edge in self.picture.edges:
+            leaving.setdefault(edge.source, []).append(edge)
+        for source, edges in leaving.items():
+            edges.sort(key=self._place)
+            middle = len(edges) // 2
+            for index, edge in enumerate(edges):
+                if source in guides and index == middle:
+                    yield source, guides[source], {"style": "invis", "weight": "100"}
+                yield source, edge.target, self._attributes(edge)
 
+    def _place(self, edge: Edge) -> int:
+        """Where an edge leaves a fork: what goes straight on to a product first, what bends last."""
+        target = self.nodes[edge.target]
+        if edge.bends:
+            return 2
+        return 0 if target.kind is Kind.MERGE else 1
 
-def _on_spine(edge: Edge, picture: Picture) -> bool:
-    spines = {node.id: node.spine for node in picture.nodes}
-    return bool(spines[edge.source]) and spines[edge.source] == spines[edge.target]
+    def _guides(self) -> dict[str, str]:
+        """Fork and meeting place of branches none of which stands on the straight line."""
+        fed = {edge.target for edge in self.picture.edges if self._is_straight(edge)}
+        last: dict[str, str] = {}
+        guides: dict[str, str] = {}
+        for node in self.picture.nodes:
+            if not node.spine:
+                continue
+            if node.id not in fed and node.spine in last:
+                guides[last[node.spine]] = node.id
+            last[node.spine] = node.id
+        return guides
+
+    def _is_straight(self, edge: Edge) -> bool:
+        source, target = self.nodes[edge.source], self.nodes[edge.target]
+        return not edge.bends and bool(source.spine) and source.spine == target.spine
+
+    def _attributes(self, edge: Edge) -> dict[str, str]:
+        own: dict[str, str] = {}
+        from_fork = self.nodes[edge.source].kind is Kind.DOT
+        if edge.label:
+            own["label"] = _quoted(f"  {edge.label}")
+        if edge.role is Role.RESIDUAL:
+            own["color"] = f'"{_RED}"'
+        if self.nodes[edge.target].kind is Kind.DOT:
+            own["arrowhead"] = "none"
+        if edge.bends:
+            own |= {"tailport": self.side, "headport": self.side, "weight": "1"}
+        elif edge.role is Role.RESIDUAL:
+            # the projection stands beside the first layer of the body
+            own["weight"] = "1"
+            own["tailport" if from_fork else "headport"] = self.side
+        elif self._is_straight(edge):
+            own["weight"] = "100"
+        elif from_fork:
+            # branches begin on one line
+            own["weight"] = "2"
+        if edge.training:
+            own["style"] = "dashed"
+        return own
 
 
 def _heading(picture: Picture) -> str:

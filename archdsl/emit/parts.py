@@ -148,15 +148,14 @@ class Composer:
         position = scope.position
         fields = self._fields.after_steps(module, scope.seen)
         for index, step in enumerate(module.steps):
-            inputs = tuple(wire if wire.step == INPUT else made[wire.step][wire.port] for wire in step.inputs)
+            inputs = _moved(step.inputs, made)
             before = tuple(scope.seen[w.port] if w.step == INPUT else fields[w.step][w.port] for w in step.inputs)
             training = scope.training or index in module.train_only
             member = Member(f"{scope.prefix}{step.name or position}", step, fields[index])
             inner = replace(scope, seen=before, position=position, training=training)
             made.append(_placed(self._drawn(member, inner), inputs, parts))
             position += step.slots
-        outputs = tuple(wire if wire.step == INPUT else made[wire.step][wire.port] for wire in module.outputs)
-        level = Level(module.inputs, tuple(parts), outputs)
+        level = Level(module.inputs, tuple(parts), _moved(module.outputs, made))
         if self.detail is not Detail.OP:
             level = _joined(level, _taken_in)
         return fold_branches(_joined(level, _folded))
@@ -179,7 +178,11 @@ class Composer:
         inside = self.level(module, replace(scope, depth=scope.depth + 1))
         if (only := inside.only) is not None and only.inside is not None:
             title = ", ".join(filter(None, (part.title, only.title)))
-            return replace(only, title=title, count=part.count * only.count, members=(member,), params=part.params, macs=part.macs)
+            count = part.count * only.count
+            return replace(only, title=title, count=count, members=(member,), params=part.params, macs=part.macs)
+        if not part.title and (opened := _opened_in_place(inside)) is not None:
+            title, inside = opened
+            return replace(part, title=title, inside=inside)
         return replace(part, inside=inside)
 
     def _opens(self, module: Module, path: str, depth: int) -> bool:
@@ -287,6 +290,25 @@ def _renamed(only: Part, part: Part, prefix: str) -> Part:
     )
 
 
+def _opened_in_place(level: Level) -> tuple[str, Level] | None:
+    """The title of the only open block in a level, and the level with that block's parts among the others: a block and
+    the shortcut around it are one block for a reader."""
+    blocks = [part for part in level.parts if part.inside is not None]
+    if len(blocks) != 1 or blocks[0].count > 1 or blocks[0].copies > 1:
+        return None
+    parts: list[Part] = []
+    made: list[tuple[Wire, ...]] = []
+    for part in level.parts:
+        inputs = _moved(part.inputs, made)
+        made.append(_placed(part.inside if part is blocks[0] and part.inside else part, inputs, parts))
+    return blocks[0].title, Level(level.inputs, tuple(parts), _moved(level.outputs, made))
+
+
+def _moved(wires: tuple[Wire, ...], made: list[tuple[Wire, ...]]) -> tuple[Wire, ...]:
+    """Wires of steps as wires of the parts that were made of them."""
+    return tuple(wire if wire.step == INPUT else made[wire.step][wire.port] for wire in wires)
+
+
 def _placed(drawn: Part | Level, inputs: tuple[Wire, ...], parts: list[Part]) -> tuple[Wire, ...]:
     """Add what a step is drawn as to the parts of a level; the wires of its outputs."""
     if isinstance(drawn, Part):
@@ -294,11 +316,11 @@ def _placed(drawn: Part | Level, inputs: tuple[Wire, ...], parts: list[Part]) ->
         return tuple(Wire(len(parts) - 1, port) for port in range(len(drawn.outputs)))
     offset = len(parts)
 
-    def moved(wire: Wire) -> Wire:
+    def inside_out(wire: Wire) -> Wire:
         return inputs[wire.port] if wire.step == INPUT else Wire(wire.step + offset, wire.port)
 
-    parts.extend(replace(part, inputs=tuple(map(moved, part.inputs))) for part in drawn.parts)
-    return tuple(map(moved, drawn.outputs))
+    parts.extend(replace(part, inputs=tuple(map(inside_out, part.inputs))) for part in drawn.parts)
+    return tuple(map(inside_out, drawn.outputs))
 
 
 def _drawn(step: Step) -> tuple[Any, ...]:

@@ -113,7 +113,8 @@ def _spine(level: Level, forks: _Forks, roles: Mapping[tuple[int, int], Role]) -
         straight = [wire for place, wire in enumerate(inputs) if (point, place) not in roles]
         fork = forks.common(inputs)
         passes = any(_point(wire) == fork for wire in straight)
-        point = _point(straight[0]) if len(straight) == 1 and not passes else fork
+        # of an odd number of branches the one in the middle goes straight on
+        point = fork if passes or len(straight) % 2 == 0 else _point(straight[len(straight) // 2])
     return frozenset(spine)
 
 

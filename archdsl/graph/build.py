@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from dataclasses import dataclass, field
+from typing import Any
 
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Place
@@ -61,12 +61,12 @@ class Builder:
             name = self.free_name(what.name if isinstance(what, Module) else what.kind())
         if name:
             self.taken.setdefault(name, place)
-        wires = tuple(Wire(each.step, each.port) for each in inputs)
-        types = tuple(each.type for each in inputs)
-        given = tuple((arguments or {}).items())
+        wires = tuple([Wire(each.step, each.port) for each in inputs])
+        types = tuple([each.type for each in inputs])
+        given = tuple(arguments.items()) if arguments else ()
         self.steps.append(Step(name, what, wires, types, outputs, place, count, shared, role, given))
         index = len(self.steps) - 1
-        return tuple(Tensor(self, index, port, kind) for port, kind in enumerate(outputs))
+        return tuple([Tensor(self, index, port, kind) for port, kind in enumerate(outputs)])
 
     def finish(
         self,
@@ -103,6 +103,8 @@ class Builder:
 
     def _with_biases(self, outputs: tuple[Wire, ...]) -> tuple[Step, ...]:
         """The steps with the biases decided that the text leaves open: none where only batch norms read the output."""
+        if not any(getattr(step.what, "bias", True) is None for step in self.steps):
+            return tuple(self.steps)
         readers: dict[int, list[int]] = {}
         for index, step in enumerate(self.steps):
             for wire in step.inputs:
@@ -117,6 +119,11 @@ class Builder:
                     for reader in readers.get(index, ())
                 )
                 has_bias = not (absorbed and readers.get(index)) or step.count > 1
-                what = replace(cast("Any", what), bias=has_bias)
-            decided.append(step if what is step.what else replace(step, what=what))
+                what = _changed(what, bias=has_bias)
+            decided.append(step if what is step.what else _changed(step, what=what))
         return tuple(decided)
+
+
+def _changed(thing: Any, **values: Any) -> Any:
+    """A frozen thing with other values in some fields: `dataclasses.replace` without its checks."""
+    return type(thing)(**{**vars(thing), **values})

@@ -36,10 +36,6 @@ FLATTEN = "flatten"
 _HOLE = re.compile(r"\{(\w*)\}")
 
 
-class Stop(Exception):  # noqa: N818 - a signal, caught where elaboration begins
-    """Ends elaboration: a limit was passed, and has been reported."""
-
-
 class Chains(ABC):
     """Works out chains. What a block call means is left to the subclass, which knows blocks.
 
@@ -76,8 +72,13 @@ class Chains(ABC):
 
     def chain(self, node: tree.Chain, scope: Scope, builder: Builder, incoming: Tensors) -> Tensors:
         """Elements one after the other."""
-        for index, element in enumerate(node.elements):
-            incoming = self._element(element, scope, builder, incoming, is_first=index == 0)
+        self.evaluator.enter(scope, node.span)
+        try:
+            for index, element in enumerate(node.elements):
+                self.evaluator.count(1, scope, element.span)
+                incoming = self._element(element, scope, builder, incoming, is_first=index == 0)
+        finally:
+            self.evaluator.depth -= 1
         return incoming
 
     def _element(
@@ -215,7 +216,9 @@ class Chains(ABC):
         if all(size > 0 for size in found.shape) and 1 <= len(found.shape) <= 4:
             return found
         stated = scope.source.text[node.span.start : node.span.end]
-        self.evaluator.fault(faults.WrongValue("a shape of one to four positive sizes", f"`{stated[:40]}`"), scope, node.span)
+        self.evaluator.fault(
+            faults.WrongValue("a shape of one to four positive sizes", f"`{stated[:40]}`"), scope, node.span
+        )
         return None
 
     # --- words ------------------------------------------------------------------------------------------------------
@@ -227,7 +230,7 @@ class Chains(ABC):
         value = scope.find(word)
         if word.lower() == "residual" and node.branches is not None:
             return self._with_branches(node, scope, builder, incoming, label, self._residual)
-        if value is None and (found := split(word, self.evaluator.operators)) is not None:
+        if value is None and (found := self.words.split(word)) is not None:
             return self._operator(node, Partial(found[0]), found[1], scope, builder, incoming, label)
         value = self.known_block(word) if value is None else value
         match value:
@@ -250,9 +253,7 @@ class Chains(ABC):
                 self.evaluator.fault(fault, scope, node.name.span)
                 return None
 
-    def _start(
-        self, value: Tensor, node: tree.Mention, scope: Scope, builder: Builder, *, is_first: bool
-    ) -> Tensors:
+    def _start(self, value: Tensor, node: tree.Mention, scope: Scope, builder: Builder, *, is_first: bool) -> Tensors:
         """A bound tensor, from which a chain starts."""
         if not is_first:
             reason = f"`{node.name.text}` is a tensor, and a tensor can only start a chain"
@@ -341,7 +342,7 @@ class Chains(ABC):
         """One operator step."""
         self.count_step(scope, node.name.span)
         try:
-            output = operator.output(operator.operand(tuple(x.type for x in xs)))
+            output = operator.result(tuple(x.type for x in xs))
         except Reject as reject:
             self.words.reject(reject, node, spans, scope)
             return None
@@ -350,11 +351,8 @@ class Chains(ABC):
     def count_step(self, scope: Scope, span: Span) -> None:
         """Count what is worked out, and stop at the limit."""
         self.steps += 1
-        limit = self.evaluator.limits.steps
-        if self.steps > limit:
-            fault = faults.LimitPassed("too many steps to work out", self.steps, limit, "steps")
-            self.evaluator.fault(fault, scope, span)
-            raise Stop
+        if self.steps > self.evaluator.limits.steps:
+            self.evaluator.limit("too many steps to work out", self.steps, "steps", scope, span)
 
     # --- branches ---------------------------------------------------------------------------------------------------
 
@@ -435,7 +433,7 @@ class Chains(ABC):
             return None
         self.count_step(scope, node.name.span)
         try:
-            output = operator.output(operator.operand(tuple(each.type for each in tensors)))
+            output = operator.result(tuple(each.type for each in tensors))
         except Reject as reject:
             assert node.branches is not None
             chains = node.branches.chains
@@ -478,7 +476,9 @@ class Chains(ABC):
         if operator is None:
             self.evaluator.fault(faults.NoProjection(x.type, body.type), scope, node.name.span)
             return None
-        norms = [step.what for step in builder.steps[before:] if isinstance(step.what, Operator) and step.what.absorbs_bias]
+        norms = [
+            step.what for step in builder.steps[before:] if isinstance(step.what, Operator) and step.what.absorbs_bias
+        ]
         name = DOWNSAMPLE if DOWNSAMPLE not in builder.taken else builder.free_name(DOWNSAMPLE)
         inner = Builder(DOWNSAMPLE, scope.place(node.span), indexed=True)
         tensor: Tensor | None = inner.add_input(x.type, "x")
@@ -511,7 +511,13 @@ class Chains(ABC):
     # --- modules of their own -----------------------------------------------------------------------------------------
 
     def scoped(
-        self, name: str, node: tree.Element | tree.Mention, scope: Scope, builder: Builder, incoming: Tensors, make: Make
+        self,
+        name: str,
+        node: tree.Element | tree.Mention,
+        scope: Scope,
+        builder: Builder,
+        incoming: Tensors,
+        make: Make,
     ) -> Tensors:
         """A labelled group: an `nn.Sequential` of its own."""
         if not incoming:
@@ -585,15 +591,15 @@ class Chains(ABC):
             elif len(body.steps) == 1:
                 (only,) = body.steps
                 total = count * only.count
-                return builder.add(only.what, (x,), only.outputs, only.place, count=total, arguments=dict(only.arguments))
+                return builder.add(
+                    only.what, (x,), only.outputs, only.place, count=total, arguments=dict(only.arguments)
+                )
             else:
                 module = self.interned(body)
                 return builder.add(module, (x,), module.output_types, scope.place(node.span), count=count)
         return incoming
 
-    def _shared(
-        self, value: Shared, node: tree.Mention, scope: Scope, builder: Builder, incoming: Tensors
-    ) -> Tensors:
+    def _shared(self, value: Shared, node: tree.Mention, scope: Scope, builder: Builder, incoming: Tensors) -> Tensors:
         """A use of shared weights."""
         name = value.statement.name.text
         if value.home is not builder:
@@ -639,7 +645,8 @@ class Chains(ABC):
         for kind, name in zip(inputs, ("in", *module.input_names[1:]), strict=True):
             terms |= dict(zip(dimension_names(kind, name), kind.shape, strict=True))
         return tuple(
-            TensorType(tuple(substituted(size, terms) for size in kind.shape), kind.kind) for kind in module.output_types
+            TensorType(tuple(substituted(size, terms) for size in kind.shape), kind.kind)
+            for kind in module.output_types
         )
 
     def traced_names(self, scope: Scope) -> dict[str, Value]:
@@ -654,8 +661,14 @@ class Chains(ABC):
         if self.tracing:
             return module
         steps = tuple(
-            (step.name, step.what if isinstance(step.what, Operator) else id(step.what), step.inputs, step.count,
-             step.shared, step.role)
+            (
+                step.name,
+                step.what if isinstance(step.what, Operator) else id(step.what),
+                step.inputs,
+                step.count,
+                step.shared,
+                step.role,
+            )
             for step in module.steps
         )
         key = (module.name, module.indexed, module.transparent, module.inputs, module.outputs, steps)
@@ -666,8 +679,14 @@ def _spliced(body: Module, x: Tensor, builder: Builder) -> Tensor:
     """The steps of a body added to another row."""
     for step in body.steps:
         made = builder.add(
-            step.what, (x,), step.outputs, step.place,
-            name=step.name, count=step.count, role=step.role, arguments=dict(step.arguments),
+            step.what,
+            (x,),
+            step.outputs,
+            step.place,
+            name=step.name,
+            count=step.count,
+            role=step.role,
+            arguments=dict(step.arguments),
         )
         x = made[0]
     return x
@@ -675,5 +694,3 @@ def _spliced(body: Module, x: Tensor, builder: Builder) -> Tensor:
 
 def _weights(what: Operator[Any] | Module, types: tuple[TensorType, ...]) -> object:
     return what.weight_signature if isinstance(what, Module) else what.weights(what.operand(types))
-
-

@@ -312,7 +312,9 @@ class Elaborator(Chains):
         self, template: Template, given: dict[str, Value], x: Tensor, node: tree.Mention, scope: Scope
     ) -> Module | None:
         """The module of a block with these arguments on an input of this type: made once."""
-        types = {name: value.type if isinstance(value, Tensor) else (type(value), value) for name, value in given.items()}
+        types = {
+            name: value.type if isinstance(value, Tensor) else (type(value), value) for name, value in given.items()
+        }
         key = (id(template.definition), x.type, tuple(types.items()))
         if key not in self._blocks:
             with self._entered(template, node, scope) as entered:
@@ -427,4 +429,6 @@ def _defaults(definition: tree.Definition, arguments: dict[str, Value], *, is_ne
     if is_network:
         return {name: each for name, each in arguments.items() if is_whole(each) or isinstance(each, tuple)}
     literals = ((each.name.text, each.default) for each in definition.parameters)
-    return {name: node.value for name, node in literals if isinstance(node, tree.Number) and isinstance(node.value, int)}
+    return {
+        name: node.value for name, node in literals if isinstance(node, tree.Number) and isinstance(node.value, int)
+    }

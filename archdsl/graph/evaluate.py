@@ -5,26 +5,32 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Never
 
-from archdsl.base.diagnostics import Fault, Report
-from archdsl.base.limits import Limits
+from archdsl.base.diagnostics import Edit, Fault, Report
+from archdsl.base.limits import LARGEST, Limits
 from archdsl.base.tensors import Kind, TensorType
 from archdsl.base.text import Place, Span
 from archdsl.graph import faults
 from archdsl.graph.scope import Scope
-from archdsl.graph.values import NOTHING, UNKNOWN, Nothing, Partial, Tensor, Unknown, Value, kind_of
+from archdsl.graph.values import NOTHING, UNKNOWN, Nothing, Partial, Tensor, Unknown, Value, is_whole, kind_of
 from archdsl.ops import Operators
+from archdsl.ops.arguments import arguments
+from archdsl.ops.faults import TwiceGiven, UnknownArgument
 from archdsl.syntax import tree
 
-LARGEST = 10**18
 _GRID_AXES = {1: ("width",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
 Number = int | float
 
 
+class Stop(Exception):
+    """Ends elaboration: a limit was passed, and has been reported."""
+
+
 class Evaluator:
-    """Works out expressions; what is wrong with one goes into the report, and its value is then unknown.
+    """Works out expressions; what is wrong with one goes into the report, and its value is then unknown. Counts what it
+    does, and how deep it is in brackets and calls: a limit ends everything at once.
 
     settings: the hyper-parameters that were set from outside. used: the names that asked for one. switches: the names
     of optional layers. calls: the calls of blocks that led to what is being worked out. known_block: finds the blocks
@@ -40,11 +46,42 @@ class Evaluator:
         self.switches: set[str] = set()
         self.calls: list[tuple[Place, str]] = []
         self.known_block: Callable[[str], Value | None] = lambda _: None
+        self.values = 0
+        self.depth = 0
+        self._sizes: dict[int, tuple[Value, int]] = {}
 
-    def fault(self, fault: Fault, scope: Scope, span: Span, also: tuple[tuple[Place, str], ...] = ()) -> Unknown:
+    def fault(
+        self,
+        fault: Fault,
+        scope: Scope,
+        span: Span,
+        also: tuple[tuple[Place, str], ...] = (),
+        edit: Edit | None = None,
+    ) -> Unknown:
         """Report a fault at a span, with the calls that led here; the value of what failed."""
-        self.report.add(fault, scope.place(span), also=(*also, *self.called_from()))
+        if len(self.report.diagnostics) >= self.limits.faults:
+            raise Stop
+        self.report.add(fault, scope.place(span), also=(*also, *self.called_from()), edit=edit)
         return UNKNOWN
+
+    def limit(self, what: str, figure: int, name: str, scope: Scope, span: Span) -> Never:
+        """Report that a limit is passed, and end everything."""
+        self.fault(faults.LimitPassed(what, figure, getattr(self.limits, name), name), scope, span)
+        raise Stop
+
+    def count(self, values: int, scope: Scope, span: Span) -> None:
+        """Count what is worked out, so that no text costs more than the host allows."""
+        self.values += values
+        if self.values > self.limits.values:
+            self.limit("too many values to work out", self.values, "values", scope, span)
+
+    def enter(self, scope: Scope, span: Span) -> None:
+        """Go one level down: into a bracket, a block or a part of an expression. Who enters takes `depth` back."""
+        self.depth += 1
+        # the outermost chain stands in no bracket
+        if self.depth > self.limits.nesting + 1:
+            self.depth -= 1
+            self.limit("brackets, blocks and expressions are nested too deeply", self.depth, "nesting", scope, span)
 
     def called_from(self) -> tuple[tuple[Place, str], ...]:
         """The calls of blocks that led to what is being worked out, the last first."""
@@ -52,6 +89,14 @@ class Evaluator:
 
     def value(self, node: tree.Expression, scope: Scope) -> Value:
         """The value of an expression."""
+        self.count(1, scope, node.span)
+        self.enter(scope, node.span)
+        try:
+            return self._value(node, scope)
+        finally:
+            self.depth -= 1
+
+    def _value(self, node: tree.Expression, scope: Scope) -> Value:
         match node:
             case tree.Number(_, value) | tree.Text(_, value):
                 return value
@@ -62,9 +107,10 @@ class Evaluator:
                     return self.fault(faults.NothingComesIn("in"), scope, span)
                 return scope.incoming
             case tree.Sequence(_, items):
-                return tuple(self.value(item, scope) for item in items)
+                return self._list(tuple([self.value(item, scope) for item in items]), scope, node.span)
             case tree.SequenceComprehension(_, item, loops, condition):
-                return tuple(self.value(item, inner) for inner in self.iterations(loops, condition, scope))
+                made = [self.value(item, inner) for inner in self.iterations(loops, condition, scope)]
+                return self._list(tuple(made), scope, node.span)
             case tree.Operation():
                 return self._operation(node, scope)
             case tree.Prefix():
@@ -133,6 +179,8 @@ class Evaluator:
             if condition is None or self.truth(condition, scope):
                 yield scope
             return
+        if len(loops) > self.limits.nesting:
+            self.limit("too many loops inside loops", len(loops), "nesting", scope, loops[0].span)
         loop, *inner = loops
         items = self.value(loop.source, scope)
         if not isinstance(items, tuple):
@@ -140,6 +188,7 @@ class Evaluator:
                 self.fault(faults.WrongValue("a list", kind_of(items)), scope, loop.source.span)
             return
         for item in items:
+            self.count(1, scope, loop.span)
             child = scope.child()
             if self._unpack(loop, item, child):
                 yield from self.iterations(tuple(inner), condition, child)
@@ -188,13 +237,13 @@ class Evaluator:
 
     def _binary(self, sign: str, left: Value, right: Value, node: tree.Operation, scope: Scope) -> Value:
         if sign in {"==", "!="}:
+            self.count(min(self.size(left), self.size(right)), scope, node.span)
             return (left == right) is (sign == "==")
         if sign == "+" and isinstance(left, tuple) and isinstance(right, tuple):
-            return self._bounded_list(left + right, scope, node.span)
-        if sign == "*" and isinstance(left, tuple) and isinstance(right, int):
-            if len(left) * right > self.limits.items:
-                return self._too_many(len(left) * right, scope, node.span)
-            return left * right
+            return self._list(left + right, scope, node.span)
+        if sign == "*" and isinstance(left, tuple) and is_whole(right):
+            self._require_items(self.size(left) * right, scope, node.span)
+            return self._list(left * right, scope, node.span)
         for value in (left, right):
             if not isinstance(value, (int, float)) or isinstance(value, bool):
                 return self.fault(faults.WrongValue("a number", kind_of(value)), scope, node.span)
@@ -272,22 +321,29 @@ class Evaluator:
 
     def _partial(self, function: Partial, given: tree.Arguments, scope: Scope) -> Value:
         """An operator with arguments, as in `act=leaky_relu(0.1)`."""
-        from archdsl.ops.arguments import arguments
-
-        declared = [name for name in arguments(function.operator) if name not in dict(function.arguments)]
+        declared = arguments(function.operator)
         values = dict(function.arguments)
         for argument in given.items:
-            name = argument.name.text if argument.name else next(iter(declared), "")
-            if name in declared:
-                declared.remove(name)
-            values[name] = self.value(argument.value, scope)
-        return Partial(function.operator, tuple(values.items()))
+            free = (name for name in declared if name not in values)
+            name = argument.name.text if argument.name else next(free, None)
+            value = self.value(argument.value, scope)
+            if name is None or name in values:
+                return self.fault(TwiceGiven(function.operator.word, name), scope, argument.span)
+            if name not in declared:
+                fault = UnknownArgument(function.operator.word, name, tuple(declared))
+                return self.fault(fault, scope, argument.span)
+            values[name] = value
+        made = Partial(function.operator, tuple(values.items()))
+        self._require_items(self.size(made), scope, given.span)
+        return made
 
     def _builtin(self, word: str, node: tree.Call, scope: Scope) -> Value:
         values: list[Value] = []
         for argument in node.arguments.items:
             if argument.name is not None:
-                return self.fault(faults.WrongValue(f"a plain argument of `{word}`", "a named one"), scope, argument.span)
+                return self.fault(
+                    faults.WrongValue(f"a plain argument of `{word}`", "a named one"), scope, argument.span
+                )
             values.append(self.value(argument.value, scope))
         if any(isinstance(value, Unknown) for value in values):
             return UNKNOWN
@@ -314,20 +370,36 @@ class Evaluator:
     def _range(self, values: list[Value], node: tree.Call, scope: Scope) -> Value:
         numbers = [value for value in values if isinstance(value, int) and not isinstance(value, bool)]
         if len(numbers) != len(values) or not 1 <= len(numbers) <= 3 or (len(numbers) == 3 and numbers[2] == 0):
-            return self.fault(faults.WrongValue("one to three whole numbers for `range`", _listed(values)), scope, node.span)
+            return self.fault(
+                faults.WrongValue("one to three whole numbers for `range`", _listed(values)), scope, node.span
+            )
         made = range(*numbers)
         # a range of 10**18 numbers has no length that Python will tell
         first, last = made.start, made.stop
-        if abs(last - first) // abs(made.step) > self.limits.items:
-            return self._too_many(abs(last - first) // abs(made.step), scope, node.span)
-        return tuple(made)
+        self._require_items(abs(last - first) // abs(made.step), scope, node.span)
+        return self._list(tuple(made), scope, node.span)
 
-    def _bounded_list(self, items: tuple[Value, ...], scope: Scope, span: Span) -> Value:
-        return self._too_many(len(items), scope, span) if len(items) > self.limits.items else items
+    # --- sizes ------------------------------------------------------------------------------------------------------
 
-    def _too_many(self, figure: int, scope: Scope, span: Span) -> Value:
-        fault = faults.LimitPassed("a list has too many items", figure, self.limits.items, "items")
-        return self.fault(fault, scope, span)
+    def size(self, value: Value) -> int:
+        """What comparing a value costs: lists share their items, so sixty lists can be a tree of 2**60."""
+        if not isinstance(value, tuple | Partial):
+            return 1
+        if (known := self._sizes.get(id(value))) is None:
+            parts = value if isinstance(value, tuple) else tuple(each for _, each in value.arguments)
+            # the value is kept, so that its id stays its own
+            known = self._sizes[id(value)] = (value, 1 + sum(map(self.size, parts)))
+        return known[1]
+
+    def _list(self, items: tuple[Value, ...], scope: Scope, span: Span) -> Value:
+        """A list that was made, if it is not too large."""
+        self.count(len(items), scope, span)
+        self._require_items(self.size(items) - 1, scope, span)
+        return items
+
+    def _require_items(self, figure: int, scope: Scope, span: Span) -> None:
+        if figure > self.limits.items:
+            self.limit("a list has too many items", figure, "items", scope, span)
 
 
 def properties(x: TensorType) -> dict[str, int]:
@@ -406,4 +478,12 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "round": _round,
     "sum": _sum,
 }
-_ARITY = {"abs": (1, 1), "ceil": (1, 1), "floor": (1, 1), "round": (1, 1), "max": (1, 9**9), "min": (1, 9**9), "sum": (0, 9**9)}
+_ARITY = {
+    "abs": (1, 1),
+    "ceil": (1, 1),
+    "floor": (1, 1),
+    "round": (1, 1),
+    "max": (1, 9**9),
+    "min": (1, 9**9),
+    "sum": (0, 9**9),
+}

@@ -74,7 +74,9 @@ def flat_graph(module: Module, limits: Limits) -> nx.MultiDiGraph[str]:
         graph.add_node(inputs[-1], kind="input", shape=kind.shape)
     outputs = _Flattener(graph).module(module, "", inputs, 0, training_only=False)
     for index, (node, kind) in enumerate(zip(outputs, module.output_types, strict=True)):
-        name = (module.output_names[index] if module.output_names else "") or f"y{index + 1}" * (len(outputs) > 1) or "y"
+        name = (
+            (module.output_names[index] if module.output_names else "") or f"y{index + 1}" * (len(outputs) > 1) or "y"
+        )
         training = index >= len(outputs) - module.train_outputs
         graph.add_node(f"output:{name}", kind="output", shape=kind.shape, training_only=training)
         graph.add_edge(node, f"output:{name}", shape=kind.shape)
@@ -86,9 +88,7 @@ class _Flattener:
         self.graph = graph
         self.times: dict[str, int] = {}
 
-    def module(
-        self, module: Module, prefix: str, inputs: list[str], start: int, *, training_only: bool
-    ) -> list[str]:
+    def module(self, module: Module, prefix: str, inputs: list[str], start: int, *, training_only: bool) -> list[str]:
         """Add the layers of a module; the nodes that its outputs come from."""
         made: list[list[str]] = []
         position = start

@@ -11,7 +11,7 @@ from archdsl.graph.evaluate import Evaluator
 from archdsl.graph.library import Library
 from archdsl.graph.reserved import is_reserved
 from archdsl.graph.scope import Scope
-from archdsl.graph.values import Template, Tensor, Unknown, Value
+from archdsl.graph.values import UNKNOWN, Template, Tensor, Unknown, Value
 from archdsl.graph.words import DECORATIONS, split, switch
 from archdsl.ops import Operators
 from archdsl.ops.arguments import arguments
@@ -61,6 +61,8 @@ class Programs:
 
     def _worked_out(self, file: tree.File) -> Program:
         scope = Scope(file.source)
+        lost = (name for name in file.lost if split(name, self.evaluator.operators) is None)
+        scope.names.update(dict.fromkeys(lost, Unknown()))
         nets: dict[str, Template] = {}
         blocks: dict[str, Template] = {}
         for statement in file.statements:
@@ -106,7 +108,7 @@ class Programs:
             fault = faults.Shadows(name.text, found[0].word)
         elif is_reserved(name.text):
             fault = faults.ReservedName(name.text)
-        elif name.text in scope.names and not isinstance(scope.names[name.text], Tensor):
+        elif not isinstance(scope.names.get(name.text, UNKNOWN), Tensor | Unknown):
             fault = faults.DefinedTwice(name.text)
         if fault is not None:
             self.evaluator.fault(fault, scope, name.span)

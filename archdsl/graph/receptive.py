@@ -31,7 +31,9 @@ class ReceptiveFields:
         """What the outputs of each step of a module see, given what its inputs see. For repeats, after the last."""
         seen: list[tuple[Seen, ...]] = []
         for step in module.steps:
-            given = tuple(inputs[wire.port] if wire.step == INPUT else seen[wire.step][wire.port] for wire in step.inputs)
+            given = tuple(
+                inputs[wire.port] if wire.step == INPUT else seen[wire.step][wire.port] for wire in step.inputs
+            )
             seen.append(self.step(step, given))
         return seen
 
@@ -82,7 +84,10 @@ class ReceptiveFields:
                 else:
                     given.append(seen[wire.step][wire.port])
             seen.append(self._partly(step, given))
-        return tuple((entry if wire.port == port else None) if wire.step == INPUT else seen[wire.step][wire.port] for wire in module.outputs)
+        return tuple(
+            (entry if wire.port == port else None) if wire.step == INPUT else seen[wire.step][wire.port]
+            for wire in module.outputs
+        )
 
     def _partly(self, step: Step, given: list[Seen | None]) -> tuple[Seen | None, ...]:
         """A step of whose inputs only some depend on the input in question."""

@@ -59,5 +59,6 @@ class Scope:
         """The arguments that `default` statements give to an operator here; inner ones win."""
         given: dict[str, Value] = {}
         for scope in self.outward():
-            given = {**scope.defaults.get(operator, {}), **given}
+            if operator in scope.defaults:
+                given = {**scope.defaults[operator], **given}
         return given

@@ -65,16 +65,37 @@ class Words:
 
     def __init__(self, evaluator: Evaluator) -> None:
         self.evaluator = evaluator
+        self._bare: dict[tuple[int, OperatorClass], Reading | None] = {}
+        self._splits: dict[str, tuple[OperatorClass, str] | None] = {}
+
+    def split(self, word: str) -> tuple[OperatorClass, str] | None:
+        """The operator that a word means, and the window digits at its end."""
+        if word not in self._splits:
+            self._splits[word] = split(word, self.evaluator.operators)
+        return self._splits[word]
 
     def read(self, node: tree.Mention, found: Partial, digits: str, scope: Scope) -> Reading | None:
         """The operator of a word with everything that the text gives it, or None where something is wrong."""
+        operator = found.operator
+        defaults = scope.default_arguments(operator)
+        if node.width or node.stride or node.arguments or found.arguments or defaults:
+            return self._read(node, found, digits, scope, defaults)
+        # a bare word says the same wherever its block is worked out
+        key = (id(node), operator)
+        if key not in self._bare:
+            self._bare[key] = self._read(node, found, digits, scope, defaults)
+        return self._bare[key]
+
+    def _read(
+        self, node: tree.Mention, found: Partial, digits: str, scope: Scope, defaults: dict[str, Value]
+    ) -> Reading | None:
         operator = found.operator
         given = _Given(dict(found.arguments), {})
         complete = self._shorthand(node, operator, digits, given, scope)
         decorations = self._named_and_positional(node, operator, given, scope)
         if decorations is None or not complete:
             return None
-        for name, value in scope.default_arguments(operator).items():
+        for name, value in defaults.items():
             (decorations if name in DECORATIONS else given.values).setdefault(name, value)
         if any(isinstance(value, Unknown) for value in (*given.values.values(), *decorations.values())):
             return None
@@ -90,16 +111,16 @@ class Words:
         span = spans.get(reject.argument or "", node.name.span)
         self.evaluator.fault(reject.fault, scope, span)
 
-    def _shorthand(
-        self, node: tree.Mention, operator: OperatorClass, digits: str, given: _Given, scope: Scope
-    ) -> bool:
+    def _shorthand(self, node: tree.Mention, operator: OperatorClass, digits: str, given: _Given, scope: Scope) -> bool:
         complete = True
         name = node.name
         if digits:
             start = name.span.end - len(digits)
             sizes = tuple(map(int, digits.split("x")))
             window: Value = sizes[0] if len(sizes) == 1 else sizes
-            complete &= self._by_role(Role.WINDOW, window, operator, name.text, Span(start, name.span.end), given, scope)
+            complete &= self._by_role(
+                Role.WINDOW, window, operator, name.text, Span(start, name.span.end), given, scope
+            )
         for role, expression in ((Role.WIDTH, node.width), (Role.STRIDE, node.stride)):
             if expression is None:
                 continue
@@ -158,9 +179,7 @@ class Words:
     def _next_positional(self, operator: OperatorClass, given: _Given) -> str | None:
         return next((name for name in arguments(operator) if name not in given.spans), None)
 
-    def _bound(
-        self, node: tree.Mention, operator: OperatorClass, given: _Given, scope: Scope
-    ) -> Operator[Any] | None:
+    def _bound(self, node: tree.Mention, operator: OperatorClass, given: _Given, scope: Scope) -> Operator[Any] | None:
         try:
             return bind(operator, given.values)
         except Reject as reject:
@@ -177,7 +196,9 @@ class Words:
             return MissingArgument(fault.operator, fault.argument, fault.doc, f"{written}-64")
         return fault
 
-    def _follower(self, node: tree.Mention, name: str, value: Value | None, scope: Scope) -> Operator[Any] | bool | None:
+    def _follower(
+        self, node: tree.Mention, name: str, value: Value | None, scope: Scope
+    ) -> Operator[Any] | bool | None:
         """The norm or activation after an operator; None for none, False where it is wrong."""
         if value is None or value is False or isinstance(value, Nothing):
             return None

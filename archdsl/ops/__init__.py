@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from inspect import isabstract
 from types import ModuleType
-from typing import Any, final
+from typing import Any, cast, final
 
 from archdsl.ops import activation, conv, dense, merge, norm, pool, regular, resample
 from archdsl.ops.operator import Operator
@@ -54,13 +54,14 @@ def collect(*modules: ModuleType) -> Operators:
                 continue
             if "word" not in each.__dict__:
                 continue
-            if isabstract(each):
-                missing = ", ".join(sorted(each.__abstractmethods__))
-                raise TypeError(f"operator {each.__name__} does not state {missing}")
+            found = cast("OperatorClass", each)
+            if isabstract(found):
+                missing = ", ".join(sorted(found.__abstractmethods__))
+                raise TypeError(f"operator {found.__name__} does not state {missing}")
             for name in ("style", "__doc__"):
-                if not getattr(each, name, None):
-                    raise TypeError(f"operator {each.__name__} does not state {name}")
-            classes.append(each)
+                if not getattr(found, name, None):
+                    raise TypeError(f"operator {found.__name__} does not state {name}")
+            classes.append(found)
     return Operators(tuple(classes))
 
 

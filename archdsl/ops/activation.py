@@ -58,6 +58,7 @@ class Relu6(Plain):
     """Rectified linear unit capped at 6: min(max(x, 0), 6)."""
 
     word = "relu6"
+    layer_name = "relu"
     source = "Howard et al. 2017, MobileNets, arXiv:1704.04861"
     shown = "ReLU6"
     module = "nn.ReLU6"

@@ -8,6 +8,7 @@ from enum import Enum, StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from archdsl.base.limits import LARGEST
 from archdsl.ops.faults import BadArgument, MissingArgument, Reject, UnknownArgument, WrongType
 
 if TYPE_CHECKING:
@@ -69,36 +70,37 @@ class Argument:
         if value is None and self.default is None:
             return None
         accepted = self._converted(value)
-        for number in accepted if isinstance(accepted, tuple) else (accepted,):
-            if isinstance(number, (int, float)) and not isinstance(number, bool):
-                self._within_bounds(number)
+        for number in filter(_is_number, _items(accepted)):
+            self._within_bounds(cast("float", number))
         return accepted
 
     def _converted(self, value: object) -> object:
-        match self.kind, value:
-            case ArgumentKind.FLAG, bool():
-                return value
-            case (ArgumentKind.INTEGER | ArgumentKind.AXES), int() if not isinstance(value, bool):
-                return value
-            case ArgumentKind.NUMBER, int() | float() if not isinstance(value, bool):
-                return value
-            case ArgumentKind.AXES, tuple() if value and all(map(_is_integer, value)):
-                return value
-            case ArgumentKind.NUMBERS, tuple() if value and all(map(_is_number, value)):
-                return value
-            case ArgumentKind.CHOICE, str() if value in self.choices:
-                return value
-            case ArgumentKind.CHOICE, str():
-                reason = f"`{value}` is none of {', '.join(f'`{choice}`' for choice in self.choices)}"
-                raise Reject(BadArgument(self.name, reason), self.name)
-            case _:
-                raise Reject(WrongType(self.name, self.kind, shown(value)), self.name)
+        match self.kind:
+            case ArgumentKind.FLAG:
+                fits = isinstance(value, bool)
+            case ArgumentKind.INTEGER:
+                fits = _is_integer(value)
+            case ArgumentKind.AXES:
+                fits = bool(_items(value)) and all(map(_is_integer, _items(value)))
+            case ArgumentKind.NUMBER:
+                fits = _is_number(value)
+            case ArgumentKind.NUMBERS:
+                fits = _is_list(value) and all(map(_is_number, _items(value)))
+            case ArgumentKind.CHOICE:
+                fits = value in self.choices
+        if fits:
+            return value
+        if self.kind is ArgumentKind.CHOICE and isinstance(value, str):
+            reason = f"`{value}` is none of {', '.join(f'`{choice}`' for choice in self.choices)}"
+            raise Reject(BadArgument(self.name, reason), self.name)
+        raise Reject(WrongType(self.name, self.kind, shown(value)), self.name)
 
     def _within_bounds(self, number: float) -> None:
         if self.low is not None and number < self.low:
             raise Reject(BadArgument(self.name, f"{number:,} is below {self.low:g}"), self.name)
-        if self.high is not None and number > self.high:
-            raise Reject(BadArgument(self.name, f"{number:,} is above {self.high:g}"), self.name)
+        high = LARGEST if self.high is None else self.high
+        if number > high:
+            raise Reject(BadArgument(self.name, f"{number:,} is above {high:g}"), self.name)
 
 
 def shown(value: object) -> str:
@@ -117,6 +119,15 @@ def shown(value: object) -> str:
             return f"`{str(value)[:40]}`"
 
 
+def _items(value: object) -> tuple[object, ...]:
+    """The items of a list, or a single value as a list of one."""
+    return cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, tuple) and value != ()
+
+
 def _is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
@@ -130,7 +141,7 @@ def _is_number(value: object) -> bool:
 
 def _declared(kind: ArgumentKind, doc: str, default: object, role: Role = Role.NONE, **bounds: Any) -> Any:
     made = Argument("", kind, doc, role, default, **bounds)
-    return field(default=cast(Any, MISSING if default is REQUIRED else default), metadata={"argument": made})
+    return field(default=cast("Any", MISSING if default is REQUIRED else default), metadata={"argument": made})
 
 
 def window(doc: str = "window, one size or one for each axis", default: object = REQUIRED) -> Any:
@@ -181,11 +192,11 @@ def choice(doc: str, choices: tuple[str, ...], default: object = REQUIRED) -> An
 @cache
 def arguments(operator: type[Operator[Any]]) -> Mapping[str, Argument]:
     """The declared arguments of an operator's class, by name, in the order of positional arguments."""
-    return {each.name: _named(each) for each in fields(cast(Any, operator))}
+    return {each.name: _named(each) for each in fields(cast("Any", operator))}
 
 
 def _named(each: Field[Any]) -> Argument:
-    made = cast(Argument, each.metadata["argument"])
+    made = cast("Argument", each.metadata["argument"])
     return Argument(each.name, made.kind, made.doc, made.role, made.default, made.low, made.high, made.choices)
 
 

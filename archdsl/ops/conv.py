@@ -53,7 +53,7 @@ def _conv_label(name: str, channels: int, windows: tuple[Window, ...], groups: i
     return f"{by_axes(tuple(each.size for each in windows))} {name}, {channels}{_strides(windows)}{extra}"
 
 
-def _conv_layer(x: TensorType, channels: int, windows: tuple[Window, ...], groups: int, bias: bool) -> Layer:
+def _conv_layer(x: TensorType, channels: int, windows: tuple[Window, ...], groups: int, *, bias: bool) -> Layer:
     optional = changed(
         stride=(compact(tuple(each.stride for each in windows)), 1),
         padding=(compact(tuple(each.padding for each in windows)), 0),
@@ -107,7 +107,7 @@ class Conv(Unary):
 
     @override
     def torch(self, x: TensorType) -> Layer:
-        return _conv_layer(x, self.width, self.windows(x), self.groups, self.bias is not False)
+        return _conv_layer(x, self.width, self.windows(x), self.groups, bias=self.bias is not False)
 
     @override
     def label(self, x: TensorType) -> str:
@@ -154,7 +154,7 @@ class DepthwiseConv(Unary):
     @override
     def torch(self, x: TensorType) -> Layer:
         channels = x.channels
-        return _conv_layer(x, channels * self.multiplier, self.windows(x), channels, self.bias is not False)
+        return _conv_layer(x, channels * self.multiplier, self.windows(x), channels, bias=self.bias is not False)
 
     @override
     def label(self, x: TensorType) -> str:

@@ -11,7 +11,7 @@ from typing_extensions import override
 from archdsl.base.tensors import Shape, TensorType
 from archdsl.ops.arguments import flag, width
 from archdsl.ops.operator import Style, Unary, require_features
-from archdsl.ops.torchcall import X, Apply, Layer, changed
+from archdsl.ops.torchcall import Apply, Layer, X, changed
 
 
 @final

@@ -319,6 +319,34 @@ class WrongCount(OperatorFault):
         return f"gets {self.got}"
 
 
+@final
+@dataclass(frozen=True)
+class TooLarge(OperatorFault):
+    """A tensor with more than 10^18 positions or channels along one axis.
+
+    No computer holds one. Sizes grow without end where each step doubles them, as `concat { | }` does.
+    """
+
+    code = "E0312"
+    title = "a tensor that is too large"
+    example = "INPUT[8x8x4] -> [concat { | }]*60"
+
+    operator: str
+    size: int
+
+    @property
+    def message(self) -> str:
+        return f"`{self.operator}` makes a tensor of about 10^{len(str(self.size)) - 1} along one axis"
+
+    @property
+    def label(self) -> str:
+        return "too large"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return ("a size is at most 10^18",)
+
+
 def _named(x: TensorType) -> str:
     return str(x) if x.kind == "tokens" else f"the {x.kind} {x}"
 

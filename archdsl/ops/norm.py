@@ -15,7 +15,7 @@ from archdsl.ops.operator import Style, Unary, require_features
 from archdsl.ops.torchcall import Layer, changed
 
 
-def _affine(channels: int, learned: bool) -> Mapping[str, Shape]:
+def _affine(channels: int, *, learned: bool) -> Mapping[str, Shape]:
     return {"weight": (channels,), "bias": (channels,)} if learned else {}
 
 
@@ -43,7 +43,7 @@ class BatchNorm(Unary):
 
     @override
     def weights(self, x: TensorType) -> Mapping[str, Shape]:
-        return _affine(x.channels, self.affine)
+        return _affine(x.channels, learned=self.affine)
 
     @override
     def torch(self, x: TensorType) -> Layer:
@@ -78,7 +78,7 @@ class LayerNorm(Unary):
 
     @override
     def weights(self, x: TensorType) -> Mapping[str, Shape]:
-        return _affine(x.channels, self.affine)
+        return _affine(x.channels, learned=self.affine)
 
     @override
     def torch(self, x: TensorType) -> Layer:
@@ -118,7 +118,7 @@ class GroupNorm(Unary):
 
     @override
     def weights(self, x: TensorType) -> Mapping[str, Shape]:
-        return _affine(x.channels, self.affine)
+        return _affine(x.channels, learned=self.affine)
 
     @override
     def torch(self, x: TensorType) -> Layer:

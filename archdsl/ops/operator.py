@@ -15,10 +15,11 @@ from inspect import cleandoc
 from math import prod
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
+from archdsl.base.limits import LARGEST
 from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.base.windows import WHOLE, Field, Spread, Window
 from archdsl.ops.arguments import Axes, Role, arguments
-from archdsl.ops.faults import BadArgument, Reject, WindowTooLarge, WrongTensor
+from archdsl.ops.faults import BadArgument, Reject, TooLarge, WindowTooLarge, WrongTensor
 from archdsl.ops.torchcall import Apply, Layer
 
 In = TypeVar("In")
@@ -47,6 +48,9 @@ class Facts:
     weights: Mapping[str, Shape]
     params: int
     macs: int
+
+
+_NONE = Facts({}, 0, 0)
 
 
 class Operator(ABC, Generic[In]):
@@ -99,11 +103,21 @@ class Operator(ABC, Generic[In]):
         """Everything derived at once, given the type that comes out."""
         x = self.operand(xs)
         weights = self.weights(x)
+        if not weights and type(self).macs is Operator.macs:
+            return _NONE
         return Facts(weights, sum(map(prod, weights.values())), self.macs(x, output))
+
+    def result(self, xs: tuple[TensorType, ...]) -> TensorType:
+        """The type that comes out. Rejects also what is larger than anything can be, as sizes that double at each step
+        become."""
+        output = self.output(self.operand(xs))
+        if max(output.shape) > LARGEST:
+            raise Reject(TooLarge(self.word, max(output.shape)))
+        return output
 
     def operand(self, xs: tuple[TensorType, ...]) -> In:
         """The inputs in the form that the rules of this class take."""
-        return cast(In, xs if self.variadic else xs[0])
+        return cast("In", xs if self.variadic else xs[0])
 
     def sees(self, xs: tuple[TensorType, ...], seen: tuple[Field, ...]) -> tuple[Field, ...]:
         """What an output position sees, given what the positions of the input see."""

@@ -20,7 +20,7 @@ from archdsl.ops.operator import (
     require_grid,
     slide,
 )
-from archdsl.ops.torchcall import X, Apply, Layer, changed
+from archdsl.ops.torchcall import Apply, Layer, X, changed
 
 
 def _windows(op: MaxPool | AveragePool, x: TensorType, dilation: Axes) -> tuple[Window, ...]:
@@ -32,9 +32,7 @@ def _windows(op: MaxPool | AveragePool, x: TensorType, dilation: Axes) -> tuple[
         if padding > size // 2:
             raise Reject(BadArgument("p", f"{padding} is more than half of the window {size}"), "p")
     dilations = per_axis(dilation, rank, "dilation")
-    return tuple(
-        Window(*each, op.ceil) for each in zip(sizes, strides, paddings, dilations, strict=True)
-    )
+    return tuple(Window(*each, op.ceil) for each in zip(sizes, strides, paddings, dilations, strict=True))
 
 
 def _layer(name: str, windows: tuple[Window, ...], **more: tuple[object, object]) -> Layer:

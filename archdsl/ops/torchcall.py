@@ -71,6 +71,6 @@ class Apply:
         return Apply(function, args, tuple(kwargs.items()), layer)
 
 
-def changed(**given: tuple[Any, Any]) -> dict[str, Option]:
+def changed(**given: tuple[Any, Any]) -> dict[str, Any]:
     """Keyword arguments that are written only where they differ from torch's default: `name=(value, default)`."""
     return {name: Option(value, default) for name, (value, default) in given.items()}

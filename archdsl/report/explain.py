@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from math import prod
-from typing import Any
+from typing import Any, cast
 
 from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.base.tensors import Shape
@@ -303,8 +303,7 @@ def literal(value: object) -> str:
         case str():
             return f'"{value}"'
         case tuple():
-            items: tuple[object, ...] = value
-            return f"({', '.join(map(literal, items))})"
+            return f"({', '.join(map(literal, cast('tuple[object, ...]', value)))})"
         case _:
             return str(value)
 

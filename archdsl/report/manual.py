@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from archdsl.base.diagnostics import Fault
 from archdsl.base.tensors import Kind, TensorType
@@ -119,7 +119,7 @@ def sample(operator: OperatorClass) -> Step | None:
     for x in reversed(_SAMPLES) if operator.flattens else _SAMPLES:
         for windowed in (False, True):
             try:
-                made = bind(operator, _guessed(operator, windowed))
+                made = bind(operator, _guessed(operator, windowed=windowed))
                 xs = (x, x) if operator.variadic else (x,)
                 output = made.output(made.operand(xs))
             except Reject:
@@ -133,8 +133,9 @@ def written(operator: Operator[Any]) -> str:
     """An operator as a text writes it, with its shorthand: `conv3-64/2(groups=4)`."""
     given = dict(operator.arguments())
     text = operator.word
-    if isinstance(value := _taken(given, operator, Role.WINDOW), int | tuple):
-        text += str(value) if isinstance(value, int) else "x".join(map(str, value))
+    window = cast("int | tuple[int, ...] | None", _taken(given, operator, Role.WINDOW))
+    if window is not None:
+        text += "x".join(map(str, window if isinstance(window, tuple) else (window,)))
     if isinstance(value := _taken(given, operator, Role.WIDTH), int):
         text += f"-{value}"
     stride = _taken(given, operator, Role.STRIDE)
@@ -151,7 +152,7 @@ def _taken(given: dict[str, object], operator: Operator[Any], role: Role) -> obj
     return given.pop(name, None) if name else None
 
 
-def _guessed(operator: OperatorClass, windowed: bool) -> dict[str, object]:
+def _guessed(operator: OperatorClass, *, windowed: bool) -> dict[str, object]:
     """Values for the arguments that an operator cannot do without, and for a window that it can."""
     chosen = {name: each for name, each in arguments(operator).items() if each.required}
     if windowed and (name := operator.by_role(Role.WINDOW)):
@@ -208,10 +209,10 @@ def _sample_lines(operator: OperatorClass, step: Step) -> list[str]:
     made = step.what
     text = f"{operator.word} {{ | }}" if operator.variadic else written(made)
     rule = textwrap.wrap(_shape_rule(made, step), WIDTH - 2)
-    lines = ["Shape", "", *(f"  {line}" for line in rule), "", "Example", "", f"  INPUT[{step.input_types[0]}] -> {text}", ""]
-    module = Module("", step.input_types, (step,), (Wire(0),), step.place, {}, input_names=("x",) * len(step.input_types))
-    spot = next(iter(Tour(module).spots()))
-    lines += explained(spot).text().split("\n")[1:]
+    lines = ["Shape", "", *(f"  {line}" for line in rule), "", "Example", ""]
+    lines += [f"  INPUT[{step.input_types[0]}] -> {text}", ""]
+    module = Module("", step.input_types, (step,), (Wire(0),), step.place, {})
+    lines += explained(next(Tour(module).spots())).text().split("\n")[1:]
     call = _call(made.torch(made.operand(step.input_types)))
     return [*lines, "", "In PyTorch", "", f"  {call}"]
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 from archdsl.base.tensors import TensorType
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops.operator import Operator
-from archdsl.report.walk import label, operand
+from archdsl.report.walk import label
 
 FORMAT = "archdsl.structure"
 VERSION = 1
@@ -95,7 +95,7 @@ def _step(name: str, step: Step, ids: Mapping[int, str]) -> dict[str, Any]:
     what = step.what
     operator = {"operator": what.word, "arguments": plain(what.arguments())} if isinstance(what, Operator) else {}
     module = {"module": ids[id(what)]} if isinstance(what, Module) else {}
-    weights = what.weights(operand(step)) if isinstance(what, Operator) else {}
+    weights = step.facts.weights if isinstance(what, Operator) else None
     return {
         "name": name,
         **operator,
@@ -106,7 +106,7 @@ def _step(name: str, step: Step, ids: Mapping[int, str]) -> dict[str, Any]:
         "role": step.role,
         "inputs": [_wire(wire) for wire in step.inputs],
         "outputs": [kind_of(kind) for kind in step.outputs],
-        "weights": plain(weights),
+        "weights": plain(weights or {}),
         "params": step.params,
         "macs": step.macs,
         "line": step.place.line_column[0],

@@ -123,7 +123,8 @@ class Summary:
 
     def footers(self) -> list[str]:
         """The totals, and what a reader has to know about the rows."""
-        lines = [f"{self.inference_params:,} parameters ({_bytes(4 * self.inference_params)} in float32), {self.macs:,} MACs"]
+        size = _bytes(4 * self.inference_params)
+        lines = [f"{self.inference_params:,} parameters ({size} in float32), {self.macs:,} MACs"]
         if self.train_outputs:
             lines.append(
                 f"{self.params:,} parameters, {self.train_macs:,} MACs in training,"
@@ -165,7 +166,9 @@ class Summary:
         return f"<div><p><b>{escape(self.title)}</b></p>{doc}{table}<p>{foot}</p></div>"
 
 
-def summary(module: Module, depth: int | None = None, doc: str = "", named: tuple[Mapping[str, TensorType], ...] = ()) -> Summary:
+def summary(
+    module: Module, depth: int | None = None, doc: str = "", named: tuple[Mapping[str, TensorType], ...] = ({}, {}, {})
+) -> Summary:
     """The table of a network, `depth` levels of it: 0 for all, None for as many as fit on a page.
 
     named: the inputs, the outputs and the outputs of training by name.
@@ -175,7 +178,7 @@ def summary(module: Module, depth: int | None = None, doc: str = "", named: tupl
     most = max(levels, default=0) + 1
     chosen = _levels(levels) if depth is None else min(depth or most, most)
     rows = tuple(_row(spot, opened) for spot, opened in tour.folded(chosen))
-    inputs, outputs, training = named or ({}, {}, {})
+    inputs, outputs, training = named
     return Summary(
         module.name,
         doc,
@@ -262,18 +265,12 @@ def _columns(
 
 def _fitting(table: Summary, width: int | None) -> list[_Column]:
     """The columns that fit into a width: first what the reader misses least goes, at last the labels are cut."""
-    leaner: tuple[dict[str, bool], ...] = (
-        {},
-        {"field": False},
-        {"field": False, "short": True},
-        {"field": False, "short": True, "shares": False},
-    )
-    made: list[_Column] = []
+    leaner: tuple[dict[str, bool], ...] = ({}, {"field": False}, {"field": False, "short": True})
     for options in leaner:
-        made = _columns(table, **options)
-        excess = _width(made) - (width or _ALL)
-        if excess <= 0:
+        if _width(made := _columns(table, **options)) <= (width or _ALL):
             return made
+    leanest = _columns(table, field=False, short=True, shares=False)
+    excess = max(_width(leanest) - (width or _ALL), 0)
     longest = max((cells(row.shown) for row in table.rows), default=0)
     return _columns(table, field=False, short=True, shares=False, operator=max(longest - excess, 16))
 

@@ -73,7 +73,8 @@ class Tour:
         seen: list[tuple[Seen, ...]] = []
         owned = {index for index, _ in module.owned_with_index()}
         for index, step in enumerate(module.steps):
-            before = tuple(inputs[wire.port] if wire.step == INPUT else seen[wire.step][wire.port] for wire in step.inputs)
+            sources = (inputs if wire.step == INPUT else seen[wire.step] for wire in step.inputs)
+            before = tuple(source[wire.port] for source, wire in zip(sources, step.inputs, strict=True))
             seen.append(self.fields.step(step, before))
             yield Spot(
                 path=f"{prefix}{step.name or position}",

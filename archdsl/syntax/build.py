@@ -6,13 +6,21 @@ Nothing here walks a tree, so the depth of a text costs no stack.
 from __future__ import annotations
 
 import re
+from math import isinf
 from typing import Any
 
 from lark import Token, Transformer
 
 from archdsl.base.text import Source, Span
 from archdsl.syntax import tree
-from archdsl.syntax.faults import NothingToContinue, NumberTooLong, SyntaxFault
+from archdsl.syntax.faults import (
+    LONGEST_NAME,
+    NameTooLong,
+    NothingToContinue,
+    NumberTooLarge,
+    NumberTooLong,
+    SyntaxFault,
+)
 
 _DIGITS = 18
 _ESCAPES = {"n": "\n", "t": "\t"}
@@ -37,7 +45,10 @@ def _span(first: Any, last: Any | None = None) -> Span:
 
 
 def _word(token: Token) -> tree.Word:
-    return tree.Word(Span(token.start_pos or 0, token.end_pos or 0), str(token))
+    span = _span(token)
+    if len(token) > LONGEST_NAME:
+        raise Rejected(NameTooLong(len(token)), span)
+    return tree.Word(span, str(token))
 
 
 def _integer(text: str, span: Span) -> int:
@@ -222,11 +233,15 @@ class Builder(Transformer[Token, Any]):
 
     def number(self, c: Children) -> tree.Number:
         span, text = _span(c[0]), str(c[0])
-        value = _integer(text, span) if text.isdigit() else float(text)
+        if text.isdigit():
+            return tree.Number(span, _integer(text, span))
+        if isinf(value := float(text)):
+            raise Rejected(NumberTooLarge(), span)
         return tree.Number(span, value)
 
     def name(self, c: Children) -> tree.Name:
-        return tree.Name(_span(c[0]), str(c[0]))
+        word = _word(c[0])
+        return tree.Name(word.span, word.text)
 
     def arguments(self, c: Children) -> tree.Arguments:
         return tree.Arguments(_span(c[0], c[-1]), tuple(c[1:-1]))

@@ -7,6 +7,8 @@ from typing import ClassVar, final
 
 from archdsl.base.diagnostics import Fault, Severity
 
+LONGEST_NAME = 100
+
 
 class SyntaxFault(Fault):
     """A text that does not follow the grammar."""
@@ -27,6 +29,7 @@ class UnexpectedWord(SyntaxFault):
 
     found: str
     expected: tuple[str, ...]
+    advice: str | None = None
 
     @property
     def message(self) -> str:
@@ -37,6 +40,10 @@ class UnexpectedWord(SyntaxFault):
     @property
     def label(self) -> str:
         return "not expected here"
+
+    @property
+    def help(self) -> str | None:
+        return self.advice
 
 
 @final
@@ -131,7 +138,45 @@ class NumberTooLong(SyntaxFault):
 
     @property
     def message(self) -> str:
-        return f"a number of {self.digits} digits; at most 18 are read"
+        return f"a number of {self.digits:,} digits; at most 18 are read"
+
+    @property
+    def label(self) -> str:
+        return "too long"
+
+
+@final
+@dataclass(frozen=True)
+class NumberTooLarge(SyntaxFault):
+    """A number with an exponent that is beyond what a computer's floating-point numbers hold, about 1.8e308."""
+
+    code = "E0109"
+    title = "a number that is too large"
+    example = "INPUT[32x32x3] -> CONV3-16 -> LEAKY_RELU(1e999)"
+
+    @property
+    def message(self) -> str:
+        return "this number is beyond 1.8e308, the largest that can be held"
+
+    @property
+    def label(self) -> str:
+        return "too large"
+
+
+@final
+@dataclass(frozen=True)
+class NameTooLong(SyntaxFault):
+    """A name of more characters than anybody would read. The longest has 100."""
+
+    code = "E0110"
+    title = "a name that is too long"
+    example = "INPUT[32x32x3] -> CONV3-16 as " + "stem_" * 30
+
+    length: int
+
+    @property
+    def message(self) -> str:
+        return f"a name of {self.length:,} characters; at most {LONGEST_NAME} are read"
 
     @property
     def label(self) -> str:

@@ -16,15 +16,22 @@ from archdsl.base.diagnostics import Report
 from archdsl.base.limits import Limits
 from archdsl.base.resources import folder
 from archdsl.base.text import Place, Source, Span
-from archdsl.syntax import faults
+from archdsl.syntax import faults, tables
 from archdsl.syntax.build import Builder, Rejected
 from archdsl.syntax.newlines import Newlines
-from archdsl.syntax.tree import File, Statement
+from archdsl.syntax.tree import Binding, Definition, File, Input, Output, Run, Share, Statement
 
 _MOST_FAULTS = 20
-_BRACKETS = re.compile(r'"(?:[^"\\\n]|\\.)*"|#[^\n]*|[()\[\]{}]')
+# a text is read once more after each fault; a long one only so often that this stays a matter of seconds
+_MOST_READ = 400_000
+_LINE = 200
+# a string that is not closed ends with its line, so that no text makes the search start over and over
+_BRACKETS = re.compile(r'"(?:[^"\\\n]|\\.)*"?|#[^\n]*|[()\[\]{}]')
+_WORD_BEFORE = re.compile(r"([\w\-/]+)[ \t]+\Z")
+_NAMES = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_DEFINES = re.compile(r"\s*(use|let|default|block|net)\b")
 _CLOSER = {"(": ")", "[": "]", "{": "}"}
-_FORBIDDEN = re.compile("[\x00\u202a-\u202e\u2066-\u2069]")
+_FORBIDDEN = re.compile("[\x00\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _SHOWN = {
     "NAME": "a name",
     "NUMBER": "a number",
@@ -63,7 +70,7 @@ def parse(source: Source, report: Report, limits: Limits) -> File:
         return File(source, ())
     if not _brackets_match(source, report, limits):
         return File(source, ())
-    return File(source, _statements(source, report))
+    return _file(source, report)
 
 
 def decode(data: bytes, name: str, report: Report) -> str:
@@ -77,15 +84,17 @@ def decode(data: bytes, name: str, report: Report) -> str:
         return ""
 
 
-def _statements(source: Source, report: Report) -> tuple[Statement, ...]:
-    """The statements of a text; a line with a fault is left out and the rest is read again, for the next fault."""
+def _file(source: Source, report: Report) -> File:
+    """The tree of a text; a line with a fault is left out and the rest is read again, for the next fault."""
     text = source.text
-    for _ in range(_MOST_FAULTS):
+    holes: list[Span] = []
+    for _ in range(min(_MOST_FAULTS, 1 + _MOST_READ // (len(text) + 1))):
         try:
             with _collector_paused():
-                return cast(tuple[Statement, ...], cast(Any, _lark()).parse(text))
+                statements = cast(tuple[Statement, ...], cast(Any, _lark()).parse(text))
+            return _without_holes(source, statements, holes)
         except UnexpectedToken as error:
-            fault, span = _unexpected(error, len(text.rstrip()))
+            fault, span = _unexpected(error, text)
         except UnexpectedCharacters as error:
             span = Span(error.pos_in_stream or 0, (error.pos_in_stream or 0) + 1)
             character = text[span.start]
@@ -97,24 +106,40 @@ def _statements(source: Source, report: Report) -> tuple[Statement, ...]:
         except Rejected as error:
             fault, span = error.fault, error.span
         report.add(fault, Place(source, span))
-        text = _without_line(text, span)
+        hole = _lines_of(text, span)
+        holes.append(hole)
+        text = text[: hole.start] + re.sub(r"[^\n]", " ", text[hole.start : hole.end]) + text[hole.end :]
         if not _balanced(text):
             break
-    return ()
+    return File(source, ())
+
+
+def _without_holes(source: Source, statements: tuple[Statement, ...], holes: list[Span]) -> File:
+    """The file without the statements that lines were left out of, and the names that went with them: what remains can be
+    looked at without blaming it for what is lost."""
+    whole: list[Statement] = []
+    names: set[str] = set()
+    chain_lost = False
+    for hole in holes:
+        text = source.text[hole.start : hole.end]
+        names.update(_NAMES.findall(text))
+        outside = not any(isinstance(each, Definition) and _overlap(each.span, hole) for each in statements)
+        chain_lost |= outside and not _DEFINES.match(text)
+    for each in statements:
+        if isinstance(each, Definition) and any(_overlap(each.span, hole) for hole in holes):
+            names.add(each.name.text)
+        elif not (chain_lost and isinstance(each, Run | Binding | Input | Output | Share)):
+            whole.append(each)
+    return File(source, tuple(whole), frozenset(names))
+
+
+def _overlap(one: Span, other: Span) -> bool:
+    return one.start < other.end and other.start < one.end
 
 
 @cache
 def _lark() -> Lark:
-    grammar = (folder("grammar") / "arch.lark").read_text(encoding="utf-8")
-    return Lark(
-        grammar,
-        parser="lalr",
-        lexer="contextual",
-        transformer=Builder(),
-        postlex=cast(Any, Newlines()),
-        maybe_placeholders=True,
-        propagate_positions=False,
-    )
+    return tables.parser(Builder())
 
 
 @contextmanager
@@ -129,16 +154,32 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _unexpected(error: UnexpectedToken, end: int) -> tuple[faults.SyntaxFault, Span]:
+def _unexpected(error: UnexpectedToken, text: str) -> tuple[faults.SyntaxFault, Span]:
     token: Token = error.token
     expected = _expected(error.accepts or error.expected)
     if token.type == "$END":
+        end = len(text.rstrip())
         return faults.UnexpectedWord("end of the text", expected), Span(max(end - 1, 0), end)
+    start = token.start_pos or 0
     if token.type == "_NL":
-        start = token.start_pos or 0
         return faults.UnexpectedWord("end of the line", expected), Span(max(start - 1, 0), start)
-    span = Span(token.start_pos or 0, token.end_pos or 0)
-    return faults.UnexpectedWord(f"`{str(token)[:40]}`", expected), span
+    # where no arrow can stand, the lexer sees a minus and takes only half of it
+    if token == ">" and text[:start].endswith("-"):
+        start -= 1
+    span = Span(start, start + 2) if text.startswith("->", start) else Span(start, token.end_pos or start)
+    advice = _advice(token, text[max(0, start - _LINE) : start], expected)
+    return faults.UnexpectedWord(f"`{text[span.start : span.end][:40]}`", expected, advice), span
+
+
+def _advice(token: Token, before: str, expected: tuple[str, ...]) -> str | None:
+    """What was most likely meant by a word or number that follows another without an arrow or hyphen between."""
+    word = _WORD_BEFORE.search(before)
+    if "`->`" not in expected or word is None or not token[0].isalnum():
+        return None
+    if token.isdigit():
+        window = "" if word[1][-1].isdigit() else f"a window is part of the name, `{word[1]}{token[:20]}`; "
+        return f"{window}a width follows a hyphen, `{word[1]}-{token[:20]}`"
+    return f"layers are joined by `->`: `{word[1]} -> {token[:40]}`"
 
 
 def _expected(names: Iterable[str]) -> tuple[str, ...]:
@@ -149,11 +190,10 @@ def _expected(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(ranked[:4])
 
 
-def _without_line(text: str, span: Span) -> str:
+def _lines_of(text: str, span: Span) -> Span:
     start = text.rfind("\n", 0, span.start) + 1
     end = text.find("\n", max(span.end - 1, start))
-    end = len(text) if end < 0 else end
-    return text[:start] + re.sub(r"[^\n]", " ", text[start:end]) + text[end:]
+    return Span(start, len(text) if end < 0 else end)
 
 
 def _balanced(text: str) -> bool:

@@ -366,10 +366,11 @@ Statement = Use | Let | Default | Share | Definition | Input | Output | Binding 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class File:
-    """A whole text."""
+    """A whole text. `lost` are the names in lines that could not be read: nothing is known about them."""
 
     source: Source
     statements: tuple[Statement, ...]
+    lost: frozenset[str] = frozenset()
 
 
 def walk(node: object) -> Iterator[object]:
