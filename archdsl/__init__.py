@@ -11,9 +11,8 @@ from __future__ import annotations
 from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.base.limits import Limits
 from archdsl.base.tensors import TensorType
+from archdsl.base.version import __version__
 from archdsl.compiler import load, parse
 from archdsl.network import Network
-
-__version__ = "0.1.0"
 
 __all__ = ["ArchError", "Diagnostic", "Limits", "Network", "TensorType", "__version__", "load", "parse"]

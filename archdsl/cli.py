@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import os
 import re
@@ -31,6 +32,7 @@ INTERRUPTED, PIPE_CLOSED = 130, 141
 PROGRAM = "archdsl"
 TRACEBACK = "ARCHDSL_TRACEBACK"
 _COMPLETE = "_ARCHDSL_COMPLETE"
+_PLAIN = {"─": "-", "×": "x", "†": "+", "…": "~"}
 _PATIENCE = 1.0
 _SHELLS = ("bash", "zsh", "fish")
 _OUTPUT = "NAME.svg if not given; .svg, .png, .pdf or .dot, several times if wanted, - for DOT on standard output."
@@ -55,10 +57,10 @@ class _Commands(click.Group):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code: 0 fine, 1 errors in the spec, 2 usage, 3 a limit, 70 internal error."""
+    codecs.register_error(PROGRAM, _spelled_out)
     for stream in (sys.stdout, sys.stderr):
-        # a terminal that knows only ASCII still gets its answer
         with suppress(AttributeError, ValueError):
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+            stream.reconfigure(errors=PROGRAM)  # type: ignore[union-attr]
     try:
         code = _run(sys.argv[1:] if arguments is None else list(arguments))
         sys.stdout.flush()
@@ -70,6 +72,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
+def _spelled_out(error: UnicodeError) -> tuple[str, int]:
+    """What a terminal that does not know some character gets in its place."""
+    assert isinstance(error, UnicodeEncodeError)
+    shown = "".join(_PLAIN.get(each, ascii(each)[1:-1]) for each in error.object[error.start : error.end])
+    return shown, error.end
+
+
 def _run(arguments: list[str]) -> int:
     from archdsl.request import Unclear
 
@@ -79,7 +88,7 @@ def _run(arguments: list[str]) -> int:
         error.show(sys.stderr)
         return USAGE
     except Unclear as error:
-        click.echo(f"error: {error}", err=True)
+        _complain(str(error))
         return USAGE
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
@@ -91,7 +100,7 @@ def _run(arguments: list[str]) -> int:
     except OSError as error:
         if error.errno == errno.EPIPE:
             raise _PipeClosed from None
-        click.echo(f"error: {error.filename or 'input or output'}: {(error.strerror or str(error)).lower()}", err=True)
+        _complain(f"{error.filename or 'input or output'}: {(error.strerror or str(error)).lower()}")
         return USAGE
     except Exception as error:
         if os.environ.get(TRACEBACK):
@@ -121,12 +130,19 @@ def _width() -> int:
     return shutil.get_terminal_size((80, 24)).columns
 
 
+def _complain(text: str) -> None:
+    """Say what is wrong with a request."""
+    from archdsl.report.terminal import visible
+
+    click.echo(f"error: {visible(text)}", err=True)
+
+
 def _show(diagnostics: Iterable[Diagnostic], stream: IO[str]) -> None:
     """Diagnostics with carets."""
-    from archdsl.report import messages
-
     found = list(diagnostics)
     if found:
+        from archdsl.report import messages
+
         width = min(_width(), messages.WIDTH)
         click.echo(messages.full(found, colour=_has_colour(stream), width=width), file=stream, nl=False)
 
@@ -369,7 +385,7 @@ def summary(name: str | None, given: _Given, depth: int | None, as_json: bool) -
 @click.argument("words", metavar="NAME [PATH]", nargs=-1, shell_complete=_complete_explained)
 @_network_options
 def explain(words: tuple[str, ...], given: _Given) -> None:
-    r"""Show the arithmetic of a network, or of what stands at a path in it.
+    r"""Show the arithmetic of a network or a layer.
 
     \b
     archdsl explain vgg16                    every distinct layer
@@ -402,7 +418,7 @@ def _page(word: str) -> str | None:
         return manual.operator_list(OPERATORS)
     if (operator := OPERATORS.get(word.lower())) is not None:
         return manual.operator_page(operator)
-    return None
+    return manual.block_page(word.lower())
 
 
 def _fault_page(code: str) -> str:
@@ -439,43 +455,52 @@ def said_about(text: str, code: str) -> str:
 @click.option("-o", "--output", "outputs", metavar="FILE", multiple=True, help=_OUTPUT)
 @click.option("--detail", type=click.Choice(["stage", "block", "layer", "op"]), help="How much is one box.")
 @click.option("--dir", "direction", type=click.Choice(["TB", "LR"]), default="TB", show_default=True, help="Direction.")
-def draw(name: str | None, given: _Given, outputs: tuple[str, ...], detail: str | None, direction: str) -> int:
+@click.option("--expand", metavar="PATH", multiple=True, help="Open the block at a path, whatever the detail.")
+@click.option("--legend/--no-legend", default=True, help="Whether the colours are explained.")
+def draw(name: str | None, given: _Given, outputs: tuple[str, ...], **style: Any) -> int:
     """Draw a network, by default into NAME.svg."""
-    wanted = {output: "dot" if output == "-" else Path(output).suffix[1:].lower() for output in outputs}
-    for output, kind in wanted.items():
+    kinds = {output: "dot" if output == "-" else Path(output).suffix[1:].lower() for output in outputs}
+    for output, kind in kinds.items():
         if kind not in _PICTURES:
-            raise click.UsageError(f"{output}: a picture is a file of {', '.join(_PICTURES)}")
+            raise click.UsageError(f"{output}: a picture is a file of .{', .'.join(_PICTURES)}")
     net = given.network(name)
-    wanted = wanted or {_file_name(net, "svg"): "svg"}
-    files, missing = _pictures(net, wanted, detail, direction)
+    kinds = kinds or {_file_name(net, "svg"): "svg"}
+    files, remarks = _pictures(net, kinds, **style)
     _write(files)
     for output in files:
         if output != "-":
             click.echo(f"wrote {output}", err="-" in files)
-    if missing:
-        click.echo(f"{', '.join(_unmade(wanted, files))} could not be made: {missing}", err=True)
-    return WRONG if missing and outputs else FINE
+    for remark in remarks:
+        click.echo(f"note: {remark}", err=True)
+    return WRONG if outputs and set(outputs) - set(files) else FINE
 
 
-def _pictures(net: Network, wanted: dict[str, str], detail: str | None, direction: str) -> tuple[dict[str, bytes], str]:
-    """The pictures by file; where Graphviz is missing DOT in their place, and what is to be done about it."""
-    from archdsl.emit.render import NoGraphviz, render
+def _pictures(
+    net: Network,
+    kinds: dict[str, str],
+    detail: str | None,
+    direction: str,
+    expand: tuple[str, ...],
+    legend: bool,
+) -> tuple[dict[str, bytes], list[str]]:
+    """The pictures by file, DOT in place of those that cannot be made; and what there is to say about them."""
+    from archdsl.emit.dot import dot
+    from archdsl.emit.picture import picture
+    from archdsl.emit.render import CannotRender, has_fonts, render
 
-    text = net.draw(detail=detail, direction=direction)
+    made = picture(net.module, detail, direction=direction, legend=legend, expand=expand)
+    text, remarks = dot(made), list(made.remarks)
     files: dict[str, bytes] = {}
-    missing = ""
-    for output, kind in wanted.items():
+    for output, kind in kinds.items():
         try:
             with _progress(f"drawing {output}"):
                 files[output] = text.encode() if kind == "dot" else render(text, kind)
-        except NoGraphviz as error:
+        except CannotRender as error:
             files[str(Path(output).with_suffix(".dot"))] = text.encode()
-            missing = str(error)
-    return files, missing
-
-
-def _unmade(wanted: dict[str, str], files: dict[str, bytes]) -> list[str]:
-    return [output for output in wanted if output not in files]
+            remarks.append(f"{output} could not be drawn: {error}")
+    if set(kinds.values()) & {"png", "pdf"} and not has_fonts():
+        remarks.append("there are no fonts on this machine, so letters may come out as empty squares")
+    return files, remarks
 
 
 @archdsl.command(name="compile")
@@ -498,7 +523,7 @@ def compile_(name: str | None, given: _Given, output: str | None) -> None:
 @_network_options
 @click.option("-o", "--output", metavar="FILE", default="-", help="Where to; standard output if not given.")
 def json_(name: str | None, given: _Given, output: str) -> None:
-    """Write a network's hierarchy of modules as JSON, each distinct module once."""
+    """Write the hierarchy of modules as JSON."""
     from archdsl.report.structure import to_json
 
     net = given.network(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import networkx as nx
     import torch
 
+    from archdsl.emit.torch.weights import Loaded
+    from archdsl.passes.changes import Pass
     from archdsl.report.summary import Summary
 
 
@@ -132,25 +134,36 @@ class Network:
 
         return structure(self.module)
 
-    def draw(self, path: str | Path | None = None, *, detail: str | None = None, direction: str = "TB") -> str:
+    def draw(
+        self,
+        path: str | Path | None = None,
+        *,
+        detail: str | None = None,
+        direction: str = "TB",
+        legend: bool = True,
+        expand: Iterable[str] = (),
+    ) -> str:
         """The picture as DOT text, and in a file if a path is given: `.svg`, `.png`, `.pdf` or `.dot`.
 
         detail: how much is one box, `stage`, `block`, `layer` or `op`; None for as fine as a page holds. direction:
-        `TB` or `LR`. Raises `archdsl.emit.render.NoGraphviz` where the file cannot be made; DOT always can.
+        `TB` or `LR`. expand: paths of blocks that are opened whatever the detail. Raises
+        `archdsl.emit.render.NoGraphviz` where the file cannot be made; DOT always can.
         """
         from archdsl.emit.dot import dot
         from archdsl.emit.picture import picture
 
-        text = dot(picture(self.module, detail=detail, direction=direction))
+        text = dot(picture(self.module, detail, direction=direction, legend=legend, expand=expand))
         if path is not None:
             self._write_picture(text, Path(path))
         return text
 
     def _write_picture(self, text: str, path: Path) -> None:
         from archdsl.base.files import write_atomically
-        from archdsl.emit.render import render
+        from archdsl.emit.render import Format, render
 
         kind = path.suffix[1:].lower()
+        if kind not in {*Format, "dot"}:
+            raise ValueError(f"{path.name}: a picture is a file of .{', .'.join(Format)} or .dot")
         write_atomically({path: text.encode() if kind == "dot" else render(text, kind)})
 
     def _repr_html_(self) -> str:
@@ -158,28 +171,87 @@ class Network:
 
     def _repr_svg_(self) -> str | None:
         """The picture for a notebook, where Graphviz is there to make one."""
-        from archdsl.emit.render import NoGraphviz, render
+        from archdsl.emit.render import CannotRender, Format, render
 
         try:
-            return render(self.draw(), "svg").decode()
-        except NoGraphviz:
+            return render(self.draw(), Format.SVG).decode()
+        except CannotRender:
             return None
 
     def source(self) -> str:
         """One self-contained PyTorch file: readable, typed, without an import of archdsl."""
         return self._emitted[0]
 
-    def to_torch(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> torch.nn.Module:
-        """The live module: the file of `source()`, executed. ArchError where it would pass a limit."""
+    def to_torch(
+        self,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        *,
+        weights: str | Path | None = None,
+        head: Iterable[str] = (),
+    ) -> torch.nn.Module:
+        """The live module: the file of `source()`, executed. ArchError where it would pass a limit.
+
+        weights: a safetensors or torch file; the module is then made without initialising it first. head: see
+        `load_weights`.
+        """
         from archdsl.emit.torch.live import live
 
         code, name = self._emitted
-        return live(self.module, code, name, self.limits, device, dtype)
+        if weights is None:
+            return live(self.module, code, name, self.limits, device, dtype)
+        head = tuple(head)
+        model = live(self.module, code, name, self.limits, None if head else "meta", dtype)
+        self.load_weights(model, weights, head=head)
+        return model.to(device=device, dtype=dtype)
+
+    def load_weights(self, model: torch.nn.Module, path: str | Path, *, head: Iterable[str] = ()) -> Loaded:
+        """Load the weights of a safetensors or torch file into a live module of this network.
+
+        head: layers that may differ, such as `["fc"]`; they keep their values and are named in the result. ArchError
+        says what else differs, and then nothing is loaded.
+        """
+        from archdsl.emit.torch.weights import load_weights
+
+        return load_weights(model, path, head=tuple(head))
+
+    def apply(self, *passes: Pass | str) -> Network:
+        """The network after some passes, in this order: `net.apply("fold-norm", "widen(0.5)")`."""
+        from archdsl.passes.changes import pass_of
+
+        changes = [pass_of(each) if isinstance(each, str) else each for each in passes]
+
+        def changed(module: Module) -> Module:
+            for each in changes:
+                module = each.module(module)
+            return module
+
+        trace = self._trace
+        traced = (lambda: changed(trace())) if trace else None
+        module = changed(self.module)
+        return Network(module, self.text, self.hyperparameters, self.warnings, self.limits, traced)
+
+    def convert(self, model: torch.nn.Module, *passes: Pass | str) -> torch.nn.Module:
+        """A live module of the network after some passes, with the weights of `model` changed as the passes say.
+
+        Weights that a pass makes new, such as those of another head, have torch's first values.
+        """
+        from archdsl.passes.changes import pass_of
+
+        weights, root = dict(model.state_dict()), self.module
+        for each in passes:
+            change = pass_of(each) if isinstance(each, str) else each
+            weights, root = change.weights(root, weights), change.module(root)
+        some = next(iter(model.parameters()), None)
+        device, dtype = (None, None) if some is None else (some.device, some.dtype)
+        made = self.apply(*passes).to_torch(device, dtype).train(model.training)
+        made.load_state_dict(weights, strict=False)
+        return made
 
     @cached_property
     def _emitted(self) -> tuple[str, str]:
         """The PyTorch file, and the name of the network's class in it."""
-        from archdsl import __version__
+        from archdsl.base.version import __version__
         from archdsl.emit.torch.source import class_name, source
 
         module = self._trace() if self._trace else self.module

@@ -39,7 +39,7 @@ WIDTH = 80
 
 @dataclass
 class Case:
-    """One text with what is expected of it. `results` has, for each block, the stage, its options and where it stands."""
+    """One text and what is expected of it. `results`: each block's stage, options, body and place in the page."""
 
     title: str
     text: str
@@ -124,7 +124,7 @@ def updated(path: Path) -> str:
 
 @stage("diagnostics")
 def _diagnostics(case: Case, options: str) -> str:
-    """Everything that is wrong with the text, as `archdsl check` says it, or else with the network that is asked for."""
+    """Everything that is wrong with the text, or else with the network that is asked for."""
     report, _ = check_source(case.source, case.options)
     if found := [*report.errors, *report.warnings]:
         return messages.full(found, width=WIDTH)

@@ -27,7 +27,7 @@ class Limits:
     nesting: int = 48
     text: int = 4_000_000
     files: int = 200
-    steps: int = 25_000
+    steps: int = 10_000
     items: int = 100_000
     values: int = 400_000
     faults: int = 100

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 # a string that is not closed ends with its line, so that no text makes the search start over and over
-_COMMENT_OR_STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"?|#[^\n]*')
+_COMMENT_OR_STRING = re.compile(r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"?|#[^\n]*')
 
 
 class Span(NamedTuple):

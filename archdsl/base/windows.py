@@ -92,8 +92,8 @@ class Window:
         return steps - 1 if (steps - 1) * self.stride >= length + self.padding else steps
 
     def fits(self, length: int) -> bool:
-        """Whether at least one window fits."""
-        return length + 2 * self.padding >= self.extent
+        """Whether there is at least one window. Rounded up, the only one may hang over the end."""
+        return self.slide(length) > 0
 
     def exact(self, length: int) -> bool:
         """Whether the stride divides, so that no position of the input is left over."""

@@ -6,8 +6,10 @@ How it looks is decided here, by the recipe that Graphviz draws well: straight m
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import ceil
 from typing import Final
 
+from archdsl.emit.columns import extent, in_columns, node_width, text_width
 from archdsl.emit.drawing import Cluster, Direction, Edge, Kind, Node, Picture, Role, Sample
 from archdsl.ops.operator import Style
 
@@ -55,7 +57,7 @@ def escape(text: str) -> str:
 
 def dot(picture: Picture) -> str:
     """The DOT text of a picture."""
-    return "\n".join(_lines(picture)) + "\n"
+    return "\n".join(_lines(in_columns(picture))) + "\n"
 
 
 def _lines(picture: Picture) -> Iterator[str]:
@@ -120,15 +122,27 @@ def _node(node: Node) -> dict[str, str]:
     if node.spine:
         own["group"] = _quoted(node.spine)
     if node.kind is Kind.DOT:
-        return own | {"ordering": "out", "shape": "point", "width": "0.04", "height": "0.04", "label": '""', "color": f'"{_LINE}"', "tooltip": '""'}
+        return own | {
+            "ordering": "out",
+            "shape": "point",
+            "width": "0.04",
+            "height": "0.04",
+            "label": '""',
+            "color": f'"{_LINE}"',
+            "tooltip": '""',
+        }
     own["label"] = _label(node)
     own["tooltip"] = _quoted("\n\n".join("\n".join(facts.lines()) for facts in node.facts))
     style = '"filled,rounded,dashed"' if node.training else ""
     match node.kind:
+        case Kind.SIGN:
+            own |= {"shape": "circle", "width": "0.24", "height": "0.24", "fixedsize": "true", "fillcolor": '"white"'}
+            own |= {"fontsize": "9", "color": f'"{_GREY}"', "fontcolor": f'"{_GREY}"'}
         case Kind.MERGE:
             own |= {"shape": "circle", "width": "0.28", "height": "0.28", "fixedsize": "true", "fillcolor": '"white"'}
             style = '"filled,dashed"' if node.training else '"filled"'
         case Kind.BLOCK:
+            own |= {"margin": '"0.14,0.07"'} if node.note else {}
             own |= {"fillcolor": f'"{_CLOSED_FILL}"', "color": f'"{_BLOCK_BORDER}"'}
         case _:
             own["fillcolor"] = f'"{_FILL[node.style]}"'
@@ -169,7 +183,8 @@ class _Edges:
     def __init__(self, picture: Picture) -> None:
         self.picture = picture
         self.nodes = {node.id: node for node in picture.nodes}
-        self.side = "s" if picture.direction is Direction.LR else "e"
+        self.passed = self._passed()
+        self.room = {} if picture.direction is Direction.LR else self._room_for_titles()
 
     def written(self) -> Iterator[tuple[str, str, dict[str, str]]]:
         """Source, target and attributes, in the order in which the edges leave a fork from left to right."""
@@ -179,6 +194,9 @@ class _Edges:
             leaving.setdefault(edge.source, []).append(edge)
         for source, edges in leaving.items():
             edges.sort(key=self._place)
+            # where data flow from left to right, Graphviz puts what comes first on top, but in a cluster at the bottom
+            if self.picture.direction is Direction.LR and self.nodes[source].cluster:
+                edges.reverse()
             middle = len(edges) // 2
             for index, edge in enumerate(edges):
                 if source in guides and index == middle:
@@ -205,6 +223,54 @@ class _Edges:
             last[node.spine] = node.id
         return guides
 
+    def _passed(self) -> frozenset[str]:
+        """The clusters inside another one that an arc goes past. Graphviz puts the labels in them on the line instead of
+        beside it, and bends the line around."""
+        arcs: dict[str, list[tuple[int, int]]] = {}
+        place = {name: index for index, name in enumerate(self.nodes)}
+        for edge in self.picture.edges:
+            around = self.nodes[edge.source].cluster
+            if around and around == self.nodes[edge.target].cluster and edge.role is not Role.MAIN:
+                arcs.setdefault(around, []).append((place[edge.source], place[edge.target]))
+        parent_of = {cluster.id: cluster.parent for cluster in self.picture.clusters}
+        return frozenset(
+            node.cluster
+            for node in self.picture.nodes
+            if node.cluster
+            and any(begin < place[node.id] < end for begin, end in arcs.get(parent_of[node.cluster], ()))
+        )
+
+    def _room_for_titles(self) -> dict[Edge, float]:
+        """The edges whose label must be so wide, in inches, that the title of their block fits beside the line."""
+        clusters = {cluster.id: cluster for cluster in self.picture.clusters}
+        inside: dict[str, list[Node]] = {}
+        for node in self.picture.nodes:
+            inside.setdefault(node.cluster, []).append(node)
+        room: dict[Edge, float] = {}
+        for edge in self.picture.edges:
+            cluster = self.nodes[edge.source].cluster
+            if (
+                not cluster
+                or cluster in self.passed
+                or cluster != self.nodes[edge.target].cluster
+                or not self._is_straight(edge)
+            ):
+                continue
+            nodes = inside.pop(cluster, [])
+            half = max((node_width(node) / 2 for node in nodes), default=9)
+            title = text_width(_plain_title(clusters[cluster])) + 0.1
+            if title > half and all(node.spine for node in nodes):
+                room[edge] = title
+        return room
+
+    def _is_within_passed(self, edge: Edge) -> bool:
+        around = self.nodes[edge.source].cluster
+        return around in self.passed and around == self.nodes[edge.target].cluster
+
+    def _sides(self) -> dict[str, str]:
+        """The side of both ends of an arc. A row needs none: an arc under it stays flat by itself."""
+        return {} if self.picture.direction is Direction.LR else {"tailport": "e", "headport": "e"}
+
     def _is_straight(self, edge: Edge) -> bool:
         source, target = self.nodes[edge.source], self.nodes[edge.target]
         return not edge.bends and bool(source.spine) and source.spine == target.spine
@@ -212,34 +278,83 @@ class _Edges:
     def _attributes(self, edge: Edge) -> dict[str, str]:
         own: dict[str, str] = {}
         from_fork = self.nodes[edge.source].kind is Kind.DOT
-        if edge.label:
-            own["label"] = _quoted(f"  {edge.label}")
+        if (edge.label or edge in self.room) and not self._is_within_passed(edge):
+            own["label"] = _shape(edge.label, self.room.get(edge, 0), self.picture.direction)
         if edge.role is Role.RESIDUAL:
             own["color"] = f'"{_RED}"'
         if self.nodes[edge.target].kind is Kind.DOT:
             own["arrowhead"] = "none"
         if edge.bends:
-            own |= {"tailport": self.side, "headport": self.side, "weight": "1"}
+            own |= {**self._sides(), "weight": "1"}
         elif edge.role is Role.RESIDUAL:
             # the projection stands beside the first layer of the body
-            own["weight"] = "1"
-            own["tailport" if from_fork else "headport"] = self.side
+            own["weight"] = "2" if from_fork else "1"
+            if from_fork:
+                own |= {name: side for name, side in self._sides().items() if name == "tailport"}
+            elif self.nodes[edge.target].kind is Kind.MERGE:
+                own |= {name: side for name, side in self._sides().items() if name == "headport"}
         elif self._is_straight(edge):
             own["weight"] = "100"
         elif from_fork:
             # branches begin on one line
             own["weight"] = "2"
+        if edge.length > 1:
+            own["minlen"] = str(edge.length)
         if edge.training:
             own["style"] = "dashed"
         return own
 
 
+def _plain_title(cluster: Cluster) -> str:
+    times = f" ×{cluster.count:,}" if cluster.count > 1 else ""
+    return cluster.title + times + (f" ×{cluster.copies:,} in parallel" if cluster.copies > 1 else "")
+
+
+def _shape(text: str, width: float, direction: Direction) -> str:
+    """The label of an edge, a little off the line, and at least so many inches wide."""
+    if direction is Direction.LR:
+        return f'<{escape(text)}<br/><font point-size="5"> </font>>'
+    if not width:
+        return _quoted(f"  {text}")
+    cell = f'<td align="left" width="{round(width * 72)}">{f"  {escape(text)}" if text else ""}</td>'
+    return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="0"><tr>{cell}</tr></table>>'
+
+
 def _heading(picture: Picture) -> str:
-    return (
-        f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">'
-        f'<tr><td align="left"><font point-size="14"><b>{escape(picture.name)}</b></font></td></tr>'
-        f'<tr><td align="left"><font point-size="9" color="{_GREY}">{escape(picture.caption)}</font></td></tr></table>'
-    )
+    """Name, caption and legend as an HTML table above the picture."""
+    rows = [
+        f'<font point-size="14"><b>{escape(picture.name)}</b></font>',
+        f'<font point-size="9" color="{_GREY}">{escape(picture.caption)}</font>',
+        *_legend(picture),
+    ]
+    cells = "".join(f'<tr><td align="left">{row}</td></tr>' for row in rows)
+    return f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{cells}</table>'
+
+
+def _legend(picture: Picture) -> Iterator[str]:
+    """The legend in rows that are about as wide as the picture."""
+    widths = [text_width(sample.text, 9) + 0.2 for sample in picture.legend]
+    room = max(extent(picture)[picture.direction is Direction.TB], text_width(picture.caption, 9))
+    rows = ceil(sum(widths) / room)
+    for row in range(rows):
+        samples = picture.legend[row * len(widths) // rows : (row + 1) * len(widths) // rows]
+        cells = "".join(map(_sample, samples))
+        yield f'<table border="0" cellborder="1" cellspacing="3" cellpadding="2"><tr>{cells}</tr></table>'
+
+
+def _sample(sample: Sample) -> str:
+    """A word in the colours that it explains."""
+    text, fill, border, style = escape(sample.text), "white", _BORDER, "rounded"
+    match sample.style:
+        case Role():
+            text, border = f'<font color="{_RED}">{text}</font>', _RED
+        case Kind.BLOCK:
+            fill, border = _CLOSED_FILL, _BLOCK_BORDER
+        case Kind():
+            style = "rounded,dashed"
+        case Style() as family:
+            fill = _FILL[family]
+    return f'<td bgcolor="{fill}" color="{border}" style="{style}"><font point-size="9">{text}</font></td>'
 
 
 def _quoted(text: str) -> str:

@@ -88,7 +88,9 @@ def _bounded(module: Module, wanted: Detail, expanded: frozenset[str]) -> _Plot:
     made = _plotted(module, Composer(detail, expanded))
     if detail is not wanted:
         size = Composer(wanted).size(module)
-        made.remarks.append(f"drawn at detail `{detail}`: `{wanted}` would have {size:,} boxes, and {LARGEST:,} is the most")
+        made.remarks.append(
+            f"drawn at detail `{detail}`: `{wanted}` would have {size:,} boxes, and {LARGEST:,} is the most"
+        )
     return made
 
 
@@ -119,10 +121,11 @@ class _End:
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """What a level is drawn in: a cluster, and a straight line to stand on."""
+    """What a level or part is drawn in: a cluster, and a straight line to stand on. projects: it is on a shortcut."""
 
     cluster: str = ""
     spine: str = "spine"
+    projects: bool = False
 
 
 @dataclass
@@ -175,7 +178,7 @@ class _Plot:
                 replace(ends[wire], role=way.roles.get((index, place), ends[wire].role))
                 for place, wire in enumerate(part.inputs)
             ]
-            made = self._part(part, given, _Frame(frame.cluster, spine))
+            made = self._part(part, given, _Frame(frame.cluster, spine, projects=index in way.aside))
             for port, end in enumerate(made):
                 wire = Wire(index, port)
                 role = Role.RESIDUAL if index in way.aside else Role.MAIN
@@ -202,7 +205,7 @@ class _Plot:
         return [_End(node, kind, is_new, training=part.training) for kind in part.outputs]
 
     def _open_block(self, part: Part, inside: Level, given: list[_End], frame: _Frame) -> list[_End]:
-        facts = tuple(_facts(part.members[0], part))
+        facts = tuple(_facts(part.members[0], part)) if isinstance(part.step.what, Module) else ()
         path = self._unique(part.members[0].path)
         cluster = Cluster(path, part.title, part.count, part.copies, frame.cluster, part.training, facts)
         self.clusters.append(cluster)
@@ -242,7 +245,8 @@ def _node(part: Part, frame: _Frame) -> Node:
         return replace(node, kind=Kind.MERGE, label=label)
     styles = (member.step.what.style for member in part.members if isinstance(member.step.what, Operator))
     holds = tuple(dict.fromkeys(style for style in styles if style is not operator.style))
-    return replace(node, kind=Kind.BOX, label=label, style=operator.style, holds=holds)
+    style = Style.PROJECTION if frame.projects and operator.style is Style.CONV else operator.style
+    return replace(node, kind=Kind.BOX, label=label, style=style, holds=holds)
 
 
 def _closed_label(part: Part) -> str:
@@ -295,7 +299,7 @@ def _facts(member: Member, part: Part) -> Iterator[Facts]:
         macs=part.macs if alone else step.macs * part.count,
         seen=_field(member.seen[0]) if member.seen else "",
         line=step.place.line_column[0],
-        count=part.count,
+        count=part.count if step.input_types == step.outputs or alone or member is part.members[part.lead] else 1,
     )
 
 

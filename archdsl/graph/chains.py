@@ -34,6 +34,7 @@ DOWNSAMPLE = "downsample"
 RESIDUAL = "residual"
 FLATTEN = "flatten"
 _HOLE = re.compile(r"\{(\w*)\}")
+_LAYER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}|[0-9]{1,18}")
 
 
 class Chains(ABC):
@@ -158,13 +159,21 @@ class Chains(ABC):
 
     def _label(self, label: tree.Word, scope: Scope, builder: Builder) -> str | None:
         """The name that a label gives, with `{i}` filled in; None where it cannot be a name."""
-        text = label.text
-        for hole in _HOLE.findall(text):
+        parts: dict[str, str] = {}
+        for hole in _HOLE.findall(label.text):
             value = self.evaluator.name(hole, scope, label.span)
             if isinstance(value, Unknown):
                 return None
-            text = text.replace("{" + hole + "}", str(value), 1)
-        if not (text.isidentifier() or text.isdigit()) or is_reserved(text):
+            if not isinstance(value, int | str):
+                wants = "a whole number or text for a name"
+                self.evaluator.fault(faults.WrongValue(wants, kind_of(value)), scope, label.span)
+                return None
+            parts[hole] = str(value)
+        text = _HOLE.sub(lambda found: parts[found[1]], label.text)
+        if not _LAYER_NAME.fullmatch(text):
+            self.evaluator.fault(faults.NotAName(text), scope, label.span)
+            return None
+        if is_reserved(text):
             self.evaluator.fault(faults.ReservedName(text), scope, label.span)
             return None
         if text in builder.taken:

@@ -19,8 +19,8 @@ from archdsl.base.text import Place, Span
 from archdsl.base.traced import traced_type
 from archdsl.graph import faults
 from archdsl.graph.build import Builder
-from archdsl.graph.chains import Chains, Stop, Tensors
-from archdsl.graph.evaluate import Evaluator
+from archdsl.graph.chains import Chains, Tensors
+from archdsl.graph.evaluate import Evaluator, Stop
 from archdsl.graph.module import Module, Wire
 from archdsl.graph.program import Program, Programs, signature
 from archdsl.graph.scope import Scope
@@ -79,6 +79,9 @@ class Elaborator(Chains):
         seen = {template.definition}
         scope = self._net_scope(template, {}, hyperparameters)
         while scope and (inner := self._instance_of(template, scope, seen)):
+            if len(seen) > self.evaluator.limits.nesting:
+                span = template.definition.name.span
+                self.evaluator.limit("networks are instances of others too deeply", len(seen), "nesting", scope, span)
             template, given = inner
             scope = self._net_scope(template, given, hyperparameters)
         if scope is None:
@@ -114,8 +117,10 @@ class Elaborator(Chains):
     def _net_scope(
         self, template: Template, given: dict[str, Value], hyperparameters: dict[str, Value]
     ) -> Scope | None:
-        """The scope of a net: its parameters from what is given, else from the settings, else their defaults. Those that
-        are not given are hyper-parameters."""
+        """The scope of a net: its parameters from what is given, else from the settings, else their defaults.
+
+        Those that are not given are hyper-parameters.
+        """
         scope = Scope(template.scope.source, template.scope, free=template.scope.free)
         complete = True
         for parameter in template.definition.parameters:
@@ -312,11 +317,10 @@ class Elaborator(Chains):
         self, template: Template, given: dict[str, Value], x: Tensor, node: tree.Mention, scope: Scope
     ) -> Module | None:
         """The module of a block with these arguments on an input of this type: made once."""
-        types = {
-            name: value.type if isinstance(value, Tensor) else (type(value), value) for name, value in given.items()
-        }
-        key = (id(template.definition), x.type, tuple(types.items()))
+        self.evaluator.count(sum(map(self.evaluator.size, given.values())), scope, node.span)
+        key = (id(template.definition), x.type, tuple((name, _identity(value)) for name, value in given.items()))
         if key not in self._blocks:
+            self.count_step(scope, node.name.span)
             with self._entered(template, node, scope) as entered:
                 self._blocks[key] = self._worked_out(template, given, x.type) if entered else None
         return self._blocks[key]
@@ -332,11 +336,6 @@ class Elaborator(Chains):
             self.evaluator.fault(faults.Recursion(path), scope, node.name.span)
             yield False
             return
-        limit = self.evaluator.limits.nesting
-        if len(active) >= limit:
-            fault = faults.LimitPassed("blocks call blocks too deeply", len(active) + 1, limit, "nesting")
-            self.evaluator.fault(fault, scope, node.name.span)
-            raise Stop
         self._active.append(template)
         self.evaluator.calls.append((place, node.name.text))
         try:
@@ -371,12 +370,13 @@ class Elaborator(Chains):
         names = [each.name.text for each in template.definition.parameters]
         given: dict[str, Value] = {}
         complete = True
+        known = set(names)
+        free = (name for name in names if name not in given)
         for argument in node.arguments.items if node.arguments else ():
             value = self.evaluator.value(argument.value, scope)
-            free = [name for name in names if name not in given]
-            name = argument.name.text if argument.name else next(iter(free), "")
+            name = argument.name.text if argument.name else next(free, "")
             reason = ""
-            if name not in names:
+            if name not in known:
                 reason = f"has no parameter `{name}`" if name else "gets more arguments than it has parameters"
             elif name in given:
                 reason = f"gets `{name}` twice"
@@ -422,6 +422,13 @@ class Elaborator(Chains):
     def known_words(self, scope: Scope) -> tuple[str, ...]:
         blocks = self.programs.prelude().blocks
         return tuple(sorted({*self.evaluator.operators, *scope.known(), *blocks, "residual"}))
+
+
+def _identity(value: Value) -> object:
+    """What tells a value from others: 1, 1.0 and true are equal in Python."""
+    if isinstance(value, Tensor):
+        return value.type
+    return tuple(map(_identity, value)) if isinstance(value, tuple) else (type(value), value)
 
 
 def _defaults(definition: tree.Definition, arguments: dict[str, Value], *, is_network: bool) -> dict[str, Value]:

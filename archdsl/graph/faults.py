@@ -10,7 +10,7 @@ from archdsl.base.diagnostics import Fault, Severity
 from archdsl.base.suggest import did_you_mean
 from archdsl.base.tensors import TensorType
 
-# --- E02: names and values ----------------------------------------------------------------------------------------------
+# --- E02: names and values --------------------------------------------------------------------------------------------
 
 
 @final
@@ -165,7 +165,7 @@ class Uncomputable(Fault):
 @final
 @dataclass(frozen=True)
 class NoSuchProperty(Fault):
-    """A property that the value does not have. A tensor has `channels`, `height`, `width`, `depth`, `length`, `rank`."""
+    """A property that a value does not have. A tensor has `channels`, `height`, `width`, `depth`, `length`, `rank`."""
 
     code = "E0207"
     title = "an unknown property"
@@ -283,13 +283,41 @@ class ReservedName(Fault):
         return f"another name will do: `{self.word}_`" if self.word.isidentifier() else "choose another name"
 
 
-# --- E04: chains, blocks and networks -----------------------------------------------------------------------------------
+@final
+@dataclass(frozen=True)
+class NotAName(Fault):
+    """A label that cannot be the name of a layer in Python.
+
+    A name begins with a letter or an underscore; letters, digits and underscores follow, a hundred at most. A whole
+    number is a name too, as `nn.Sequential` gives them.
+    """
+
+    code = "E0212"
+    title = "a label that is no name"
+    example = "net n {\n  input 32x32x3\n  conv3-16 as 1st\n}"
+
+    word: str
+
+    @property
+    def message(self) -> str:
+        return f"`{self.word[:40]}` cannot be the name of a layer"
+
+    @property
+    def label(self) -> str:
+        return "no name"
+
+    @property
+    def help(self) -> str | None:
+        return "begin with a letter; letters, digits and underscores follow"
+
+
+# --- E04: chains, blocks and networks ---------------------------------------------------------------------------------
 
 
 @final
 @dataclass(frozen=True)
 class LeftOut(Fault):
-    """`...` stands in papers for what the reader can fill in. The compiler cannot: write the layers out, or a repeat."""
+    """`...` stands in papers for what the reader can fill in. The compiler cannot: write the layers, or a repeat."""
 
     code = "E0401"
     title = "`...` in a chain"
@@ -413,7 +441,8 @@ class NoProjection(Fault):
     """A residual connection whose shortcut no 1x1 convolution can mend.
 
     `residual { body }` adds the incoming tensor, or where the shapes differ a projection of it: a 1x1 convolution with
-    the stride that makes the sizes agree. There is no such stride where the body enlarges the map, or shrinks it unevenly.
+    the stride that makes the sizes agree. There is no such stride where the body enlarges the map, or shrinks it
+    unevenly.
     """
 
     code = "E0406"
@@ -492,7 +521,7 @@ class NameTaken(Fault):
 @final
 @dataclass(frozen=True)
 class OutsideTensor(Fault):
-    """A group, repeat or shared chain uses a tensor from outside. Such a group is a module with one input of its own."""
+    """A group, repeat or shared chain uses a tensor from outside. Such a group is a module with one input only."""
 
     code = "E0409"
     title = "a group that reaches outside"
@@ -853,4 +882,4 @@ def _counted(number: int, noun: str) -> str:
 
 
 def _short(number: int) -> str:
-    return f"{number:,}" if number < 10**18 else f"about 10^{len(str(number)) - 1}"
+    return f"{number:,}" if number <= 10**18 else f"about 10^{len(str(number)) - 1}"

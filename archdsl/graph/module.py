@@ -42,9 +42,9 @@ class Step:
 
     name: its name in a named module; in an indexed one the label, or nothing where its position is its name.
     count: how often it stands in a row; more than once only where its output is of its input's type.
-    shared: whether other steps of the same name use the same weights. role: `residual` for the sum of a `residual` whose
-    shortcut is not written, `downsample` for the projection that it added, `flatten` for the step before a fully
-    connected layer. place: the element of the text.
+    shared: whether other steps of the same name use the same weights. place: the element of the text.
+    role: `residual` for the sum of a `residual` whose shortcut is not written, `downsample` for the projection that it
+    added, `flatten` for the step before a fully connected layer.
     arguments: what a block is called with, as the caller has it.
     """
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from archdsl.base.diagnostics import Fault
 from archdsl.graph import faults
-from archdsl.graph.evaluate import Evaluator
+from archdsl.graph.evaluate import Evaluator, Stop
 from archdsl.graph.library import Library
 from archdsl.graph.reserved import is_reserved
 from archdsl.graph.scope import Scope
@@ -23,7 +24,7 @@ _CHAIN_STATEMENTS = (tree.Run, tree.Binding, tree.Input, tree.Output, tree.Share
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """A file with its names worked out. `nets` are the networks it defines; a bare chain is one named after the file."""
+    """A file with its names worked out. `nets` are the networks in it; a bare chain is one named after the file."""
 
     file: tree.File
     scope: Scope
@@ -65,13 +66,14 @@ class Programs:
         scope.names.update(dict.fromkeys(lost, Unknown()))
         nets: dict[str, Template] = {}
         blocks: dict[str, Template] = {}
-        for statement in file.statements:
-            if isinstance(statement, tree.Definition) and self.define(statement.name, scope):
-                template = Template(statement, scope)
-                scope.names[statement.name.text] = template
-                (nets if statement.is_net else blocks)[statement.name.text] = template
-        for statement in file.statements:
-            self.statement(statement, scope)
+        with suppress(Stop):
+            for statement in file.statements:
+                if isinstance(statement, tree.Definition) and self.define(statement.name, scope):
+                    template = Template(statement, scope)
+                    scope.names[statement.name.text] = template
+                    (nets if statement.is_net else blocks)[statement.name.text] = template
+            for statement in file.statements:
+                self.statement(statement, scope)
         program = Program(file, scope, nets, blocks)
         if bare := self._bare(file, program):
             nets.setdefault(program.stem, bare)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archdsl.base.diagnostics import Edit
+from archdsl.base.suggest import nearest
 from archdsl.base.text import Span
 from archdsl.graph import faults
 from archdsl.graph.evaluate import Evaluator
@@ -168,13 +169,8 @@ class Words:
         return decorations if complete else None
 
     def _unknown(self, fault: UnknownArgument, scope: Scope, span: Span) -> None:
-        from archdsl.base.suggest import nearest
-
         near = nearest(fault.argument, fault.known)
-        place = scope.place(span)
-        self.evaluator.report.add(
-            fault, place, also=self.evaluator.called_from(), edit=Edit(place, near) if near else None
-        )
+        self.evaluator.fault(fault, scope, span, edit=Edit(scope.place(span), near) if near else None)
 
     def _next_positional(self, operator: OperatorClass, given: _Given) -> str | None:
         return next((name for name in arguments(operator) if name not in given.spans), None)

@@ -50,6 +50,7 @@ class Relu(Plain):
     source = "Nair, Hinton 2010, Rectified Linear Units Improve Restricted Boltzmann Machines"
     shown = "ReLU"
     module = "nn.ReLU"
+    overwrites = True
 
 
 @final
@@ -62,6 +63,7 @@ class Relu6(Plain):
     source = "Howard et al. 2017, MobileNets, arXiv:1704.04861"
     shown = "ReLU6"
     module = "nn.ReLU6"
+    overwrites = True
 
 
 @final
@@ -75,6 +77,7 @@ class LeakyRelu(Activation):
     source = "Maas, Hannun, Ng 2013, Rectifier Nonlinearities Improve Neural Network Acoustic Models"
     shown = "leaky ReLU"
     module = "nn.LeakyReLU"
+    overwrites = True
 
     slope: float = number("slope below zero", 0.01)
 

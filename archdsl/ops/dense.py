@@ -8,8 +8,9 @@ from typing import ClassVar, final
 
 from typing_extensions import override
 
-from archdsl.base.tensors import Shape, TensorType
+from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import flag, width
+from archdsl.ops.faults import Reject, WrongTensor
 from archdsl.ops.operator import Style, Unary, require_features
 from archdsl.ops.torchcall import Apply, Layer, X, changed
 
@@ -34,7 +35,8 @@ class FullyConnected(Unary):
 
     @override
     def output(self, x: TensorType) -> TensorType:
-        require_features(self, x)
+        if x.kind not in {Kind.VECTOR, Kind.SEQUENCE}:
+            raise Reject(WrongTensor(self.word, "a vector or a sequence", x))
         return x.with_channels(self.width)
 
     @override

@@ -59,7 +59,8 @@ class Operator(ABC, Generic[In]):
     word: its name in the language; `kind` names its layers where that differs (`maxpool` makes `pool1`).
     aliases: other names. source: the paper it comes from. decorated: whether it takes `act=` and `norm=`.
     absorbs_bias: whether it cancels a bias just before it, as a batch norm does.
-    sees_all: whether each output position depends on every input position.
+    sees_all: whether each output position depends on every input position. flattens: whether an image is flattened
+    before it. overwrites: whether torch's module takes `inplace=True` and needs only its output for the backward pass.
     """
 
     word: ClassVar[str]
@@ -72,6 +73,7 @@ class Operator(ABC, Generic[In]):
     absorbs_bias: ClassVar[bool] = False
     sees_all: ClassVar[bool] = False
     flattens: ClassVar[bool] = False
+    overwrites: ClassVar[bool] = False
 
     @abstractmethod
     def output(self, x: In) -> TensorType:
@@ -103,7 +105,7 @@ class Operator(ABC, Generic[In]):
         """Everything derived at once, given the type that comes out."""
         x = self.operand(xs)
         weights = self.weights(x)
-        if not weights and type(self).macs is Operator.macs:
+        if not weights and type(self).macs is cast("Any", Operator).macs:
             return _NONE
         return Facts(weights, sum(map(prod, weights.values())), self.macs(x, output))
 
@@ -201,11 +203,13 @@ def require_features(operator: Unary, x: TensorType) -> None:
 def slide(operator: Unary, x: TensorType, windows: tuple[Window | Spread, ...]) -> Shape:
     """The grid that comes out of sliding windows, one for each axis."""
     for window, length, axis in zip(windows, x.grid, AXIS_NAMES[x.rank], strict=True):
-        fits = window.fits(length) if isinstance(window, Window) else window.slide(length) > 0
-        if not fits:
-            extent = window.extent
-            fault = WindowTooLarge(operator.word, extent, length, axis, window.arithmetic(length))
-            raise Reject(fault, operator.by_role(Role.WINDOW))
+        if window.slide(length) > 0:
+            continue
+        arithmetic = window.arithmetic(length)
+        if isinstance(window, Spread):
+            raise Reject(BadArgument("p", f"{window.padding} trims all of the {axis} away, {arithmetic}"), "p")
+        fault = WindowTooLarge(operator.word, window.extent, length, axis, arithmetic)
+        raise Reject(fault, operator.by_role(Role.WINDOW))
     return tuple(window.slide(length) for window, length in zip(windows, x.grid, strict=True))
 
 

@@ -113,7 +113,11 @@ class AveragePool(Unary):
     @override
     def output(self, x: TensorType) -> TensorType:
         require_grid(self, x)
-        return TensorType.image(x.channels, *slide(self, x, self.windows(x)))
+        windows = self.windows(x)
+        if x.rank == 3:
+            # in three dimensions torch wants the window to fit without its padding
+            slide(self, x, tuple(Window(each.size) for each in windows))
+        return TensorType.image(x.channels, *slide(self, x, windows))
 
     @override
     def torch(self, x: TensorType) -> Layer:

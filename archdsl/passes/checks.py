@@ -42,10 +42,10 @@ def _exact_step(step: Step, operator: Operator[object], report: Report) -> None:
 
 
 def _paddings(window: Window, length: int) -> tuple[int, ...]:
-    """Paddings up to the window's size that make the stride divide, the nearest first."""
+    """Paddings below the window's size that make the stride divide, the nearest first."""
     fitting = [
         padding
-        for padding in range(window.extent)
+        for padding in range(max(0, window.padding - _NEAR), min(window.extent, window.padding + _NEAR))
         if Window(window.size, window.stride, padding, window.dilation).exact(length)
     ]
     return tuple(sorted(fitting, key=lambda padding: abs(padding - window.padding))[:2])

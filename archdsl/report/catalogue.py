@@ -7,10 +7,11 @@ from functools import cache
 from archdsl.base.diagnostics import Fault, catalogue
 from archdsl.graph import faults as graph_faults
 from archdsl.ops import faults as operator_faults
+from archdsl.passes import faults as pass_faults
 from archdsl.report import faults as question_faults
 from archdsl.syntax import faults as syntax_faults
 
-MODULES = (syntax_faults, graph_faults, operator_faults, question_faults)
+MODULES = (syntax_faults, graph_faults, operator_faults, question_faults, pass_faults)
 
 
 @cache

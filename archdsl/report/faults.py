@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import final
 
 from archdsl.base.diagnostics import Fault
-from archdsl.base.suggest import did_you_mean
+from archdsl.base.suggest import nearest
 from archdsl.report.terminal import cut
 
 _LISTED = 12
@@ -49,5 +49,6 @@ class UnknownLayer(Fault):
     @property
     def help(self) -> str | None:
         # the numbers that are there have been listed, and one is as near as another
-        others = (path for path in self.paths if _DIGITS.sub("", path) != _DIGITS.sub("", self.path))
-        return did_you_mean(self.path, others)
+        near = nearest(self.path, self.paths)
+        is_number = near is not None and _DIGITS.sub("", near) == _DIGITS.sub("", self.path)
+        return None if near is None or is_number else f"did you mean `{near}`?"

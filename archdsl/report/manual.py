@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Callable, Mapping
+from inspect import cleandoc
 from typing import Any, cast
 
-from archdsl.base.diagnostics import Fault
+from archdsl.base.diagnostics import Fault, Report
+from archdsl.base.limits import DEFAULT_LIMITS
+from archdsl.base.resources import folder
 from archdsl.base.tensors import Kind, TensorType
 from archdsl.base.text import Place, Source, Span
 from archdsl.base.windows import Window
@@ -20,6 +23,8 @@ from archdsl.ops.torchcall import Apply, Layer, Slot
 from archdsl.report.explain import explained, literal
 from archdsl.report.terminal import cells, padded
 from archdsl.report.walk import Tour
+from archdsl.syntax import tree
+from archdsl.syntax.parser import parse
 
 WIDTH = 80
 _CODE = re.compile(r"[EW]\d{4}")
@@ -101,7 +106,8 @@ def operator_page(operator: OperatorClass) -> str:
     if operator.aliases:
         parts += ["", f"Also written {', '.join(f'`{each}`' for each in operator.aliases)}."]
     if operator.variadic:
-        parts += ["", f"Written with branches: `{operator.word} {{ a | b }}`. An empty branch is the incoming tensor."]
+        prose = f"Written with branches: `{operator.word} {{ a | b }}`. An empty branch is the incoming tensor."
+        parts += ["", *_paragraphs(prose)]
     if declared:
         parts += ["", "Arguments", "", *_table([_argument(each) for each in declared.values()])]
     if operator.decorated:
@@ -112,6 +118,29 @@ def operator_page(operator: OperatorClass) -> str:
     if operator.source:
         parts += ["", *textwrap.wrap(f"From {operator.source}.", WIDTH, break_on_hyphens=False)]
     return "\n".join((*parts, ""))
+
+
+_FORMS = {
+    "residual": """
+        `residual { body }` adds the incoming tensor to what the body makes of it. Where the shapes differ the tensor
+        goes through a projection: a 1x1 convolution with the stride that makes the sizes agree, and a batch norm if
+        the body has one.
+
+        `residual { body | shortcut }` names the shortcut. With arguments it is the block below."""
+}
+
+
+def block_page(word: str) -> str | None:
+    """The page of a block that every text knows, or None where there is no such block."""
+    source = Source("prelude.arch", (folder("grammar") / "prelude.arch").read_text(encoding="utf-8"))
+    for statement in parse(source, Report(), DEFAULT_LIMITS).statements:
+        if isinstance(statement, tree.Definition) and statement.name.text == word:
+            doc = source.doc_above(statement.span.start).replace("\n", " ")
+            text = source.text[statement.span.start : statement.span.end]
+            forms = [*_paragraphs(cleandoc(_FORMS[word])), ""] if word in _FORMS else []
+            body = textwrap.indent(textwrap.dedent(text), "  ")
+            return "\n".join((word, "", *forms, *_paragraphs(doc), "", "Written in the language itself", "", body, ""))
+    return None
 
 
 def sample(operator: OperatorClass) -> Step | None:

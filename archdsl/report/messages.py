@@ -184,16 +184,11 @@ class _Page:
         rows: list[str] = []
         for group in _groups(line, marks, self._room):
             start, width = _view(line, group, self._room)
-            text = line.part(start, width)
-            if start:
-                text = _CUT + text[len(_CUT) :]
-            if start + width < line.width:
-                text = text[: -len(_CUT)] + _CUT
-            rows.append(self._row(text, str(number)))
-            moved = [
-                mark._replace(start=max(mark.start - start, 0), end=min(max(mark.end - start, 1), width))
-                for mark in group
-            ]
+            before = _CUT if start else ""
+            after = _CUT if start + width < line.width else ""
+            text = line.part(start + len(before), width - len(before) - len(after))
+            rows.append(self._row(f"{before}{text}{after}", str(number)))
+            moved = [_clipped(mark, start, width) for mark in group]
             rows += [self._row(row) for row in self._underlines(moved)]
         return rows
 
@@ -283,6 +278,12 @@ def _groups(line: _Line, marks: list[_Mark], room: int) -> list[list[_Mark]]:
         else:
             groups.append([mark])
     return groups
+
+
+def _clipped(mark: _Mark, start: int, width: int) -> _Mark:
+    """A mark in a view that begins at `start`. One that stands behind the last character stays."""
+    first = max(mark.start - start, 0)
+    return mark._replace(start=first, end=max(min(mark.end - start, width), first + 1))
 
 
 def _view(line: _Line, marks: list[_Mark], room: int) -> tuple[int, int]:

@@ -26,7 +26,7 @@ _MOST_FAULTS = 20
 _MOST_READ = 400_000
 _LINE = 200
 # a string that is not closed ends with its line, so that no text makes the search start over and over
-_BRACKETS = re.compile(r'"(?:[^"\\\n]|\\.)*"?|#[^\n]*|[()\[\]{}]')
+_BRACKETS = re.compile(r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+(?P<end>")?|#[^\n]*|[()\[\]{}]')
 _WORD_BEFORE = re.compile(r"([\w\-/]+)[ \t]+\Z")
 _NAMES = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _DEFINES = re.compile(r"\s*(use|let|default|block|net)\b")
@@ -122,7 +122,7 @@ def _without_holes(source: Source, statements: tuple[Statement, ...], holes: lis
     chain_lost = False
     for hole in holes:
         text = source.text[hole.start : hole.end]
-        names.update(_NAMES.findall(text))
+        names.update(name for name in _NAMES.findall(text) if len(name) <= faults.LONGEST_NAME)
         outside = not any(isinstance(each, Definition) and _overlap(each.span, hole) for each in statements)
         chain_lost |= outside and not _DEFINES.match(text)
     for each in statements:
@@ -217,6 +217,9 @@ def _brackets_match(source: Source, report: Report, limits: Limits) -> bool:
                 report.add(faults.StrayBracket(character, last), Place(source, Span(at, at + 1)))
                 return False
             opened.pop()
+        elif character[0] == '"' and found["end"] is None:
+            report.add(faults.UnfinishedText(), Place(source, Span(at, at + 1)))
+            return False
     if opened:
         report.add(faults.UnclosedBracket(text[opened[-1]]), Place(source, Span(opened[-1], opened[-1] + 1)))
         return False

@@ -27,11 +27,12 @@ from archdsl.emit.torch.nodes import Call, Hole, Items, Keyword, Node, Rows, hol
 from archdsl.graph.chains import DOWNSAMPLE, RESIDUAL
 from archdsl.graph.module import INPUT, Module, Step
 from archdsl.graph.values import Value, is_whole
-from archdsl.ops.operator import Operator
+from archdsl.ops.operator import Operator, Style
 from archdsl.ops.torchcall import Apply, Layer, Option
 
 _UNROLLED = 6
 _BODY = " " * 8
+_NEED_NO_OUTPUT = {Style.CONV, Style.PROJECTION, Style.LINEAR, Style.NORM, Style.MERGE}
 _TAKEN = {"nn", "torch", "Tensor", "F", "OrderedDict", "Sequence"}
 
 
@@ -212,7 +213,7 @@ class Classes:
             if optional and step.role == RESIDUAL:
                 children.append((DOWNSAMPLE, "", RESIDUAL))
                 continue
-            if step.name in said or (node := self.node(step)) is None:
+            if step.name in said or (node := self.node(step, module)) is None:
                 continue
             said.add(step.name)
             children.append((step.name, node, step.role))
@@ -220,12 +221,12 @@ class Classes:
 
     # --- expressions ----------------------------------------------------------------------------------------------------
 
-    def node(self, step: Step, *, in_row: bool = False) -> Node | None:
-        """What builds a step in `__init__`; None where `forward` writes an expression instead."""
+    def node(self, step: Step, module: Module, *, in_row: bool = False) -> Node | None:
+        """What builds a step of a module in `__init__`; None where `forward` writes an expression instead."""
         if isinstance(step.what, Operator):
             call = step.what.torch(step.what.operand(step.input_types))
             if isinstance(call, Layer):
-                return layer_node(call)
+                return _in_place(layer_node(call)) if overwrites(step, module) else layer_node(call)
             return layer_node(call.layer) if in_row and call.layer else None
         if step.what.indexed:
             return self._sequential(step.what)
@@ -259,7 +260,7 @@ class Classes:
             if isinstance(step.what, Module) and step.what.transparent:
                 body = self._row(step.what)
             else:
-                node = self.node(step, in_row=True)
+                node = self.node(step, module, in_row=True)
                 assert node is not None, f"{step.what} has no module"
                 body = [node]
             count = int(step.count)
@@ -269,6 +270,23 @@ class Classes:
             else:
                 items.append(Rows(tuple(body), Hole(step.count)))
         return items
+
+
+def overwrites(step: Step, module: Module) -> bool:
+    """Whether a step may write its result over its input: nothing else reads the input, neither in the forward pass nor,
+    as far as what made it goes, in the backward pass."""
+    if not isinstance(step.what, Operator) or not step.what.overwrites or step.count > 1:
+        return False
+    (wire,) = step.inputs
+    if wire.step == INPUT or wire in module.outputs:
+        return False
+    maker = module.steps[wire.step].what
+    readers = sum(each == wire for other in module.steps for each in other.inputs)
+    return readers == 1 and isinstance(maker, Operator) and maker.style in _NEED_NO_OUTPUT and maker.word != "lrn"
+
+
+def _in_place(node: Call) -> Call:
+    return Call(node.target, node.args, (*node.keywords, Keyword("inplace", "True")), node.wide)
 
 
 def layer_node(layer: Layer) -> Call:

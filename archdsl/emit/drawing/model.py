@@ -5,7 +5,7 @@ What is drawn is decided in `emit.picture`; how it looks as text in `emit.dot`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -31,7 +31,7 @@ class Direction(StrEnum):
 
 class Kind(StrEnum):
     """What a node is: a box of layers, a block that stays closed, a point where paths part, a circle where they meet,
-    an input or an output."""
+    an input or an output; or the sign that a column goes on in the next one."""
 
     BOX = "box"
     BLOCK = "block"
@@ -39,6 +39,7 @@ class Kind(StrEnum):
     MERGE = "merge"
     INPUT = "input"
     OUTPUT = "output"
+    SIGN = "sign"
 
 
 class Role(StrEnum):
@@ -74,7 +75,11 @@ class Facts:
         times = f" ×{self.count:,}" if self.count > 1 else ""
         yield f"{self.path}{times}: {self.what}{f' ({arguments})' if arguments else ''}"
         if self.output:
-            yield f"{' + '.join(map(by_axes, self.inputs))} → {by_axes(self.output)}" if self.inputs else by_axes(self.output)
+            yield (
+                f"{' + '.join(map(by_axes, self.inputs))} → {by_axes(self.output)}"
+                if self.inputs
+                else by_axes(self.output)
+            )
         if self.params:
             yield f"{self.params:,} parameters"
         if self.macs:
@@ -113,7 +118,7 @@ class Node:
 class Edge:
     """A tensor from a node to another. label: its shape, where that is worth a word.
 
-    bends: whether it goes around what lies between, from side to side, and has no say in where things stand.
+    bends: whether it goes around what lies between, from side to side. length: how many ranks it spans at least.
     """
 
     source: str
@@ -122,6 +127,7 @@ class Edge:
     role: Role = Role.MAIN
     bends: bool = False
     training: bool = False
+    length: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,15 +174,21 @@ class Picture:
         return sum(node.kind in {Kind.BOX, Kind.BLOCK} for node in self.nodes)
 
     @property
-    def price(self) -> int:
-        """What the layout costs: the sum of the ranks that edges span. A chain of n boxes costs about n."""
-        ranks: dict[str, int] = {node.id: 0 for node in self.nodes}
-        # nodes stand in the order of the text, so whatever an edge comes from has its rank already
+    def ranks(self) -> Mapping[str, int]:
+        """How far from the start each node stands: one further than the furthest that it comes from."""
+        ranks = dict.fromkeys((node.id for node in self.nodes), 0)
         into: dict[str, list[Edge]] = {}
         for edge in self.edges:
             into.setdefault(edge.target, []).append(edge)
+        # nodes stand in the order of the text, so whatever an edge comes from has its rank already
         for node in self.nodes:
-            ranks[node.id] = max((ranks[edge.source] + 1 for edge in into.get(node.id, ())), default=0)
+            ranks[node.id] = max((ranks[edge.source] + edge.length for edge in into.get(node.id, ())), default=0)
+        return ranks
+
+    @property
+    def price(self) -> int:
+        """What the layout costs: the sum of the ranks that edges span. A chain of n boxes costs about n."""
+        ranks = self.ranks
         return sum(ranks[edge.target] - ranks[edge.source] for edge in self.edges)
 
 

@@ -1,19 +1,21 @@
 """The routes through a level: which tensors are shortcuts, and which parts stand on the straight line.
 
-Where branches meet, they come from one part on which all of them depend: the fork. A branch without any part of its
-own is a shortcut: the identity of a residual, a dense connection, a skip of a U-Net.
+Where branches meet, they come from one part on which all of them depend: the fork. A branch that another one goes on
+from is a shortcut: the identity of a residual, a dense connection, a skip of a U-Net.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from archdsl.emit.drawing import Role
 from archdsl.emit.parts import Level, Part
 from archdsl.graph.module import INPUT, Wire
 
 NOWHERE = -(10**9)
+_MANY = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +46,11 @@ def routes(level: Level, skips: frozenset[int]) -> Routes:
     return Routes(roles, frozenset(aside), _spine(level, forks, roles))
 
 
-def _merge_roles(
-    level: Level, index: int, forks: _Forks, roles: dict[tuple[int, int], Role], aside: set[int]
-) -> None:
+def _merge_roles(level: Level, index: int, forks: _Forks, roles: dict[tuple[int, int], Role], aside: set[int]) -> None:
     part = level.parts[index]
     assert part.operator is not None
     fork = forks.common(part.inputs)
-    direct = [place for place, wire in enumerate(part.inputs) if _point(wire) == fork != NOWHERE]
-    if len(direct) == len(part.inputs):
-        return
+    direct = [place for place, wire in enumerate(part.inputs) if forks.is_passed(wire, part.inputs)]
     match part.operator.word:
         case "add":
             roles.update(dict.fromkeys(((index, place) for place in direct), Role.RESIDUAL))
@@ -64,9 +62,7 @@ def _merge_roles(
             roles.update(dict.fromkeys(((index, place) for place in direct), Role.SKIP))
 
 
-def _shortcut_roles(
-    level: Level, index: int, fork: int, roles: dict[tuple[int, int], Role], aside: set[int]
-) -> None:
+def _shortcut_roles(level: Level, index: int, fork: int, roles: dict[tuple[int, int], Role], aside: set[int]) -> None:
     """A sum of two branches of which one is a projection: it only makes the shapes agree."""
     branches = [_row(level, wire, fork) for wire in level.parts[index].inputs]
     projects = [branch is not None and all(_only_projects(level.parts[each]) for each in branch) for branch in branches]
@@ -119,9 +115,11 @@ def _spine(level: Level, forks: _Forks, roles: Mapping[tuple[int, int], Role]) -
 
 
 class _Forks:
-    """What each part of a level depends on in any case: its nearest fork (its immediate dominator)."""
+    """What the parts of a level depend on: in any case, which is the nearest fork (the immediate dominator), and on
+    any way at all."""
 
     def __init__(self, level: Level) -> None:
+        self._level = level
         self._above: dict[int, int] = {}
         self._depth: dict[int, int] = {NOWHERE: 0}
         for port in range(len(level.inputs)):
@@ -144,6 +142,25 @@ class _Forks:
                 else:
                     other = self._above[other]
         return first
+
+    @cached_property
+    def _before(self) -> list[int]:
+        """For each part the parts before it on any way, as bits."""
+        before: list[int] = []
+        for part in self._level.parts:
+            bits = 0
+            for wire in part.inputs:
+                if wire.step != INPUT:
+                    bits |= before[wire.step] | 1 << wire.step
+            before.append(bits)
+        return before
+
+    def is_passed(self, wire: Wire, others: tuple[Wire, ...]) -> bool:
+        """Whether one of the other tensors goes on from this one. In a level of very many parts only the fork counts."""
+        point = _point(wire)
+        if point < 0 or len(self._level.parts) > _MANY:
+            return point == self.common(others) != NOWHERE and any(_point(other) != point for other in others)
+        return any(other.step != INPUT and self._before[other.step] >> point & 1 for other in others)
 
 
 def _point(wire: Wire) -> int:

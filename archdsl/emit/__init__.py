@@ -1,0 +1,1 @@
+"""The back ends: a network as PyTorch code, as a picture."""

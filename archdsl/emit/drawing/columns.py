@@ -1,0 +1,238 @@
+"""A picture that is too long for a page, as columns side by side.
+
+It is cut where a single edge leads from one block to the next. The edge then ends at a sign, a letter in a circle, and
+the next column starts from the same sign. Sizes are estimates, in inches: good enough to choose the number of columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import ceil, sqrt
+from string import ascii_uppercase
+from typing import Final
+
+from archdsl.emit.drawing import Direction, Edge, Kind, Node, Picture
+
+LONGEST: Final = 4
+_SLIDE: Final = 16
+_MOST_SHIFT: Final = 9
+_RANK: Final = 0.5
+_TITLE: Final = 0.35
+_BORDER: Final = 0.12
+_POINTS: Final = 72
+
+# what Helvetica takes for a letter, in parts of its size
+_NARROW: Final = frozenset("fijlrt.,:;|!'()[]/ ")
+_WIDE: Final = frozenset("mwMW@%")
+
+
+def text_width(text: str, points: float = 11) -> float:
+    """About how wide a text is, in inches."""
+    parts = (0.3 if each in _NARROW else 0.85 if each in _WIDE else 0.68 if each.isupper() else 0.56 for each in text)
+    return sum(parts) * points / _POINTS
+
+
+def node_width(node: Node) -> float:
+    """About how wide a node is, in inches."""
+    if node.kind is Kind.DOT:
+        return 0.04
+    if node.kind in {Kind.MERGE, Kind.SIGN}:
+        return 0.28
+    times = f" ×{node.count}" if node.count > 1 else ""
+    times += f" ×{node.copies} in parallel" if node.copies > 1 else ""
+    return max(text_width(node.label + times), text_width(node.note, 9)) + 0.3
+
+
+def extent(picture: Picture) -> tuple[float, float]:
+    """About how long and how wide a picture is, in inches, seen in the direction in which data flow."""
+    ranks = picture.ranks
+    rows: dict[int, float] = {}
+    sideways = picture.direction is Direction.LR
+    for node in picture.nodes:
+        rows[ranks[node.id]] = rows.get(ranks[node.id], 0) + (0.5 if sideways else node_width(node) + 0.3)
+    across = max(rows.values(), default=0) + 0.25 * sum(not cluster.parent for cluster in picture.clusters[:2])
+    across += 0.4 * any(edge.bends for edge in picture.edges)
+    if not sideways:
+        return 0.5 * len(rows) + 0.35 * len(picture.clusters), across
+    longest: dict[int, float] = {}
+    for node in picture.nodes:
+        longest[ranks[node.id]] = max(longest.get(ranks[node.id], 0), node_width(node))
+    return sum(longest.values()) + 0.5 * len(rows) + 0.25 * len(picture.clusters), across
+
+
+def in_columns(picture: Picture) -> Picture:
+    """The picture, in as many columns as make it no more than four times as long as wide; a row that fits on a slide
+    stays one row."""
+    along, across = extent(picture)
+    if picture.direction is Direction.LR and along <= _SLIDE:
+        return picture
+    wanted = ceil(sqrt(along / (LONGEST * max(across, 1))))
+    cuts = _cuts(picture, wanted) if wanted > 1 else []
+    return _cut(picture, cuts) if cuts else picture
+
+
+def _cuts(picture: Picture, columns: int) -> list[Edge]:
+    """The edges nearest to where equally long columns would end."""
+    ranks = picture.ranks
+    last = max(ranks.values(), default=0)
+    free = _possible(picture)
+    chosen: list[Edge] = []
+    for column in range(1, min(columns, len(ascii_uppercase))):
+        goal = column * last / columns
+        # a cut far from there would leave a stump beside a column as long as before
+        near = [edge for edge in free if abs(ranks[edge.target] - goal) < 0.6 * last / columns]
+        if near:
+            chosen.append(min(near, key=lambda edge: abs(ranks[edge.target] - 0.5 - goal)))
+            free.remove(chosen[-1])
+    return sorted(chosen, key=lambda edge: ranks[edge.source])
+
+
+def _possible(picture: Picture) -> list[Edge]:
+    """The edges of the main path, outside of all blocks, without which the picture falls into two."""
+    nodes = {node.id: node for node in picture.nodes}
+    parent_of = {cluster.id: cluster.parent for cluster in picture.clusters}
+
+    def outermost(cluster: str) -> str:
+        while cluster and parent_of[cluster]:
+            cluster = parent_of[cluster]
+        return cluster
+
+    def between_blocks(edge: Edge) -> bool:
+        source, target = nodes[edge.source], nodes[edge.target]
+        around = outermost(source.cluster)
+        return (
+            source.spine == target.spine != ""
+            and source.kind is not Kind.DOT
+            and Kind.INPUT is not source.kind
+            and Kind.OUTPUT is not target.kind
+            and (not around or around != outermost(target.cluster))
+        )
+
+    bridges = _bridges(picture)
+    return [edge for index, edge in enumerate(picture.edges) if index in bridges and between_blocks(edge)]
+
+
+def _bridges(picture: Picture) -> set[int]:
+    """The edges, by index, that alone connect two parts of the picture (Tarjan 1974), without recursion."""
+    ways: dict[str, list[tuple[int, str]]] = {node.id: [] for node in picture.nodes}
+    for index, edge in enumerate(picture.edges):
+        ways[edge.source].append((index, edge.target))
+        ways[edge.target].append((index, edge.source))
+    found: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    bridges: set[int] = set()
+    for start in ways:
+        if start in found:
+            continue
+        found[start] = lowest[start] = len(found)
+        path = [(start, -1, iter(ways[start]))]
+        while path:
+            here, came, others = path[-1]
+            index, there = next(others, (-1, ""))
+            if index == -1:
+                path.pop()
+                if path:
+                    before = path[-1][0]
+                    lowest[before] = min(lowest[before], lowest[here])
+                    if lowest[here] > found[before]:
+                        bridges.add(came)
+            elif there not in found:
+                found[there] = lowest[there] = len(found)
+                path.append((there, index, iter(ways[there])))
+            elif index != came:
+                lowest[here] = min(lowest[here], found[there])
+    return bridges
+
+
+def _cut(picture: Picture, cuts: Sequence[Edge]) -> Picture:
+    """The picture with each of the edges ending at a sign, and the next column starting from it."""
+    column_of = _columns_of(picture, cuts)
+    ends = dict(zip((edge.source for edge in cuts), ascii_uppercase, strict=False))
+    starts = dict(zip((edge.target for edge in cuts), ascii_uppercase, strict=False))
+    columns: list[list[Node]] = [[] for _ in range(len(cuts) + 1)]
+    for node in picture.nodes:
+        column = column_of[node.id]
+        spine = f"{node.spine}{column or ''}" if node.spine else ""
+        row: list[Node] = columns[column]
+        if sign := starts.get(node.id):
+            row.append(Node(f"sign:{sign}:start", Kind.SIGN, sign, spine=spine))
+        row.append(replace(node, spine=spine))
+        if sign := ends.get(node.id):
+            row.append(Node(f"sign:{sign}:end", Kind.SIGN, sign, spine=spine))
+    edges: list[Edge] = []
+    for edge in picture.edges:
+        if edge not in cuts:
+            edges.append(edge)
+            continue
+        edges.append(replace(edge, target=f"sign:{ends[edge.source]}:end"))
+        edges.append(replace(edge, source=f"sign:{ends[edge.source]}:start"))
+    # Graphviz stacks rows from the bottom up
+    order = reversed(columns) if picture.direction is Direction.LR else columns
+    nodes = tuple(node for column in order for node in column)
+    signs = {name: column_of[edge.target] for edge, name in zip(cuts, ascii_uppercase, strict=False)}
+    return _aligned(replace(picture, nodes=nodes, edges=tuple(edges)), column_of, signs)
+
+
+def _aligned(picture: Picture, column_of: Mapping[str, int], signs: Mapping[str, int]) -> Picture:
+    """The picture with its columns shifted so that blocks begin and end at the same heights where they can: a rank is as
+    far from the next one as the column with the most borders between them needs."""
+    gaps = _gaps(picture, column_of)
+    length_of: dict[str, int] = {}
+    highest = gaps[0]
+    for sign, column in signs.items():
+        options = [_together(highest, _shifted(gaps[column], shift)) for shift in range(_MOST_SHIFT)]
+        shift = min(range(_MOST_SHIFT), key=lambda each: (sum(options[each].values()), each))
+        highest = options[shift]
+        length_of[f"sign:{sign}:start"] = 1 + shift
+    edges = (replace(edge, length=length_of.get(edge.source, edge.length)) for edge in picture.edges)
+    return replace(picture, edges=tuple(edges))
+
+
+def _gaps(picture: Picture, column_of: Mapping[str, int]) -> list[dict[int, float]]:
+    """For each column the height before each of its ranks, with what the borders and titles of blocks need there."""
+    ranks = picture.ranks
+    parent_of = {cluster.id: cluster.parent for cluster in picture.clusters}
+    within: dict[str, list[int]] = {}
+    column_within: dict[str, int] = {}
+    gaps: list[dict[int, float]] = [{} for _ in range(max(column_of.values()) + 1)]
+    for node in picture.nodes:
+        if node.kind is Kind.SIGN:
+            continue
+        gaps[column_of[node.id]].setdefault(ranks[node.id], _RANK)
+        cluster = node.cluster
+        while cluster:
+            within.setdefault(cluster, []).append(ranks[node.id])
+            column_within[cluster] = column_of[node.id]
+            cluster = parent_of[cluster]
+    for cluster, inside in within.items():
+        column = gaps[column_within[cluster]]
+        column[min(inside)] = column.get(min(inside), _RANK) + _TITLE
+        column[max(inside) + 1] = column.get(max(inside) + 1, _RANK) + _BORDER
+    return gaps
+
+
+def _shifted(gaps: Mapping[int, float], shift: int) -> dict[int, float]:
+    return {rank + shift: gap for rank, gap in gaps.items()}
+
+
+def _together(one: Mapping[int, float], other: Mapping[int, float]) -> dict[int, float]:
+    return {rank: max(one.get(rank, 0), other.get(rank, 0)) for rank in {*one, *other}}
+
+
+def _columns_of(picture: Picture, cuts: Sequence[Edge]) -> Mapping[str, int]:
+    """The column of each node: the number of cuts that it comes after."""
+    neighbours: dict[str, list[str]] = {node.id: [] for node in picture.nodes}
+    for edge in picture.edges:
+        if edge not in cuts:
+            neighbours[edge.source].append(edge.target)
+            neighbours[edge.target].append(edge.source)
+    column_of: dict[str, int] = {}
+    for column, edge in enumerate(cuts, 1):
+        waiting = [edge.target]
+        while waiting:
+            name = waiting.pop()
+            if name not in column_of:
+                column_of[name] = column
+                waiting.extend(neighbours[name])
+    return {name: column_of.get(name, 0) for name in neighbours}

@@ -1,0 +1,238 @@
+"""X"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from archdsl.base.tensors import Kind, TensorType
+from archdsl.emit.drawing import Detail
+from archdsl.graph.module import INPUT, Module, Step, Wire
+from archdsl.graph.receptive import ReceptiveFields, Seen, start
+from archdsl.ops.activation import AlongChannels
+from archdsl.ops.dense import Flatten
+from archdsl.ops.norm import LocalResponseNorm, Normalize
+from archdsl.ops.operator import Operator, Style
+from archdsl.ops.regular import Dropout, Identity
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where a module stands: the path of what is around it, its position in a row, what its inputs see, how many open
+    blocks are around it."""
+
+    seen: tuple[Seen, ...]
+    prefix: str = ""
+    position: int = 0
+    depth: int = 0
+    training: bool = False
+    aside: bool = False
+
+
+class Composer:
+    """Makes the levels of one network at one detail. `expanded` are paths of blocks to open besides."""
+
+    def __init__(self, detail: Detail, expanded: frozenset[str] = frozenset()) -> None:
+        self.detail = detail
+        self.found: set[str] = set()
+        self._open = {prefix for path in expanded for prefix in _prefixes(path)}
+        self._fields = ReceptiveFields()
+        self._single: dict[int, Part | None] = {}
+        self._heights: dict[int, int] = {}
+        self._sizes: dict[tuple[int, int], int] = {}
+
+    def network(self, root: Module) -> Level:
+        """What is drawn of a network."""
+        depth = 0
+        return self.level(root, Scope(tuple(map(start, root.inputs)), depth=depth))
+
+    def level(self, module: Module, scope: Scope) -> Level:
+        """What is drawn of a module."""
+        parts: list[Part] = []
+        made: list[tuple[Wire, ...]] = []
+        position = scope.position
+        fields = self._fields.after_steps(module, scope.seen)
+        for index, step in enumerate(module.steps):
+            inputs = _moved(step.inputs, made)
+            before = tuple(scope.seen[w.port] if w.step == INPUT else fields[w.step][w.port] for w in step.inputs)
+            training = scope.training or index in module.train_only
+            member = Member(f"{scope.prefix}{step.name or position}", step, fields[index])
+            inner = replace(scope, seen=before, position=position, training=training)
+            made.append(_placed(self._drawn(member, inner), inputs, parts))
+            position += step.slots
+        level = Level(module.inputs, tuple(parts), _moved(module.outputs, made))
+        if self.detail is not Detail.OP:
+            level = _joined(level, _taken_in)
+        return fold_branches(_joined(level, _folded))
+
+    def _drawn(self, member: Member, scope: Scope) -> Part | Level:
+        """The part that a step is drawn as, or the level that takes its place."""
+        step, module = member.step, member.step.what
+        part = _part(member, scope)
+        if isinstance(module, Operator):
+            return part
+        prefix = scope.prefix if module.transparent else f"{member.path}."
+        position = scope.position if module.transparent else 0
+        scope = replace(scope, prefix=prefix, position=position)
+        if (only := self._as_one(module)) is not None:
+            return _renamed(only, part, prefix)
+        if dissolves(step):
+            return self.level(module, replace(scope, aside=scope.aside or step.role == PROJECTION))
+        if not self._opens(module, member.path, scope.depth):
+            return part
+        inside = self.level(module, replace(scope, depth=scope.depth + 1))
+        if (only := inside.only) is not None and only.inside is not None:
+            title = ", ".join(filter(None, (part.title, only.title)))
+            count = part.count * only.count
+            return replace(only, title=title, count=count, members=(member,), params=part.params, macs=part.macs)
+        if not part.title and (opened := _opened_in_place(inside)) is not None:
+            title, inside = opened
+            return replace(part, title=title, inside=inside)
+        return replace(part, inside=inside)
+
+    def _opens(self, module: Module, path: str, depth: int) -> bool:
+        if path in self._open:
+            self.found.add(path)
+            return True
+        return depth < MOST_NESTED and self._is_fine(module)
+
+    def _is_fine(self, module: Module) -> bool:
+        """Whether the detail that is asked for goes inside such a module."""
+        match self.detail:
+            case Detail.STAGE:
+                return False
+            case Detail.BLOCK:
+                return self._height(module) > 0
+            case Detail.LAYER | Detail.OP:
+                return True
+
+    def _height(self, module: Module) -> int:
+        """How many blocks are nested inside a module, those that are drawn as one box not counted."""
+        if id(module) not in self._heights:
+            heights = [0]
+            for step in module.steps:
+                if isinstance(step.what, Module) and self._as_one(step.what) is None:
+                    heights.append(self._height(step.what) + (not dissolves(step)))
+            self._heights[id(module)] = max(heights)
+        return self._heights[id(module)]
+
+    def _as_one(self, module: Module) -> Part | None:
+        """The box that a whole module is drawn as, such as a convolution with its norm and activation."""
+        if id(module) not in self._single:
+            self._single[id(module)] = self._box_of(module)
+        return self._single[id(module)]
+
+    def _box_of(self, module: Module) -> Part | None:
+        inner = (step.what for step in module.steps if isinstance(step.what, Module))
+        if len(module.inputs) != 1 or any(self._as_one(each) is None for each in inner):
+            return None
+        if any(len(step.inputs) != 1 for step in module.steps):
+            return None
+        only = self.level(module, Scope(tuple(map(start, module.inputs)))).only
+        return only if only is not None and only.operator is not None else None
+
+    def size(self, module: Module, depth: int = 0) -> int:
+        """How many parts a module has at most, before equal ones fold. Worked out once for each distinct module."""
+        key = (id(module), depth)
+        if key not in self._sizes:
+            self._sizes[key] = sum(self._size_of(step, depth) for step in module.steps)
+        return self._sizes[key]
+
+    def _size_of(self, step: Step, depth: int) -> int:
+        module = step.what
+        if isinstance(module, Operator) or self._as_one(module) is not None:
+            return 1
+        if dissolves(step):
+            return self.size(module, depth)
+        return self.size(module, depth + 1) if depth < MOST_NESTED and self._is_fine(module) else 1
+
+
+def dissolves(step: Step) -> bool:
+    """Whether a module leaves no trace in a picture: a group or projection without a name, repeated or not."""
+    return step.role == PROJECTION or (step.count == 1 and isinstance(step.what, Module) and not title_of(step))
+
+
+def title_of(step: Step) -> str:
+    """The name of a module's step for a reader: its label, or the name of its block; nothing of a mere group."""
+    module = step.what
+    if isinstance(module, Operator):
+        return ""
+    automatic = re.fullmatch(rf"\d*|(repeat|{re.escape(module.name)})\d+", step.name)
+    if not automatic:
+        return step.name
+    return module.name if module.is_block or module.is_network else ""
+
+
+def _prefixes(path: str) -> Iterator[str]:
+    names = path.split(".")
+    return (".".join(names[:end]) for end in range(1, len(names) + 1))
+
+
+def _part(member: Member, scope: Scope) -> Part:
+    """The part that a step is drawn as if it stays closed."""
+    step = member.step
+    return Part(
+        members=(member,),
+        inputs=step.inputs,
+        input_types=step.input_types,
+        outputs=step.outputs,
+        params=step.params * step.count,
+        macs=step.macs * step.count,
+        title=title_of(step),
+        count=step.count,
+        training=scope.training,
+        aside=scope.aside,
+    )
+
+
+def _renamed(only: Part, part: Part, prefix: str) -> Part:
+    """The box of a module at the place where the module stands."""
+    seen = part.members[0].seen
+    members = tuple(Member(f"{prefix}{each.path}", each.step, seen) for each in only.members)
+    return replace(
+        only,
+        members=members,
+        count=only.count * part.count,
+        params=part.params,
+        macs=part.macs,
+        training=part.training,
+        aside=part.aside,
+    )
+
+
+def _opened_in_place(level: Level) -> tuple[str, Level] | None:
+    """The title of the only open block in a level, and the level with that block's parts among the others: a block and
+    the shortcut around it are one block for a reader."""
+    blocks = [part for part in level.parts if part.inside is not None]
+    if len(blocks) != 1 or blocks[0].count > 1 or blocks[0].copies > 1:
+        return None
+    parts: list[Part] = []
+    made: list[tuple[Wire, ...]] = []
+    for part in level.parts:
+        inputs = _moved(part.inputs, made)
+        made.append(_placed(part.inside if part is blocks[0] and part.inside else part, inputs, parts))
+    return blocks[0].title, Level(level.inputs, tuple(parts), _moved(level.outputs, made))
+
+
+def _moved(wires: tuple[Wire, ...], made: list[tuple[Wire, ...]]) -> tuple[Wire, ...]:
+    """Wires of steps as wires of the parts that were made of them."""
+    return tuple(wire if wire.step == INPUT else made[wire.step][wire.port] for wire in wires)
+
+
+def _placed(drawn: Part | Level, inputs: tuple[Wire, ...], parts: list[Part]) -> tuple[Wire, ...]:
+    """Add what a step is drawn as to the parts of a level; the wires of its outputs."""
+    if isinstance(drawn, Part):
+        parts.append(replace(drawn, inputs=inputs))
+        return tuple(Wire(len(parts) - 1, port) for port in range(len(drawn.outputs)))
+    offset = len(parts)
+
+    def inside_out(wire: Wire) -> Wire:
+        return inputs[wire.port] if wire.step == INPUT else Wire(wire.step + offset, wire.port)
+
+    parts.extend(replace(part, inputs=tuple(map(inside_out, part.inputs))) for part in drawn.parts)
+    return tuple(map(inside_out, drawn.outputs))
+
+

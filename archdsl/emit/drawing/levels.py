@@ -1,0 +1,110 @@
+"""X"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from archdsl.base.tensors import Kind, TensorType
+from archdsl.emit.drawing import Detail
+from archdsl.graph.module import INPUT, Module, Step, Wire
+from archdsl.graph.receptive import ReceptiveFields, Seen, start
+from archdsl.ops.activation import AlongChannels
+from archdsl.ops.dense import Flatten
+from archdsl.ops.norm import LocalResponseNorm, Normalize
+from archdsl.ops.operator import Operator, Style
+from archdsl.ops.regular import Dropout, Identity
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A step that a part stands for: its path, and what its output sees of the network's input."""
+
+    path: str
+    step: Step
+    seen: tuple[Seen, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One thing to draw.
+
+    members: the steps that it stands for, of which `lead` gives it its name; of equal ones that are folded, the first.
+    inside: what is drawn of it if it is open. aside: whether it is a projection that `residual` added. params, macs: of
+    all that it stands for.
+    """
+
+    members: tuple[Member, ...]
+    inputs: tuple[Wire, ...]
+    input_types: tuple[TensorType, ...]
+    outputs: tuple[TensorType, ...]
+    params: int
+    macs: int
+    lead: int = 0
+    title: str = ""
+    count: int = 1
+    copies: int = 1
+    inside: Level | None = None
+    training: bool = False
+    aside: bool = False
+
+    @property
+    def step(self) -> Step:
+        """The step that gives it its name."""
+        return self.members[self.lead].step
+
+    @property
+    def operator(self) -> Operator[Any] | None:
+        """The operator of a box; None of a block, open or closed."""
+        what = self.step.what
+        return what if isinstance(what, Operator) and self.inside is None else None
+
+    @property
+    def is_merge(self) -> bool:
+        """Whether it is an operator in which branches meet."""
+        return self.operator is not None and self.operator.variadic
+
+    @cached_property
+    def key(self) -> tuple[Any, ...]:
+        """Equal for parts that are drawn the same."""
+        seen = (self.title, self.outputs, self.training, self.aside, self.copies)
+        if self.inside is not None:
+            level = self.inside
+            return (*seen, level.outputs, *((part.key, part.count, part.inputs) for part in level.parts))
+        return (*seen, *(_drawn(member.step) for member in self.members))
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """The parts that are drawn of one module, in an order in which every part comes after what it reads."""
+
+    inputs: tuple[TensorType, ...]
+    parts: tuple[Part, ...]
+    outputs: tuple[Wire, ...]
+
+    @cached_property
+    def readers(self) -> Counter[Wire]:
+        """How many read each tensor, the outputs of the level among them."""
+        found = Counter(wire for part in self.parts for wire in part.inputs)
+        found.update(self.outputs)
+        return found
+
+    @property
+    def only(self) -> Part | None:
+        """The part that is all of the level, where one is."""
+        if len(self.parts) == 1 and len(self.inputs) == 1:
+            (part,) = self.parts
+            if part.inputs == (Wire(INPUT),) and self.outputs == (Wire(0),):
+                return part
+        return None
+
+
+def _drawn(step: Step) -> tuple[Any, ...]:
+    """What makes a step of a closed part look as it does."""
+    shared = step.name if step.shared else ""
+    return (step.what if isinstance(step.what, Operator) else id(step.what), shared)
+
+

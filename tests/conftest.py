@@ -1,0 +1,22 @@
+"""What all tests share: how many examples Hypothesis draws.
+
+In CI the examples are the same in each run. `pytest -m long` runs the full programme of each law, with fresh examples.
+"""
+
+from __future__ import annotations
+
+import programme
+import pytest
+from hypothesis import HealthCheck, settings
+
+_UNHURRIED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+settings.register_profile(
+    "ci", derandomize=True, database=None, deadline=None, suppress_health_check=_UNHURRIED, print_blob=True
+)
+settings.register_profile("long", settings.get_profile("ci"), derandomize=False)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    marks = config.getoption("markexpr", "")
+    programme.full = "long" in marks and "not long" not in marks
+    settings.load_profile("long" if programme.full else "ci")

@@ -1,0 +1,82 @@
+"""A second reading of the operators' torch calls, which runs them at once: what the laws hold the operators to."""
+
+from __future__ import annotations
+
+import runpy
+from functools import cache, reduce
+from operator import add, mul
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import archdsl.ops
+from archdsl.base.tensors import Kind, TensorType
+from archdsl.ops.torchcall import ALL, Apply, Layer, Slot
+
+BATCH = 2
+_MODULES = Path(archdsl.ops.__file__).parent / "modules"
+_INFIX = {"+": add, "*": mul}
+
+
+def tensor(kind: TensorType, device: str = "cpu") -> Tensor:
+    """A batch of tensors of a type."""
+    if kind.kind is Kind.TOKENS:
+        return torch.zeros(BATCH, *kind.shape, dtype=torch.long, device=device)
+    return torch.zeros(BATCH, *kind.shape, device=device)
+
+
+def module(call: Layer) -> nn.Module:
+    """The module that a layer builds."""
+    args = [module(each) if isinstance(each, Layer) else each for each in call.args]
+    made = _class(call)(*args, **dict(call.kwargs))
+    assert isinstance(made, nn.Module)
+    return made.eval()
+
+
+def _class(call: Layer) -> Any:
+    if call.copied is not None:
+        return _copied(call.copied)[call.target]
+    space, _, name = call.target.partition(".")
+    assert space == "nn", call.target
+    return getattr(nn, name)
+
+
+@cache
+def _copied(name: str) -> dict[str, Any]:
+    return runpy.run_path(str(_MODULES / f"{name}.py"))
+
+
+def applied(call: Apply, xs: list[Tensor]) -> Tensor:
+    """What an expression gives."""
+    args: list[Any] = []
+    for each in call.args:
+        if each == ALL:
+            args.append(xs)
+        else:
+            args.append(xs[each.index] if isinstance(each, Slot) else each)
+    if call.function in _INFIX:
+        return reduce(_INFIX[call.function], xs)
+    space, _, name = call.function.partition(".")
+    assert space == "torch", call.function
+    return getattr(torch, name)(*args, **dict(call.kwargs))
+
+
+def run(call: Layer | Apply, xs: list[Tensor]) -> Tensor:
+    """What a call gives. Where an expression has a module that does the same, it must."""
+    with torch.no_grad():
+        if isinstance(call, Layer):
+            (x,) = xs
+            return module(call)(x)
+        result = applied(call, xs)
+        if call.layer is not None:
+            (x,) = xs
+            assert torch.equal(module(call.layer)(x), result)
+        return result
+
+
+def sizes(x: Tensor) -> tuple[int, ...]:
+    """The shape of a tensor without its batch."""
+    assert x.shape[0] == BATCH
+    return tuple(x.shape[1:])

@@ -1,0 +1,50 @@
+"""Against torchvision's own modules: its weights load as they are, and the outputs are the same."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import archdsl
+
+_library = torch.library.Library("torchvision", "DEF")
+
+
+@pytest.fixture(scope="module")
+def models():  # noqa: ANN201 - a module of an optional package
+    """torchvision's models. Its wheel is made for CUDA; with these two schemas it imports on a CPU torch."""
+    for name in ("nms", "qnms"):
+        try:
+            _library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        except RuntimeError:  # already there
+            break
+    return pytest.importorskip("torchvision").models
+
+
+def randomised(model: torch.nn.Module) -> torch.nn.Module:
+    """The module with statistics and affine weights that are not those of a fresh batch norm."""
+    for each in model.modules():
+        if isinstance(each, torch.nn.BatchNorm2d):
+            torch.nn.init.normal_(each.running_mean)
+            torch.nn.init.uniform_(each.running_var, 0.5, 2.0)
+            torch.nn.init.normal_(each.weight, 1.0, 0.3)
+            torch.nn.init.normal_(each.bias)
+        elif isinstance(each, torch.nn.Dropout):
+            each.p = 0.0
+    return model
+
+
+SMALLER = {"resnet18": (3, 64, 96), "resnet34": (3, 64, 96), "resnet50": (3, 64, 96)}
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50", "vgg11", "vgg13"])
+def test_torchvisions_weights_load_and_give_torchvisions_outputs(name: str, models) -> None:  # noqa: ANN001
+    torch.manual_seed(0)
+    shape = SMALLER.get(name, (3, 224, 224))
+    theirs = randomised(getattr(models, name)()).double()
+    ours = randomised(archdsl.load(name, input=shape).to_torch(dtype=torch.float64))
+    ours.load_state_dict(theirs.state_dict(), strict=True)
+    x = torch.randn(2, *shape, dtype=torch.float64)
+    with torch.no_grad():
+        assert torch.allclose(ours.eval()(x), theirs.eval()(x), rtol=0, atol=1e-12)
+        assert torch.allclose(ours.train()(x), theirs.train()(x), rtol=0, atol=1e-12)
