@@ -13,6 +13,7 @@ from archdsl.base.limits import Limits
 from archdsl.base.tensors import TensorType
 from archdsl.base.version import __version__
 from archdsl.compiler import load, parse
+from archdsl.emit.torch.weights import freeze
 from archdsl.network import Network
 
-__all__ = ["ArchError", "Diagnostic", "Limits", "Network", "TensorType", "__version__", "load", "parse"]
+__all__ = ["ArchError", "Diagnostic", "Limits", "Network", "TensorType", "__version__", "freeze", "load", "parse"]

@@ -27,6 +27,9 @@ from pathlib import Path
 from archdsl import ArchError, Network
 from archdsl.base.text import Source
 from archdsl.compiler import Options, check_source, compile_source
+from archdsl.emit.dot import dot
+from archdsl.emit.drawing.model import Cluster, Node, Picture
+from archdsl.emit.picture import picture
 from archdsl.graph.flat import layers
 from archdsl.report import messages
 from archdsl.request import input_size, setting
@@ -160,3 +163,65 @@ def _shapes(case: Case, options: str) -> str:
     ]
     widths = [max(len(row[index]) for row in rows) for index in range(2)]
     return "\n".join(f"{path:<{widths[0]}}  {shape:<{widths[1]}}  {params}" for path, shape, params in rows)
+
+
+def _picture(case: Case, options: str) -> Picture:
+    """The picture, with options such as `detail=block direction=LR expand=layer1,layer2`; no legend unless `legend`."""
+    words = options.split()
+    given = dict(word.split("=", 1) for word in words if "=" in word)
+    expand = tuple(filter(None, given.pop("expand", "").split(",")))
+    return picture(case.network.module, legend="legend" in words, expand=expand, **given)
+
+
+@stage("dot")
+def _dot(case: Case, options: str) -> str:
+    return dot(_picture(case, options))
+
+
+@stage("picture")
+def _outline(case: Case, options: str) -> str:
+    """What is drawn, for reading: first what stands in which block, then where the tensors go.
+
+    `( )` are inputs and outputs, `[ ]` boxes, `< >` closed blocks, `•` is a dot, `|` what stands on the straight line.
+    """
+    made = _picture(case, options)
+    lines: list[str] = []
+    parent_of = {cluster.id: cluster.parent for cluster in made.clusters}
+    depth_of: dict[str, int] = {"": 0}
+    for cluster in made.clusters:
+        depth_of[cluster.id] = depth_of[cluster.parent] + 1
+    titled = {cluster.id: cluster for cluster in made.clusters}
+    open_now: list[str] = [""]
+    for node in made.nodes:
+        around: list[str] = []
+        cluster = node.cluster
+        while cluster:
+            around.append(cluster)
+            cluster = parent_of[cluster]
+        for each in reversed(around):
+            if each not in open_now:
+                mark = titled[each]
+                training = " (training)" if mark.training else ""
+                lines.append(f"{'    ' * (depth_of[each] - 1)}  {mark.title or '-'}{_times(mark)}{training}:")
+        open_now = ["", *around]
+        lines.append(f"{'    ' * depth_of[node.cluster]}{'|' if node.spine else ' '} {_shown(node)}")
+    lines.append("")
+    for edge in made.edges:
+        label = f"  {edge.label}" if edge.label else ""
+        role = f"  ({edge.role})" if edge.role != "main" else ""
+        training = "  (training)" if edge.training else ""
+        lines.append(f"{edge.source} -> {edge.target}{label}{role}{training}")
+    lines.extend(f"remark: {remark}" for remark in made.remarks)
+    return "\n".join(lines)
+
+
+def _shown(node: Node) -> str:
+    left, right = {"input": "()", "output": "()", "block": "<>", "dot": ("•", ""), "merge": "()"}.get(node.kind, "[]")
+    note = f"  {node.note}" if node.note else ""
+    style = f"  {node.style}" if node.style == "projection" else ""
+    return f"{left}{node.label}{right}{_times(node)}{style}{note}{' (training)' if node.training else ''}"
+
+
+def _times(each: Node | Cluster) -> str:
+    times = f" ×{each.count}" if each.count > 1 else ""
+    return times + (f" ×{each.copies} in parallel" if each.copies > 1 else "")

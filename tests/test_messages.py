@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archdsl.base.diagnostics import Diagnostic, Edit, Fault
+from archdsl.base.figures import short_number
 from archdsl.base.text import Place, Source, Span
 from archdsl.report import messages
 from archdsl.report.catalogue import faults
-from archdsl.report.terminal import cells, cut, padded, short_number, visible
+from archdsl.report.terminal import cells, cut, padded, visible
 
 
 @dataclass(frozen=True)

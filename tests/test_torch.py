@@ -195,6 +195,9 @@ def test_ruff_accepts_the_file_as_it_is(name: str, tmp_path: Path) -> None:
     path.write_text(archdsl.load(name).source())
     for command in (["format", "--check"], ["check", "--select", "E,F,I,UP,B,SIM,C4,RET,PIE"]):
         done = subprocess.run(
-            [sys.executable, "-m", "ruff", *command, "--isolated", str(path)], capture_output=True, text=True, check=False
+            [sys.executable, "-m", "ruff", *command, "--isolated", str(path)],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr

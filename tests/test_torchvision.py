@@ -11,7 +11,7 @@ _library = torch.library.Library("torchvision", "DEF")
 
 
 @pytest.fixture(scope="module")
-def models():  # noqa: ANN201 - a module of an optional package
+def models():
     """torchvision's models. Its wheel is made for CUDA; with these two schemas it imports on a CPU torch."""
     for name in ("nms", "qnms"):
         try:
@@ -38,7 +38,7 @@ SMALLER = {"resnet18": (3, 64, 96), "resnet34": (3, 64, 96), "resnet50": (3, 64,
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50", "vgg11", "vgg13"])
-def test_torchvisions_weights_load_and_give_torchvisions_outputs(name: str, models) -> None:  # noqa: ANN001
+def test_torchvisions_weights_load_and_give_torchvisions_outputs(name: str, models) -> None:
     torch.manual_seed(0)
     shape = SMALLER.get(name, (3, 224, 224))
     theirs = randomised(getattr(models, name)()).double()

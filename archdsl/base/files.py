@@ -17,7 +17,7 @@ def write_atomically(files: Mapping[Path, bytes]) -> None:
     The mode of a file that is replaced is kept, and a link is followed. What is no file, such as a pipe or `/dev/null`,
     is written to as it is. OSError leaves the old files as they were.
     """
-    made: list[tuple[str, Path]] = []
+    made: list[tuple[Path, Path]] = []
     targets = {path.resolve(): data for path, data in files.items()}
     devices = [target for target in targets if target.exists() and not target.is_file() and not target.is_dir()]
     try:
@@ -25,17 +25,16 @@ def write_atomically(files: Mapping[Path, bytes]) -> None:
             if target not in devices:
                 made.append((_made_beside(target, data), target))
         for temporary, target in made:
-            os.replace(temporary, target)
+            temporary.replace(target)
         for target in devices:
             target.write_bytes(targets[target])
     finally:
         for temporary, _ in made:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
+            temporary.unlink(missing_ok=True)
 
 
-def _made_beside(target: Path, data: bytes) -> str:
-    temporary = f"{target}.{secrets.token_hex(6)}.tmp"
+def _made_beside(target: Path, data: bytes) -> Path:
+    temporary = target.with_name(f"{target.name}.{secrets.token_hex(6)}.tmp")
     # the system applies the user's mask to a new file; a file that is replaced hands on its own mode
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _NEW)
     try:
@@ -44,8 +43,8 @@ def _made_beside(target: Path, data: bytes) -> str:
             file.flush()
             os.fsync(file.fileno())
         with suppress(FileNotFoundError):
-            os.chmod(temporary, target.stat().st_mode & 0o7777)
+            temporary.chmod(target.stat().st_mode & 0o7777)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink()
         raise
     return temporary

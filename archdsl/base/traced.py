@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from operator import add, floordiv, mod, mul, sub
-from typing import Final
+from typing import Final, Self
 
 from archdsl.base.tensors import TensorType
 
-_APPLY: Final[Mapping[str, Callable[[int, int], int]]] = {"+": add, "-": sub, "*": mul, "//": floordiv, "%": mod}
+_APPLY: Final[Mapping[str, Callable[[int, int], int]]] = {
+    "+": int.__add__,
+    "-": int.__sub__,
+    "*": int.__mul__,
+    "//": int.__floordiv__,
+    "%": int.__mod__,
+}
 _RANK: Final = {"+": 1, "-": 1, "*": 2, "//": 2, "%": 2}
 _ATOM: Final = 3
 _LARGEST: Final = 60
@@ -45,13 +50,13 @@ class Traced(int):
 
     expression: Expression
 
-    def __new__(cls, value: int, expression: Expression) -> Traced:
+    def __new__(cls, value: int, expression: Expression) -> Self:
         made = super().__new__(cls, value)
         made.expression = expression
         return made
 
-    def __getnewargs__(self) -> tuple[int, Expression]:
-        return int(self), self.expression
+    def __reduce__(self) -> tuple[type[Self], tuple[int, Expression]]:
+        return type(self), (int(self), self.expression)
 
     def __add__(self, other: int) -> int:
         return _derived("+", self, other)

@@ -1,6 +1,7 @@
 """DOT text as SVG, PNG or PDF, by the Graphviz that is there: `dot` on the path, else the one inside pygraphviz.
 
-Graphviz always runs in a process of its own: it can be slow, it writes on stderr, and two threads in it end the process.
+Graphviz always runs in a process of its own: it can be slow, it writes on stderr, and two threads in it end their
+process.
 """
 
 from __future__ import annotations

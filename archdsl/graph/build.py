@@ -33,7 +33,7 @@ class Builder:
         """One more input; the tensor that comes in there."""
         self.inputs.append(kind)
         self.input_names.append(name)
-        return Tensor(self, INPUT, len(self.inputs) - 1, kind)
+        return Tensor(self, Wire(INPUT, len(self.inputs) - 1), kind)
 
     def free_name(self, kind: str) -> str:
         """The next name for a layer of this kind: `conv1`, `conv2`, ..."""
@@ -61,12 +61,12 @@ class Builder:
             name = self.free_name(what.name if isinstance(what, Module) else what.kind())
         if name:
             self.taken.setdefault(name, place)
-        wires = tuple([Wire(each.step, each.port) for each in inputs])
+        wires = tuple([each.wire for each in inputs])
         types = tuple([each.type for each in inputs])
         given = tuple(arguments.items()) if arguments else ()
         self.steps.append(Step(name, what, wires, types, outputs, place, count, shared, role, given))
         index = len(self.steps) - 1
-        return tuple([Tensor(self, index, port, kind) for port, kind in enumerate(outputs)])
+        return tuple([Tensor(self, Wire(index, port), kind) for port, kind in enumerate(outputs)])
 
     def finish(
         self,
@@ -81,7 +81,7 @@ class Builder:
         defaults: Mapping[str, Value] | None = None,
     ) -> Module:
         """The module."""
-        wires = tuple(Wire(each.step, each.port) for each in outputs)
+        wires = tuple([each.wire for each in outputs])
         return Module(
             name=self.name,
             inputs=tuple(self.inputs),
@@ -103,27 +103,24 @@ class Builder:
 
     def _with_biases(self, outputs: tuple[Wire, ...]) -> tuple[Step, ...]:
         """The steps with the biases decided that the text leaves open: none where only batch norms read the output."""
-        if not any(getattr(step.what, "bias", True) is None for step in self.steps):
-            return tuple(self.steps)
-        readers: dict[int, list[int]] = {}
-        for index, step in enumerate(self.steps):
-            for wire in step.inputs:
-                readers.setdefault(wire.step, []).append(index)
-        given_back = {wire.step for wire in outputs}
-        decided: list[Step] = []
-        for index, step in enumerate(self.steps):
-            what = step.what
-            if isinstance(what, Operator) and getattr(what, "bias", True) is None:
-                absorbed = index not in given_back and all(
-                    isinstance(after := self.steps[reader].what, Operator) and after.absorbs_bias
-                    for reader in readers.get(index, ())
-                )
-                has_bias = not (absorbed and readers.get(index)) or step.count > 1
-                what = _changed(what, bias=has_bias)
-            decided.append(step if what is step.what else _changed(step, what=what))
-        return tuple(decided)
+        steps = list(self.steps)
+        undecided = [index for index, step in enumerate(steps) if getattr(step.what, "bias", True) is None]
+        if not undecided:
+            return tuple(steps)
+        absorbed: set[int] = set()
+        felt = {wire.step for wire in outputs}
+        for step in steps:
+            absorbs = not isinstance(step.what, Module) and step.what.absorbs_bias
+            (absorbed if absorbs else felt).update([wire.step for wire in step.inputs])
+        for index in undecided:
+            step = steps[index]
+            has_bias = index not in absorbed or index in felt or step.count > 1
+            steps[index] = _changed(step, what=_changed(step.what, bias=has_bias))
+        return tuple(steps)
 
 
 def _changed(thing: Any, **values: Any) -> Any:
     """A frozen thing with other values in some fields: `dataclasses.replace` without its checks."""
-    return type(thing)(**{**vars(thing), **values})
+    made: Any = object.__new__(type(thing))
+    vars(made).update(vars(thing), **values)
+    return made

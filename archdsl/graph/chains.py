@@ -21,7 +21,7 @@ from archdsl.graph.module import Module
 from archdsl.graph.reserved import is_reserved
 from archdsl.graph.scope import Scope
 from archdsl.graph.values import Partial, Shared, Template, Tensor, Unknown, Value, kind_of
-from archdsl.graph.words import Reading, Words, split, switch
+from archdsl.graph.words import Reading, Words, switch
 from archdsl.ops.arguments import bind
 from archdsl.ops.faults import CannotMerge, Reject, WrongCount
 from archdsl.ops.operator import Operator
@@ -237,10 +237,10 @@ class Chains(ABC):
     ) -> Tensors:
         word = node.name.text
         value = scope.find(word)
-        if word.lower() == "residual" and node.branches is not None:
+        if node.branches is not None and word.lower() == "residual":
             return self._with_branches(node, scope, builder, incoming, label, self._residual)
         if value is None and (found := self.words.split(word)) is not None:
-            return self._operator(node, Partial(found[0]), found[1], scope, builder, incoming, label)
+            return self._operator(node, *found, scope, builder, incoming, label)
         value = self.known_block(word) if value is None else value
         match value:
             case Template():
@@ -351,7 +351,7 @@ class Chains(ABC):
         """One operator step."""
         self.count_step(scope, node.name.span)
         try:
-            output = operator.result(tuple(x.type for x in xs))
+            output = operator.result(tuple([x.type for x in xs]))
         except Reject as reject:
             self.words.reject(reject, node, spans, scope)
             return None
@@ -672,7 +672,7 @@ class Chains(ABC):
         steps = tuple(
             (
                 step.name,
-                step.what if isinstance(step.what, Operator) else id(step.what),
+                id(step.what) if isinstance(step.what, Module) else step.what,
                 step.inputs,
                 step.count,
                 step.shared,

@@ -21,7 +21,7 @@ from archdsl.graph import faults
 from archdsl.graph.build import Builder
 from archdsl.graph.chains import Chains, Tensors
 from archdsl.graph.evaluate import Evaluator, Stop
-from archdsl.graph.module import Module, Wire
+from archdsl.graph.module import Module
 from archdsl.graph.program import Program, Programs, signature
 from archdsl.graph.scope import Scope
 from archdsl.graph.values import UNKNOWN, Shared, Template, Tensor, Unknown, Value, is_whole, traced_argument
@@ -63,6 +63,7 @@ class Elaborator(Chains):
         self._blocks: dict[tuple[Any, ...], Module | None] = {}
         self._active: list[Template] = []
         self._reached: set[tree.Definition] = set()
+        self._circular: set[tree.Definition] = set()
 
     # --- networks ---------------------------------------------------------------------------------------------------
 
@@ -76,7 +77,9 @@ class Elaborator(Chains):
     def _network(self, template: Template, name: str) -> Module | None:
         doc = template.scope.source.doc_above(template.definition.span.start)
         hyperparameters: dict[str, Value] = {}
-        seen = {template.definition}
+        if template.definition in self._circular:
+            return None
+        seen = {template.definition: template.definition.name.text}
         scope = self._net_scope(template, {}, hyperparameters)
         while scope and (inner := self._instance_of(template, scope, seen)):
             if len(seen) > self.evaluator.limits.nesting:
@@ -88,7 +91,7 @@ class Elaborator(Chains):
             return None
         if scope.free or template.scope.free:
             hyperparameters |= self.evaluator.settings
-        self._reached |= seen
+        self._reached.update(seen)
         definition = template.definition
         builder = Builder(name, scope.place(definition.name.span), indexed=False)
         doc = doc or scope.source.doc_above(definition.span.start)
@@ -96,7 +99,7 @@ class Elaborator(Chains):
         return self._finished(body, definition, hyperparameters, doc)
 
     def _instance_of(
-        self, template: Template, scope: Scope, seen: set[tree.Definition]
+        self, template: Template, scope: Scope, seen: dict[tree.Definition, str]
     ) -> tuple[Template, dict[str, Value]] | None:
         """The net that a net is an instance of, with its arguments: `net resnet18 = resnet(basic, [2, 2, 2, 2])`."""
         match template.definition.body:
@@ -107,10 +110,11 @@ class Elaborator(Chains):
         if not isinstance(value, Template) or not value.definition.is_net:
             return None
         if value.definition in seen:
-            path = (template.definition.name.text, value.definition.name.text)
-            self.evaluator.fault(faults.Recursion(path), scope, node.name.span)
-            return None
-        seen.add(value.definition)
+            self._circular.update(seen)
+            path = (*list(seen.values())[list(seen).index(value.definition) :], value.definition.name.text)
+            self.evaluator.fault(faults.Recursion(path, "network"), scope, node.name.span)
+            raise Stop
+        seen[value.definition] = value.definition.name.text
         given = self._given(value, node, scope)
         return None if given is None else (value, given)
 
@@ -219,7 +223,7 @@ class Elaborator(Chains):
             if self.programs.define(name, body.scope):
                 body.scope.names[name.text] = value
             if isinstance(value, Tensor) and value.home is body.builder:
-                body.builder.bindings[Wire(value.step, value.port)] = name.text
+                body.builder.bindings[value.wire] = name.text
 
     def _input(
         self, name: tree.Word | None, shape: tree.ShapeExpression, node: tree.Input | tree.InputElement, body: Body

@@ -21,6 +21,8 @@ from archdsl.syntax import tree
 
 _GRID_AXES = {1: ("width",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
+_IN = "in"
+
 Number = int | float
 
 
@@ -103,9 +105,7 @@ class Evaluator:
             case tree.Name(span, text):
                 return self.name(text, scope, span)
             case tree.Incoming(span):
-                if scope.incoming is None:
-                    return self.fault(faults.NothingComesIn("in"), scope, span)
-                return scope.incoming
+                return self._incoming(scope, span)
             case tree.Sequence(_, items):
                 return self._list(tuple([self.value(item, scope) for item in items]), scope, node.span)
             case tree.SequenceComprehension(_, item, loops, condition):
@@ -133,6 +133,8 @@ class Evaluator:
         """What a name stands for: something defined, a word of the language, an operator, or a hyper-parameter."""
         if (value := scope.find(text)) is not None:
             return value
+        if text == _IN:
+            return self._incoming(scope, span)
         if text in _CONSTANTS:
             return _CONSTANTS[text]
         if (found := self.operators.get(text.lower())) is not None:
@@ -144,12 +146,17 @@ class Evaluator:
         known = tuple(sorted(scope.known() | set(_FUNCTIONS) | set(_CONSTANTS)))
         return self.fault(faults.UnknownName(text, known), scope, span)
 
+    def _incoming(self, scope: Scope, span: Span) -> Value:
+        if scope.incoming is None:
+            return self.fault(faults.NothingComesIn(_IN), scope, span)
+        return scope.incoming
+
     def setting(self, name: str, scope: Scope, span: Span) -> Value:
         """The value that was set for a hyper-parameter from outside."""
         self.used.add(name)
         if name in self.settings:
             return self.settings[name]
-        return self.fault(faults.NotSet(name), scope, span)
+        return self.fault(faults.NotSet(name, tuple(scope.known())), scope, span)
 
     def truth(self, node: tree.Expression, scope: Scope) -> bool | None:
         """Whether a condition holds, or None where that cannot be told."""
@@ -211,12 +218,14 @@ class Evaluator:
         if sign in {"and", "or"}:
             return self._logic(node, scope)
         left = self.value(node.first, scope)
+        span = node.first.span
         result: Value = left
         for sign, operand in node.rest:
             right = self.value(operand, scope)
             if isinstance(left, Unknown) or isinstance(right, Unknown):
                 return UNKNOWN
-            result = self._binary(sign, left, right, node, scope)
+            result = self._binary(sign, (left, span), (right, operand.span), node, scope)
+            span = span.to(operand.span)
             if sign in _COMPARISONS:
                 if result is not True:
                     return result
@@ -235,7 +244,10 @@ class Evaluator:
                 return wanted
         return not wanted
 
-    def _binary(self, sign: str, left: Value, right: Value, node: tree.Operation, scope: Scope) -> Value:
+    def _binary(
+        self, sign: str, first: tuple[Value, Span], second: tuple[Value, Span], node: tree.Operation, scope: Scope
+    ) -> Value:
+        (left, _), (right, _) = first, second
         if sign in {"==", "!="}:
             self.count(min(self.size(left), self.size(right)), scope, node.span)
             return (left == right) is (sign == "==")
@@ -244,9 +256,9 @@ class Evaluator:
         if sign == "*" and isinstance(left, tuple) and is_whole(right):
             self._require_items(self.size(left) * right, scope, node.span)
             return self._list(left * right, scope, node.span)
-        for value in (left, right):
+        for value, span in (first, second):
             if not isinstance(value, (int, float)) or isinstance(value, bool):
-                return self.fault(faults.WrongValue("a number", kind_of(value)), scope, node.span)
+                return self.fault(faults.WrongValue("a number", kind_of(value)), scope, span)
         assert isinstance(left, (int, float))
         assert isinstance(right, (int, float))
         if sign in _COMPARISONS:
@@ -298,7 +310,7 @@ class Evaluator:
         if not isinstance(index, int):
             return self.fault(faults.WrongValue("a whole number", kind_of(index)), scope, node.index.span)
         if not -len(value) <= index < len(value):
-            reason = f"the list has {len(value)} items, and item {index} is asked for"
+            reason = f"the list has {len(value)} items, counted from 0, and item {index} is asked for"
             return self.fault(faults.Uncomputable(reason), scope, node.span)
         return value[index]
 
@@ -369,7 +381,9 @@ class Evaluator:
 
     def _range(self, values: list[Value], node: tree.Call, scope: Scope) -> Value:
         numbers = [value for value in values if isinstance(value, int) and not isinstance(value, bool)]
-        if len(numbers) != len(values) or not 1 <= len(numbers) <= 3 or (len(numbers) == 3 and numbers[2] == 0):
+        if numbers[2:] == [0]:
+            return self.fault(faults.Uncomputable("a `range` with steps of 0 never ends"), scope, node.span)
+        if len(numbers) != len(values) or not 1 <= len(numbers) <= 3:
             return self.fault(
                 faults.WrongValue("one to three whole numbers for `range`", _listed(values)), scope, node.span
             )

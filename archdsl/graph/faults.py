@@ -82,6 +82,7 @@ class NotSet(Fault):
     example = "INPUT[32x32x3] -> [CONV3-16 -> RELU]*N -> FC-10"
 
     name: str
+    known: tuple[str, ...] = ()
 
     @property
     def message(self) -> str:
@@ -93,7 +94,8 @@ class NotSet(Fault):
 
     @property
     def help(self) -> str | None:
-        return f"set it: `--set {self.name}=2`, or `archdsl.load(..., {self.name}=2)`"
+        near = did_you_mean(self.name, self.known)
+        return near or f"set it: `--set {self.name}=2`, or `archdsl.load(..., {self.name}=2)`"
 
 
 @final
@@ -135,7 +137,7 @@ class WrongValue(Fault):
 
     @property
     def message(self) -> str:
-        return f"{self.wants} is needed, and this is {self.got}"
+        return f"expected {self.wants}, found {self.got}"
 
     @property
     def label(self) -> str:
@@ -308,7 +310,7 @@ class NotAName(Fault):
 
     @property
     def help(self) -> str | None:
-        return "begin with a letter; letters, digits and underscores follow"
+        return "begin with a letter from a to z; letters, digits and underscores follow"
 
 
 # --- E04: chains, blocks and networks ---------------------------------------------------------------------------------
@@ -390,10 +392,11 @@ class Recursion(Fault):
     example = "block a = conv3-16 -> b\nblock b = relu -> a\nnet n { input 32x32x3\n a }"
 
     path: tuple[str, ...]
+    what: str = "block"
 
     @property
     def message(self) -> str:
-        return f"a block uses itself: {' -> '.join(self.path)}"
+        return f"a {self.what} uses itself: {' -> '.join(self.path)}"
 
     @property
     def label(self) -> str:
@@ -401,7 +404,7 @@ class Recursion(Fault):
 
     @property
     def help(self) -> str | None:
-        return "use a repeat (`*3`) or a comprehension"
+        return "use a repeat (`*3`) or a comprehension" if self.what == "block" else None
 
 
 @final
@@ -871,6 +874,10 @@ class LimitPassed(Fault):
     @property
     def message(self) -> str:
         return f"{self.what}: {_short(self.figure)}, and the limit is {_short(self.limit)}"
+
+    @property
+    def label(self) -> str:
+        return "over the limit"
 
     @property
     def help(self) -> str | None:

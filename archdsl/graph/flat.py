@@ -73,10 +73,8 @@ def flat_graph(module: Module, limits: Limits) -> nx.MultiDiGraph[str]:
         inputs.append(f"input:{name}")
         graph.add_node(inputs[-1], kind="input", shape=kind.shape)
     outputs = _Flattener(graph).module(module, "", inputs, 0, training_only=False)
-    for index, (node, kind) in enumerate(zip(outputs, module.output_types, strict=True)):
-        name = (
-            (module.output_names[index] if module.output_names else "") or f"y{index + 1}" * (len(outputs) > 1) or "y"
-        )
+    results = zip(outputs, module.result_names, module.output_types, strict=True)
+    for index, (node, name, kind) in enumerate(results):
         training = index >= len(outputs) - module.train_outputs
         graph.add_node(f"output:{name}", kind="output", shape=kind.shape, training_only=training)
         graph.add_edge(node, f"output:{name}", shape=kind.shape)

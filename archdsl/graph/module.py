@@ -117,6 +117,13 @@ class Module:
         """The types of what it gives back."""
         return tuple(map(self.type_of, self.outputs))
 
+    @property
+    def result_names(self) -> tuple[str, ...]:
+        """The names of what it gives back: those of the text, else `y`, or `y1`, `y2`, ... of several at inference."""
+        given = self.output_names or ("",) * len(self.outputs)
+        single = len(self.outputs) - self.train_outputs == 1
+        return tuple(name or ("y" if single else f"y{index + 1}") for index, name in enumerate(given))
+
     @cached_property
     def slots(self) -> int:
         """Positions that its steps take if it is indexed."""
@@ -127,12 +134,12 @@ class Module:
     @cached_property
     def params(self) -> int:
         """Learned numbers, weights that several steps share counted once. What training alone needs is included."""
-        return sum(step.params * step.count for step in self.owned())
+        return sum([step.params * step.count for _, step in self.owned_with_index()])
 
     @cached_property
     def macs(self) -> int:
         """Multiply-accumulates of one forward pass at inference, for one sample."""
-        return sum(step.macs * step.count for index, step in enumerate(self.steps) if index not in self.train_only)
+        return sum([step.macs * step.count for index, step in enumerate(self.steps) if index not in self.train_only])
 
     @cached_property
     def inference_params(self) -> int:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from archdsl.base.diagnostics import Fault
+from archdsl.base.text import Place
 from archdsl.graph import faults
 from archdsl.graph.evaluate import Evaluator, Stop
 from archdsl.graph.library import Library
@@ -105,15 +106,21 @@ class Programs:
     def define(self, name: tree.Word, scope: Scope) -> bool:
         """Whether a name may be defined here; what forbids it is reported."""
         found = split(name.text, self.evaluator.operators)
+        there = scope.names.get(name.text, UNKNOWN)
         fault: Fault | None = None
+        also: tuple[tuple[Place, str], ...] = ()
         if found is not None:
             fault = faults.Shadows(name.text, found[0].word)
         elif is_reserved(name.text):
             fault = faults.ReservedName(name.text)
-        elif not isinstance(scope.names.get(name.text, UNKNOWN), Tensor | Unknown):
+        elif not isinstance(there, Tensor | Unknown):
             fault = faults.DefinedTwice(name.text)
+            if isinstance(there, Template):
+                also = ((there.scope.place(there.definition.name.span), "first defined here"),)
         if fault is not None:
-            self.evaluator.fault(fault, scope, name.span)
+            # the word may be used as if this had been allowed, and nothing is said about that
+            scope.names.setdefault(name.text, UNKNOWN)
+            self.evaluator.fault(fault, scope, name.span, also)
         return fault is None
 
     def let(self, statement: tree.Let, scope: Scope) -> None:

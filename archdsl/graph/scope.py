@@ -46,9 +46,11 @@ class Scope:
 
     def find(self, name: str) -> Value | None:
         """What a name stands for, or None."""
-        for scope in self.outward():
-            if (value := scope.names.get(name)) is not None:
-                return value
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.names:
+                return scope.names[name]
+            scope = scope.parent
         return None
 
     def known(self) -> set[str]:

@@ -12,6 +12,7 @@ from archdsl.syntax import tree
 
 if TYPE_CHECKING:
     from archdsl.graph.build import Builder
+    from archdsl.graph.module import Wire
     from archdsl.graph.scope import Scope
 
 
@@ -64,8 +65,7 @@ class Tensor:
     """A tensor inside the module that is being built: an output of one of its steps, or one of its inputs."""
 
     home: Builder
-    step: int
-    port: int
+    wire: Wire
     type: TensorType
 
     def __str__(self) -> str:

@@ -21,7 +21,6 @@ from archdsl.syntax import tree
 
 _WINDOW = re.compile(r"([a-z_]\w*?)(\d+(?:x\d+)*)")
 DECORATIONS = ("norm", "act")
-_SHORTHAND = {Role.WINDOW: "window", Role.WIDTH: "width", Role.STRIDE: "stride"}
 
 
 @dataclass(frozen=True)
@@ -67,12 +66,13 @@ class Words:
     def __init__(self, evaluator: Evaluator) -> None:
         self.evaluator = evaluator
         self._bare: dict[tuple[int, OperatorClass], Reading | None] = {}
-        self._splits: dict[str, tuple[OperatorClass, str] | None] = {}
+        self._splits: dict[str, tuple[Partial, str] | None] = {}
 
-    def split(self, word: str) -> tuple[OperatorClass, str] | None:
+    def split(self, word: str) -> tuple[Partial, str] | None:
         """The operator that a word means, and the window digits at its end."""
         if word not in self._splits:
-            self._splits[word] = split(word, self.evaluator.operators)
+            found = split(word, self.evaluator.operators)
+            self._splits[word] = found and (Partial(found[0]), found[1])
         return self._splits[word]
 
     def read(self, node: tree.Mention, found: Partial, digits: str, scope: Scope) -> Reading | None:
@@ -91,21 +91,18 @@ class Words:
         self, node: tree.Mention, found: Partial, digits: str, scope: Scope, defaults: dict[str, Value]
     ) -> Reading | None:
         operator = found.operator
-        given = _Given(dict(found.arguments), {})
+        given = _Given(dict(found.arguments))
         complete = self._shorthand(node, operator, digits, given, scope)
-        decorations = self._named_and_positional(node, operator, given, scope)
-        if decorations is None or not complete:
+        if node.arguments is not None:
+            complete &= self._named_and_positional(node.arguments, operator, given, scope)
+        values = {**defaults, **given.values} if defaults else given.values
+        if not complete or any([isinstance(value, Unknown) for value in values.values()]):
             return None
-        for name, value in defaults.items():
-            (decorations if name in DECORATIONS else given.values).setdefault(name, value)
-        if any(isinstance(value, Unknown) for value in (*given.values.values(), *decorations.values())):
-            return None
-        given.values = {name: value for name, value in given.values.items() if not isinstance(value, Nothing)}
-        made = self._bound(node, operator, given, scope)
-        followers = [self._follower(node, name, decorations.get(name), scope) for name in DECORATIONS]
-        if made is None or any(each is False for each in followers):
-            return None
-        return Reading(made, tuple(each for each in followers if isinstance(each, Operator)), given.spans)
+        values: dict[str, Value] = {name: value for name, value in values.items() if not isinstance(value, Nothing)}
+        decorations = {name: values.pop(name) for name in DECORATIONS if operator.decorated and name in values}
+        made = self._bound(node, operator, values, given.spans, scope)
+        followers = self._followers(node, decorations, given.spans, scope)
+        return None if made is None or followers is None else Reading(made, followers, given.spans)
 
     def reject(self, reject: Reject, node: tree.Mention, spans: dict[str, Span], scope: Scope) -> None:
         """Report what an operator refuses, at the argument at fault or at the word."""
@@ -113,50 +110,43 @@ class Words:
         self.evaluator.fault(reject.fault, scope, span)
 
     def _shorthand(self, node: tree.Mention, operator: OperatorClass, digits: str, given: _Given, scope: Scope) -> bool:
-        complete = True
-        name = node.name
+        """Put what the word itself says into `given`; whether the operator takes all of it."""
+        said: list[tuple[Role, Value, Span]] = []
         if digits:
-            start = name.span.end - len(digits)
+            end = node.name.span.end
             sizes = tuple(map(int, digits.split("x")))
-            window: Value = sizes[0] if len(sizes) == 1 else sizes
-            complete &= self._by_role(
-                Role.WINDOW, window, operator, name.text, Span(start, name.span.end), given, scope
-            )
-        for role, expression in ((Role.WIDTH, node.width), (Role.STRIDE, node.stride)):
-            if expression is None:
-                continue
-            value = self.evaluator.value(expression, scope)
-            text = scope.source.text[name.span.start : expression.span.end]
-            complete &= self._by_role(role, value, operator, text, expression.span, given, scope)
+            said.append((Role.WINDOW, sizes[0] if len(sizes) == 1 else sizes, Span(end - len(digits), end)))
+        if node.width is not None:
+            said.append((Role.WIDTH, self.evaluator.value(node.width, scope), node.width.span))
+        if node.stride is not None:
+            said.append((Role.STRIDE, self.evaluator.value(node.stride, scope), node.stride.span))
+        complete = True
+        for role, value, span in said:
+            if (argument := operator.by_role(role)) is not None:
+                given.values[argument] = value
+                given.spans[argument] = span
+            else:
+                text = scope.source.text[node.name.span.start : span.end]
+                self.evaluator.fault(NoShorthand(operator.word, role.value, text), scope, span)
+                complete = False
         return complete
 
-    def _by_role(
-        self, role: Role, value: Value, operator: OperatorClass, text: str, span: Span, given: _Given, scope: Scope
-    ) -> bool:
-        argument = operator.by_role(role)
-        if argument is None:
-            self.evaluator.fault(NoShorthand(operator.word, _SHORTHAND[role], text), scope, span)
-            return False
-        given.values[argument] = value
-        given.spans[argument] = span
-        return True
-
     def _named_and_positional(
-        self, node: tree.Mention, operator: OperatorClass, given: _Given, scope: Scope
-    ) -> dict[str, Value] | None:
-        """Put the arguments in parentheses into `given`; the decorations among them, or None where one is wrong."""
-        decorations: dict[str, Value] = {}
+        self, stated: tree.Arguments, operator: OperatorClass, given: _Given, scope: Scope
+    ) -> bool:
+        """Put the arguments in parentheses into `given`; whether all of them are right."""
         complete = True
         declared = arguments(operator)
-        for argument in node.arguments.items if node.arguments else ():
+        for argument in stated.items:
             value = self.evaluator.value(argument.value, scope)
             name = argument.name.text if argument.name else self._next_positional(operator, given)
             span = argument.name.span if argument.name else argument.span
-            if name in DECORATIONS and operator.decorated:
-                decorations[name] = value
-            elif name is None or name in given.spans:
+            if name is None or name in given.spans:
                 self.evaluator.fault(TwiceGiven(operator.word, name), scope, span)
                 complete = False
+            elif name in DECORATIONS and operator.decorated:
+                given.values[name] = value
+                given.spans[name] = argument.value.span
             elif name not in declared:
                 known = (*declared, *(DECORATIONS if operator.decorated else ()))
                 self._unknown(UnknownArgument(operator.word, name, known), scope, span)
@@ -166,7 +156,7 @@ class Words:
                     value = value.operator.word
                 given.values[name] = value
                 given.spans[name] = argument.value.span
-        return decorations if complete else None
+        return complete
 
     def _unknown(self, fault: UnknownArgument, scope: Scope, span: Span) -> None:
         near = nearest(fault.argument, fault.known)
@@ -175,36 +165,46 @@ class Words:
     def _next_positional(self, operator: OperatorClass, given: _Given) -> str | None:
         return next((name for name in arguments(operator) if name not in given.spans), None)
 
-    def _bound(self, node: tree.Mention, operator: OperatorClass, given: _Given, scope: Scope) -> Operator[Any] | None:
+    def _bound(
+        self,
+        node: tree.Mention,
+        operator: OperatorClass,
+        values: dict[str, Value],
+        spans: dict[str, Span],
+        scope: Scope,
+    ) -> Operator[Any] | None:
         try:
-            return bind(operator, given.values)
+            return bind(operator, values)
         except Reject as reject:
             if isinstance(reject.fault, MissingArgument):
-                self.evaluator.fault(self._missing(node, reject.fault), scope, node.name.span)
+                self.evaluator.fault(self._missing(node, reject.fault, scope), scope, node.name.span)
             else:
-                self.reject(reject, node, given.spans, scope)
+                self.reject(reject, node, spans, scope)
             return None
 
-    def _missing(self, node: tree.Mention, fault: MissingArgument) -> OperatorFault:
-        """The same fault with what was written as the start of the example: `CONV3` makes `CONV3-64`."""
-        written = node.name.text
+    def _missing(self, node: tree.Mention, fault: MissingArgument, scope: Scope) -> OperatorFault:
+        """The same fault with what was written in the example: `CONV3` makes `CONV3-64`, `CONV-16` makes `CONV3-16`."""
+        written, how = node.name.text, fault.how
         if fault.argument == "width" and written[-1].isdigit():
-            return MissingArgument(fault.operator, fault.argument, fault.doc, f"{written}-64")
-        return fault
+            how = f"{written}-64"
+        elif fault.argument == "window" and node.width is not None:
+            how = f"{written}3{scope.source.text[node.name.span.end : node.width.span.end]}"
+        return MissingArgument(fault.operator, fault.argument, fault.doc, how)
 
-    def _follower(
-        self, node: tree.Mention, name: str, value: Value | None, scope: Scope
-    ) -> Operator[Any] | bool | None:
-        """The norm or activation after an operator; None for none, False where it is wrong."""
-        if value is None or value is False or isinstance(value, Nothing):
-            return None
-        span = node.arguments.span if node.arguments else node.name.span
-        if not isinstance(value, Partial):
-            wants = "an activation such as `relu`" if name == "act" else "a norm such as `bn`"
-            self.evaluator.fault(faults.WrongValue(wants, kind_of(value)), scope, span)
-            return False
-        try:
-            return bind(value.operator, dict(value.arguments))
-        except Reject as reject:
-            self.evaluator.fault(reject.fault, scope, span)
-            return False
+    def _followers(
+        self, node: tree.Mention, decorations: dict[str, Value], spans: dict[str, Span], scope: Scope
+    ) -> tuple[Operator[Any], ...] | None:
+        """The norm and the activation after an operator, or None where one is wrong. `act=false` is none."""
+        wanted = {name: value for name, value in decorations.items() if value is not False}
+        followers: list[Operator[Any]] = []
+        for name, value in wanted.items():
+            span = spans.get(name, node.name.span)
+            if not isinstance(value, Partial):
+                wants = "an activation such as `relu`" if name == "act" else "a norm such as `bn`"
+                self.evaluator.fault(faults.WrongValue(wants, kind_of(value)), scope, span)
+                continue
+            try:
+                followers.append(bind(value.operator, dict(value.arguments)))
+            except Reject as reject:
+                self.evaluator.fault(reject.fault, scope, span)
+        return tuple(followers) if len(followers) == len(wanted) else None

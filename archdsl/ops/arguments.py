@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from enum import Enum, StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeGuard, cast
 
 from archdsl.base.limits import LARGEST
 from archdsl.ops.faults import BadArgument, MissingArgument, Reject, UnknownArgument, WrongType
@@ -69,33 +69,35 @@ class Argument:
         """The value as the operator holds it; Reject where it is of the wrong kind or out of bounds."""
         if value is None and self.default is None:
             return None
-        accepted = self._converted(value)
-        for number in filter(_is_number, _items(accepted)):
-            self._within_bounds(cast("float", number))
-        return accepted
+        if not self._takes(value):
+            raise self._refusal(value)
+        for item in _items(value):
+            if _is_number(item):
+                self._require_within_bounds(item)
+        return value
 
-    def _converted(self, value: object) -> object:
+    def _takes(self, value: object) -> bool:
         match self.kind:
             case ArgumentKind.FLAG:
-                fits = isinstance(value, bool)
+                return isinstance(value, bool)
             case ArgumentKind.INTEGER:
-                fits = _is_integer(value)
+                return _is_integer(value)
             case ArgumentKind.AXES:
-                fits = bool(_items(value)) and all(map(_is_integer, _items(value)))
+                return bool(items := _items(value)) and all(map(_is_integer, items))
             case ArgumentKind.NUMBER:
-                fits = _is_number(value)
+                return _is_number(value)
             case ArgumentKind.NUMBERS:
-                fits = _is_list(value) and all(map(_is_number, _items(value)))
+                return _is_list(value) and all(map(_is_number, _items(value)))
             case ArgumentKind.CHOICE:
-                fits = value in self.choices
-        if fits:
-            return value
+                return value in self.choices
+
+    def _refusal(self, value: object) -> Reject:
         if self.kind is ArgumentKind.CHOICE and isinstance(value, str):
             reason = f"`{value}` is none of {', '.join(f'`{choice}`' for choice in self.choices)}"
-            raise Reject(BadArgument(self.name, reason), self.name)
-        raise Reject(WrongType(self.name, self.kind, shown(value)), self.name)
+            return Reject(BadArgument(self.name, reason), self.name)
+        return Reject(WrongType(self.name, self.kind, shown(value)), self.name)
 
-    def _within_bounds(self, number: float) -> None:
+    def _require_within_bounds(self, number: float) -> None:
         if self.low is not None and number < self.low:
             raise Reject(BadArgument(self.name, f"{number:,} is below {self.low:g}"), self.name)
         high = LARGEST if self.high is None else self.high
@@ -113,10 +115,12 @@ def shown(value: object) -> str:
             return f"a list of {len(items)}"
         case str():
             return f'`"{value[:40]}"`'
-        case int() | float():
+        case int():
             return f"`{value}`"
+        case float():
+            return f"`{value:.6g}`"
         case _:
-            return f"`{str(value)[:40]}`"
+            return f"the {str(value)[:40]}"
 
 
 def _items(value: object) -> tuple[object, ...]:
@@ -132,7 +136,7 @@ def _is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
@@ -200,6 +204,12 @@ def _named(each: Field[Any]) -> Argument:
     return Argument(each.name, made.kind, made.doc, made.role, made.default, made.low, made.high, made.choices)
 
 
+@cache
+def roles(operator: type[Operator[Any]]) -> Mapping[Role, str]:
+    """The names of the arguments that a shorthand sets."""
+    return {each.role: each.name for each in arguments(operator).values() if each.role is not Role.NONE}
+
+
 def bind(operator: type[Operator[Any]], given: Mapping[str, object]) -> Operator[Any]:
     """An operator with these arguments, each checked; Reject names the one at fault."""
     declared = arguments(operator)
@@ -207,7 +217,7 @@ def bind(operator: type[Operator[Any]], given: Mapping[str, object]) -> Operator
         if name not in declared:
             raise Reject(UnknownArgument(operator.word, name, tuple(declared)), name)
     for name, argument in declared.items():
-        if argument.required and name not in given:
+        if name not in given and argument.required:
             how = operator.usage(name)
             raise Reject(MissingArgument(operator.word, name, argument.doc, how), name)
     return operator(**{name: declared[name].accept(value) for name, value in given.items()})

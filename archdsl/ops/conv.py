@@ -29,16 +29,19 @@ def _padding(p: Axes | None, window: tuple[int, ...], dilation: tuple[int, ...])
     """The padding given, or half of an odd window, which keeps the size at stride 1."""
     if p is not None:
         return per_axis(p, len(window), "p")
-    return tuple(d * (f - 1) // 2 if f % 2 else 0 for f, d in zip(window, dilation, strict=True))
+    return tuple([d * (f - 1) // 2 if f % 2 else 0 for f, d in zip(window, dilation, strict=True)])
 
 
 def _windows(op: Conv | DepthwiseConv, x: TensorType) -> tuple[Window, ...]:
-    rank = x.rank
+    given = (op.window, op.stride, op.dilation, op.p)
+    # where all axes are alike, one window serves them all
+    rank = x.rank if any([isinstance(each, tuple) for each in given]) else 1
     sizes = per_axis(op.window, rank, "window")
     strides = per_axis(op.stride, rank, "stride")
     dilations = per_axis(op.dilation, rank, "dilation")
     paddings = _padding(op.p, sizes, dilations)
-    return tuple(map(Window, sizes, strides, paddings, dilations))
+    windows = tuple(map(Window, sizes, strides, paddings, dilations))
+    return windows if len(windows) == x.rank else windows * x.rank
 
 
 def _strides(windows: tuple[Window, ...]) -> str:
@@ -213,9 +216,9 @@ class Deconv(Unary):
         return {"weight": weight} if self.bias is False else {"weight": weight, "bias": (self.width,)}
 
     @override
-    def macs(self, x: TensorType, output: TensorType) -> int:
+    def macs(self, x: TensorType, weights: Mapping[str, Shape], output: TensorType) -> int:
         # each weight meets each input position, not each output position
-        return prod(self.weights(x)["weight"]) * prod(x.grid)
+        return prod(weights["weight"]) * prod(x.grid)
 
     @override
     def torch(self, x: TensorType) -> Layer:

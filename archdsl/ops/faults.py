@@ -8,7 +8,7 @@ from typing import final
 
 from archdsl.base.diagnostics import Fault
 from archdsl.base.suggest import did_you_mean
-from archdsl.base.tensors import TensorType
+from archdsl.base.tensors import Kind, TensorType
 
 
 class OperatorFault(Fault):
@@ -138,12 +138,32 @@ class CannotMerge(OperatorFault):
         first, *others = self.shapes
         other = next(shape for shape in others if shape != first)
         if first.kind is not other.kind:
-            return (f"one is a {first.kind}, the other a {other.kind}",)
+            one, another = (f"{'an' if each.kind is Kind.IMAGE else 'a'} {each.kind}" for each in (first, other))
+            return (f"one is {one}, the other {another}",)
+        if first.grid == other.grid and first.kind is not Kind.IMAGE:
+            return (f"the features differ: {first.channels} and {other.channels}",)
         if first.grid == other.grid:
             return (f"the maps agree, the channels do not: {first.channels} and {other.channels}",)
         if first.channels == other.channels:
             return ("the channels agree, the maps do not: look for a stride, pool or padding that one side lacks",)
         return ()
+
+    @property
+    def help(self) -> str | None:
+        first, *others = self.shapes
+        other = next(shape for shape in others if shape != first)
+        if first.kind is not other.kind or first.rank != other.rank or self.verb == "multiply":
+            return None
+        if first.kind is not Kind.IMAGE:
+            return f"a layer `fc-{first.channels}` changes the features" if first.grid == other.grid else None
+        if first.grid == other.grid:
+            return f"a 1x1 convolution changes the channels: `conv1-{first.channels}`"
+        small, large = sorted((first.grid, other.grid))
+        stride = -(-large[0] // small[0])
+        if stride == 1 or any(-(-length // stride) != wanted for length, wanted in zip(large, small, strict=True)):
+            return None
+        was, now = ("x".join(map(str, grid)) for grid in (large, small))
+        return f"a stride of {stride} takes a map of {was} to {now}: `/{stride}`"
 
 
 @final
@@ -166,7 +186,7 @@ class MissingArgument(OperatorFault):
 
     @property
     def label(self) -> str:
-        return f"needs {self.doc}"
+        return f"missing: {self.doc}"
 
     @property
     def help(self) -> str | None:
@@ -193,6 +213,12 @@ class WrongTensor(OperatorFault):
     @property
     def label(self) -> str:
         return f"gets {self.got}"
+
+    @property
+    def help(self) -> str | None:
+        if "image" not in self.wants or self.got.kind is not Kind.VECTOR:
+            return None
+        return "`fc`, `flatten` and `gap` make a vector of an image: what works on images stands before them"
 
 
 @final
@@ -247,6 +273,12 @@ class WrongType(OperatorFault):
     @property
     def label(self) -> str:
         return f"not {self.wants}"
+
+    @property
+    def help(self) -> str | None:
+        if "whole number" not in self.wants or "." not in self.got or '"' in self.got:
+            return None
+        return "make it whole: `//` divides and rounds down; `round`, `ceil` and `floor` round"
 
 
 @final

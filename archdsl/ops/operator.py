@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 from archdsl.base.limits import LARGEST
 from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.base.windows import WHOLE, Field, Spread, Window
-from archdsl.ops.arguments import Axes, Role, arguments
+from archdsl.ops.arguments import Axes, Role, arguments, roles
 from archdsl.ops.faults import BadArgument, Reject, TooLarge, WindowTooLarge, WrongTensor
 from archdsl.ops.torchcall import Apply, Layer
 
@@ -95,9 +95,9 @@ class Operator(ABC, Generic[In]):
         """Its window on each axis of the grid; none where each position is worked out by itself."""
         return ()
 
-    def macs(self, x: In, output: TensorType) -> int:
+    def macs(self, x: In, weights: Mapping[str, Shape], output: TensorType) -> int:
         """Multiply-accumulates for one sample: each weight matrix is applied once at each output position."""
-        return output.positions * sum(prod(shape) for shape in self.weights(x).values() if len(shape) > 1)
+        return output.positions * sum([prod(shape) for shape in weights.values() if len(shape) > 1])
 
     # --- derived --------------------------------------------------------------------------------------------------
 
@@ -107,7 +107,7 @@ class Operator(ABC, Generic[In]):
         weights = self.weights(x)
         if not weights and type(self).macs is cast("Any", Operator).macs:
             return _NONE
-        return Facts(weights, sum(map(prod, weights.values())), self.macs(x, output))
+        return Facts(weights, sum(map(prod, weights.values())), self.macs(x, weights, output))
 
     def result(self, xs: tuple[TensorType, ...]) -> TensorType:
         """The type that comes out. Rejects also what is larger than anything can be, as sizes that double at each step
@@ -144,7 +144,7 @@ class Operator(ABC, Generic[In]):
     @classmethod
     def by_role(cls, role: Role) -> str | None:
         """The argument that a shorthand sets, or None where the operator has no such argument."""
-        return next((name for name, each in arguments(cls).items() if each.role is role), None)
+        return roles(cls).get(role)
 
     @classmethod
     def usage(cls, missing: str) -> str:
@@ -202,15 +202,19 @@ def require_features(operator: Unary, x: TensorType) -> None:
 
 def slide(operator: Unary, x: TensorType, windows: tuple[Window | Spread, ...]) -> Shape:
     """The grid that comes out of sliding windows, one for each axis."""
-    for window, length, axis in zip(windows, x.grid, AXIS_NAMES[x.rank], strict=True):
-        if window.slide(length) > 0:
-            continue
-        arithmetic = window.arithmetic(length)
-        if isinstance(window, Spread):
-            raise Reject(BadArgument("p", f"{window.padding} trims all of the {axis} away, {arithmetic}"), "p")
-        fault = WindowTooLarge(operator.word, window.extent, length, axis, arithmetic)
-        raise Reject(fault, operator.by_role(Role.WINDOW))
-    return tuple(window.slide(length) for window, length in zip(windows, x.grid, strict=True))
+    grid = tuple([window.slide(length) for window, length in zip(windows, x.grid, strict=True)])
+    if min(grid) > 0:
+        return grid
+    axis = next(index for index, length in enumerate(grid) if length <= 0)
+    raise _does_not_fit(operator, windows[axis], x.grid[axis], AXIS_NAMES[x.rank][axis])
+
+
+def _does_not_fit(operator: Unary, window: Window | Spread, length: int, axis: str) -> Reject:
+    arithmetic = window.arithmetic(length)
+    if isinstance(window, Spread):
+        return Reject(BadArgument("p", f"{window.padding} trims all of the {axis} away, {arithmetic}"), "p")
+    fault = WindowTooLarge(operator.word, window.extent, length, axis, arithmetic)
+    return Reject(fault, operator.by_role(Role.WINDOW))
 
 
 def by_axes(sizes: tuple[int, ...]) -> str:

@@ -1,7 +1,7 @@
 """Passes: functions from network to network that say what they do to the weights.
 
-A pass is a frozen dataclass whose fields are its options. `module` gives the changed network; `weights` turns the weights
-of the old network into those of the new one, by name. Most leave weights alone.
+A pass is a frozen dataclass whose fields are its options. `module` gives the changed network; `weights` turns the
+weights of the old network into those of the new one, by name. Most leave weights alone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast, final
 from typing_extensions import override
 
 from archdsl.base.diagnostics import ArchError, Diagnostic
-from archdsl.base.tensors import Kind, TensorType
+from archdsl.base.tensors import Kind
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops.conv import Conv, Deconv, DepthwiseConv
 from archdsl.ops.dense import Flatten, FullyConnected
@@ -24,7 +24,7 @@ from archdsl.ops.operator import Operator
 from archdsl.ops.pool import GlobalAveragePool
 from archdsl.ops.regular import Dropout
 from archdsl.passes.faults import NoSuchPath, UnknownPass
-from archdsl.passes.rewrite import rewritten
+from archdsl.passes.rewrite import Visit, rewritten
 
 if TYPE_CHECKING:
     import torch
@@ -55,7 +55,7 @@ class DropDropout(Pass):
 
     @override
     def module(self, root: Module) -> Module:
-        return rewritten(root, lambda step, module, types: None if isinstance(step.what, Dropout) else _kept(step))
+        return rewritten(root, lambda at: None if isinstance(at.step.what, Dropout) else at.kept)
 
 
 @final
@@ -70,12 +70,12 @@ class FoldNorm(Pass):
 
     @override
     def module(self, root: Module) -> Module:
-        def change(step: Step, module: Module, types: tuple[TensorType, ...]) -> Operator[Any] | None:
-            pairs = _folded(module)
-            index = module.steps.index(step)
+        def change(at: Visit) -> Operator[Any] | None:
+            pairs = _folded(at.module)
+            index = at.module.steps.index(at.step)
             if index in pairs:
-                return replace(cast("Any", step.what), bias=True)
-            return None if index in pairs.values() else _kept(step)
+                return replace(cast("Any", at.kept), bias=True)
+            return None if index in pairs.values() else at.kept
 
         return rewritten(root, change)
 
@@ -85,7 +85,9 @@ class FoldNorm(Pass):
 
         made = dict(weights)
         for layer, norm, operator, is_transposed in _norms(root):
-            held = {name: made.pop(f"{norm}.{name}", None) for name in ("weight", "bias", "running_mean", "running_var")}
+            held = {
+                name: made.pop(f"{norm}.{name}", None) for name in ("weight", "bias", "running_mean", "running_var")
+            }
             made.pop(f"{norm}.num_batches_tracked", None)
             mean, variance = held["running_mean"], held["running_var"]
             assert mean is not None
@@ -134,7 +136,7 @@ def _folded(module: Module) -> dict[int, int]:
 
 
 def _norms(root: Module) -> Iterator[tuple[str, str, BatchNorm, bool]]:
-    """For each norm that is folded: the path of its layer, its own path, the norm, and whether the layer is transposed."""
+    """For each norm that is folded: its layer's path, its own, the norm, and whether the layer is transposed."""
     for module, prefix, names in instances(root):
         for layer, norm in _folded(module).items():
             operator = module.steps[norm].what
@@ -162,24 +164,28 @@ def instances(module: Module, prefix: str = "", start: int = 0) -> Iterator[tupl
 class FullyConvolutional(Pass):
     """Turns fully connected layers on a flattened map into convolutions, as VGG does for testing.
 
-    The first becomes a convolution with a window as large as the map, the others 1x1. A larger input then gives a map of
-    scores, which is averaged. Equal to the original at the training size. (Simonyan, Zisserman 2014, section 3.2.)
+    The first becomes a convolution with a window as large as the map, the others 1x1. A larger input then gives a map
+    of scores, which is averaged. Equal to the original at the training size. (Simonyan, Zisserman 2014, section 3.2.)
     """
 
     word = "fully-convolutional"
 
     @override
     def module(self, root: Module) -> Module:
-        maps = {step.outputs[0].size: step.input_types[0] for each in root.distinct() for step in each.steps
-                if isinstance(step.what, Flatten) and step.input_types[0].kind is Kind.IMAGE}
+        maps = {
+            step.outputs[0].size: step.input_types[0]
+            for each in root.distinct()
+            for step in each.steps
+            if isinstance(step.what, Flatten) and step.input_types[0].kind is Kind.IMAGE
+        }
 
-        def change(step: Step, module: Module, types: tuple[TensorType, ...]) -> Operator[Any] | None:
-            if isinstance(step.what, Flatten) and types[0].kind is Kind.IMAGE:
+        def change(at: Visit) -> Operator[Any] | None:
+            what, x = at.kept, at.types[0]
+            if isinstance(what, Flatten) and x.kind is Kind.IMAGE:
                 return None
-            if isinstance(step.what, FullyConnected) and types[0].kind is Kind.IMAGE:
-                window = types[0].grid
-                return Conv(width=step.what.width, window=window, p=0, bias=step.what.bias)
-            return _kept(step)
+            if isinstance(what, FullyConnected) and x.kind is Kind.IMAGE:
+                return Conv(width=what.width, window=x.grid, p=0, bias=what.bias)
+            return what
 
         made = rewritten(root, change) if maps else root
         return _averaged(made)
@@ -188,8 +194,11 @@ class FullyConvolutional(Pass):
     def weights(self, root: Module, weights: Weights) -> dict[str, torch.Tensor]:
         from archdsl.graph.flat import layers
 
-        shapes = {f"{layer.path}.{name}": shape for layer in layers(self.module(root))
-                  for name, shape in layer.step.facts.weights.items()}
+        shapes = {
+            f"{layer.path}.{name}": shape
+            for layer in layers(self.module(root))
+            for name, shape in layer.step.facts.weights.items()
+        }
         return {name: each.view(shapes[name]) if name in shapes else each for name, each in weights.items()}
 
 
@@ -264,10 +273,11 @@ class Widen(Pass):
     def module(self, root: Module) -> Module:
         last = {id(step) for step in _last_layers(root)}
 
-        def change(step: Step, module: Module, types: tuple[TensorType, ...]) -> Operator[Any] | None:
-            if isinstance(step.what, (Conv, Deconv, FullyConnected)) and id(step) not in last:
-                return replace(cast("Any", step.what), width=max(1, round(self.alpha * step.what.width)))
-            return _kept(step)
+        def change(at: Visit) -> Operator[Any] | None:
+            what = at.kept
+            if isinstance(what, (Conv, Deconv, FullyConnected)) and id(at.step) not in last:
+                return replace(cast("Any", what), width=max(1, round(self.alpha * what.width)))
+            return what
 
         return rewritten(root, change)
 
@@ -289,8 +299,8 @@ class Head(Pass):
     def module(self, root: Module) -> Module:
         last = {id(step) for step in _last_layers(root)}
 
-        def change(step: Step, module: Module, types: tuple[TensorType, ...]) -> Operator[Any] | None:
-            return replace(cast("Any", step.what), width=self.classes) if id(step) in last else _kept(step)
+        def change(at: Visit) -> Operator[Any] | None:
+            return replace(cast("Any", at.kept), width=self.classes) if id(at.step) in last else at.kept
 
         return rewritten(root, change)
 
@@ -317,7 +327,9 @@ class Truncate(Pass):
         opened = root
         for row in dict.fromkeys(path.partition(".")[0] for path in self.at if "." in path):
             wanted = tuple(path.partition(".")[2] for path in self.at if path.startswith(f"{row}."))
-            others = [Wire(_step_at(root, path.partition(".")[0])) for path in self.at if not path.startswith(f"{row}.")]
+            others = [
+                Wire(_step_at(root, path.partition(".")[0])) for path in self.at if not path.startswith(f"{row}.")
+            ]
             opened = _opened(opened, row, wanted, root.needed_for(tuple(others)))
         outputs = tuple(_wire_at(opened, path, self.at) for path in self.at)
         names = tuple(path.replace(".", "_") for path in self.at)
@@ -356,11 +368,15 @@ def _opened(root: Module, row: str, wanted: tuple[str, ...], needed: frozenset[i
     for name in wanted:
         if name not in (each.name for each in steps):
             raise ArchError([Diagnostic(NoSuchPath(f"{row}.{name}", tuple(f"{row}.{each.name}" for each in steps)))])
-    chained = tuple(replace(each, inputs=(Wire(number - 1) if number else Wire(INPUT),)) for number, each in enumerate(steps))
+    chained = tuple(
+        replace(each, inputs=(Wire(number - 1) if number else Wire(INPUT),)) for number, each in enumerate(steps)
+    )
     ends = [next(number for number, each in enumerate(steps) if each.name == name) for name in wanted]
     is_read = any(wire.step == index for other in needed for wire in root.steps[other].inputs)
     outputs = (*map(Wire, ends), *((Wire(len(steps) - 1),) if is_read else ()))
-    opened = replace(inner, name=row, steps=chained, outputs=outputs, indexed=False, input_names=("x",), place=step.place)
+    opened = replace(
+        inner, name=row, steps=chained, outputs=outputs, indexed=False, input_names=("x",), place=step.place
+    )
     changed = replace(step, what=opened, outputs=opened.output_types)
     own = len(outputs) - 1 if is_read else 0
 
@@ -433,11 +449,6 @@ def head_of(root: Module) -> tuple[str, ...]:
     return tuple(layer.path for layer in layers(root) if id(layer.step) in last)
 
 
-def _kept(step: Step) -> Operator[Any]:
-    assert isinstance(step.what, Operator)
-    return step.what
-
-
 PASSES: tuple[type[Pass], ...] = (
     DropDropout,
     FoldNorm,
@@ -459,18 +470,20 @@ def pass_of(text: str) -> Pass:
         raise ArchError([Diagnostic(UnknownPass(text[:40], tuple(known)))])
     given = [each.strip() for each in (found[2] or "").split(",") if each.strip()]
     try:
-        match kind.word:
-            case "widen":
-                (alpha,) = given
-                return Widen(float(alpha))
-            case "head":
-                (classes,) = given
-                return Head(int(classes))
-            case "truncate" if given:
-                return Truncate(tuple(given))
-            case _ if not given:
-                return kind()
-            case _:
-                raise ValueError(text)
-    except ValueError as error:
-        raise ArchError([Diagnostic(UnknownPass(text[:40], tuple(known)))]) from error
+        made = _with_options(kind, given)
+    except ValueError:
+        made = None
+    if made is None:
+        raise ArchError([Diagnostic(UnknownPass(text[:40], tuple(known)))])
+    return made
+
+
+def _with_options(kind: type[Pass], given: list[str]) -> Pass | None:
+    """A pass with its options, or None where they do not fit it."""
+    if kind is Widen and len(given) == 1:
+        return Widen(float(given[0]))
+    if kind is Head and len(given) == 1:
+        return Head(int(given[0]))
+    if kind is Truncate and given:
+        return Truncate(tuple(given))
+    return None if given or kind in {Widen, Head, Truncate} else kind()

@@ -33,7 +33,9 @@ class UnknownPass(Fault):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return (f"there are {', '.join(f'`{word}`' for word in self.known)}; `head`, `truncate` and `widen` take options",)
+        return (
+            f"there are {', '.join(f'`{word}`' for word in self.known)}; `head`, `truncate` and `widen` take options",
+        )
 
     @property
     def help(self) -> str | None:

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from archdsl.base.tensors import TensorType
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops.operator import Operator
 from archdsl.ops.regular import Identity
 
-Change = Callable[[Step, Module, tuple[TensorType, ...]], Operator[Any] | None]
+
+class Visit(NamedTuple):
+    """An operator step that is looked at: the step, the module it stands in, and the types that now come in."""
+
+    step: Step
+    module: Module
+    types: tuple[TensorType, ...]
+
+    @property
+    def kept(self) -> Operator[Any]:
+        """The operator as it is."""
+        assert isinstance(self.step.what, Operator)
+        return self.step.what
+
+
+Change = Callable[[Visit], Operator[Any] | None]
 
 
 class Misfit(Exception):
@@ -21,9 +36,8 @@ class Misfit(Exception):
 def rewritten(root: Module, change: Change) -> Module:
     """The network with each operator that `change` gives another one for replaced by it.
 
-    change: told the step, the module it stands in and the types that now come in; None leaves the step out, the
-    operator of the step keeps it. In a row of modules a place that is left out is filled with the identity, so that the
-    names of the layers after it stay.
+    change: gives the operator that takes the place of a step's, or None to leave the step out. In a row of modules a
+    place that is left out is filled with the identity, so that the names of the layers after it stay.
     """
     return _Rewriter(change).module(root, root.inputs)
 
@@ -70,7 +84,7 @@ class _Rewriter:
         if isinstance(step.what, Module):
             made = self.module(step.what, types)
             return made, made.output_types
-        changed = self.change(step, module, types)
+        changed = self.change(Visit(step, module, types))
         if changed is None and module.indexed:
             changed = Identity()
         if changed is None:

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from archdsl.base.figures import short_number
 from archdsl.base.tensors import TensorType
 from archdsl.graph.module import Module
 from archdsl.ops.operator import Operator, Style
 from archdsl.report.structure import kind_of, plain
-from archdsl.report.terminal import Ink, cells, cut, padded, paint, short_number, visible
+from archdsl.report.terminal import Ink, cells, cut, padded, paint, visible
 from archdsl.report.walk import Spot, Tour, field_of, label
 
 FORMAT = "archdsl.summary"

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from archdsl.base.figures import short_number
 from archdsl.graph.module import INPUT, Module, Step
 from archdsl.graph.receptive import ReceptiveFields, Seen, start
 from archdsl.ops.operator import Operator
-from archdsl.report.terminal import short_number
 
 
 @dataclass(frozen=True, slots=True)

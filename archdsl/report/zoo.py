@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from archdsl.base.figures import short_number
 from archdsl.base.text import Source
 from archdsl.graph.module import Module
-from archdsl.report.terminal import Ink, cells, cut, padded, paint, short_number
+from archdsl.report.terminal import Ink, cells, cut, padded, paint
 
 FORMAT = "archdsl.zoo"
 VERSION = 1

@@ -11,7 +11,7 @@ from typing import Any
 
 from lark import Token, Transformer
 
-from archdsl.base.text import Source, Span
+from archdsl.base.text import Span
 from archdsl.syntax import tree
 from archdsl.syntax.faults import (
     LONGEST_NAME,
@@ -37,11 +37,11 @@ class Rejected(Exception):
         self.span = span
 
 
-def _span(first: Any, last: Any | None = None) -> Span:
-    start = first.start_pos if isinstance(first, Token) else first.span.start
+def _span(first: Any, last: Any = None) -> Span:
     last = first if last is None else last
+    start = first.start_pos if isinstance(first, Token) else first.span.start
     end = last.end_pos if isinstance(last, Token) else last.span.end
-    return Span(start, end)
+    return Span(start or 0, end or 0)
 
 
 def _word(token: Token) -> tree.Word:

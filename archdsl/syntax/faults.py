@@ -63,7 +63,9 @@ class UnexpectedCharacter(SyntaxFault):
 
     @property
     def message(self) -> str:
-        return f"unexpected character {ascii(self.character)} (U+{ord(self.character):04X})"
+        code = f"U+{ord(self.character):04X}"
+        shown = f"`{self.character}` ({code})" if self.character.isprintable() and self.character != "`" else code
+        return f"unexpected character {shown}"
 
     @property
     def label(self) -> str:
@@ -221,6 +223,10 @@ class UnreadableText(SyntaxFault):
     def message(self) -> str:
         return f"{self.what} at byte {self.offset}"
 
+    @property
+    def label(self) -> str:
+        return "cannot be shown"
+
 
 @final
 @dataclass(frozen=True)
@@ -255,6 +261,10 @@ class TooDeep(SyntaxFault):
     @property
     def message(self) -> str:
         return f"brackets are nested more than {self.limit} deep"
+
+    @property
+    def label(self) -> str:
+        return "one too many"
 
     @property
     def help(self) -> str | None:

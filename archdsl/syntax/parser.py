@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, cast
@@ -14,11 +14,9 @@ from lark.exceptions import VisitError
 
 from archdsl.base.diagnostics import Report
 from archdsl.base.limits import Limits
-from archdsl.base.resources import folder
 from archdsl.base.text import Place, Source, Span
 from archdsl.syntax import faults, tables
 from archdsl.syntax.build import Builder, Rejected
-from archdsl.syntax.newlines import Newlines
 from archdsl.syntax.tree import Binding, Definition, File, Input, Output, Run, Share, Statement
 
 _MOST_FAULTS = 20
@@ -91,7 +89,7 @@ def _file(source: Source, report: Report) -> File:
     for _ in range(min(_MOST_FAULTS, 1 + _MOST_READ // (len(text) + 1))):
         try:
             with _collector_paused():
-                statements = cast(tuple[Statement, ...], cast(Any, _lark()).parse(text))
+                statements = cast("tuple[Statement, ...]", cast("Any", _lark()).parse(text))
             return _without_holes(source, statements, holes)
         except UnexpectedToken as error:
             fault, span = _unexpected(error, text)
@@ -143,7 +141,7 @@ def _lark() -> Lark:
 
 
 @contextmanager
-def _collector_paused() -> Iterator[None]:
+def _collector_paused() -> Generator[None]:
     """Parsing makes many small objects and no cycles; the collector would take half the time."""
     enabled = gc.isenabled()
     gc.disable()

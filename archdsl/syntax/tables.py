@@ -27,12 +27,12 @@ def parser(transformer: Transformer[Any, Any]) -> Lark:
     kept = _kept()
     if kept is None:
         return _made(**options)
-    return cast(Any, Lark)._load_from_dict(kept["data"], kept["memo"], **options)
+    return cast("Any", Lark)._load_from_dict(kept["data"], kept["memo"], **options)
 
 
 def tables() -> str:
     """The tables as the text that is kept."""
-    data, memo = cast(Any, _made()).memo_serialize([TerminalDef, Rule])
+    data, memo = cast("Any", _made()).memo_serialize([TerminalDef, Rule])
     head = {"lark": lark.__version__, "grammar": _digest()}
     return json.dumps({**head, "data": data, "memo": memo}, sort_keys=True, separators=(",", ":")) + "\n"
 

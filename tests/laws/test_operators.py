@@ -197,7 +197,7 @@ def test_every_windowed_operator_is_drawn_in_every_form() -> None:
     for cls in _WINDOWED:
         taken: set[tuple[int, bool]] = set()
 
-        @examples(300, 300)
+        @examples(120, 120)
         @given(windowed(cls))
         def look(drawn: tuple[Operator[Any], TensorType]) -> None:
             operator, x = drawn

@@ -12,7 +12,7 @@ from math import ceil, sqrt
 from string import ascii_uppercase
 from typing import Final
 
-from archdsl.emit.drawing import Direction, Edge, Kind, Node, Picture
+from archdsl.emit.drawing.model import Direction, Edge, Kind, Node, Picture
 
 LONGEST: Final = 4
 _SLIDE: Final = 16
@@ -122,11 +122,11 @@ def _bridges(picture: Picture) -> set[int]:
     found: dict[str, int] = {}
     lowest: dict[str, int] = {}
     bridges: set[int] = set()
-    for start in ways:
+    for start, first in ways.items():
         if start in found:
             continue
         found[start] = lowest[start] = len(found)
-        path = [(start, -1, iter(ways[start]))]
+        path = [(start, -1, iter(first))]
         while path:
             here, came, others = path[-1]
             index, there = next(others, (-1, ""))
@@ -175,8 +175,8 @@ def _cut(picture: Picture, cuts: Sequence[Edge]) -> Picture:
 
 
 def _aligned(picture: Picture, column_of: Mapping[str, int], signs: Mapping[str, int]) -> Picture:
-    """The picture with its columns shifted so that blocks begin and end at the same heights where they can: a rank is as
-    far from the next one as the column with the most borders between them needs."""
+    """The picture with its columns shifted so that blocks begin and end at the same heights where they can: one rank is
+    as far from the next as the column with the most borders between them needs."""
     gaps = _gaps(picture, column_of)
     length_of: dict[str, int] = {}
     highest = gaps[0]

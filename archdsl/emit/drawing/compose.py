@@ -1,23 +1,26 @@
-"""X"""
+"""From the hierarchy of modules to the levels that are drawn, at one detail.
+
+Steps become parts; groups without a name of their own dissolve; what a textbook does not name is taken in by the layer
+beside it; equal neighbours and equal branches fold.
+"""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any
+from typing import Final
 
-from archdsl.base.tensors import Kind, TensorType
-from archdsl.emit.drawing import Detail
+from archdsl.emit.drawing.joining import branches_folded, neighbours_folded, taken_in
+from archdsl.emit.drawing.levels import Level, Member, Part
+from archdsl.emit.drawing.model import Detail
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.graph.receptive import ReceptiveFields, Seen, start
-from archdsl.ops.activation import AlongChannels
-from archdsl.ops.dense import Flatten
-from archdsl.ops.norm import LocalResponseNorm, Normalize
-from archdsl.ops.operator import Operator, Style
-from archdsl.ops.regular import Dropout, Identity
+from archdsl.ops.operator import Operator
+
+MOST_NESTED: Final = 2
+PROJECTION: Final = "downsample"
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -37,7 +40,7 @@ class Composer:
 
     def __init__(self, detail: Detail, expanded: frozenset[str] = frozenset()) -> None:
         self.detail = detail
-        self.found: set[str] = set()
+        self.opened: set[str] = set()
         self._open = {prefix for path in expanded for prefix in _prefixes(path)}
         self._fields = ReceptiveFields()
         self._single: dict[int, Part | None] = {}
@@ -46,8 +49,7 @@ class Composer:
 
     def network(self, root: Module) -> Level:
         """What is drawn of a network."""
-        depth = 0
-        return self.level(root, Scope(tuple(map(start, root.inputs)), depth=depth))
+        return self.level(root, Scope(tuple(map(start, root.inputs))))
 
     def level(self, module: Module, scope: Scope) -> Level:
         """What is drawn of a module."""
@@ -65,8 +67,8 @@ class Composer:
             position += step.slots
         level = Level(module.inputs, tuple(parts), _moved(module.outputs, made))
         if self.detail is not Detail.OP:
-            level = _joined(level, _taken_in)
-        return fold_branches(_joined(level, _folded))
+            level = taken_in(level)
+        return branches_folded(neighbours_folded(level))
 
     def _drawn(self, member: Member, scope: Scope) -> Part | Level:
         """The part that a step is drawn as, or the level that takes its place."""
@@ -95,7 +97,7 @@ class Composer:
 
     def _opens(self, module: Module, path: str, depth: int) -> bool:
         if path in self._open:
-            self.found.add(path)
+            self.opened.add(path)
             return True
         return depth < MOST_NESTED and self._is_fine(module)
 
@@ -112,11 +114,12 @@ class Composer:
     def _height(self, module: Module) -> int:
         """How many blocks are nested inside a module, those that are drawn as one box not counted."""
         if id(module) not in self._heights:
-            heights = [0]
-            for step in module.steps:
-                if isinstance(step.what, Module) and self._as_one(step.what) is None:
-                    heights.append(self._height(step.what) + (not dissolves(step)))
-            self._heights[id(module)] = max(heights)
+            heights = (
+                self._height(step.what) + (not dissolves(step))
+                for step in module.steps
+                if isinstance(step.what, Module) and self._as_one(step.what) is None
+            )
+            self._heights[id(module)] = max(heights, default=0)
         return self._heights[id(module)]
 
     def _as_one(self, module: Module) -> Part | None:
@@ -183,6 +186,7 @@ def _part(member: Member, scope: Scope) -> Part:
         macs=step.macs * step.count,
         title=title_of(step),
         count=step.count,
+        shared=step.name if step.shared else "",
         training=scope.training,
         aside=scope.aside,
     )
@@ -198,6 +202,7 @@ def _renamed(only: Part, part: Part, prefix: str) -> Part:
         count=only.count * part.count,
         params=part.params,
         macs=part.macs,
+        shared=part.shared,
         training=part.training,
         aside=part.aside,
     )
@@ -234,5 +239,3 @@ def _placed(drawn: Part | Level, inputs: tuple[Wire, ...], parts: list[Part]) ->
 
     parts.extend(replace(part, inputs=tuple(map(inside_out, part.inputs))) for part in drawn.parts)
     return tuple(map(inside_out, drawn.outputs))
-
-

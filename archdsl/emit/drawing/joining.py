@@ -1,45 +1,60 @@
-"""X"""
+"""Parts that become one: a layer with its norm and activation, equal neighbours, equal branches."""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final
 
-from archdsl.base.tensors import Kind, TensorType
-from archdsl.emit.drawing import Detail
-from archdsl.graph.module import INPUT, Module, Step, Wire
-from archdsl.graph.receptive import ReceptiveFields, Seen, start
+from archdsl.base.tensors import Kind
+from archdsl.emit.drawing.levels import Level, Member, Part
+from archdsl.graph.module import INPUT, Wire
 from archdsl.ops.activation import AlongChannels
 from archdsl.ops.dense import Flatten
 from archdsl.ops.norm import LocalResponseNorm, Normalize
 from archdsl.ops.operator import Operator, Style
 from archdsl.ops.regular import Dropout, Identity
 
+FLATTEN: Final = "flatten"
+
+# what a textbook names wherever it stands
+_ALWAYS_NAMED: Final = (AlongChannels, LocalResponseNorm, Normalize)
+_INERT: Final = (Dropout, Identity)
+_PASSING: Final = frozenset({Style.NORM, Style.ACTIVATION})
+
+
+def taken_in(level: Level) -> Level:
+    """A level in which layers take in what a textbook does not name: norm and activation, flattening, and what does
+    nothing at inference."""
+    readers = _words_of_readers(level)
+    return _joined(level, lambda first, second, last: _taken_in(first, second, readers[last]))
+
+
+def neighbours_folded(level: Level) -> Level:
+    """A level in which parts in a row that are drawn the same are one, with a count."""
+    return _joined(level, lambda first, second, _: _folded(first, second))
+
+
 # --- neighbours that become one ---------------------------------------------------------------------------------------
 
-Join = Callable[[Part, Part, "set[str]"], "Part | None"]
+Join = Callable[[Part, Part, int], Part | None]
 
 
 def _joined(level: Level, join: Join) -> Level:
-    """A level in which each part is joined with the one before it where `join` makes one of both."""
+    """A level in which each part is joined with the one before it where `join` makes one of both. It is told the index
+    that the second of them, or the last part in it, has in the level."""
     parts: list[Part | None] = []
     ends: list[int] = []
     where: dict[Wire, Wire] = {}
-    words = _words_of_readers(level)
     for index, part in enumerate(level.parts):
-        part = replace(part, inputs=tuple(where.get(wire, wire) for wire in part.inputs))
         at = len(parts)
-        parts.append(part)
+        parts.append(replace(part, inputs=tuple(where.get(wire, wire) for wire in part.inputs)))
         ends.append(index)
         while (before := _feeder(parts[at])) is not None and level.readers[Wire(ends[before])] == 1:
             first, second = parts[before], parts[at]
             assert first is not None
             assert second is not None
-            if (one := join(first, second, words[index])) is None:
+            if (one := join(first, second, index)) is None:
                 break
             parts[at], parts[before], ends[before], at = None, one, index, before
         for port in range(len(part.outputs)):
@@ -67,6 +82,7 @@ def _compacted(level: Level, parts: list[Part | None], where: dict[Wire, Wire]) 
 
 
 def _words_of_readers(level: Level) -> list[set[str]]:
+    """The operators that read each part, by their words; an empty word for a block."""
     words: list[set[str]] = [set() for _ in level.parts]
     for part in level.parts:
         for wire in part.inputs:
@@ -75,19 +91,14 @@ def _words_of_readers(level: Level) -> list[set[str]]:
     return words
 
 
-def _folded(first: Part, second: Part, readers: set[str]) -> Part | None:
+def _folded(first: Part, second: Part) -> Part | None:
     """Two parts in a row that are drawn the same, as one with a count."""
-    if len(first.outputs) != 1 or first.is_merge or first.key != second.key:
+    # a count would say that each of them has weights of its own
+    if len(first.outputs) != 1 or first.is_merge or first.shared or first.key != second.key:
         return None
     return replace(
         first, count=first.count + second.count, params=first.params + second.params, macs=first.macs + second.macs
     )
-
-
-# what a textbook names wherever it stands
-_ALWAYS_NAMED = (AlongChannels, LocalResponseNorm, Normalize)
-_INERT = (Dropout, Identity)
-_PASSING = {Style.NORM, Style.ACTIVATION}
 
 
 def _taken_in(first: Part, second: Part, readers: set[str]) -> Part | None:
@@ -155,7 +166,7 @@ def _together(first: Part, second: Part, lead: int) -> Part:
 # --- branches that become one -----------------------------------------------------------------------------------------
 
 
-def fold_branches(level: Level) -> Level:
+def branches_folded(level: Level) -> Level:
     """A level in which equal branches that stand side by side are one, with the number of its copies."""
     parts: list[Part | None] = list(level.parts)
     for index, merge in enumerate(level.parts):
@@ -172,7 +183,7 @@ def fold_branches(level: Level) -> Level:
                     parts[each] = None
         for place, copies in kept:
             if copies > 1:
-                _as_one(level, parts, branches[place][1], copies)
+                _with_copies(level, parts, branches[place][1], copies)
         parts[index] = replace(
             merge,
             inputs=tuple(merge.inputs[place] for place in places),
@@ -196,8 +207,8 @@ def _runs(level: Level, branches: list[Branch]) -> list[tuple[int, int]]:
     return runs
 
 
-def _as_one(level: Level, parts: list[Part | None], row: list[int], copies: int) -> None:
-    """Put the parts of a branch into one that stands for some copies of it: the box itself, or a block without a name."""
+def _with_copies(level: Level, parts: list[Part | None], row: list[int], copies: int) -> None:
+    """Put the parts of a branch into one that stands for its copies: the box itself, or a block without a name."""
     first, last = level.parts[row[0]], level.parts[row[-1]]
     if len(row) == 1:
         parts[row[0]] = replace(first, copies=copies)

@@ -1,23 +1,20 @@
-"""X"""
+"""What is drawn of one module: parts, and the wires between them.
+
+A part is one box, one closed block, or an open block with a level of its own.
+"""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from archdsl.base.tensors import Kind, TensorType
-from archdsl.emit.drawing import Detail
-from archdsl.graph.module import INPUT, Module, Step, Wire
-from archdsl.graph.receptive import ReceptiveFields, Seen, start
-from archdsl.ops.activation import AlongChannels
-from archdsl.ops.dense import Flatten
-from archdsl.ops.norm import LocalResponseNorm, Normalize
-from archdsl.ops.operator import Operator, Style
-from archdsl.ops.regular import Dropout, Identity
+from archdsl.base.tensors import TensorType
+from archdsl.graph.module import INPUT, Step, Wire
+from archdsl.graph.receptive import Seen
+from archdsl.ops.operator import Operator
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -33,8 +30,8 @@ class Part:
     """One thing to draw.
 
     members: the steps that it stands for, of which `lead` gives it its name; of equal ones that are folded, the first.
-    inside: what is drawn of it if it is open. aside: whether it is a projection that `residual` added. params, macs: of
-    all that it stands for.
+    inside: what is drawn of it if it is open. shared: the name of weights that it shares with others. aside: whether it
+    is a projection that `residual` added. params, macs: of all that it stands for.
     """
 
     members: tuple[Member, ...]
@@ -48,6 +45,7 @@ class Part:
     count: int = 1
     copies: int = 1
     inside: Level | None = None
+    shared: str = ""
     training: bool = False
     aside: bool = False
 
@@ -70,11 +68,11 @@ class Part:
     @cached_property
     def key(self) -> tuple[Any, ...]:
         """Equal for parts that are drawn the same."""
-        seen = (self.title, self.outputs, self.training, self.aside, self.copies)
+        look = (self.title, self.outputs, self.shared, self.training, self.aside, self.copies)
         if self.inside is not None:
             level = self.inside
-            return (*seen, level.outputs, *((part.key, part.count, part.inputs) for part in level.parts))
-        return (*seen, *(_drawn(member.step) for member in self.members))
+            return (*look, level.outputs, *((part.key, part.count, part.inputs) for part in level.parts))
+        return (*look, *(_what(member.step) for member in self.members))
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,9 +100,6 @@ class Level:
         return None
 
 
-def _drawn(step: Step) -> tuple[Any, ...]:
-    """What makes a step of a closed part look as it does."""
-    shared = step.name if step.shared else ""
-    return (step.what if isinstance(step.what, Operator) else id(step.what), shared)
-
-
+def _what(step: Step) -> object:
+    """The operator of a step, which equal ones are equal to; a module, which is equal to none but itself."""
+    return step.what if isinstance(step.what, Operator) else id(step.what)

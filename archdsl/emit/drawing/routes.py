@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from archdsl.emit.drawing import Role
-from archdsl.emit.parts import Level, Part
+from archdsl.emit.drawing.levels import Level, Part
+from archdsl.emit.drawing.model import Role
 from archdsl.graph.module import INPUT, Wire
 
 NOWHERE = -(10**9)
@@ -21,11 +21,13 @@ _MANY = 5_000
 @dataclass(frozen=True, slots=True)
 class Routes:
     """roles: of each input of each part, by their indices, where it is not the path itself. aside: the parts on a
-    shortcut. spine: the parts on the straight line from the first input to the first output."""
+    shortcut. spine: the parts on the straight line from an input to the first output. entry: the input of the level
+    where the line starts, None where several meet."""
 
     roles: Mapping[tuple[int, int], Role]
     aside: frozenset[int]
     spine: frozenset[int]
+    entry: int | None
 
 
 def routes(level: Level, skips: frozenset[int]) -> Routes:
@@ -43,7 +45,9 @@ def routes(level: Level, skips: frozenset[int]) -> Routes:
             fork = forks.common(part.inputs)
             late = [place for place, wire in enumerate(part.inputs) if place and _point(wire) == fork]
             roles.update(dict.fromkeys(((index, place) for place in late), Role.SKIP))
-    return Routes(roles, frozenset(aside), _spine(level, forks, roles))
+    spine = _spine(level, forks, roles)
+    entry = next((-1 - point for point in spine if NOWHERE < point < 0), None)
+    return Routes(roles, frozenset(aside), frozenset(point for point in spine if point >= 0), entry)
 
 
 def _merge_roles(level: Level, index: int, forks: _Forks, roles: dict[tuple[int, int], Role], aside: set[int]) -> None:
@@ -97,21 +101,18 @@ def _only_projects(part: Part) -> bool:
     return not operator.sees_all and all(window.extent == 1 for window in windows)
 
 
-def _spine(level: Level, forks: _Forks, roles: Mapping[tuple[int, int], Role]) -> frozenset[int]:
-    """The parts from the first output back to the input, past what lies between a fork and where its branches meet."""
-    spine: set[int] = set()
-    point = _point(level.outputs[0]) if level.outputs else NOWHERE
-    while point >= 0:
-        spine.add(point)
+def _spine(level: Level, forks: _Forks, roles: Mapping[tuple[int, int], Role]) -> list[int]:
+    """The points from the first output back to an input, past what lies between a fork and where its branches meet."""
+    spine = [_point(level.outputs[0]) if level.outputs else NOWHERE]
+    while spine[-1] >= 0:
+        point = spine[-1]
         inputs = level.parts[point].inputs
-        if not inputs:
-            break
         straight = [wire for place, wire in enumerate(inputs) if (point, place) not in roles]
         fork = forks.common(inputs)
         passes = any(_point(wire) == fork for wire in straight)
         # of an odd number of branches the one in the middle goes straight on
-        point = fork if passes or len(straight) % 2 == 0 else _point(straight[len(straight) // 2])
-    return frozenset(spine)
+        spine.append(fork if passes or len(straight) % 2 == 0 else _point(straight[len(straight) // 2]))
+    return spine
 
 
 class _Forks:
@@ -135,7 +136,8 @@ class _Forks:
         if not wires:
             return NOWHERE
         first, *others = map(_point, wires)
-        for other in others:
+        for each in others:
+            other = each
             while first != other:
                 if self._depth[first] >= self._depth[other]:
                     first = self._above[first]
@@ -156,7 +158,7 @@ class _Forks:
         return before
 
     def is_passed(self, wire: Wire, others: tuple[Wire, ...]) -> bool:
-        """Whether one of the other tensors goes on from this one. In a level of very many parts only the fork counts."""
+        """Whether another tensor goes on from this one. In a level of very many parts only the fork counts."""
         point = _point(wire)
         if point < 0 or len(self._level.parts) > _MANY:
             return point == self.common(others) != NOWHERE and any(_point(other) != point for other in others)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from archdsl.base.traced import (
     Expression,
@@ -28,7 +28,7 @@ from archdsl.graph.chains import DOWNSAMPLE, RESIDUAL
 from archdsl.graph.module import INPUT, Module, Step
 from archdsl.graph.values import Value, is_whole
 from archdsl.ops.operator import Operator, Style
-from archdsl.ops.torchcall import Apply, Layer, Option
+from archdsl.ops.torchcall import Layer, Option
 
 _UNROLLED = 6
 _BODY = " " * 8
@@ -175,22 +175,27 @@ class Classes:
         first = instances[0]
         solver = _Solver(_differing(instances))
         lines: list[str] = []
-        for index, (child, node, role) in enumerate(first.children):
+        for index, (child, _, role) in enumerate(first.children):
             if optional and role == DOWNSAMPLE:
                 continue
             if optional and role == RESIDUAL:
                 lines += self._optional_projection(instances, solver)
                 continue
-            nodes = [instance.children[index][1] for instance in instances] if not optional else (
-                [dict((n, each) for n, each, r in instance.children if r != RESIDUAL)[child] for instance in instances]
-            )
-            del node
+            nodes = [self._child(instance, index, child, optional=optional) for instance in instances]
             lines += _assigned(child, nodes, solver)
         used = _ordered(modules[0], solver.used)
         parameters = tuple(_parameter(modules[0], each) for each in used)
         targets = [target for instance in instances for _, node, _ in instance.children for target in _targets(node)]
         copied = frozenset(target.removeprefix("copied ") for target in targets if target.startswith("copied "))
-        return Class(name, modules[0], _required_first(parameters), tuple(lines), first.forward, copied, "OrderedDict" in targets)
+        return Class(
+            name, modules[0], _required_first(parameters), tuple(lines), first.forward, copied, "OrderedDict" in targets
+        )
+
+    def _child(self, instance: _Instance, index: int, name: str, *, optional: bool) -> Node:
+        """What builds a child; with an optional projection the children of instances do not stand at equal places."""
+        if not optional:
+            return instance.children[index][1]
+        return next(node for each, node, role in instance.children if each == name and role != RESIDUAL)
 
     def _optional_projection(self, instances: list[_Instance], solver: _Solver) -> list[str]:
         """The lines that build a projection for the instances that have one, and the identity for the others."""
@@ -219,7 +224,7 @@ class Classes:
             children.append((step.name, node, step.role))
         return _Instance(module, tuple(children), ForwardPlan(module, optional=optional).lines(), _values(module))
 
-    # --- expressions ----------------------------------------------------------------------------------------------------
+    # --- expressions --------------------------------------------------------------------------------------------------
 
     def node(self, step: Step, module: Module, *, in_row: bool = False) -> Node | None:
         """What builds a step of a module in `__init__`; None where `forward` writes an expression instead."""
@@ -273,8 +278,8 @@ class Classes:
 
 
 def overwrites(step: Step, module: Module) -> bool:
-    """Whether a step may write its result over its input: nothing else reads the input, neither in the forward pass nor,
-    as far as what made it goes, in the backward pass."""
+    """Whether a step may write its result over its input: nothing else reads the input, neither in the forward pass
+    nor, as far as what made it goes, in the backward pass."""
     if not isinstance(step.what, Operator) or not step.what.overwrites or step.count > 1:
         return False
     (wire,) = step.inputs
@@ -314,7 +319,7 @@ def value_node(value: Any) -> Node:
         case Layer():
             return layer_node(value)
         case tuple():
-            return Items(tuple(map(value_node, value)))
+            return Items(tuple(map(value_node, cast("tuple[Any, ...]", value))))
         case _:
             raise TypeError(f"no expression for {value!r}")
 
@@ -348,7 +353,7 @@ class _Solver:
             return int(numbers[0])
         if candidates:
             return min(candidates, key=lambda each: (len(python(each)), python(each)))
-        shared = sorted(set.intersection(*(set(values) for values in self.values)))
+        shared = [name for name in sorted(self.values[0]) if all(name in values for values in self.values)]
         return next((Named(name) for name in shared if self._fits(Named(name), numbers)), None)
 
     def _fits(self, expression: Expression, numbers: list[int]) -> bool:

@@ -159,7 +159,7 @@ class ForwardPlan:
     def _depth(self, index: int) -> int:
         """How many calls stand one inside the other if this step's own input is nested as far as it goes."""
         step = self.module.steps[index]
-        if not step.inputs or len(step.inputs) > 1:
+        if len(step.inputs) != 1:
             return 1
         before = step.inputs[0].step
         if before == INPUT or not self._is_inlined(before):
@@ -177,7 +177,7 @@ class ForwardPlan:
         uses = {wire: index for index in statements for wire in self._reads(index)}
         return uses | dict.fromkeys(self.module.outputs, len(self.module.steps))
 
-    # --- text -----------------------------------------------------------------------------------------------------------
+    # --- text ---------------------------------------------------------------------------------------------------------
 
     def _expression(self, index: int) -> str:
         step = self.module.steps[index]
@@ -224,8 +224,11 @@ class ForwardPlan:
 
     def _is_concat(self, index: int) -> bool:
         what = self.module.steps[index].what
-        return isinstance(what, Operator) and what.style is Style.MERGE and len(self.module.steps[index].inputs) > 1 and (
-            what.word == "concat"
+        return (
+            isinstance(what, Operator)
+            and what.style is Style.MERGE
+            and len(self.module.steps[index].inputs) > 1
+            and (what.word == "concat")
         )
 
 
@@ -265,7 +268,8 @@ def wrapped(line: str, indent: str) -> list[str]:
 
 
 def _split_arguments(text: str) -> list[str]:
-    parts, depth, start = [], 0, 0
+    parts: list[str] = []
+    depth = start = 0
     for position, character in enumerate(text):
         depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(character, 0)
         if character == "," and depth == 0:
@@ -273,5 +277,3 @@ def _split_arguments(text: str) -> list[str]:
             start = position + 1
     parts.append(text[start:].strip())
     return [part for part in parts if part]
-
-

@@ -98,5 +98,3 @@ def _written(path: Path, code: str) -> Path:
     if not path.is_file() or path.read_text(encoding="utf-8") != code:
         write_atomically({path: code.encode()})
     return path
-
-

@@ -128,9 +128,7 @@ def _broken_call(
     return [f"{indent}{head}(", *inner, f"{indent}){suffix}"]
 
 
-def _broken_rows(
-    body: tuple[Node, ...], count: Hole, fill: Fill, prefix: str, indent: str, suffix: str
-) -> list[str]:
+def _broken_rows(body: tuple[Node, ...], count: Hole, fill: Fill, prefix: str, indent: str, suffix: str) -> list[str]:
     inner = indent + INDENT
     loop = f"for _ in range({fill(count)})"
     if len(body) == 1:

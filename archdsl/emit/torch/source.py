@@ -31,7 +31,10 @@ def source(module: Module, text: Source, version: str) -> str:
     imports = {line for head, _ in pieces for line in head} | {"import torch", "from torch import Tensor, nn"}
     if any(each.uses_ordered for each in classes.classes):
         imports.add("from collections import OrderedDict")
-    body = [*(code for _, code in pieces), *(_class(each, is_network=each.module is module) for each in classes.classes)]
+    body = [
+        *(code for _, code in pieces),
+        *(_class(each, is_network=each.module is module) for each in classes.classes),
+    ]
     code = "\n\n\n".join(body)
     if not re.search(r"\btorch\.", code):
         imports.discard("import torch")
@@ -39,7 +42,8 @@ def source(module: Module, text: Source, version: str) -> str:
 
 
 def class_name(name: str, doc: str) -> str:
-    """The class of a network: as its documentation writes the name (`ResNet-50` makes `ResNet50`), else in camel case."""
+    """The class of a network: as its documentation writes the name (`ResNet-50` makes `ResNet50`), else in camel
+    case."""
     for word in re.findall(r"[A-Za-z][\w\-]*", doc):
         made = re.sub(r"[^A-Za-z0-9]", "", word)
         if made.isascii() and made.lower() == name.replace("_", "").lower() and made[0].isupper():

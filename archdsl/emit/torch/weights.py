@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _PREFIXES = ("module.", "model.", "_orig_mod.", "backbone.", "net.")
 _NESTS = ("state_dict", "model_state_dict", "model", "module")
 _HEADER_LIMIT = 100 * 2**20
+_NAMED = 100
 _MANY_BATCHES = "num_batches_tracked"
 
 
@@ -53,12 +54,13 @@ def load_weights(model: torch.nn.Module, path: str | Path, *, head: tuple[str, .
     """
     path = Path(path)
     entries = contents(path)
-    prefix = _prefix(entries, model.state_dict().keys())
+    state = model.state_dict()
+    prefix = _prefix(entries, state.keys())
     found = {name.removeprefix(prefix): entry for name, entry in entries.items()}
-    new = _compared(model, found, path.name, head)
+    new = _compared(state, found, path.name, head)
+    wanted = state.keys() - set(new)
     tensors = {name.removeprefix(prefix): tensor for name, tensor in _tensors(path).items()}
-    with_values = {name: tensor for name, tensor in tensors.items() if name in model.state_dict() and name not in new}
-    _assign(model, with_values)
+    _assign(model, {name: tensor for name, tensor in tensors.items() if name in wanted})
     return Loaded(tuple(new), prefix)
 
 
@@ -67,7 +69,11 @@ def contents(path: Path) -> dict[str, Entry]:
     if path.suffix == ".safetensors":
         return _safetensors_header(path)
     tensors = _torch_file(path, "meta")
-    return {name: Entry(tuple(each.shape), str(each.dtype).removeprefix("torch.")) for name, each in tensors.items()}
+    return {name: _entry(each) for name, each in tensors.items()}
+
+
+def _entry(tensor: torch.Tensor) -> Entry:
+    return Entry(tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
 
 
 def spec_of(path: Path) -> str | None:
@@ -75,14 +81,12 @@ def spec_of(path: Path) -> str | None:
     return _header(path).get("__metadata__", {}).get("archdsl") if path.suffix == ".safetensors" else None
 
 
-def save_weights(model: torch.nn.Module, path: str | Path, spec: str) -> None:
-    """Write the weights of a live module as safetensors, with the text of its network in the metadata."""
+def safetensors_file(model: torch.nn.Module, spec: str) -> bytes:
+    """The weights of a live module as a safetensors file, with the text of its network in the metadata."""
     from safetensors.torch import save
 
-    from archdsl.base.files import write_atomically
-
     state = {name: each.detach().contiguous().cpu() for name, each in model.state_dict().items()}
-    write_atomically({Path(path): save(state, {"archdsl": spec})})
+    return save(state, {"archdsl": spec})
 
 
 # --- files ------------------------------------------------------------------------------------------------------------
@@ -93,28 +97,36 @@ def _header(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
-            if length > _HEADER_LIMIT:
-                raise ValueError("its header is too long")
-            return cast("dict[str, Any]", json.loads(file.read(length)))
-    except (OSError, ValueError, struct.error) as error:
+            found: Any = json.loads(file.read(length)) if length <= _HEADER_LIMIT else None
+    except (OSError, ValueError, RecursionError, struct.error) as error:
         raise _unreadable(path, error) from error
+    if not isinstance(found, dict) or not all(isinstance(each, dict) for each in cast("Any", found).values()):
+        raise _unreadable(path, ValueError("its header is no list of tensors"))
+    return cast("dict[str, Any]", found)
 
 
 def _safetensors_header(path: Path) -> dict[str, Entry]:
     names = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32"}
-    return {
-        name: Entry(tuple(each["shape"]), names.get(each["dtype"], each["dtype"]))
-        for name, each in _header(path).items()
-        if name != "__metadata__"
-    }
+    try:
+        return {
+            name: Entry(tuple(each["shape"]), names.get(str(each["dtype"]), str(each["dtype"])))
+            for name, each in _header(path).items()
+            if name != "__metadata__"
+        }
+    except (KeyError, TypeError) as error:
+        raise _unreadable(path, ValueError("its header is no list of tensors")) from error
 
 
 def _tensors(path: Path) -> dict[str, torch.Tensor]:
     if path.suffix != ".safetensors":
         return _torch_file(path, "cpu")
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    return load_file(path)
+    try:
+        return cast("Any", load_file)(path)
+    except (OSError, SafetensorError) as error:
+        raise _unreadable(path, error) from error
 
 
 def _torch_file(path: Path, device: str) -> dict[str, torch.Tensor]:
@@ -137,7 +149,9 @@ def _torch_file(path: Path, device: str) -> dict[str, torch.Tensor]:
 
 
 def _unreadable(path: Path, error: Exception) -> ArchError:
-    reason = getattr(error, "strerror", None) or str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+    reason = (
+        getattr(error, "strerror", None) or str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+    )
     return ArchError([Diagnostic(UnreadableWeights(path.name, str(reason)))])
 
 
@@ -148,14 +162,20 @@ def _prefix(names: Iterable[str], wanted: Iterable[str]) -> str:
     """What every name of the file begins with and the network's do not."""
     names, known = list(names), set(wanted)
     for prefix in _PREFIXES:
-        if names and all(name.startswith(prefix) for name in names) and not any(each.startswith(prefix) for each in known):
+        if (
+            names
+            and all(name.startswith(prefix) for name in names)
+            and not any(each.startswith(prefix) for each in known)
+        ):
             return prefix
     return ""
 
 
-def _compared(model: torch.nn.Module, found: Mapping[str, Entry], file: str, head: tuple[str, ...]) -> list[str]:
+def _compared(
+    state: Mapping[str, torch.Tensor], found: Mapping[str, Entry], file: str, head: tuple[str, ...]
+) -> list[str]:
     """The names of the head that do not fit; ArchError where anything else does not."""
-    wanted = {name: Entry(tuple(each.shape), str(each.dtype).removeprefix("torch.")) for name, each in model.state_dict().items()}
+    wanted = {name: _entry(each) for name, each in state.items()}
 
     def in_head(name: str) -> bool:
         return any(name == each or name.startswith(f"{each}.") for each in head)
@@ -166,8 +186,11 @@ def _compared(model: torch.nn.Module, found: Mapping[str, Entry], file: str, hea
     types = [name for name in wanted if name in found and _is_float(found[name]) != _is_float(wanted[name])]
     new = [name for name in (*missing, *shapes) if in_head(name)]
     lines = [
-        *(f"`{name}` is {_sizes(wanted[name])} in the network and {_sizes(found[name])} in the file"
-          for name in shapes if name not in new),
+        *(
+            f"`{name}` is {_sizes(wanted[name])} in the network and {_sizes(found[name])} in the file"
+            for name in shapes
+            if name not in new
+        ),
         *(f"`{name}` is {wanted[name].dtype} in the network and {found[name].dtype} in the file" for name in types),
         *(f"`{name}` is missing from the file{_near(name, unexpected)}" for name in missing if name not in new),
         *(f"`{name}` is not in the network{_near(name, missing)}" for name in unexpected if not in_head(name)),
@@ -182,7 +205,7 @@ def _is_float(entry: Entry) -> bool:
 
 
 def _near(name: str, others: list[str]) -> str:
-    near = nearest(name, others[:500])
+    near = nearest(name, others[:_NAMED])
     return f"; is it `{near}` there?" if near else ""
 
 
@@ -220,5 +243,5 @@ def freeze(model: torch.nn.Module, until: str | None = None) -> torch.nn.Module:
     for name, weight in model.named_parameters():
         if until is not None and (name == until or name.startswith(f"{until}.")):
             break
-        weight.requires_grad_(requires_grad=False)
+        weight.requires_grad = False
     return model

@@ -10,9 +10,7 @@ class Normalize(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(
-        self, mean: Sequence[float], std: Sequence[float], shape: Sequence[int]
-    ) -> None:
+    def __init__(self, mean: Sequence[float], std: Sequence[float], shape: Sequence[int]) -> None:
         super().__init__()
         self.values = (tuple(mean), tuple(std), tuple(shape))
         self.register_buffer("mean", torch.empty(*shape), persistent=False)

@@ -1,0 +1,145 @@
+"""The lines of a picture in DOT: what Graphviz must be told to draw the main path straight and arcs beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archdsl.emit.drawing.columns import node_width, text_width
+from archdsl.emit.drawing.graphviz import RED, escape, quoted
+from archdsl.emit.drawing.model import Cluster, Direction, Edge, Kind, Node, Picture, Role
+
+
+class Lines:
+    """The edges of a picture with what Graphviz needs to draw them straight, and invisible ones that keep a fork above
+    the place where its branches meet."""
+
+    def __init__(self, picture: Picture) -> None:
+        self.picture = picture
+        self.nodes = {node.id: node for node in picture.nodes}
+        self.passed = self._passed()
+        self.room = {} if picture.direction is Direction.LR else self._room_for_titles()
+
+    def written(self) -> Iterator[tuple[str, str, dict[str, str]]]:
+        """Source, target and attributes, in the order in which the edges leave a fork from left to right."""
+        guides = self._guides()
+        leaving: dict[str, list[Edge]] = {}
+        for edge in self.picture.edges:
+            leaving.setdefault(edge.source, []).append(edge)
+        for source, edges in leaving.items():
+            edges.sort(key=self._place)
+            # where data flow from left to right, Graphviz puts what comes first on top, but in a cluster at the bottom
+            if self.picture.direction is Direction.LR and self.nodes[source].cluster:
+                edges.reverse()
+            middle = len(edges) // 2
+            for index, edge in enumerate(edges):
+                if source in guides and index == middle:
+                    yield source, guides[source], {"style": "invis", "weight": "100"}
+                yield source, edge.target, self._attributes(edge)
+
+    def _place(self, edge: Edge) -> int:
+        """Where an edge leaves a fork: what goes straight on to a product first, what bends last."""
+        target = self.nodes[edge.target]
+        if edge.bends:
+            return 2
+        return 0 if target.kind is Kind.MERGE else 1
+
+    def _guides(self) -> dict[str, str]:
+        """Fork and meeting place of branches none of which stands on the straight line."""
+        fed = {edge.target for edge in self.picture.edges if self._is_straight(edge)}
+        last: dict[str, str] = {}
+        guides: dict[str, str] = {}
+        for node in self.picture.nodes:
+            if not node.spine:
+                continue
+            if node.id not in fed and node.spine in last:
+                guides[last[node.spine]] = node.id
+            last[node.spine] = node.id
+        return guides
+
+    def _passed(self) -> frozenset[str]:
+        """The clusters inside another one that an arc goes past. Graphviz puts labels in them on the line instead of
+        beside it, and bends the line around them."""
+        arcs: dict[str, list[tuple[int, int]]] = {}
+        place = {name: index for index, name in enumerate(self.nodes)}
+        for edge in self.picture.edges:
+            around = self.nodes[edge.source].cluster
+            if around and around == self.nodes[edge.target].cluster and edge.role is not Role.MAIN:
+                arcs.setdefault(around, []).append((place[edge.source], place[edge.target]))
+        parent_of = {cluster.id: cluster.parent for cluster in self.picture.clusters}
+        return frozenset(
+            node.cluster
+            for node in self.picture.nodes
+            if node.cluster
+            and any(begin < place[node.id] < end for begin, end in arcs.get(parent_of[node.cluster], ()))
+        )
+
+    def _room_for_titles(self) -> dict[Edge, float]:
+        """The edges whose label must be so wide, in inches, that the title of their block fits beside the line."""
+        inside: dict[str, list[Node]] = {}
+        for node in self.picture.nodes:
+            inside.setdefault(node.cluster, []).append(node)
+        first: dict[str, Edge] = {}
+        for edge in self.picture.edges:
+            cluster = self.nodes[edge.source].cluster
+            if cluster == self.nodes[edge.target].cluster and self._is_straight(edge):
+                first.setdefault(cluster, edge)
+        room: dict[Edge, float] = {}
+        for cluster in self.picture.clusters:
+            nodes = inside.get(cluster.id, [])
+            title = text_width(_plain_title(cluster)) + 0.1
+            is_narrow = all(node.spine and node_width(node) / 2 < title for node in nodes)
+            if is_narrow and cluster.id in first and cluster.id not in self.passed:
+                room[first[cluster.id]] = title
+        return room
+
+    def _is_within_passed(self, edge: Edge) -> bool:
+        around = self.nodes[edge.source].cluster
+        return around in self.passed and around == self.nodes[edge.target].cluster
+
+    def _is_straight(self, edge: Edge) -> bool:
+        source, target = self.nodes[edge.source], self.nodes[edge.target]
+        return not edge.bends and bool(source.spine) and source.spine == target.spine
+
+    def _attributes(self, edge: Edge) -> dict[str, str]:
+        own: dict[str, str] = {}
+        from_fork = self.nodes[edge.source].kind is Kind.DOT
+        if (edge.label or edge in self.room) and not self._is_within_passed(edge):
+            own["label"] = _shape(edge.label, self.room.get(edge, 0), self.picture.direction)
+        if edge.role is Role.RESIDUAL:
+            own["color"] = f'"{RED}"'
+        if self.nodes[edge.target].kind is Kind.DOT:
+            own["arrowhead"] = "none"
+        aside = edge.role is Role.RESIDUAL
+        if self._is_straight(edge):
+            own["weight"] = "100"
+        elif edge.bends:
+            own["weight"] = "1"
+        elif from_fork or aside:
+            # branches begin on one line, and a projection beside the first layer of the body
+            own["weight"] = "2" if from_fork else "1"
+        # a row needs no sides: an arc under it stays flat by itself
+        if self.picture.direction is Direction.TB:
+            if edge.bends or (from_fork and (aside or edge.training)):
+                own["tailport"] = "e"
+            if edge.bends or (aside and self.nodes[edge.target].kind is Kind.MERGE):
+                own["headport"] = "e"
+        if edge.length > 1:
+            own["minlen"] = str(edge.length)
+        if edge.training:
+            own["style"] = "dashed"
+        return own
+
+
+def _plain_title(cluster: Cluster) -> str:
+    times = f" ×{cluster.count:,}" if cluster.count > 1 else ""
+    return cluster.title + times + (f" ×{cluster.copies:,} in parallel" if cluster.copies > 1 else "")
+
+
+def _shape(text: str, width: float, direction: Direction) -> str:
+    """The label of an edge, a little off the line, and at least so many inches wide."""
+    if direction is Direction.LR:
+        return f'<{escape(text)}<br/><font point-size="5"> </font>>'
+    if not width:
+        return quoted(f"  {text}")
+    cell = f'<td align="left" width="{round(width * 72)}">{f"  {escape(text)}" if text else ""}</td>'
+    return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="0"><tr>{cell}</tr></table>>'

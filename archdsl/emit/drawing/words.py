@@ -1,0 +1,104 @@
+"""The words of a picture: tooltips, caption, legend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
+
+from archdsl.base.figures import short_number
+from archdsl.emit.drawing.levels import Member, Part
+from archdsl.emit.drawing.model import (
+    Edge,
+    Facts,
+    Kind,
+    Node,
+    Role,
+    Sample,
+    by_axes,
+)
+from archdsl.graph.module import Module
+from archdsl.graph.receptive import Seen
+from archdsl.ops.dense import Flatten
+from archdsl.ops.operator import Operator, Style
+
+
+def facts_of(member: Member, part: Part) -> Facts:
+    """What a tooltip says of a step that a part stands for. Of folded parts the first may differ from the others in its
+    inputs: what is counted is counted over all of them."""
+    step, what = member.step, member.step.what
+    if isinstance(what, Operator):
+        label, arguments = what.label(what.operand(step.input_types)), what.arguments()
+    else:
+        label, arguments = part.title or what.name, what.arguments
+    leads = member is part.members[part.lead]
+    others = [each.step for each in part.members if each is not member]
+    count = 1 if isinstance(what, Flatten) else part.count
+    return Facts(
+        path=member.path,
+        what=label,
+        arguments=tuple((name, _written(value)) for name, value in arguments.items()),
+        inputs=tuple(kind.shape for kind in step.input_types),
+        output=step.outputs[0].shape if step.outputs else (),
+        params=part.params - sum(each.params for each in others) * part.count if leads else step.params * count,
+        macs=part.macs - sum(each.macs for each in others) * part.count if leads else step.macs * count,
+        seen=_field(member.seen[0]) if member.seen else "",
+        line=step.place.line_column[0],
+        count=count,
+    )
+
+
+def _written(value: object) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case int() | float() | str() | None:
+            return str(value)
+        case tuple():
+            return f"({', '.join(map(_written, cast('tuple[Any, ...]', value)))})"
+        case _:
+            return str(value).removeprefix("block ").removeprefix("operator ")
+
+
+def _field(seen: Seen) -> str:
+    """A receptive field: `43×43`, `the whole input`, `at most 5×5`."""
+    if not seen:
+        return ""
+    if all(axis.whole for axis in seen):
+        return "the whole input"
+    sizes = "×".join("all" if axis.whole else str(axis.size) for axis in seen)
+    return f"at most {sizes}" if any(axis.bound for axis in seen) else sizes
+
+
+def caption(module: Module) -> str:
+    """The network's input, parameters and MACs."""
+    inputs = ", ".join(by_axes(kind.shape) for kind in module.inputs)
+    return f"input {inputs} · {short_number(module.params)} parameters · {short_number(module.macs)} MACs"
+
+
+_STYLES = {
+    Style.CONV: "convolution",
+    Style.PROJECTION: "depthwise or projection",
+    Style.LINEAR: "linear",
+    Style.NORM: "norm",
+    Style.ACTIVATION: "activation",
+    Style.POOL: "pooling, resampling",
+    Style.ATTENTION: "attention",
+    Style.EMBEDDING: "embedding",
+    Style.RECURRENT: "recurrent",
+}
+
+
+def legend_of(nodes: Iterable[Node], edges: Iterable[Edge]) -> Iterator[Sample]:
+    """What the colours and lines of a picture mean, of those that are in it."""
+    for style, text in _STYLES.items():
+        boxes = [node for node in nodes if node.style is style]
+        held = {each for node in boxes for each in node.holds}
+        inside = [name for each, name in ((Style.NORM, "norm"), (Style.ACTIVATION, "activation")) if each in held]
+        if boxes:
+            yield Sample(style, " + ".join((text, *inside)))
+    if any(node.kind is Kind.BLOCK for node in nodes):
+        yield Sample(Kind.BLOCK, "block")
+    if any(edge.role is Role.RESIDUAL for edge in edges):
+        yield Sample(Role.RESIDUAL, "shortcut")
+    if any(node.training for node in nodes):
+        yield Sample(Kind.OUTPUT, "in training only")

@@ -1,0 +1,55 @@
+"""A live module as an ONNX file, checked before it is written."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    import torch
+
+    from archdsl.base.tensors import TensorType
+
+
+class NoOnnx(RuntimeError):
+    """The packages that write ONNX are not installed."""
+
+
+def onnx_file(model: torch.nn.Module, inputs: Mapping[str, TensorType], outputs: tuple[str, ...]) -> bytes:
+    """The ONNX file of a live module at inference, for any batch size.
+
+    inputs: the inputs by name, without their batch. outputs: the names of the outputs. NoOnnx if `onnx` and
+    `onnxscript` are missing.
+    """
+    import torch
+
+    missing = [name for name in ("onnx", "onnxscript") if find_spec(name) is None]
+    if missing:
+        raise NoOnnx(f"{' and '.join(missing)} is missing; install it with `pip install archdsl[onnx]`")
+    onnx = cast("Any", import_module("onnx"))
+    some = next(iter(model.parameters()), torch.empty(0))
+    examples = tuple(torch.zeros(2, *kind.shape, dtype=some.dtype, device=some.device) for kind in inputs.values())
+    batch = torch.export.Dim.DYNAMIC
+    was_training = model.training
+    model.eval()
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        path = Path(folder) / "network.onnx"
+        program = cast("Any", torch.onnx).export(
+            model,
+            examples,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_shapes=tuple({0: batch} for _ in examples),
+            dynamo=True,
+            verbose=False,
+        )
+        program.save(path, external_data=False)
+        model.train(was_training)
+        onnx.checker.check_model(str(path), full_check=True)
+        return path.read_bytes()

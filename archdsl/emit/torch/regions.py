@@ -1,0 +1,44 @@
+"""Compiling a network block by block. Equal blocks are compiled once, since the compiler knows which are equal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, cast
+
+from archdsl.graph.module import Module
+
+if TYPE_CHECKING:
+    import torch
+
+
+def compile_regions(root: Module, model: torch.nn.Module, **options: Any) -> torch.nn.Module:
+    """Compile each outermost block of a live module in place, and give the module back.
+
+    torch keeps what it compiled by class and shapes; its limit of 8 for a class is set to what the network needs, twice
+    for training and evaluation. options: those of `torch.compile`.
+    """
+    blocks = dict(regions(root))
+    distinct = {id(block): block for block in blocks.values()}
+    by_definition = Counter(id(block.place.source) + block.place.span.start for block in distinct.values())
+    for path, block in blocks.items():
+        needed = 2 * by_definition[id(block.place.source) + block.place.span.start] + 2
+        chosen = {"fullgraph": True, "dynamic": False, "recompile_limit": max(8, needed), **options}
+        cast("Any", model.get_submodule(path)).compile(**chosen)
+    return model
+
+
+def regions(module: Module, prefix: str = "", start: int = 0) -> Iterator[tuple[str, Module]]:
+    """The outermost blocks of a network with their paths, repeats written out; a shared one once."""
+    position = start
+    for step in module.owned():
+        for _ in range(step.count):
+            path = f"{prefix}{step.name or position}"
+            if isinstance(step.what, Module):
+                if step.what.transparent:
+                    yield from regions(step.what, prefix, position)
+                elif step.what.indexed:
+                    yield from regions(step.what, f"{path}.")
+                else:
+                    yield path, step.what
+            position += step.slots // step.count

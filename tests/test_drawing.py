@@ -1,0 +1,442 @@
+"""Pictures: what is drawn (the pages in `cases/draw` have the rules one by one), that the text is sound and always the
+same, that any network is drawn in no time, and that what Graphviz makes of it looks as it should."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from xml.etree import ElementTree as ET
+
+import pytest
+
+import archdsl
+from archdsl.emit import render as rendering
+from archdsl.emit.dot import dot
+from archdsl.emit.drawing.columns import in_columns
+from archdsl.emit.drawing.model import Detail, Direction, Kind, Role
+from archdsl.emit.picture import picture
+from archdsl.emit.render import CannotRender, NoGraphviz, render
+from archdsl.graph.library import zoo_names
+
+ZOO = zoo_names()
+HOSTILE = 'a "b" <c>&d; \\N \\l {e|f} &amp; [td] é ×'
+UNET = """
+block two(c) = conv3-c -> relu -> conv3-c -> relu
+block up(skip, c) = deconv2-c/2 -> concat { skip | } -> two(c)
+net unet {
+  input 64x64x1
+  a = two(16)
+  b = a -> pool -> two(32)
+  b -> pool -> two(64) -> up(b, 32) -> up(a, 16) -> conv1-2
+}
+"""
+
+
+# --- what is drawn ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("detail", Detail)
+@pytest.mark.parametrize("name", ZOO)
+def test_a_picture_is_whole(name, detail):
+    """Every edge has its ends, every id is there once, blocks nest twice at most, and everything on the way from the
+    input to the output is drawn."""
+    made = picture(archdsl.load(name).module, detail)
+    ids = [node.id for node in made.nodes] + [cluster.id for cluster in made.clusters]
+    assert len(ids) == len(set(ids))
+    nodes = {node.id: node for node in made.nodes}
+    parent_of = {cluster.id: cluster.parent for cluster in made.clusters}
+    for edge in made.edges:
+        assert edge.source in nodes
+        assert edge.target in nodes
+    for node in made.nodes:
+        assert node.cluster == "" or node.cluster in parent_of
+        assert parent_of.get(parent_of.get(node.cluster, ""), "") == ""
+    fed = {edge.target for edge in made.edges}
+    read = {edge.source for edge in made.edges}
+    assert {node.id for node in made.nodes if node.id not in fed} == {n.id for n in made.nodes if n.kind is Kind.INPUT}
+    assert {node.id for node in made.nodes if node.id not in read} == {
+        n.id for n in made.nodes if n.kind is Kind.OUTPUT
+    }
+
+
+@pytest.mark.parametrize("detail", Detail)
+@pytest.mark.parametrize("name", ZOO)
+def test_the_tooltips_add_up_to_the_network(name, detail):
+    """Whatever is folded or closed: parameters and MACs of all boxes, times the counts around them, are the totals."""
+    net = archdsl.load(name)
+    made = picture(net.module, detail)
+    clusters = {cluster.id: cluster for cluster in made.clusters}
+    params = macs = 0
+    for node in made.nodes:
+        times, around = node.copies, node.cluster
+        while around:
+            times *= clusters[around].count * clusters[around].copies
+            around = clusters[around].parent
+        params += times * sum(facts.params for facts in node.facts)
+        macs += times * sum(facts.macs for facts in node.facts)
+    assert (params, macs) == (net.params, net.train_macs)
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_without_a_detail_a_picture_can_be_taken_in(name):
+    made = picture(archdsl.load(name).module)
+    assert made.size <= 40
+    assert made.remarks == ()
+
+
+def test_depth_costs_nothing():
+    """ResNet-152 is drawn with as many boxes as ResNet-50."""
+    small, large = (picture(archdsl.load(name).module) for name in ("resnet50", "resnet152"))
+    assert len(small.nodes) == len(large.nodes)
+    assert [node.label for node in small.nodes] == [node.label for node in large.nodes]
+
+
+def test_every_shortcut_starts_at_a_dot_in_its_block():
+    for name in ("resnet18", "resnet50", "resnet20"):
+        made = picture(archdsl.load(name).module)
+        nodes = {node.id: node for node in made.nodes}
+        arcs = [edge for edge in made.edges if edge.role is Role.RESIDUAL and edge.bends]
+        assert arcs
+        for edge in arcs:
+            assert nodes[edge.source].kind is Kind.DOT
+            assert nodes[edge.source].cluster == nodes[edge.target].cluster != ""
+
+
+def test_a_long_picture_is_cut_into_columns_and_nothing_is_lost():
+    made = picture(archdsl.load("resnet50").module)
+    cut = in_columns(made)
+    signs = [node for node in cut.nodes if node.kind is Kind.SIGN]
+    assert sorted(node.label for node in signs) == ["A", "A"]
+    assert [(n.id, n.label) for n in cut.nodes if n.kind is not Kind.SIGN] == [(n.id, n.label) for n in made.nodes]
+    ends = {edge.source: edge.target for edge in cut.edges if edge.target.startswith("sign:")}
+    starts = {edge.source: edge.target for edge in cut.edges if edge.source.startswith("sign:")}
+    joined = {(source, starts[target.replace("end", "start")]) for source, target in ends.items()}
+    plain = {(edge.source, edge.target) for edge in cut.edges if "sign:" not in edge.source + edge.target}
+    assert joined | plain == {(edge.source, edge.target) for edge in made.edges}
+
+
+def test_a_short_picture_is_not_cut():
+    made = picture(archdsl.load("lenet5").module)
+    assert in_columns(made) == made
+
+
+# --- the text ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_text_is_the_same_for_any_hash_seed():
+    code = (
+        "import archdsl\n"
+        "for name in ('resnet18', 'googlenet', 'nin'):\n"
+        "    print(archdsl.load(name).draw(), archdsl.load(name).draw(detail='op', direction='LR'))\n"
+    )
+    made = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONIOENCODING": "utf-8"},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("0", "1", "4711")
+    }
+    assert len(made) == 1
+    assert len(made.pop()) > 50_000
+
+
+def test_drawing_imports_nothing_that_is_slow_or_optional():
+    code = (
+        "import sys, archdsl\n"
+        "archdsl.load('resnet18').draw()\n"
+        "print({'torch', 'pygraphviz', 'graphviz', 'networkx', 'numpy', 'rich'} & set(sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout.strip() == b"set()"
+
+
+def test_hostile_names_stay_text():
+    """The name of a file is the only text that is not an identifier. An XML parser gets back what was put in."""
+    net = archdsl.parse("INPUT[8x8x3] -> conv3-4", name=HOSTILE)
+    assert net.name == HOSTILE
+    svg = ET.fromstring(svg_of(net.draw()))
+    assert HOSTILE in [text.text for text in svg.iter(tag("text"))]
+    titles = [each.get("{http://www.w3.org/1999/xlink}title") for each in svg.iter(tag("a"))]
+    assert any(title and title.startswith(HOSTILE) for title in titles)
+
+
+def test_control_characters_are_shown_as_such():
+    text = archdsl.parse("INPUT[8x8x3] -> conv3-4", name="a\x1bb\x00c\u202e").draw()
+    assert not set(text) & {"\x1b", "\x00", "\u202e"}
+
+
+def test_ids_are_the_paths_of_the_layers():
+    text = archdsl.load("resnet18").draw()
+    assert 'id="layer1.0.conv1"' in text
+    assert 'id="layer2.0.downsample.0"' in text
+    assert "layer2.0.conv1: 3×3 conv, 128, /2 (width=128, window=3, stride=2, bias=false)" in text
+    assert "64×56×56 → 128×28×28&#10;73,728 parameters&#10;57,802,752 MACs&#10;receptive field 51×51" in text
+
+
+def test_the_legend_can_be_left_out():
+    net = archdsl.load("resnet18")
+    assert "convolution + norm + activation" in net.draw()
+    assert "convolution + norm + activation" not in net.draw(legend=False)
+
+
+# --- any size ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INPUT[32x32x64] -> [[[conv3-64]*1000]*1000]*1000",
+        "INPUT[32x32x64] -> [[[conv3-64 -> relu -> pool3/1(p=1)]*1000 -> relu]*1000]*1000",
+        "block b0 = conv3-64 -> pool3/1(p=1)\n"
+        + "".join(f"block b{i} = b{i - 1} -> tanh -> b{i - 1}\n" for i in range(1, 40))
+        + "net doubled {\n input 8x8x64\n b39\n}",
+        "block b0 = conv3-64\n"
+        + "".join(f"block b{i} = b{i - 1} -> b{i - 1}\n" for i in range(1, 40))
+        + "net folded {\n input 8x8x64\n b39\n}",
+    ],
+    ids=["repeats", "repeats of several", "doubling blocks", "doubling boxes"],
+)
+@pytest.mark.parametrize("detail", [None, *Detail])
+def test_bombs_are_drawn_at_once(text, detail):
+    net = archdsl.parse(text)
+    begin = time.perf_counter()
+    made = picture(net.module, detail)
+    text = dot(made)
+    assert time.perf_counter() - begin < 1
+    assert made.size <= 40
+    assert len(text) < 50_000
+
+
+def test_a_picture_that_would_be_too_large_is_made_coarser_and_says_so():
+    layers = " -> ".join(f"conv3-{8 + index % 2}" for index in range(90))
+    middle = f"block inner = {layers}\nblock outer = " + " -> pool3/1(p=1) -> ".join(["inner"] * 80)
+    net = archdsl.parse(f"{middle}\nINPUT[8x8x9] -> outer -> gap")
+    made = picture(net.module, "op")
+    assert made.detail is Detail.BLOCK
+    assert made.remarks == ("drawn at detail `block`: `op` would have 7,280 boxes, and 5,000 is the most",)
+
+
+def test_a_long_flat_network_says_what_would_help():
+    net = archdsl.parse("INPUT[8x8x9] -> " + " -> ".join(f"conv3-{8 + index}" for index in range(300)))
+    made = picture(net.module)
+    assert made.remarks == ("the picture has 300 boxes: blocks and repeats in the text would make it shorter",)
+
+
+def test_what_is_dear_to_lay_out_is_drawn_with_straight_lines():
+    branches = "".join(
+        f" x{i} = concat {{ {' | '.join(f'x{j}' for j in range(i))} }} -> conv3-8\n" for i in range(2, 26)
+    )
+    net = archdsl.parse(f"net every {{\n input 8x8x16\n x0 = conv3-8\n x1 = x0 -> conv3-8\n{branches} output x25\n}}")
+    text = net.draw()
+    assert "splines=false" in text
+    assert "nslimit=2" in text
+    assert b"</svg>" in svg_of(text)
+
+
+# --- rendering --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small():
+    return archdsl.load("lenet5").draw()
+
+
+def svg_of(text):
+    try:
+        return render(text, "svg")
+    except NoGraphviz:
+        pytest.skip("there is no Graphviz here")
+
+
+@pytest.mark.parametrize(("kind", "start"), [("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")])
+def test_every_format_comes_out(small, kind, start):
+    svg_of(small)
+    assert render(small, kind).startswith(start)
+
+
+def test_an_unknown_format_is_refused(small):
+    with pytest.raises(ValueError, match="jpeg"):
+        render(small, "jpeg")
+
+
+def test_without_graphviz_a_message_says_what_to_install(small, monkeypatch):
+    monkeypatch.setattr(rendering.shutil, "which", lambda _: None)
+    monkeypatch.setattr(rendering, "find_spec", lambda _: None)
+    with pytest.raises(NoGraphviz, match=r"pip install archdsl\[draw\]"):
+        render(small, "svg")
+
+
+def test_a_layout_that_takes_too_long_is_stopped(small):
+    svg_of(small)
+    with pytest.raises(CannotRender, match=r"longer than 0\.001 seconds"):
+        render(small, "svg", seconds=0.001)
+
+
+def test_what_graphviz_refuses_is_said(small):
+    svg_of(small)
+    with pytest.raises(CannotRender, match="gives no PNG"):
+        render("digraph {", "png")
+
+
+def test_a_graphviz_that_fails_is_not_the_last_word(small, monkeypatch, tmp_path):
+    svg_of(small)
+    broken = tmp_path / "dot"
+    broken.write_text("#!/bin/sh\necho no such plugin >&2\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setattr(rendering.shutil, "which", lambda _: str(broken))
+    if rendering.find_spec("pygraphviz"):
+        assert render(small, "svg").startswith(b"<?xml")
+    monkeypatch.setattr(rendering, "find_spec", lambda _: None)
+    with pytest.raises(CannotRender, match="no such plugin"):
+        render(small, "svg")
+
+
+def test_a_file_in_the_current_folder_is_not_taken_for_graphviz(small, monkeypatch, tmp_path):
+    svg_of(small)
+    (tmp_path / "pygraphviz.py").write_text("raise SystemExit('taken in')")
+    monkeypatch.chdir(tmp_path)
+    assert render(small, "svg").startswith(b"<?xml")
+
+
+def test_several_pictures_at_a_time(small):
+    svg_of(small)
+    with ThreadPoolExecutor(4) as pool:
+        assert all(each.startswith(b"<?xml") for each in pool.map(lambda _: render(small, "svg"), range(8)))
+
+
+# --- how it looks -----------------------------------------------------------------------------------------------------
+
+FAMILIES = ["alexnet", "googlenet", "lenet5", "nin", "resnet18", "resnet20", "resnet50", "vgg16"]
+
+
+def tag(name):
+    return f"{{http://www.w3.org/2000/svg}}{name}"
+
+
+class Laid:
+    """Where Graphviz has put things: boxes of nodes and clusters, lines of text, in points, y growing downwards."""
+
+    def __init__(self, text):
+        self.nodes, self.clusters, self.labels, self.titles = {}, {}, [], []
+        for group in ET.fromstring(svg_of(text)).iter(tag("g")):
+            kind, name = group.get("class"), group.get("id")
+            if kind == "node":
+                self.nodes[name] = self.box(group)
+            elif kind == "cluster":
+                self.clusters[name] = self.box(group)
+                self.titles.append((name, self.line(list(group.iter(tag("text"))), 5.5)))
+            elif kind == "edge" and (texts := list(group.iter(tag("text")))):
+                self.labels.append(self.line(texts, 4.5))
+
+    @staticmethod
+    def box(group):
+        xs, ys = [], []
+        for shape in group.iter():
+            if shape.tag == tag("ellipse"):
+                x, y, rx, ry = (float(shape.get(name)) for name in ("cx", "cy", "rx", "ry"))
+                xs += [x - rx, x + rx]
+                ys += [y - ry, y + ry]
+            numbers = re.findall(r"-?\d+\.?\d*", shape.get("d") or shape.get("points") or "")
+            xs += map(float, numbers[0::2])
+            ys += map(float, numbers[1::2])
+        return min(xs), min(ys), max(xs), max(ys)
+
+    @staticmethod
+    def line(texts, letter):
+        """The box of a line of text: one that starts at its x, or is centred there, as wide as its letters."""
+        words = "".join(text.text.strip() for text in texts)
+        width = letter * len(words)
+        x, y = float(texts[0].get("x")), float(texts[0].get("y"))
+        left = x if texts[0].get("text-anchor") == "start" else x - width / 2
+        return left, y - 7, left + width, y
+
+
+def overlap(one, other):
+    return min(one[2], other[2]) > max(one[0], other[0]) and min(one[3], other[3]) > max(one[1], other[1])
+
+
+@pytest.fixture(params=[*FAMILIES, "unet"])
+def network(request):
+    return archdsl.parse(UNET) if request.param == "unet" else archdsl.load(request.param)
+
+
+@pytest.mark.parametrize("detail", [None, "op", "block"])
+@pytest.mark.parametrize("direction", Direction)
+def test_the_main_path_is_a_straight_line(network, detail, direction):
+    made = picture(network.module, detail, direction=direction)
+    laid, made = Laid(dot(made)), in_columns(made)
+    middles = {}
+    for node in made.nodes:
+        if node.spine:
+            left, top, right, bottom = laid.nodes[node.id]
+            middles.setdefault(node.spine, []).append((left + right) / 2 if direction == "TB" else (top + bottom) / 2)
+    assert max(map(len, middles.values())) >= 3
+    for each in middles.values():
+        assert max(each) - min(each) < 2
+
+
+@pytest.mark.parametrize("detail", [None, "op", "block"])
+@pytest.mark.parametrize("direction", Direction)
+def test_nothing_lies_on_anything_else(network, detail, direction):
+    made = picture(network.module, detail, direction=direction)
+    laid, made = Laid(dot(made)), in_columns(made)
+    boxes = list(laid.nodes.values())
+    texts = [*laid.labels, *(line for _, line in laid.titles)]
+    for index, box in enumerate(boxes):
+        assert not any(overlap(box, other) for other in boxes[index + 1 :])
+        assert not any(overlap(box, line) for line in texts)
+    for index, line in enumerate(texts):
+        assert not any(overlap(line, other) for other in texts[index + 1 :])
+
+
+def test_no_title_lies_on_the_main_path(network):
+    made = picture(network.module)
+    laid, made = Laid(dot(made)), in_columns(made)
+    middle = {node.cluster: sum(laid.nodes[node.id][0::2]) / 2 for node in made.nodes if node.spine}
+    for name, (left, _, right, _) in laid.titles:
+        if name in middle:
+            assert not left < middle[name] < right
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_column_is_at_most_about_four_times_as_high_as_wide(name):
+    svg = ET.fromstring(svg_of(archdsl.load(name).draw()))
+    width, height = (float(svg.get(side).removesuffix("pt")) for side in ("width", "height"))
+    assert height < 5 * width
+
+
+def test_branches_stand_side_by_side_in_the_order_of_the_text():
+    net = archdsl.parse("INPUT[28x28x192] -> inception(64, (96, 128), (16, 32), 32)")
+    laid = Laid(net.draw())
+    first = [laid.nodes[f"inception1.{name}"] for name in ("conv1", "conv2", "conv4", "pool1")]
+    assert [box[0] for box in first] == sorted(box[0] for box in first)
+    assert len({round(box[1]) for box in first}) == 1
+    fork = sum(laid.nodes["inception1:in"][0::2]) / 2
+    assert sum(sum(box[0::2]) / 2 - fork for box in first) == pytest.approx(0, abs=60)
+
+
+def test_a_shortcut_is_on_the_right_and_inside_its_block():
+    block = "block basic(c) = residual { conv3-c -> bn -> relu -> conv3-c -> bn } -> relu"
+    net = archdsl.parse(f"{block}\nINPUT[56x56x64] -> basic(64)*2")
+    svg = ET.fromstring(svg_of(net.draw(legend=False)))
+    (red,) = [each for each in svg.iter(tag("path")) if (each.get("stroke") or "").lower() == "#b2182b"]
+    xs = along(list(map(float, re.findall(r"-?\d+\.?\d*", red.get("d"))[0::2])))
+    (cluster,) = [each for each in svg.iter(tag("g")) if each.get("class") == "cluster"]
+    left, _, right, _ = Laid.box(cluster)
+    assert left < xs[0] < right
+    assert min(xs) > xs[0] - 1
+    assert max(xs) < right - 2
+
+
+def along(points):
+    """One coordinate of the points along a path of cubic curves."""
+    curves = [points[start : start + 4] for start in range(0, len(points) - 3, 3)]
+    steps = [step / 20 for step in range(21)]
+    return [
+        a * (1 - t) ** 3 + 3 * b * t * (1 - t) ** 2 + 3 * c * t**2 * (1 - t) + d * t**3
+        for a, b, c, d in curves
+        for t in steps
+    ]
