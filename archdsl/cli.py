@@ -573,7 +573,7 @@ class _Made:
             with _progress(f"making the {kind[1:]} file of {self.net.name}"):
                 if kind == ".onnx":
                     return self.changed.to_onnx(self.model)
-                return safetensors_file(self.model, self.net.text.text)
+                return safetensors_file(self.model, self.net.carried.to_json())
         except NoOnnx as error:
             raise click.ClickException(str(error)) from error
 

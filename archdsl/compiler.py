@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from archdsl.base.diagnostics import ArchError, Diagnostic, Fault, Report
@@ -12,6 +12,8 @@ from archdsl.base.resources import folder
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Place, Source, Span
 from archdsl.graph import faults
+from archdsl.graph.carried import SUFFIXES as MADE
+from archdsl.graph.carried import Carried
 from archdsl.graph.elaborate import Elaborator
 from archdsl.graph.evaluate import Evaluator
 from archdsl.graph.library import SUFFIX, Library, read_text, zoo_names
@@ -45,6 +47,7 @@ _AS_WRITTEN = Options()
 def compile_source(source: Source, net: str | None = None, options: Options = _AS_WRITTEN) -> Network:
     """The network of a text. ArchError says everything that is wrong with it."""
     report = Report()
+    options = _with_its_own(source, options)
     elaborator, program = _worked_out(source, options, report)
     template = _chosen(program, net, report)
     module = elaborator.network(template, _name(program, template)) if template else None
@@ -61,7 +64,22 @@ def compile_source(source: Source, net: str | None = None, options: Options = _A
         tuple(report.warnings),
         options.limits,
         lambda: _traced(source, net, options),
+        _carried(source, module.name, elaborator.programs.library, options),
     )
+
+
+def _with_its_own(source: Source, options: Options) -> Options:
+    """The options with the settings that belong to a text, where no others are given."""
+    if not source.settings and source.shape is None:
+        return options
+    size = options.size or (TensorType.of(source.shape) if source.shape else None)
+    return replace(options, settings={**source.settings, **options.settings}, size=size)
+
+
+def _carried(source: Source, net: str, library: Library, options: Options) -> Carried:
+    """What a network was compiled from, for what is made of it to carry."""
+    texts = {each.name: each.text for each in (source, *library.sources)}
+    return Carried(net, texts, options.settings, options.size.shape if options.size else None)
 
 
 def _traced(source: Source, net: str | None, options: Options) -> Module:
@@ -94,7 +112,11 @@ def check_source(source: Source, options: Options = _AS_WRITTEN) -> tuple[Report
 
 
 def source_of(name: str, limits: Limits = DEFAULT_LIMITS) -> tuple[Source, str | None]:
-    """The text that a user names, and which of its networks: a file, `file.arch:net`, or a name of the zoo."""
+    """The text that a user names, and which of its networks: a file, `file.arch:net`, a name of the zoo, or what was made
+    of a network and carries its text: an emitted Python file, or weights."""
+    if name.endswith(MADE) and (made := Carried.in_file(Path(name))) is not None:
+        (main, text), *_ = made.texts.items()
+        return Source(main, text, None, made.texts, made.settings, made.shape), made.net
     path, net = _split_net(name)
     zoo = folder("specs") / f"{path}{SUFFIX}"
     found = Path(path)

@@ -11,6 +11,7 @@ from archdsl.base.diagnostics import Diagnostic
 from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Source
+from archdsl.graph.carried import Carried
 from archdsl.graph.module import Module
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Network:
     """A network with everything worked out.
 
     module: the root of the hierarchy of modules. text: what it was compiled from. hyperparameters: their values.
-    warnings: what is odd but not wrong.
+    warnings: what is odd but not wrong. carried: what it was compiled from, which files made of it carry.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Network:
         warnings: tuple[Diagnostic, ...] = (),
         limits: Limits = DEFAULT_LIMITS,
         trace: Callable[[], Module] | None = None,
+        carried: Carried | None = None,
     ) -> None:
         self.module = module
         self.text = source
@@ -44,6 +46,7 @@ class Network:
         self.warnings = warnings
         self.limits = limits
         self._trace = trace
+        self.carried = carried or Carried(module.name, {source.name: source.text}, {})
 
     @property
     def name(self) -> str:
@@ -239,7 +242,7 @@ class Network:
         trace = self._trace
         traced = (lambda: changed(trace())) if trace else None
         module = changed(self.module)
-        return Network(module, self.text, self.hyperparameters, self.warnings, self.limits, traced)
+        return Network(module, self.text, self.hyperparameters, self.warnings, self.limits, traced, self.carried)
 
     def convert(self, model: torch.nn.Module, *passes: Pass | str) -> torch.nn.Module:
         """A live module of the network after some passes, with the weights of `model` changed as the passes say.
@@ -266,7 +269,7 @@ class Network:
 
         module = self._trace() if self._trace else self.module
         name = class_name(module.name, f"{module.doc}\n{self.text.heading()}")
-        return source(module, self.text, __version__), name
+        return source(module, self.text, __version__, self.carried.to_json()), name
 
     def __repr__(self) -> str:
         inputs = ", ".join(map(str, self.module.inputs))

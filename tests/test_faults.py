@@ -24,7 +24,7 @@ WITHOUT = {code: cls for code, cls in faults().items() if not cls.example}
 def diagnosed(text: str | bytes, options: Options | None = None, net: str | None = None) -> tuple[Diagnostic, ...]:
     """What is said about a text: by the compiler or, where it is content, by the check of everything in it."""
     assert isinstance(text, str)
-    source = Source("case.arch", text)
+    source = Source("text.arch", text)
     try:
         compile_source(source, net, options or Options())
     except ArchError as error:
@@ -227,7 +227,7 @@ CASES = {
     "recursion": Case("block a = relu -> b\nblock b = a\n" + in_net("a"), "E0404", "a", "a -> b -> a", "repeat", ("b", "a")),
     "recursion of one": Case("block a = a\n" + in_net("a"), "E0404", "a", "a -> a"),
     "recursion by an argument": Case("block a(f) = f(f)\n" + in_net("a(a)"), "E0404", "f", "a -> a"),
-    "networks in a circle": Case("net case = b\nnet b = case\n", "E0404", "case", "a network uses itself: case -> b -> case"),
+    "networks in a circle": Case("net text = b\nnet b = text\n", "E0404", "text", "a network uses itself: text -> b -> text"),
     # files
     "an unknown file": Case("use resnest\n" + in_net("relu"), "E0501", "resnest", help="`resnet`"),
     "a name that a file lacks": Case("use resnet (basik)\n" + in_net("basik(4)"), "E0505", "basik", help="`basic`"),
@@ -259,8 +259,8 @@ CASES = {
     "a large tensor": Case(in_net("[concat { | }]*80"), "E0312", "concat", "10^18"),
     "a large list": Case("let a = [1]*1000000\n" + in_net("relu"), "E0901", "[1]*1000000", "1,000,000, and the limit is 100,000"),
     "a deep row of blocks": Case(
-        "".join(f"block b{i} = b{i + 1}\n" for i in range(60)) + "block b60 = relu\n" + in_net("b0"), "E0901", "b48",
-        "nested too deeply", "`Limits(nesting=...)`", ("b47", "b46", "b45"),
+        "".join(f"block b{i} = b{i + 1}\n" for i in range(60)) + "block b60 = relu\n" + in_net("b0"), "E0901", "b49",
+        "nested too deeply", "`Limits(nesting=...)`", ("b48", "b47", "b46"),
     ),
 }  # fmt: skip
 
@@ -435,7 +435,7 @@ def test_all_faults_of_a_text_in_one_run() -> None:
         "}\n"
         "net m = INPUT[4x4x3] -> pool9\n"
     )
-    report, networks = check_source(Source("case.arch", text))
+    report, networks = check_source(Source("text.arch", text))
     found = [(each.code, each.place and each.place.text) for each in report.errors]
     assert found == [
         ("E0501", "nowhere_at_all"), ("E0206", "9**99"), ("E0201", "cnov3"), ("E0307", "gruops"),
@@ -464,8 +464,8 @@ CASCADES = {
     "a name defined twice": ("let a = 3\nlet a = 4\n" + in_net("conv3-a"), ["a"]),
     "a share that does not fit": (in_net("share s = conv3-16\n  s -> conv3-8 -> s -> s -> fc-3"), ["s"]),
     "a block with a wrong call": ("block b(c) = conv3-c\n" + in_net("b -> b(1, 2) -> pool99"), ["b", "2"]),
-    "two nets, one block": ("block b = nosuch\nnet n = INPUT[8x8x3] -> b\nnet case = INPUT[9x9x3] -> b", ["nosuch"]),
-    "networks in a circle": ("net a = b\nnet b = a\nnet c = a -> relu\n", ["a"]),
+    "two nets, one block": ("block b = nosuch\nnet n = INPUT[8x8x3] -> b\nnet text = INPUT[9x9x3] -> b", ["nosuch"]),
+    "networks in a circle": ("net a = b\nnet b = a\nnet c = INPUT[8x8x3] -> a\n", ["a"]),
     "an operator hidden": ("let pool = 3\n" + in_net("pool -> conv3-pool"), ["pool"]),
     "a chain through a gap": (in_net("relu -> ... -> conv3-(in.channels) -> fc-10 -> pool"), ["..."]),
     "a broken condition": (in_net("[conv3-8 if nosuch] -> [conv3-8 if nosuch else pool99]"), ["nosuch", "nosuch"]),
@@ -475,7 +475,7 @@ CASCADES = {
 @pytest.mark.parametrize("name", CASCADES)
 def test_what_depends_on_a_fault_stays_silent(name: str) -> None:
     text, places = CASCADES[name]
-    report, _ = check_source(Source("case.arch", text))
+    report, _ = check_source(Source("text.arch", text))
     assert [each.place and each.place.text for each in report.errors] == places
     for each in report.errors:
         assert_speaks_well(each)

@@ -15,7 +15,7 @@ import archdsl
 from archdsl.graph.library import zoo_names
 
 SMALL = ["lenet5", "resnet20", "tiny_vgg", "textbook_linear", "textbook_conv_pool"]
-LENGTHS = {"resnet50": 120, "googlenet": 130, "vgg16": 66}
+LENGTHS = {"resnet50": 120, "googlenet": 130, "vgg16": 68}
 
 
 def example(net: archdsl.Network, batch: int = 2, **options: object) -> list[torch.Tensor]:
@@ -201,3 +201,22 @@ def test_ruff_accepts_the_file_as_it_is(name: str, tmp_path: Path) -> None:
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_text_travels_with_the_file_and_can_be_had_back(tmp_path: Path) -> None:
+    net = archdsl.load("resnet18", input=(3, 64, 96), classes=10)
+    path = tmp_path / "made.py"
+    path.write_text(net.source())
+    again = archdsl.load(path)
+    assert again.source() == net.source()
+    assert (again.params, again.inputs, again.hyperparameters) == (net.params, net.inputs, {"classes": 10})
+    assert archdsl.load(path, classes=7).outputs["y"].shape == (7,)
+
+
+def test_a_file_that_carries_no_text_or_a_hostile_one_is_not_run(tmp_path: Path) -> None:
+    path = tmp_path / "made.py"
+    for text in ("", "ARCH = 3", "ARCH = open('x', 'w')", "ARCH = '{\"net\": 1}'", "ARCH = " + "(" * 5000):
+        path.write_text(text)
+        with pytest.raises(archdsl.ArchError):
+            archdsl.load(path)
+    assert not (tmp_path / "x").exists()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
@@ -33,11 +34,18 @@ class Comment(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A text with a name, as diagnostics show it. `path` is None for text that came from no file."""
+    """A text with a name, as diagnostics show it. `path` is None for text that came from no file.
+
+    along: texts by name that came with it, which `use` finds before files. settings, shape: hyper-parameters and the
+    input's shape that belong to it, where it came out of something that was compiled before.
+    """
 
     name: str
     text: str
     path: str | None = None
+    along: Mapping[str, str] = field(default_factory=dict[str, str])
+    settings: Mapping[str, object] = field(default_factory=dict[str, object])
+    shape: tuple[int, ...] | None = None
 
     @cached_property
     def _lines(self) -> list[int]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Place
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.graph.values import Tensor, Value
 from archdsl.ops.operator import Operator
+
+_Frozen = TypeVar("_Frozen", bound=Step | Module | Operator[Any])
 
 
 @dataclass(eq=False)
@@ -119,8 +121,8 @@ class Builder:
         return tuple(steps)
 
 
-def _changed(thing: Any, **values: Any) -> Any:
+def _changed(thing: _Frozen, **values: Any) -> _Frozen:
     """A frozen thing with other values in some fields: `dataclasses.replace` without its checks."""
-    made: Any = object.__new__(type(thing))
+    made = object.__new__(type(thing))
     vars(made).update(vars(thing), **values)
     return made

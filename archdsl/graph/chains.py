@@ -73,10 +73,10 @@ class Chains(ABC):
 
     def chain(self, node: tree.Chain, scope: Scope, builder: Builder, incoming: Tensors) -> Tensors:
         """Elements one after the other."""
+        self.evaluator.count(len(node.elements), scope, node.span)
         self.evaluator.enter(scope, node.span)
         try:
             for index, element in enumerate(node.elements):
-                self.evaluator.count(1, scope, element.span)
                 incoming = self._element(element, scope, builder, incoming, is_first=index == 0)
         finally:
             self.evaluator.depth -= 1

@@ -150,7 +150,7 @@ class Elaborator(Chains):
             definition = template.definition
             if definition in self._reached:
                 continue
-            scope = Scope(template.scope.source, template.scope)
+            scope = Scope(template.scope.source, template.scope, incoming=UNKNOWN)
             scope.names.update((each.name.text, UNKNOWN) for each in definition.parameters)
             body = Body(Builder("unreached", scope.place(definition.span), indexed=False), scope, None, is_network=True)
             try:
@@ -237,7 +237,7 @@ class Elaborator(Chains):
             body.current = (made,) if made else None
             body.failed |= made is None
             if body.scope.incoming is None:
-                body.scope.incoming = made
+                body.scope.incoming = made or UNKNOWN
         if name is not None and self.programs.define(name, body.scope):
             body.scope.names[name.text] = tensor
 

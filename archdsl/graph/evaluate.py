@@ -254,7 +254,7 @@ class Evaluator:
         if sign == "+" and isinstance(left, tuple) and isinstance(right, tuple):
             return self._list(left + right, scope, node.span)
         if sign == "*" and isinstance(left, tuple) and is_whole(right):
-            self._require_items(self.size(left) * right, scope, node.span)
+            self._require_items((self.size(left) - 1) * right, scope, node.span)
             return self._list(left * right, scope, node.span)
         for value, span in (first, second):
             if not isinstance(value, (int, float)) or isinstance(value, bool):

@@ -115,6 +115,10 @@ class NoSuchHyperparameter(Fault):
         return f"the network has no hyper-parameter `{self.name}`"
 
     @property
+    def label(self) -> str:
+        return f"has no `{self.name[:40]}`"
+
+    @property
     def notes(self) -> tuple[str, ...]:
         return (f"it has {', '.join(f'`{name}`' for name in self.known)}",) if self.known else ("it has none",)
 
@@ -648,6 +652,10 @@ class InputSize(Fault):
     @property
     def message(self) -> str:
         return self.reason
+
+    @property
+    def label(self) -> str:
+        return "for which of them"
 
 
 # --- E05: files -------------------------------------------------------------------------------------------------------

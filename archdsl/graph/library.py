@@ -47,8 +47,10 @@ class Library:
         if not _SAFE.fullmatch(name):
             return faults.OutsideRoot(name)
         file_name = name if name.endswith(SUFFIX) else name + SUFFIX
-        if name in self._given:
-            return self._from_text(name, self._given[name])
+        texts = {**self._given, **by.along}
+        for each in (name, file_name):
+            if each in texts:
+                return self._from_text(each, texts[each], by)
         folders = [Path(by.path).parent] if by.path else []
         for each in (*folders, folder("specs")):
             path = each / file_name
@@ -71,9 +73,14 @@ class Library:
         self._files[key] = self.parse(Source(_shown(path), read, str(path)))
         return self._files[key]
 
-    def _from_text(self, name: str, text: str) -> File:
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The files that were read, in the order in which they were first used."""
+        return tuple(file.source for file in self._files.values())
+
+    def _from_text(self, name: str, text: str, by: Source) -> File:
         if name not in self._files:
-            self._files[name] = self.parse(Source(name, text))
+            self._files[name] = self.parse(Source(name, text, along=by.along))
         return self._files[name]
 
 

@@ -148,13 +148,14 @@ class Programs:
             self.evaluator.fault(faults.UnknownElement(statement.name.text, known), scope, statement.name.span)
             return
         known = (*arguments(found), *(DECORATIONS if found.decorated else ()))
-        given = scope.defaults.setdefault(found, {})
+        given = dict(scope.defaults.get(found, {}))
         for argument in statement.arguments.items:
             name = argument.name.text if argument.name else ""
             if name not in known:
                 self.evaluator.fault(UnknownArgument(found.word, name, known), scope, argument.span)
                 continue
             given[name] = self.evaluator.value(argument.value, scope)
+        scope.defaults = {**scope.defaults, found: given}
 
     def _use(self, statement: tree.Use, scope: Scope) -> None:
         """`use resnet (basic)`."""

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from archdsl.base.text import Place, Source, Span
-from archdsl.graph.values import Value
+from archdsl.graph.values import Unknown, Value
 from archdsl.ops import OperatorClass
 
 if TYPE_CHECKING:
     from archdsl.graph.values import Tensor
+
+Defaults = Mapping[OperatorClass, Mapping[str, Value]]
 
 
 @dataclass(eq=False)
 class Scope:
     """Names of one file, definition or comprehension.
 
-    incoming: the tensor that `in` means. free: whether a name that is not found here is a hyper-parameter to be set,
-    as in a file that is one bare chain.
+    incoming: the tensor that `in` means; unknown where that failed. free: whether a name that is not found here is a
+    hyper-parameter to be set, as in a file that is one bare chain. defaults: the arguments that `default` statements
+    give to operators here; inner ones win.
     """
 
     source: Source
     parent: Scope | None = None
-    incoming: Tensor | None = None
+    incoming: Tensor | Unknown | None = None
     free: bool = False
     names: dict[str, Value] = field(default_factory=dict[str, Value])
-    defaults: dict[OperatorClass, dict[str, Value]] = field(default_factory=dict[OperatorClass, dict[str, Value]])
+    defaults: Defaults = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.defaults = self.parent.defaults if self.parent else {}
 
     def place(self, span: Span) -> Place:
         """The place of a span in the text that this scope belongs to."""
@@ -56,11 +62,3 @@ class Scope:
     def known(self) -> set[str]:
         """Every name that can be used here."""
         return {name for scope in self.outward() for name in scope.names}
-
-    def default_arguments(self, operator: OperatorClass) -> dict[str, Value]:
-        """The arguments that `default` statements give to an operator here; inner ones win."""
-        given: dict[str, Value] = {}
-        for scope in self.outward():
-            if operator in scope.defaults:
-                given = {**scope.defaults[operator], **given}
-        return given

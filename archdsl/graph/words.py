@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,7 +79,7 @@ class Words:
     def read(self, node: tree.Mention, found: Partial, digits: str, scope: Scope) -> Reading | None:
         """The operator of a word with everything that the text gives it, or None where something is wrong."""
         operator = found.operator
-        defaults = scope.default_arguments(operator)
+        defaults = scope.defaults.get(operator)
         if node.width or node.stride or node.arguments or found.arguments or defaults:
             return self._read(node, found, digits, scope, defaults)
         # a bare word says the same wherever its block is worked out
@@ -88,7 +89,7 @@ class Words:
         return self._bare[key]
 
     def _read(
-        self, node: tree.Mention, found: Partial, digits: str, scope: Scope, defaults: dict[str, Value]
+        self, node: tree.Mention, found: Partial, digits: str, scope: Scope, defaults: Mapping[str, Value] | None
     ) -> Reading | None:
         operator = found.operator
         given = _Given(dict(found.arguments))

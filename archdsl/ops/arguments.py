@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from enum import Enum, StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, TypeGuard, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from archdsl.base.limits import LARGEST
 from archdsl.ops.faults import BadArgument, MissingArgument, Reject, UnknownArgument, WrongType
@@ -72,22 +72,22 @@ class Argument:
         if not self._takes(value):
             raise self._refusal(value)
         for item in _items(value):
-            if _is_number(item):
+            if isinstance(item, (int, float)):
                 self._require_within_bounds(item)
         return value
 
     def _takes(self, value: object) -> bool:
         match self.kind:
-            case ArgumentKind.FLAG:
-                return isinstance(value, bool)
             case ArgumentKind.INTEGER:
                 return _is_integer(value)
             case ArgumentKind.AXES:
-                return bool(items := _items(value)) and all(map(_is_integer, items))
+                return _is_integer(value) or _is_list_of(_is_integer, value)
             case ArgumentKind.NUMBER:
                 return _is_number(value)
             case ArgumentKind.NUMBERS:
-                return _is_list(value) and all(map(_is_number, _items(value)))
+                return _is_list_of(_is_number, value)
+            case ArgumentKind.FLAG:
+                return isinstance(value, bool)
             case ArgumentKind.CHOICE:
                 return value in self.choices
 
@@ -128,16 +128,16 @@ def _items(value: object) -> tuple[object, ...]:
     return cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
 
 
-def _is_list(value: object) -> bool:
-    return isinstance(value, tuple) and value != ()
-
-
 def _is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_number(value: object) -> TypeGuard[float]:
+def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_list_of(fits: Callable[[object], bool], value: object) -> bool:
+    return isinstance(value, tuple) and value != () and all(map(fits, _items(value)))
 
 
 # --- how a class declares them ----------------------------------------------------------------------------------------

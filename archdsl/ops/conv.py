@@ -33,15 +33,12 @@ def _padding(p: Axes | None, window: tuple[int, ...], dilation: tuple[int, ...])
 
 
 def _windows(op: Conv | DepthwiseConv, x: TensorType) -> tuple[Window, ...]:
-    given = (op.window, op.stride, op.dilation, op.p)
-    # where all axes are alike, one window serves them all
-    rank = x.rank if any([isinstance(each, tuple) for each in given]) else 1
+    rank = x.rank
     sizes = per_axis(op.window, rank, "window")
     strides = per_axis(op.stride, rank, "stride")
     dilations = per_axis(op.dilation, rank, "dilation")
     paddings = _padding(op.p, sizes, dilations)
-    windows = tuple(map(Window, sizes, strides, paddings, dilations))
-    return windows if len(windows) == x.rank else windows * x.rank
+    return tuple(map(Window, sizes, strides, paddings, dilations))
 
 
 def _strides(windows: tuple[Window, ...]) -> str:

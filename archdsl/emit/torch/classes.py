@@ -315,13 +315,20 @@ def value_node(value: Any) -> Node:
         case int():
             return Hole(value)
         case str():
-            return '"' + ascii(value)[1:-1].replace('"', '\\"') + '"'
+            return literal(value)
         case Layer():
             return layer_node(value)
         case tuple():
             return Items(tuple(map(value_node, cast("tuple[Any, ...]", value))))
         case _:
             raise TypeError(f"no expression for {value!r}")
+
+
+def literal(text: str) -> str:
+    """A string as Python writes it, in plain letters and the quotes that need the fewest escapes."""
+    single = "'" + text.encode("unicode_escape").decode("ascii").replace("'", "\\'") + "'"
+    double = '"' + text.encode("unicode_escape").decode("ascii").replace('"', '\\"') + '"'
+    return single if len(single) < len(double) else double
 
 
 class _Solver:

@@ -124,11 +124,13 @@ class ForwardPlan:
         if (index in self.module.train_only) != (readers[0] in self.module.train_only):
             return False
         reader = self.module.steps[readers[0]]
+        if isinstance(step.what, Operator) and step.what.word == "flatten":
+            return True
         if not isinstance(reader.what, Operator):
             return False
         if self._in_short_branch(index):
             return not self._is_concat(readers[0])
-        if reader.what.style in _FOLLOWERS or (reader.what.word == "dropout" and self._depth(index) > 1):
+        if reader.what.style in _FOLLOWERS or (reader.what.word == "dropout" and not _is_plain(step)):
             return self._leads(step) and self._depth(index) < _NESTED
         # `y + self.downsample(x)`: a shortcut of one call stands in the sum
         is_infix = isinstance(call := reader.what.torch(reader.what.operand(reader.input_types)), Apply)
@@ -230,6 +232,11 @@ class ForwardPlan:
             and len(self.module.steps[index].inputs) > 1
             and (what.word == "concat")
         )
+
+
+def _is_plain(step: Step) -> bool:
+    """Whether a step is a layer with weights of its own, after which a dropout is better seen on a line of its own."""
+    return isinstance(step.what, Module) or step.what.style in {Style.CONV, Style.PROJECTION, Style.LINEAR}
 
 
 def call_text(step: Step, inputs: list[str]) -> str:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Source
-from archdsl.emit.torch.classes import Class, Classes, camel
+from archdsl.emit.torch.classes import Class, Classes, camel, literal
 from archdsl.emit.torch.forward import wrapped
 from archdsl.emit.torch.nodes import INDENT, WIDTH
+from archdsl.graph.carried import NAME
 from archdsl.graph.module import Module
 
 LANGUAGE = 1
@@ -20,10 +21,11 @@ _MODULES = Path(__file__).resolve().parent.parent.parent / "ops" / "modules"
 _BODY = INDENT * 2
 
 
-def source(module: Module, text: Source, version: str) -> str:
+def source(module: Module, text: Source, version: str, carried: str) -> str:
     """One self-contained file for a network that was elaborated with traces.
 
-    text: what the network was compiled from, for the header. version: archdsl's own.
+    text: what the network was compiled from, for the header. version: archdsl's own. carried: what the file carries of
+    its origin, as the value of `ARCH`.
     """
     classes = Classes.of(module, class_name(module.name, f"{module.doc}\n{text.heading()}"))
     copied = sorted({file for each in classes.classes for file in each.copied})
@@ -38,7 +40,7 @@ def source(module: Module, text: Source, version: str) -> str:
     code = "\n\n\n".join(body)
     if not re.search(r"\btorch\.", code):
         imports.discard("import torch")
-    return f"{_header(text, version)}\n{_imports(imports)}\n\n\n{code}\n"
+    return f"{_header(text, version)}\n{_imports(imports)}\n\n\n{code}\n\n\n{NAME} = {literal(carried)}  # noqa: E501\n"
 
 
 def class_name(name: str, doc: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.base.suggest import nearest
+from archdsl.graph.carried import METADATA
 from archdsl.passes.faults import UnreadableWeights, WeightsDiffer
 
 if TYPE_CHECKING:
@@ -76,17 +77,12 @@ def _entry(tensor: torch.Tensor) -> Entry:
     return Entry(tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
 
 
-def spec_of(path: Path) -> str | None:
-    """The text of the network that a safetensors file carries in its metadata, or None."""
-    return _header(path).get("__metadata__", {}).get("archdsl") if path.suffix == ".safetensors" else None
-
-
 def safetensors_file(model: torch.nn.Module, spec: str) -> bytes:
-    """The weights of a live module as a safetensors file, with the text of its network in the metadata."""
+    """The weights of a live module as a safetensors file, with what its network was compiled from in the metadata."""
     from safetensors.torch import save
 
     state = {name: each.detach().contiguous().cpu() for name, each in model.state_dict().items()}
-    return save(state, {"archdsl": spec})
+    return save(state, {METADATA: spec})
 
 
 # --- files ------------------------------------------------------------------------------------------------------------
