@@ -299,7 +299,6 @@ def archdsl() -> None:
     A NAME is a file, `file.arch:net`, a network of the zoo (see `archdsl zoo`), `-` for standard input, or in its
     place -e 'INPUT[32x32x3] -> CONV3-16 -> RELU -> FC-10'.
 
-    \b
     Exit codes: 0 fine, 1 errors in the text, 2 usage, 3 a limit, 70 internal error.
     """
 
@@ -620,7 +619,7 @@ def zoo(as_json: bool) -> None:
 @archdsl.command()
 @click.argument("shell", type=click.Choice(_SHELLS))
 def completion(shell: str) -> None:
-    r"""Write the completion script of a shell.
+    """Write the completion script of a shell.
 
     \b
     bash   eval "$(archdsl completion bash)"        in ~/.bashrc

@@ -112,15 +112,15 @@ def check_source(source: Source, options: Options = _AS_WRITTEN) -> tuple[Report
 
 
 def source_of(name: str, limits: Limits = DEFAULT_LIMITS) -> tuple[Source, str | None]:
-    """The text that a user names, and which of its networks: a file, `file.arch:net`, a name of the zoo, or what was made
-    of a network and carries its text: an emitted Python file, or weights."""
+    """The text that a user names, and which of its networks: a file, `file.arch:net`, a name of the zoo, or what was
+    made of a network and carries its text: an emitted Python file, or weights."""
     if name.endswith(MADE) and (made := Carried.in_file(Path(name))) is not None:
         (main, text), *_ = made.texts.items()
         return Source(main, text, None, made.texts, made.settings, made.shape), made.net
     path, net = _split_net(name)
     zoo = folder("specs") / f"{path}{SUFFIX}"
     found = Path(path)
-    if not found.exists() and not _looks_like_path(path) and zoo.is_file():
+    if not _is_there(found) and not _looks_like_path(path) and zoo.is_file():
         found = zoo
     report = Report()
     text = read_text(found, limits, report)
@@ -232,7 +232,14 @@ def _run_checks(module: Module, options: Options, report: Report) -> None:
 
 def _split_net(name: str) -> tuple[str, str | None]:
     path, colon, net = name.rpartition(":")
-    return (path, net) if colon and net.isidentifier() and not Path(name).exists() else (name, None)
+    return (path, net) if colon and net.isidentifier() and not _is_there(Path(name)) else (name, None)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long for the system
+        return False
 
 
 def _looks_like_path(name: str) -> bool:

@@ -103,10 +103,15 @@ def main() -> None:
         ours, our_memory = process(OURS.format(name=name))
         theirs, their_memory = process(THEIRS.format(name=name))
         print(f"summary {name}, seconds".ljust(34), f"{ours:.2f}", f"{theirs:.2f}", f"{theirs / ours:.1f}", sep="\t")
-        print(f"summary {name}, megabytes".ljust(34), f"{our_memory:.0f}", f"{their_memory:.0f}",
-              f"{their_memory / our_memory:.1f}", sep="\t")
+        print(
+            f"summary {name}, megabytes".ljust(34),
+            f"{our_memory:.0f}",
+            f"{their_memory:.0f}",
+            f"{their_memory / our_memory:.1f}",
+            sep="\t",
+        )
 
-    exec(TORCHVISION)  # noqa: S102 - the same preparation as in the other process
+    exec(TORCHVISION)
     import torch
     import torchinfo
     import torchvision
@@ -125,11 +130,25 @@ def main() -> None:
 
         flops = best(count, 3)
         print(f"{name}: facts, torchinfo".ljust(34), f"{facts:.2f}", f"{theirs:.0f}", f"{theirs / facts:.0f}", sep="\t")
-        print(f"{name}: parse too, torchinfo".ljust(34), f"{whole:.2f}", f"{theirs:.0f}", f"{theirs / whole:.0f}", sep="\t")
-        print(f"{name}: facts, FlopCounterMode".ljust(34), f"{facts:.2f}", f"{flops:.0f}", f"{flops / facts:.0f}", sep="\t")
+        print(
+            f"{name}: parse too, torchinfo".ljust(34),
+            f"{whole:.2f}",
+            f"{theirs:.0f}",
+            f"{theirs / whole:.0f}",
+            sep="\t",
+        )
+        print(
+            f"{name}: facts, FlopCounterMode".ljust(34),
+            f"{facts:.2f}",
+            f"{flops:.0f}",
+            f"{flops / facts:.0f}",
+            sep="\t",
+        )
     whole, facts = archdsl_in_process(Source("billion.arch", BILLION))
     net = archdsl.parse(BILLION)
-    print(f"a billion layers: {facts:.2f} ms, with the parse {whole:.2f} ms; {net.params:,} parameters, {net.macs:,} MACs")
+    print(
+        f"a billion layers: {facts:.2f} ms, with the parse {whole:.2f} ms; {net.params:,} parameters, {net.macs:,} MACs"
+    )
     print(f"peak of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 
 

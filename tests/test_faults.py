@@ -43,7 +43,9 @@ def in_net(body: str, size: str = "32x32x16") -> str:
 
 # --- how a fault speaks -----------------------------------------------------------------------------------------------
 
-_PYTHON = re.compile(r"<[a-z_.]+ |object at 0x|\bNone\b|\bTrue\b|\bFalse\b|\\x|\\u|TensorType|tuple|Kind\.|\bint\b|\bstr\b|[(\[]'|Fraction|inf\b|nan\b")
+_PYTHON = re.compile(
+    r"<[a-z_.]+ |object at 0x|\bNone\b|\bTrue\b|\bFalse\b|\\x|\\u|TensorType|tuple|Kind\.|\bint\b|\bstr\b|[(\[]'|Fraction|inf\b|nan\b"
+)
 _CODE = re.compile(r"`[^`]*`")
 
 
@@ -313,7 +315,10 @@ def test_a_stride_that_does_not_divide_is_a_fault_only_if_exactness_is_asked_for
     text = in_net("conv7-64/2 -> pool3/2", "224x224x3")
     assert diagnosed(text) == ()
     found = diagnosed(text, Options(exact=True))
-    assert [(each.code, each.place and each.place.text) for each in found] == [("E0602", "conv7-64/2"), ("E0602", "pool3/2")]
+    assert [(each.code, each.place and each.place.text) for each in found] == [
+        ("E0602", "conv7-64/2"),
+        ("E0602", "pool3/2"),
+    ]
     first = found[0]
     assert first.fault.notes == ("(224 - 7 + 2*3)/2 + 1 = 112.5 -> 112",)
     assert first.fault.help is not None
@@ -489,7 +494,10 @@ def test_several_unreadable_lines_are_all_found() -> None:
 def test_one_run_tells_of_a_hundred_faults_at_most() -> None:
     text = "INPUT[8x8x3] -> " + " -> ".join(f"cnov{i}-3(a=1)" for i in range(5_000))
     assert len(diagnosed(text)) <= Limits().faults
-    assert len(diagnosed("\n".join(f"let a{i} = b{i}" for i in range(5_000)) + "\nINPUT[8x8x3] -> relu")) == Limits().faults
+    assert (
+        len(diagnosed("\n".join(f"let a{i} = b{i}" for i in range(5_000)) + "\nINPUT[8x8x3] -> relu"))
+        == Limits().faults
+    )
 
 
 # --- suggestions ------------------------------------------------------------------------------------------------------
@@ -497,7 +505,15 @@ def test_one_run_tells_of_a_hundred_faults_at_most() -> None:
 
 @pytest.mark.parametrize(
     ("word", "near"),
-    [("cnov", "conv"), ("CONVV", "conv"), ("rleu", "relu"), ("pol", "pool"), ("bnn", "bn"), ("xyzzy", None), ("", None)],
+    [
+        ("cnov", "conv"),
+        ("CONVV", "conv"),
+        ("rleu", "relu"),
+        ("pol", "pool"),
+        ("bnn", "bn"),
+        ("xyzzy", None),
+        ("", None),
+    ],
 )
 def test_the_nearest_name_or_silence(word: str, near: str | None) -> None:
     assert nearest(word, ["conv", "relu", "pool", "bn", "residual", "dwconv"]) == near

@@ -107,7 +107,9 @@ _TERMINALS = (
     "->", "=", "==", "!=", "<=", "<", ">", "*", "**", "/", "//", "%", "+", "-", "?", ":", ",", ".", "|", "(", ")", "[", "]",
     "{", "}", "\n", "\r\n", " ", "\t", "#", "## doc\n", "{i}", "é", "→", "\0", "\u202e", "\ufeff", "\ud7ff", "𝕏",
 )  # fmt: skip
-_WEIGHTED = st.one_of(st.sampled_from(_TERMINALS), st.sampled_from(["->", " ", "\n", "relu", "conv3-4", "[", "]", "(", ")"]))
+_WEIGHTED = st.one_of(
+    st.sampled_from(_TERMINALS), st.sampled_from(["->", " ", "\n", "relu", "conv3-4", "[", "]", "(", ")"])
+)
 
 
 @examples(1_500, 500_000)
@@ -125,7 +127,11 @@ def test_any_characters(data: str) -> None:
 
 
 @examples(3_000, 500_000)
-@given(st.lists(_WEIGHTED, max_size=60), st.sampled_from(["", " "]), st.sampled_from(["", "INPUT[8x8x4] -> ", "net n {\ninput 8x8x4\n"]))
+@given(
+    st.lists(_WEIGHTED, max_size=60),
+    st.sampled_from(["", " "]),
+    st.sampled_from(["", "INPUT[8x8x4] -> ", "net n {\ninput 8x8x4\n"]),
+)
 def test_a_soup_of_tokens(tokens: list[str], between: str, start: str) -> None:
     with bounded():
         outcome(start + between.join(tokens))
@@ -148,7 +154,10 @@ def closed(tokens: list[str]) -> str:
 
 
 @examples(3_000, 500_000)
-@given(st.lists(_WEIGHTED, max_size=60), st.sampled_from(["INPUT[8x8x4] -> ", "net n {\ninput 8x8x4\n", "let a = ", "block b(c) = "]))
+@given(
+    st.lists(_WEIGHTED, max_size=60),
+    st.sampled_from(["INPUT[8x8x4] -> ", "net n {\ninput 8x8x4\n", "let a = ", "block b(c) = "]),
+)
 def test_a_soup_of_tokens_whose_brackets_pair(tokens: list[str], start: str) -> None:
     with bounded():
         outcome(closed([*start.replace("{", " { ").split(" "), *tokens]) + "\n")
@@ -215,7 +224,9 @@ def test_every_text_of_the_zoo_cut_anywhere(path: Path) -> None:
 # --- networks with one fault ------------------------------------------------------------------------------------------
 
 
-def _replaced(pattern: str, by: str | Callable[[re.Match[str]], str]) -> Callable[[str, Random], tuple[str, str] | None]:
+def _replaced(
+    pattern: str, by: str | Callable[[re.Match[str]], str]
+) -> Callable[[str, Random], tuple[str, str] | None]:
     """A fault that changes one of the places where a pattern stands: the changed text, and what it was changed to."""
 
     def change(source: str, random: Random) -> tuple[str, str] | None:
@@ -507,7 +518,9 @@ def test_a_long_text_takes_a_few_seconds_at_most(name: str) -> None:
             assert full(found.diagnostics)
 
 
-@pytest.mark.parametrize("name", ["layers", "lets", "blocks", "comments", "branches", "sums", "labels", "quotes", "texts"])
+@pytest.mark.parametrize(
+    "name", ["layers", "lets", "blocks", "comments", "branches", "sums", "labels", "quotes", "texts"]
+)
 def test_twice_the_text_takes_about_twice_the_time(name: str) -> None:
     """Not four times, as where each part looks at all others. Half against a quarter, for the limits stay away."""
     form = {
@@ -543,7 +556,9 @@ def test_any_name_of_a_file(name: str) -> None:
         read(error)
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "/", "/dev/zero", "/dev/stdin", "a\0b", "x" * 5_000, "a:b", ":", "resnet:18", "~", "*"])
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "/", "/dev/zero", "/dev/stdin", "a\0b", "x" * 5_000, "a:b", ":", "resnet:18", "~", "*"]
+)
 def test_odd_names_of_files(name: str) -> None:
     with pytest.raises(ArchError) as raised:
         archdsl.load(name)

@@ -20,8 +20,8 @@ _HEADER_LIMIT = 100 * 2**20
 
 @dataclass(frozen=True)
 class Carried:
-    """What a network was compiled from: its texts by file name, the main one first, its name, what was set from outside,
-    and the shape of the input if that was given."""
+    """What a network was compiled from: its name, its texts by file name, the main one first, what was set from
+    outside, and the shape of the input if that was given."""
 
     net: str
     texts: Mapping[str, str]
@@ -61,9 +61,9 @@ def _read(text: str | None) -> Carried | None:
         return None
     found: Any = json.loads(text)
     match found:
-        case {"net": str(net), "set": dict(settings), "input": shape, "texts": dict(texts)} if texts:
-            given = cast("dict[str, Any]", settings)
-            named = {str(name): str(each) for name, each in cast("dict[str, Any]", texts).items()}
+        case {"net": str(net), "set": dict(), "input": shape, "texts": dict()} if found["texts"]:
+            given = cast("dict[str, Any]", found["set"])
+            named = {str(name): str(each) for name, each in cast("dict[str, Any]", found["texts"]).items()}
             sizes = tuple(int(size) for size in cast("list[Any]", shape)) if isinstance(shape, list) else None
             return Carried(net, named, given, sizes)
         case _:

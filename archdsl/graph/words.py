@@ -96,13 +96,17 @@ class Words:
         complete = self._shorthand(node, operator, digits, given, scope)
         if node.arguments is not None:
             complete &= self._named_and_positional(node.arguments, operator, given, scope)
-        values = {**defaults, **given.values} if defaults else given.values
-        if not complete or any([isinstance(value, Unknown) for value in values.values()]):
+        values: dict[str, Value] = {}
+        for name, value in {**(defaults or {}), **given.values}.items():
+            if isinstance(value, Unknown):
+                return None
+            if not isinstance(value, Nothing):
+                values[name] = value
+        if not complete:
             return None
-        values: dict[str, Value] = {name: value for name, value in values.items() if not isinstance(value, Nothing)}
-        decorations = {name: values.pop(name) for name in DECORATIONS if operator.decorated and name in values}
+        decorations = {name: values.pop(name) for name in DECORATIONS if name in values and operator.decorated}
         made = self._bound(node, operator, values, given.spans, scope)
-        followers = self._followers(node, decorations, given.spans, scope)
+        followers = self._followers(node, decorations, given.spans, scope) if decorations else ()
         return None if made is None or followers is None else Reading(made, followers, given.spans)
 
     def reject(self, reject: Reject, node: tree.Mention, spans: dict[str, Span], scope: Scope) -> None:

@@ -137,7 +137,7 @@ def _is_number(value: object) -> bool:
 
 
 def _is_list_of(fits: Callable[[object], bool], value: object) -> bool:
-    return isinstance(value, tuple) and value != () and all(map(fits, _items(value)))
+    return isinstance(value, tuple) and value != () and all(map(fits, _items(cast("tuple[object, ...]", value))))
 
 
 # --- how a class declares them ----------------------------------------------------------------------------------------

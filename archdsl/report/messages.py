@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 import textwrap
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate, groupby
 from typing import Any, NamedTuple
 
@@ -73,7 +75,9 @@ class _Line:
     starts: list[int]
 
     @staticmethod
+    @lru_cache(maxsize=4)
     def of(text: str) -> _Line:
+        """A hundred faults may stand on one long line, which is then measured once."""
         characters = shown_characters(text)
         return _Line(characters, [0, *accumulate(map(cells, characters))])
 
@@ -86,13 +90,10 @@ class _Line:
 
     def part(self, start: int, width: int) -> str:
         """The characters that lie within `width` columns from `start` on."""
-        inside = (
-            character
-            for character, at in zip(self.characters, self.starts, strict=False)
-            if at >= start and at + cells(character) <= start + width
-        )
-        first = next((at for at in self.starts if at >= start), start)
-        return " " * (first - start) + "".join(inside)
+        begin = bisect_left(self.starts, start)
+        first = self.starts[begin] if begin < len(self.starts) else start
+        end = bisect_right(self.starts, start + width) - 1
+        return " " * (first - start) + "".join(self.characters[begin:end])
 
 
 @dataclass(frozen=True)

@@ -113,8 +113,8 @@ def _file(source: Source, report: Report) -> File:
 
 
 def _without_holes(source: Source, statements: tuple[Statement, ...], holes: list[Span]) -> File:
-    """The file without the statements that lines were left out of, and the names that went with them: what remains can be
-    looked at without blaming it for what is lost."""
+    """The file without the statements that lines were left out of, and the names that went with them: what remains can
+    be looked at without blaming it for what is lost."""
     whole: list[Statement] = []
     names: set[str] = set()
     chain_lost = False
@@ -162,7 +162,7 @@ def _unexpected(error: UnexpectedToken, text: str) -> tuple[faults.SyntaxFault, 
     if token.type == "_NL":
         return faults.UnexpectedWord("end of the line", expected), Span(max(start - 1, 0), start)
     # where no arrow can stand, the lexer sees a minus and takes only half of it
-    if token == ">" and text[:start].endswith("-"):
+    if str(token) == ">" and text[:start].endswith("-"):
         start -= 1
     span = Span(start, start + 2) if text.startswith("->", start) else Span(start, token.end_pos or start)
     advice = _advice(token, text[max(0, start - _LINE) : start], expected)

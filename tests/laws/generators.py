@@ -133,7 +133,9 @@ def text(program: Program, how: Writing = AS_MADE) -> str:
     written = "\n".join(definitions) + "\n"
     if how.comments:
         # a comment ends a line anywhere, also one that goes on
-        written = written.replace(" -> ", "  # -> relu\n\n    -> ").replace("{\n", "{ # }\n \n# ]\n").replace("|", "|  # [\n")
+        written = (
+            written.replace(" -> ", "  # -> relu\n\n    -> ").replace("{\n", "{ # }\n \n# ]\n").replace("|", "|  # [\n")
+        )
     return written.replace("\n", how.line)
 
 
@@ -211,7 +213,9 @@ def placed(length: int, window: int, stride: int, before: int, dilation: int = 1
     return sum(1 for start in starts if start + extent <= length + before)
 
 
-def _grid(window: tuple[int, int], stride: int, before: tuple[int, int], dilation: int = 1, *, over: bool = False) -> Effect:
+def _grid(
+    window: tuple[int, int], stride: int, before: tuple[int, int], dilation: int = 1, *, over: bool = False
+) -> Effect:
     def effect(size: Size, names: Names) -> Size:
         channels, *grid = size
         sizes = (placed(l, w, stride, b, dilation, over=over) for l, w, b in zip(grid, window, before, strict=True))
@@ -306,12 +310,16 @@ def _image_layer(d: _Drawing, size: Size) -> Word:
             times = d.number(1, 2)
             stride = d.number(1, 2)
             more = f"(multiplier={times})" if times > 1 else ""
-            return Word(f"dwconv3/{stride}{more}{d.one(*_AFTER)}", lambda s, n: (s[0] * times, *halved(stride)(s, n)[1:]))
+            return Word(
+                f"dwconv3/{stride}{more}{d.one(*_AFTER)}", lambda s, n: (s[0] * times, *halved(stride)(s, n)[1:])
+            )
         case "deconv":
             text = f"deconv2-{made}/2"
             return Word(text, lambda s, n: (made, *(2 * each for each in s[1:])))
         case "grow":
-            return Word(d.one("upsample2", 'upsample2(mode="bilinear")'), lambda s, n: (s[0], *(2 * each for each in s[1:])))
+            return Word(
+                d.one("upsample2", 'upsample2(mode="bilinear")'), lambda s, n: (s[0], *(2 * each for each in s[1:]))
+            )
         case "pool":
             return _pool(d, low)
         case _:
@@ -388,7 +396,10 @@ def _image_node(d: _Drawing, size: Size, depth: int) -> Node:
             return Braces("concat", (*d.one((), ((),)), *branches, _any_chain(d, 2, 0)))
         case "sum":
             made = d.number(1, 6)
-            ends = [(*_any_chain(d, made, depth - 1), Word(f"conv1-{made}", _conv(made, same))) for _ in range(d.number(2, 3))]
+            ends = [
+                (*_any_chain(d, made, depth - 1), Word(f"conv1-{made}", _conv(made, same)))
+                for _ in range(d.number(2, 3))
+            ]
             return Braces("add", tuple(ends))
         case "gate":
             gate = (Word(f"gap(keep=true) -> conv1-{size[0]} -> sigmoid", lambda s, n: (s[0], 1, 1)),)
@@ -536,7 +547,10 @@ def _block(d: _Drawing, name: str, known: list[Block]) -> Block:
         chain.append(Word(f"conv3-{_shown(width)}/{{s}} -> bn", _conv(width, halved("s"))))
     if known and d.one(True, False):
         inner = d.one(*known)
-        given = ("{s}" if each == "s" and "s" in parameters else "{c}" if parameters and each == "c" else "1" for each in inner.parameters)
+        given = (
+            "{s}" if each == "s" and "s" in parameters else "{c}" if parameters and each == "c" else "1"
+            for each in inner.parameters
+        )
         chain.append(Call(inner, tuple(given)))
     return Block(name, parameters, tuple(chain))
 

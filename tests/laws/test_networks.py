@@ -99,7 +99,14 @@ def meaning(net: Network) -> tuple[Any, ...]:
     graph = net.graph
     number = {node: index for index, node in enumerate(graph)}
     nodes = tuple(
-        (facts["kind"], facts.get("operator"), repr(facts.get("arguments")), facts["shape"], facts.get("params"), facts.get("macs"))
+        (
+            facts["kind"],
+            facts.get("operator"),
+            repr(facts.get("arguments")),
+            facts["shape"],
+            facts.get("params"),
+            facts.get("macs"),
+        )
         for _, facts in graph.nodes(data=True)
     )
     edges = tuple((number[a], number[b], facts["shape"]) for a, b, facts in graph.edges(data=True))
@@ -198,7 +205,9 @@ def slid(draw: st.DrawFn) -> str:
     parts: list[str] = []
     for _ in range(draw(st.integers(1, 4))):
         word = draw(st.sampled_from(_SLIDING))
-        parts.append(draw(st.sampled_from([word, f"[{word}]*2", "residual { conv3-1 -> conv1x3-1 }", "[conv3-1 -> relu]*2"])))
+        parts.append(
+            draw(st.sampled_from([word, f"[{word}]*2", "residual { conv3-1 -> conv1x3-1 }", "[conv3-1 -> relu]*2"]))
+        )
     return " -> ".join(parts)
 
 

@@ -72,7 +72,11 @@ class Mean(nn.Module):
         for axis, window in enumerate(self.windows, start=2):
             after = window.slide(x.shape[axis])
             positions = [
-                [i for k in range(window.size) if 0 <= (i := o * window.stride - window.padding + k * window.dilation) < x.shape[axis]]
+                [
+                    i
+                    for k in range(window.size)
+                    if 0 <= (i := o * window.stride - window.padding + k * window.dilation) < x.shape[axis]
+                ]
                 for o in range(after)
             ]
             x = torch.stack([x.index_select(axis, torch.tensor(each)).sum(axis) for each in positions], axis)
@@ -131,7 +135,9 @@ def windows() -> st.SearchStrategy[Window | Spread]:
 
 def fields() -> st.SearchStrategy[Field]:
     number = st.fractions(-20, 20, max_denominator=6)
-    free = st.builds(Field, number, number, st.fractions(Fraction(1, 6), 6, max_denominator=6), st.booleans(), st.booleans())
+    free = st.builds(
+        Field, number, number, st.fractions(Fraction(1, 6), 6, max_denominator=6), st.booleans(), st.booleans()
+    )
     return st.one_of(windows().map(lambda window: window.field), free, st.just(SAME), st.just(WHOLE))
 
 
@@ -191,10 +197,12 @@ def reached(window: Window | Spread, o: int) -> list[int]:
 def test_the_arithmetic_that_is_shown_is_right(window: Window | Spread, length: int) -> None:
     left, _, right = window.arithmetic(length).partition(" = ")
     # the text is digits, brackets and signs
-    value = eval(left.replace("/", "/Fraction(1)/"), {"Fraction": Fraction})  # noqa: S307
+    value = eval(left.replace("/", "/Fraction(1)/"), {"Fraction": Fraction})
     shown, _, rounded = right.partition(" -> ")
     assert int(rounded or shown) == window.slide(length)
-    assert value == Fraction(shown) if not shown.endswith("..") else abs(value - Fraction(shown[:-2])) < Fraction(1, 1000)
+    assert (
+        value == Fraction(shown) if not shown.endswith("..") else abs(value - Fraction(shown[:-2])) < Fraction(1, 1000)
+    )
 
 
 @examples(200, 5_000)

@@ -117,10 +117,10 @@ def _tensors(path: Path) -> dict[str, torch.Tensor]:
     if path.suffix != ".safetensors":
         return _torch_file(path, "cpu")
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors import torch as safetensors
 
     try:
-        return cast("Any", load_file)(path)
+        return cast("Any", safetensors).load_file(path)
     except (OSError, SafetensorError) as error:
         raise _unreadable(path, error) from error
 
