@@ -120,7 +120,7 @@ def source_of(name: str, limits: Limits = DEFAULT_LIMITS) -> tuple[Source, str |
     path, net = _split_net(name)
     zoo = folder("specs") / f"{path}{SUFFIX}"
     found = Path(path)
-    if not _is_there(found) and not _looks_like_path(path) and zoo.is_file():
+    if not _is_there(found) and not _looks_like_path(path) and _is_there(zoo):
         found = zoo
     report = Report()
     text = read_text(found, limits, report)

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import archdsl
 from archdsl.base.text import Source
@@ -121,10 +122,10 @@ def main() -> None:
     for name in NETWORKS:
         whole, facts = archdsl_in_process(source_of(name)[0])
         model = getattr(torchvision.models, name)()
-        theirs = best(lambda: torchinfo.summary(model, (1, 3, 224, 224), verbose=0), 3)
+        theirs = best(partial(torchinfo.summary, model, (1, 3, 224, 224), verbose=0), 3)
         meta = getattr(torchvision.models, name)().to("meta").eval()
 
-        def count() -> None:
+        def count(meta: torch.nn.Module = meta) -> None:
             with FlopCounterMode(display=False), torch.no_grad():
                 meta(torch.empty(1, 3, 224, 224, device="meta"))
 

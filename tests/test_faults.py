@@ -80,7 +80,7 @@ def test_a_fault_has_a_page(code: str) -> None:
     cls = faults()[code]
     assert re.fullmatch(r"[EW]\d{4}", code)
     assert cls.title == cls.title.strip()
-    assert cls.title[0] in "`" or cls.title[0] == cls.title[0].lower()
+    assert cls.title[0] == "`" or cls.title[0] == cls.title[0].lower()
     assert not cls.title.endswith(".")
     page = cls.page()
     assert page.split("\n\n")[0].endswith((".", ":")), "the page begins with a sentence"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import re
+import subprocess
+import sys
 import time
-import tracemalloc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random
 
@@ -251,7 +254,7 @@ def _inserted(layer: str) -> Callable[[str, Random], tuple[str, str] | None]:
 
 # each with its code and the text it is found at, `{}` for what was put in
 _FAULTS: dict[str, tuple[Callable[[str, Random], tuple[str, str] | None], str, str]] = {
-    "an unknown layer": (_replaced(r"\b(relu|tanh|silu)\b", "qqq"), "E0201", "qqq"),
+    "an unknown layer": (_replaced(r"(?<!=)\b(relu|tanh|silu)\b", "qqq"), "E0201", "qqq"),
     "an unknown layer at the end": (_inserted("qqq7-3"), "E0201", "qqq7"),
     "no width": (_inserted("fc"), "E0305", "fc"),
     "an unknown argument": (_inserted("dropout(zzz=1)"), "E0307", "zzz"),
@@ -406,27 +409,23 @@ BOMBS = {
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_priced_and_not_lit(name: str) -> None:
     with bounded():
-        outcome(BOMBS[name])
-
-
-@pytest.mark.parametrize("name", [name for name in BOMBS if not name.startswith(("5,000", "10,000"))])
-def test_a_bomb_takes_little_memory(name: str) -> None:
-    tracemalloc.start()
-    try:
-        outcome(BOMBS[name])
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak < MEGABYTES * 2**20
-
-
-@pytest.mark.parametrize("name", BOMBS)
-def test_the_receptive_field_and_the_reports_of_a_bomb(name: str) -> None:
-    found = outcome(BOMBS[name])
+        found = outcome(BOMBS[name])
     if isinstance(found, Network):
         with bounded():
             assert str(found.summary())
             assert found.structure()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system counts memory in another unit")
+def test_the_bombs_take_little_memory() -> None:
+    """All of them in one process, so that the most that it ever held bounds each."""
+    here = Path(__file__).parent
+    program = "import resource, test_robustness as t\n"
+    program += "most = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+    program += "before = most()\nfor each in t.BOMBS.values(): t.outcome(each)\nprint(most() - before)"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(here), str(here.parent)])}
+    ran = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert int(ran.stdout) < MEGABYTES * 1024
 
 
 def test_a_deep_text_is_read_in_a_deep_program() -> None:
@@ -435,9 +434,9 @@ def test_a_deep_text_is_read_in_a_deep_program() -> None:
     def down(levels: int, act: Callable[[], object]) -> object:
         return down(levels - 1, act) if levels else act()
 
-    for name in BOMBS:
+    for name, bomb in BOMBS.items():
         if "47 blocks" in name or "bracket" in name or "expressions" in name:
-            down(120, lambda name=name: outcome(BOMBS[name]))
+            down(120, lambda bomb=bomb: outcome(bomb))
 
 
 # --- long texts -------------------------------------------------------------------------------------------------------
@@ -534,13 +533,14 @@ def test_twice_the_text_takes_about_twice_the_time(name: str) -> None:
         "quotes": tuple('let a = "' + '\\"' * n for n in (50_000, 200_000)),
         "texts": tuple("let a = [" + ",".join(['"x"'] * n) + "]" for n in (5_000, 20_000)),
     }[name]
-    small, large = (min(seconds(each) for _ in range(3)) for each in form)
+    small, large = (min(seconds(each) for _ in range(2)) for each in form)
     assert large < 10 * max(small, 0.01)
 
 
 def seconds(content: str) -> float:
     start = time.process_time()
-    outcome(content)
+    with suppress(ArchError):
+        archdsl.parse(content)
     return time.process_time() - start
 
 
@@ -582,9 +582,6 @@ def _is_utf8(data: bytes) -> bool:
 
 
 def test_nothing_global_is_touched() -> None:
-    import gc
-    import sys
-
     before = sys.getrecursionlimit(), sys.get_int_max_str_digits(), gc.isenabled()
     for name in ("10,000 brackets", "2^45 blocks", "47 blocks of 40 labels"):
         outcome(BOMBS[name])
