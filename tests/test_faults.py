@@ -486,6 +486,16 @@ def test_what_depends_on_a_fault_stays_silent(name: str) -> None:
         assert_speaks_well(each)
 
 
+@pytest.mark.parametrize("use", ["use lib", "use lib (a)"])
+@pytest.mark.parametrize(
+    "lib", ["block a = conv3 64", "block a = [conv3-64", "block a = nosuch", "block a = relu\nblock b = = 3"]
+)
+def test_a_file_that_cannot_be_read_is_told_of_once(use: str, lib: str) -> None:
+    (found,) = diagnosed(f"{use}\nINPUT[8x8x3] -> a -> relu", Options(texts={"lib": lib}))
+    assert found.place is not None
+    assert found.place.source.name == "lib"
+
+
 def test_several_unreadable_lines_are_all_found() -> None:
     text = "let a = = 1\nlet b = 2 2\nblock c = relu relu\nINPUT[8x8x3] -> conv3-b\n"
     assert said(text) == [("E0101", "="), ("E0101", "2"), ("E0101", "relu")]

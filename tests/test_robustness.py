@@ -381,6 +381,14 @@ BOMBS = {
     "47 blocks of 40 labels": blocks("relu", nested("[", "{}", "] as a"), 47),
     "47 blocks of 40 sums": blocks("relu", nested("add { | ", "{}", " }"), 47),
     "47 blocks of 40 residuals": blocks("relu", nested("residual { ", "{}", " }"), 47),
+    "48 blocks of bound repeats": "block b0 = relu\n"
+    + "\n".join(f"block b{i} {{\n  x = b{i - 1}*2 as a\n  x -> relu\n}}" for i in range(1, 49))
+    + "\n"
+    + chain("b48"),
+    "48 blocks with arguments of their arguments": "block b0(c) = relu\n"
+    + "\n".join(f"block b{i}(c) {{\n  x = b{i - 1}(-(-(-c)))*2 as a\n  x -> relu\n}}" for i in range(1, 49))
+    + "\n"
+    + chain("b48(1)"),
     "5,000 not": "let a = " + "not " * 5000 + "1\n" + chain("relu"),
     "5,000 minus": "let a = " + "- " * 5000 + "1\n" + chain("relu"),
     "5,000 powers": "let a = " + "1**" * 5000 + "1\n" + chain("relu"),
@@ -435,7 +443,7 @@ def test_a_deep_text_is_read_in_a_deep_program() -> None:
         return down(levels - 1, act) if levels else act()
 
     for name, bomb in BOMBS.items():
-        if "47 blocks" in name or "bracket" in name or "expressions" in name:
+        if "47 blocks" in name or "48 blocks" in name or "bracket" in name or "expressions" in name:
             down(120, lambda bomb=bomb: outcome(bomb))
 
 
@@ -557,7 +565,23 @@ def test_any_name_of_a_file(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", ".", "..", "/", "/dev/zero", "/dev/stdin", "a\0b", "x" * 5_000, "a:b", ":", "resnet:18", "~", "*"]
+    "name",
+    [
+        "",
+        ".",
+        "..",
+        "/",
+        "/dev/zero",
+        "/dev/stdin",
+        "a\0b",
+        "x" * 5_000,
+        "a:b",
+        ":",
+        "resnet:18",
+        "~",
+        "*",
+        "x" * 5_000 + ".py",
+    ],
 )
 def test_odd_names_of_files(name: str) -> None:
     with pytest.raises(ArchError) as raised:

@@ -81,10 +81,6 @@ class TensorType:
         """The same grid with another number of channels."""
         return self.replace(channels, self.grid)
 
-    def with_grid(self, grid: Shape) -> TensorType:
-        """The same channels over another grid."""
-        return self.replace(self.channels, grid)
-
     def replace(self, channels: int, grid: Shape) -> TensorType:
         """A type of the same kind with these channels and this grid."""
         shape = (channels, *grid) if self.kind is Kind.IMAGE else (*grid, channels)

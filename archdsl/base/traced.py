@@ -159,7 +159,8 @@ def substituted(value: int, given: Mapping[str, int]) -> int:
 def _substituted(expression: Expression, given: Mapping[str, int], value: int) -> int:
     match expression:
         case Named(name):
-            return given.get(name, int(value))
+            found = given.get(name)
+            return int(value) if found is None or found != value else found
         case Derived(sign, left, right, _):
             made = _derived_of(sign, left, right, given)
             return made if made is not None and made == value else int(value)

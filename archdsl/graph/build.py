@@ -66,8 +66,8 @@ class Builder:
         wires = tuple([each.wire for each in inputs])
         types = tuple([each.type for each in inputs])
         given = tuple(arguments.items()) if arguments else ()
+        index = len(self.steps)
         self.steps.append(Step(name, what, wires, types, outputs, place, count, shared, role, given))
-        index = len(self.steps) - 1
         return tuple([Tensor(self, Wire(index, port), kind) for port, kind in enumerate(outputs)])
 
     def finish(

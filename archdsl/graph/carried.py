@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from archdsl.graph.values import of_python
+
 NAME = "ARCH"
 METADATA = "archdsl"
 SUFFIXES = (".py", ".safetensors")
@@ -37,7 +39,7 @@ class Carried:
         """What a file carries, or None. Nothing in the file is run."""
         try:
             return _read(_in_python(path) if path.suffix == ".py" else _in_safetensors(path))
-        except (OSError, ValueError, SyntaxError, RecursionError, struct.error, MemoryError):
+        except (OSError, ValueError, TypeError, OverflowError, SyntaxError, RecursionError, struct.error, MemoryError):
             return None
 
 
@@ -63,6 +65,8 @@ def _read(text: str | None) -> Carried | None:
     match found:
         case {"net": str(net), "set": dict(), "input": shape, "texts": dict()} if found["texts"]:
             given = cast("dict[str, Any]", found["set"])
+            for each in given.values():
+                of_python(each)
             named = {str(name): str(each) for name, each in cast("dict[str, Any]", found["texts"]).items()}
             sizes = tuple(int(size) for size in cast("list[Any]", shape)) if isinstance(shape, list) else None
             return Carried(net, named, given, sizes)

@@ -17,7 +17,7 @@ from archdsl.base.traced import Traced, dimension_names, substituted, traced_typ
 from archdsl.graph import faults
 from archdsl.graph.build import Builder
 from archdsl.graph.evaluate import Evaluator
-from archdsl.graph.module import Module
+from archdsl.graph.module import Module, Step
 from archdsl.graph.reserved import is_reserved
 from archdsl.graph.scope import Scope
 from archdsl.graph.values import Partial, Shared, Template, Tensor, Unknown, Value, kind_of
@@ -547,6 +547,9 @@ class Chains(ABC):
             flat = builder.add(flatten, (x,), outputs, inner.steps[0].place, role=FLATTEN)
             return self.scoped(name, node, scope, builder, flat, make)
         module = self.interned(inner.finish((end,)))
+        if (taken := _taken_position(module)) is not None:
+            self.evaluator.fault(faults.NameTaken(taken.name), scope, taken.place.span)
+            return None
         return builder.add(module, (x,), module.output_types, scope.place(node.span), name=name)
 
     def _single(self, result: tuple[Tensor, ...], node: tree.Element | tree.Mention, scope: Scope) -> Tensor | None:
@@ -699,6 +702,18 @@ def _spliced(body: Module, x: Tensor, builder: Builder) -> Tensor:
         )
         x = made[0]
     return x
+
+
+def _taken_position(module: Module) -> Step | None:
+    """The step of a row whose label is the position of an unlabelled one, which is that one's name."""
+    rows: list[range] = []
+    start = 0
+    for step in module.steps:
+        if not step.name:
+            rows.append(range(start, start + step.slots))
+        start += step.slots
+    numbered = (step for step in module.steps if step.name.isdigit() and str(int(step.name)) == step.name)
+    return next((step for step in numbered if any(int(step.name) in row for row in rows)), None)
 
 
 def _weights(what: Operator[Any] | Module, types: tuple[TensorType, ...]) -> object:

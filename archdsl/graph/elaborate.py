@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
+from archdsl.base.collector import collector_paused
 from archdsl.base.suggest import nearest
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Place, Span
@@ -70,7 +71,8 @@ class Elaborator(Chains):
     def network(self, template: Template, name: str) -> Module | None:
         """The root module of a net; None where something is wrong with it."""
         try:
-            return self._network(template, name)
+            with collector_paused():
+                return self._network(template, name)
         except Stop:
             return None
 
@@ -245,14 +247,19 @@ class Elaborator(Chains):
         self, shape: tree.ShapeExpression, name: str, span: Span, scope: Scope, builder: Builder
     ) -> Tensor | None:
         """A new input of the network, of the size that it states or that was set from outside."""
-        sizes = self.size or self.sizes(shape, scope)
+        sizes = self._positive(self.size, shape, scope) if self.size else self.sizes(shape, scope)
         if self.size is not None and builder.inputs:
             fault = faults.InputSize("one input size was given, and the network has several inputs")
             self.evaluator.fault(fault, scope, span)
         if sizes is None:
             return None
-        if not name:
-            name = "x" if not builder.inputs else f"x{len(builder.inputs) + 1}"
+        if name in builder.input_names:
+            self.evaluator.fault(faults.DefinedTwice(name), scope, span)
+            return None
+        number = len(builder.inputs) + 1
+        while not name:
+            free = "x" if number == 1 else f"x{number}"
+            name, number = ("" if free in builder.input_names else free), number + 1
         return builder.add_input(sizes, name)
 
     @override
@@ -353,8 +360,15 @@ class Elaborator(Chains):
         self._reached.add(definition)
         scope = Scope(template.scope.source, template.scope)
         builder = Builder(definition.name.text, scope.place(definition.name.span), indexed=False)
-        x = builder.add_input(self.entering(kind), "x")
+        entry = "x"
+        while isinstance(given.get(entry), Tensor):
+            entry += "_"
+        x = builder.add_input(self.entering(kind), entry)
         scope.incoming = x
+        # every parameter is looked at, so that each wrong name is said
+        definable = [self.programs.define(each.name, scope) for each in definition.parameters]
+        if not all(definable):
+            return None
         plain: dict[str, Value] = {}
         for name, value in given.items():
             if isinstance(value, Tensor):

@@ -12,6 +12,7 @@ from archdsl.base.limits import LARGEST, Limits
 from archdsl.base.tensors import Kind, TensorType
 from archdsl.base.text import Place, Span
 from archdsl.graph import faults
+from archdsl.graph.reserved import is_reserved_variable
 from archdsl.graph.scope import Scope
 from archdsl.graph.values import NOTHING, UNKNOWN, Nothing, Partial, Tensor, Unknown, Value, is_whole, kind_of
 from archdsl.ops import Operators
@@ -92,13 +93,6 @@ class Evaluator:
     def value(self, node: tree.Expression, scope: Scope) -> Value:
         """The value of an expression."""
         self.count(1, scope, node.span)
-        self.enter(scope, node.span)
-        try:
-            return self._value(node, scope)
-        finally:
-            self.depth -= 1
-
-    def _value(self, node: tree.Expression, scope: Scope) -> Value:
         match node:
             case tree.Number(_, value) | tree.Text(_, value):
                 return value
@@ -106,6 +100,15 @@ class Evaluator:
                 return self.name(text, scope, span)
             case tree.Incoming(span):
                 return self._incoming(scope, span)
+            case _:
+                self.enter(scope, node.span)
+                try:
+                    return self._of_parts(node, scope)
+                finally:
+                    self.depth -= 1
+
+    def _of_parts(self, node: tree.Compound, scope: Scope) -> Value:
+        match node:
             case tree.Sequence(_, items):
                 return self._list(tuple([self.value(item, scope) for item in items]), scope, node.span)
             case tree.SequenceComprehension(_, item, loops, condition):
@@ -154,6 +157,8 @@ class Evaluator:
     def setting(self, name: str, scope: Scope, span: Span) -> Value:
         """The value that was set for a hyper-parameter from outside."""
         self.used.add(name)
+        if is_reserved_variable(name):
+            return self.fault(faults.ReservedName(name), scope, span)
         if name in self.settings:
             return self.settings[name]
         return self.fault(faults.NotSet(name, tuple(scope.known())), scope, span)

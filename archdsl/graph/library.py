@@ -55,14 +55,14 @@ class Library:
         for each in (*folders, folder("specs")):
             path = each / file_name
             if path.is_file():
-                if not path.resolve().is_relative_to(each.resolve()):
+                real = path.resolve()
+                if not real.is_relative_to(each.resolve()):
                     return faults.OutsideRoot(name)
-                return self.file(path)
+                return self._file(path, str(real))
         return faults.UnknownFile(name, tuple(zoo_names()))
 
-    def file(self, path: Path) -> File | Fault:
-        """The tree of a file."""
-        key = str(path.resolve())
+    def _file(self, path: Path, key: str) -> File | Fault:
+        """The tree of a file. `key` is its path without links, so that a file with two names is read once."""
         if key in self._files:
             return self._files[key]
         if len(self._files) >= self.limits.files:

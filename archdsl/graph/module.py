@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archdsl.base.tensors import Shape, TensorType
+from archdsl.base.tensors import TensorType
 from archdsl.base.text import Place
 from archdsl.ops.operator import Facts, Operator
 
@@ -269,8 +269,3 @@ class Module:
             times[name] = times.get(name, 0) + 1
             unique.append(name if times[name] == 1 else f"{name}@{times[name]}")
         return unique
-
-
-def weights_of(step: Step) -> Mapping[str, Shape]:
-    """The learned tensors of an operator step."""
-    return step.facts.weights

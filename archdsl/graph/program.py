@@ -11,7 +11,7 @@ from archdsl.base.text import Place
 from archdsl.graph import faults
 from archdsl.graph.evaluate import Evaluator, Stop
 from archdsl.graph.library import Library
-from archdsl.graph.reserved import is_reserved
+from archdsl.graph.reserved import is_reserved_variable
 from archdsl.graph.scope import Scope
 from archdsl.graph.values import UNKNOWN, Template, Tensor, Unknown, Value
 from archdsl.graph.words import DECORATIONS, split, switch
@@ -111,7 +111,7 @@ class Programs:
         also: tuple[tuple[Place, str], ...] = ()
         if found is not None:
             fault = faults.Shadows(name.text, found[0].word)
-        elif is_reserved(name.text):
+        elif is_reserved_variable(name.text):
             fault = faults.ReservedName(name.text)
         elif not isinstance(there, Tensor | Unknown):
             fault = faults.DefinedTwice(name.text)

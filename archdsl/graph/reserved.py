@@ -26,7 +26,14 @@ MODULE_NAMES = frozenset(
     """.split()  # noqa: SIM905 - a list of 117 strings would be longer and no clearer
 )
 
+_WRITTEN = frozenset({"self", "super", "torch", "nn", "getattr", "range"})
+
 
 def is_reserved(name: str) -> bool:
     """Whether a layer of this name would hide something of Python or of `nn.Module`, or be hidden by it."""
     return keyword.iskeyword(name) or keyword.issoftkeyword(name) or name in MODULE_NAMES or name.startswith("__")
+
+
+def is_reserved_variable(name: str) -> bool:
+    """Whether a parameter, input or bound tensor of this name would hide what the emitted methods use."""
+    return is_reserved(name) or name in _WRITTEN

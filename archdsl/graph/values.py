@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeGuard, cast
 
+from archdsl.base.diagnostics import ArchError, Diagnostic
+from archdsl.base.limits import LARGEST
 from archdsl.base.tensors import TensorType
 from archdsl.base.traced import Named, Traced
+from archdsl.graph.faults import Uncomputable
 from archdsl.ops import OperatorClass
 from archdsl.syntax import tree
 
@@ -117,8 +120,12 @@ def traced_argument(name: str, value: Value) -> Value:
 def of_python(value: object) -> Value:
     """A value of the language for a value of Python: numbers, strings, booleans, and lists or tuples of them."""
     match value:
-        case bool() | int() | float() | str():
+        case bool() | str():
             return value
+        case int() | float() if -LARGEST <= value <= LARGEST:
+            return value
+        case int() | float():
+            raise ArchError([Diagnostic(Uncomputable("a hyper-parameter is too large a number, or none"))])
         case list() | tuple():
             return tuple(map(of_python, cast("list[object]", value)))
         case _:

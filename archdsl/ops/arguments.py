@@ -210,14 +210,18 @@ def roles(operator: type[Operator[Any]]) -> Mapping[Role, str]:
     return {each.role: each.name for each in arguments(operator).values() if each.role is not Role.NONE}
 
 
+@cache
+def _required(operator: type[Operator[Any]]) -> tuple[Argument, ...]:
+    return tuple(each for each in arguments(operator).values() if each.required)
+
+
 def bind(operator: type[Operator[Any]], given: Mapping[str, object]) -> Operator[Any]:
     """An operator with these arguments, each checked; Reject names the one at fault."""
     declared = arguments(operator)
     for name in given:
         if name not in declared:
             raise Reject(UnknownArgument(operator.word, name, tuple(declared)), name)
-    for name, argument in declared.items():
-        if name not in given and argument.required:
-            how = operator.usage(name)
-            raise Reject(MissingArgument(operator.word, name, argument.doc, how), name)
+    for argument in _required(operator):
+        if (name := argument.name) not in given:
+            raise Reject(MissingArgument(operator.word, name, argument.doc, operator.usage(name)), name)
     return operator(**{name: declared[name].accept(value) for name, value in given.items()})

@@ -97,7 +97,8 @@ class Operator(ABC, Generic[In]):
 
     def macs(self, x: In, weights: Mapping[str, Shape], output: TensorType) -> int:
         """Multiply-accumulates for one sample: each weight matrix is applied once at each output position."""
-        return output.positions * sum([prod(shape) for shape in weights.values() if len(shape) > 1])
+        matrices = [prod(shape) for shape in weights.values() if len(shape) > 1]
+        return output.positions * sum(matrices) if matrices else 0
 
     # --- derived --------------------------------------------------------------------------------------------------
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import gc
 import re
-from collections.abc import Generator, Iterable
-from contextlib import contextmanager
+from collections.abc import Iterable
 from functools import cache
 from typing import Any, cast
 
 from lark import Lark, Token, UnexpectedCharacters, UnexpectedToken
 from lark.exceptions import VisitError
 
+from archdsl.base.collector import collector_paused
 from archdsl.base.diagnostics import Report
 from archdsl.base.limits import Limits
 from archdsl.base.text import Place, Source, Span
@@ -60,14 +59,14 @@ def parse(source: Source, report: Report, limits: Limits) -> File:
     """The syntax tree of a text. What cannot be read is reported; the tree then holds what could."""
     if len(source.text) > limits.text:
         report.add(faults.TextTooLong(len(source.text), limits.text), Place(source, Span(0, 0)))
-        return File(source, ())
+        return _unread(source)
     if found := _FORBIDDEN.search(source.text):
         offset = len(source.text[: found.start()].encode())
         what = "a NUL byte" if found[0] == "\0" else f"the invisible character U+{ord(found[0]):04X}"
         report.add(faults.UnreadableText(what, offset), Place(source, Span(*found.span())))
-        return File(source, ())
+        return _unread(source)
     if not _brackets_match(source, report, limits):
-        return File(source, ())
+        return _unread(source)
     return _file(source, report)
 
 
@@ -88,7 +87,7 @@ def _file(source: Source, report: Report) -> File:
     holes: list[Span] = []
     for _ in range(min(_MOST_FAULTS, 1 + _MOST_READ // (len(text) + 1))):
         try:
-            with _collector_paused():
+            with collector_paused():
                 statements = cast("tuple[Statement, ...]", cast("Any", _lark()).parse(text))
             return _without_holes(source, statements, holes)
         except UnexpectedToken as error:
@@ -109,7 +108,7 @@ def _file(source: Source, report: Report) -> File:
         text = text[: hole.start] + re.sub(r"[^\n]", " ", text[hole.start : hole.end]) + text[hole.end :]
         if not _balanced(text):
             break
-    return File(source, ())
+    return _unread(source)
 
 
 def _without_holes(source: Source, statements: tuple[Statement, ...], holes: list[Span]) -> File:
@@ -120,7 +119,7 @@ def _without_holes(source: Source, statements: tuple[Statement, ...], holes: lis
     chain_lost = False
     for hole in holes:
         text = source.text[hole.start : hole.end]
-        names.update(name for name in _NAMES.findall(text) if len(name) <= faults.LONGEST_NAME)
+        names |= _names(text)
         outside = not any(isinstance(each, Definition) and _overlap(each.span, hole) for each in statements)
         chain_lost |= outside and not _DEFINES.match(text)
     for each in statements:
@@ -131,6 +130,15 @@ def _without_holes(source: Source, statements: tuple[Statement, ...], holes: lis
     return File(source, tuple(whole), frozenset(names))
 
 
+def _unread(source: Source) -> File:
+    """The file of which nothing could be read: whatever it may define is lost."""
+    return File(source, (), _names(source.text))
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(name for name in _NAMES.findall(text) if len(name) <= faults.LONGEST_NAME)
+
+
 def _overlap(one: Span, other: Span) -> bool:
     return one.start < other.end and other.start < one.end
 
@@ -138,18 +146,6 @@ def _overlap(one: Span, other: Span) -> bool:
 @cache
 def _lark() -> Lark:
     return tables.parser(Builder())
-
-
-@contextmanager
-def _collector_paused() -> Generator[None]:
-    """Parsing makes many small objects and no cycles; the collector would take half the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _unexpected(error: UnexpectedToken, text: str) -> tuple[faults.SyntaxFault, Span]:

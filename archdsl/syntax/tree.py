@@ -136,20 +136,9 @@ class Call:
     arguments: Arguments
 
 
-Expression = (
-    Number
-    | Text
-    | Name
-    | Incoming
-    | Sequence
-    | SequenceComprehension
-    | Operation
-    | Prefix
-    | Conditional
-    | Attribute
-    | Item
-    | Call
-)
+Leaf = Number | Text | Name | Incoming
+Compound = Sequence | SequenceComprehension | Operation | Prefix | Conditional | Attribute | Item | Call
+Expression = Leaf | Compound
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -7,9 +7,11 @@ instances differ only in the projection of a `residual`, the class builds it und
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 from archdsl.base.traced import (
@@ -30,10 +32,11 @@ from archdsl.graph.values import Value, is_whole
 from archdsl.ops.operator import Operator, Style
 from archdsl.ops.torchcall import Layer, Option
 
+MODULES = Path(__file__).resolve().parent.parent.parent / "ops" / "modules"
 _UNROLLED = 6
 _BODY = " " * 8
 _NEED_NO_OUTPUT = {Style.CONV, Style.PROJECTION, Style.LINEAR, Style.NORM, Style.MERGE}
-_TAKEN = {"nn", "torch", "Tensor", "F", "OrderedDict", "Sequence"}
+TAKEN = {"ARCH", "nn", "torch", "Tensor", "F", "OrderedDict", "Sequence"}
 
 
 @dataclass(frozen=True)
@@ -99,13 +102,13 @@ class Classes:
 
     classes: list[Class] = field(default_factory=list[Class])
     of_module: dict[int, Class] = field(default_factory=dict[int, Class])
-    _names: set[str] = field(default_factory=lambda: set(_TAKEN))
+    _names: set[str] = field(default_factory=lambda: set(TAKEN))
 
     @staticmethod
     def of(root: Module, name: str) -> Classes:
         """The classes of a network whose own class has this name."""
         made = Classes()
-        made._names.add(name)
+        made._names |= {name, *(camel(path.stem) for path in MODULES.glob("*.py"))}
         for group in _definitions(root):
             if group[0] is root:
                 made._add([root], name)
@@ -310,6 +313,8 @@ def _option(name: str, option: Option) -> Keyword:
 def value_node(value: Any) -> Node:
     """A value as an expression."""
     match value:
+        case float() if not math.isfinite(value):
+            return f'float("{value}")'
         case bool() | None | float():
             return repr(value)
         case int():
@@ -378,8 +383,10 @@ def _assigned(name: str, nodes: list[Node], solver: _Solver, indent: str = "") -
     def fill(hole: Hole) -> str:
         return by_hole.get(id(hole), str(int(hole.value)))
 
-    prefix, suffix = (f"self.{name} = ", "") if name.isidentifier() else (f'self.add_module("{name}", ', ")")
-    lines = laid_out(_plain(first), fill, prefix, _BODY + indent, suffix)
+    if name.isidentifier():
+        lines = laid_out(_plain(first), fill, f"self.{name} = ", _BODY + indent)
+    else:
+        lines = laid_out(Call("self.add_module", (f'"{name}"', _plain(first))), fill, "", _BODY + indent)
     return [line[len(_BODY) :] for line in lines]
 
 
@@ -541,7 +548,7 @@ def _definitions(root: Module) -> list[list[Module]]:
 
 def camel(name: str) -> str:
     """A class name for a name of the language: `dense_layer` makes `DenseLayer`."""
-    made = "".join(part[:1].upper() + part[1:] for part in name.split("_")) or "Block"
+    made = "".join(part[:1].upper() + part[1:] for part in re.split(r"\W|_", name)) or "Block"
     return made if made[0].isalpha() else f"Net{made}"
 
 

@@ -5,6 +5,7 @@ A tensor that nothing reads any more gives its name to the next, so that no acti
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -61,6 +62,8 @@ class ForwardPlan:
         self.outputs = set(module.outputs)
         self.inlined = {index for index in range(len(module.steps)) if self._is_inlined(index)}
         self.names = _Names()
+        self.auxiliary = _AUXILIARY
+        self.appended: list[Wire] = []
 
     def lines(self) -> Forward:
         """The lines."""
@@ -73,24 +76,27 @@ class ForwardPlan:
         body: list[str] = []
         training = self._training()
         if training:
-            self.names.taken.add(_AUXILIARY)
-            body.append(f"{_AUXILIARY}: list[Tensor] = []")
+            self.auxiliary = self.names.fresh(_AUXILIARY)
+            self.names.taken.add(self.auxiliary)
+            body.append(f"{self.auxiliary}: list[Tensor] = []")
         for index in statements:
             in_training = index in module.train_only
             text = self._expression(index)
-            ends = Wire(index) in training
+            ends = [wire for port in range(len(module.steps[index].outputs)) if (wire := Wire(index, port)) in training]
+            self.appended += ends
             if not in_training and index == statements[-1] and module.outputs == (Wire(index),):
                 return self._finished(body, f"return {text}")
             if in_training and not (body and body[-1].startswith("    ")):
                 body.append("if self.training:")
             indent = "    " if in_training else ""
-            if ends and not self.readers.get(Wire(index)):
-                body.append(f"{indent}{_AUXILIARY}.append({text})")
+            if ends and in_training and len(module.steps[index].outputs) == 1 and not self.readers.get(Wire(index)):
+                body.append(f"{indent}{self.auxiliary}.append({text})")
                 continue
             targets = self._targets(index, last_use)
             body.append(f"{indent}{targets} = {text}")
-            if ends:
-                body.append(f"{indent}{_AUXILIARY}.append({targets})")
+            if ends and not in_training:
+                body.append("if self.training:")
+            body += [f"    {self.auxiliary}.append({self.names.of[wire]})" for wire in ends]
         return self._finished(body, self._return())
 
     def _finished(self, body: list[str], last: str) -> Forward:
@@ -110,7 +116,14 @@ class ForwardPlan:
             return f"return {', '.join(names)}"
         held = ", ".join(names)
         alone = names[0] if len(names) == 1 else f"({held})"
-        return f"return ({held}, *{_AUXILIARY}) if self.training else {alone}"
+        return f"return ({held}, {self._extra(self.module.outputs[count:])}) if self.training else {alone}"
+
+    def _extra(self, wires: tuple[Wire, ...]) -> str:
+        """The outputs of training mode, in the order of the text."""
+        if list(wires) == self.appended:
+            return f"*{self.auxiliary}"
+        order = {wire: f"{self.auxiliary}[{position}]" for position, wire in enumerate(self.appended)}
+        return ", ".join(order[wire] if wire in order else self.names.of[wire] for wire in wires)
 
     # --- nesting ------------------------------------------------------------------------------------------------------
 
@@ -265,7 +278,7 @@ def _apply_text(call: Apply, inputs: list[str]) -> str:
 
 def wrapped(line: str, indent: str) -> list[str]:
     """A line of `forward`, broken at its outermost brackets where it is too long."""
-    if len(indent) + len(line) <= WIDTH:
+    if len(indent) + len(line) <= WIDTH or not re.search(r"[(\[]", line):
         return [indent + line]
     head, bracket, rest = line.partition("(" if "[" not in line or line.index("(") < line.index("[") else "[")
     body, tail = rest[: rest.rindex({"(": ")", "[": "]"}[bracket])], rest[rest.rindex({"(": ")", "[": "]"}[bracket]) :]

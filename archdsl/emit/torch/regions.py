@@ -20,12 +20,16 @@ def compile_regions(root: Module, model: torch.nn.Module, **options: Any) -> tor
     """
     blocks = dict(regions(root))
     distinct = {id(block): block for block in blocks.values()}
-    by_definition = Counter(id(block.place.source) + block.place.span.start for block in distinct.values())
+    by_definition = Counter(_definition(block) for block in distinct.values())
     for path, block in blocks.items():
-        needed = 2 * by_definition[id(block.place.source) + block.place.span.start] + 2
+        needed = 2 * by_definition[_definition(block)] + 2
         chosen = {"fullgraph": True, "dynamic": False, "recompile_limit": max(8, needed), **options}
         cast("Any", model.get_submodule(path)).compile(**chosen)
     return model
+
+
+def _definition(block: Module) -> tuple[int, int]:
+    return id(block.place.source), block.place.span.start
 
 
 def regions(module: Module, prefix: str = "", start: int = 0) -> Iterator[tuple[str, Module]]:

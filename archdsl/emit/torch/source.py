@@ -10,14 +10,13 @@ from pathlib import Path
 
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Source
-from archdsl.emit.torch.classes import Class, Classes, camel, literal
+from archdsl.emit.torch.classes import MODULES, TAKEN, Class, Classes, camel, literal
 from archdsl.emit.torch.forward import wrapped
 from archdsl.emit.torch.nodes import INDENT, WIDTH
 from archdsl.graph.carried import NAME
 from archdsl.graph.module import Module
 
 LANGUAGE = 1
-_MODULES = Path(__file__).resolve().parent.parent.parent / "ops" / "modules"
 _BODY = INDENT * 2
 
 
@@ -38,9 +37,10 @@ def source(module: Module, text: Source, version: str, carried: str) -> str:
         *(_class(each, is_network=each.module is module) for each in classes.classes),
     ]
     code = "\n\n\n".join(body)
-    if not re.search(r"\btorch\.", code):
+    written = (line for each in classes.classes for line in (*each.init, *each.forward.lines))
+    if not any(re.search(r"\btorch\.", line) for line in (*written, *(code for _, code in pieces))):
         imports.discard("import torch")
-    return f"{_header(text, version)}\n{_imports(imports)}\n\n\n{code}\n\n\n{NAME} = {literal(carried)}  # noqa: E501\n"
+    return f"{_header(text, version)}\n{_imports(imports)}\n\n\n{code}\n\n\n{NAME} = {literal(carried)}\n"
 
 
 def class_name(name: str, doc: str) -> str:
@@ -49,8 +49,12 @@ def class_name(name: str, doc: str) -> str:
     for word in re.findall(r"[A-Za-z][\w\-]*", doc):
         made = re.sub(r"[^A-Za-z0-9]", "", word)
         if made.isascii() and made.lower() == name.replace("_", "").lower() and made[0].isupper():
-            return made
-    return camel(name)
+            return _not_taken(made)
+    return _not_taken(camel(name))
+
+
+def _not_taken(name: str) -> str:
+    return f"{name}Net" if name in TAKEN else name
 
 
 def _header(text: Source, version: str) -> str:
@@ -69,7 +73,7 @@ def _imports(lines: set[str]) -> str:
 @cache
 def _copied(file: str) -> tuple[tuple[str, ...], str]:
     """The imports and the class of a module that comes with the operators."""
-    text = (_MODULES / f"{file}.py").read_text(encoding="utf-8")
+    text = (MODULES / f"{file}.py").read_text(encoding="utf-8")
     head, _, code = text.partition("\n\n\n")
     return tuple(line for line in head.splitlines() if line), code.rstrip("\n")
 

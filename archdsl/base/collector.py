@@ -1,0 +1,20 @@
+"""Python's garbage collector, out of the way of work that makes many small objects and no cycles."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Generator
+from contextlib import contextmanager
+
+
+@contextmanager
+def collector_paused() -> Generator[None]:
+    """Everything that is made inside is kept or freed by its count of references; looking for cycles, through all that
+    the host has in memory, would cost more than the work itself."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
