@@ -12,7 +12,7 @@ from archdsl.base.limits import DEFAULT_LIMITS
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Source
 from archdsl.compiler import Options, compile_source, source_of
-from archdsl.graph.faults import LimitPassed
+from archdsl.graph import faults
 from archdsl.network import Network
 from archdsl.syntax import tree
 from archdsl.syntax.parser import decode, parse
@@ -137,7 +137,7 @@ def _standard_input() -> Source:
     most = 4 * DEFAULT_LIMITS.text
     data = sys.stdin.buffer.read(most + 1)
     if len(data) > most:
-        fault = LimitPassed("the text has too many bytes", len(data), most, "text")
+        fault = faults.LimitPassed("the text has too many bytes", len(data), most, "text")
         raise ArchError([Diagnostic(fault)])
     report = Report()
     text = decode(data, "<stdin>", report)

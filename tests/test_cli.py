@@ -528,6 +528,18 @@ def test_nothing_slow_is_imported(arguments):
     assert found.stderr.decode().splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize(("text", "needed"), [("INPUT[8x8x3] -> CONV3-4", False), ("INPUT[8x8x3] -> CONVV3-4", True)])
+def test_the_words_for_faults_are_imported_for_a_fault(text, needed):
+    script = (
+        "import sys; from archdsl.cli import main; main(sys.argv[1:]); print('archdsl.graph.faults' in sys.modules)"
+    )
+    command = [sys.executable, "-c", script, "check", "-e", text]
+    found = subprocess.run(
+        command, check=False, capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=60
+    )
+    assert found.stdout.decode().splitlines()[-1] == str(needed)
+
+
 def test_python_m_and_version():
     assert process("--version").stdout.decode() == f"archdsl, version {archdsl.__version__}\n"
 

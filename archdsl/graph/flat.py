@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.base.limits import Limits
-from archdsl.graph.faults import LimitPassed
+from archdsl.graph import faults
 from archdsl.graph.module import INPUT, Module, Step
 from archdsl.ops.operator import Operator
 
@@ -26,7 +26,7 @@ class Layer(NamedTuple):
 def require_layers(module: Module, limits: Limits, what: str) -> None:
     """Refuse to write out more layers than the host allows."""
     if module.layers > limits.layers:
-        fault = LimitPassed(f"{what} would have too many layers", module.layers, limits.layers, "layers")
+        fault = faults.LimitPassed(f"{what} would have too many layers", module.layers, limits.layers, "layers")
         raise ArchError([Diagnostic(fault, module.place)])
 
 

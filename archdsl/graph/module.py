@@ -76,6 +76,16 @@ class Step:
         return self.what.macs if isinstance(self.what, Module) else self.facts.macs
 
     @property
+    def inference_params(self) -> int:
+        """Parameters of one repetition without those that training alone needs."""
+        return self.what.inference_params if isinstance(self.what, Module) else self.facts.params
+
+    @property
+    def train_macs(self) -> int:
+        """Multiply-accumulates of one repetition in training mode, for one sample."""
+        return self.what.train_macs if isinstance(self.what, Module) else self.facts.macs
+
+    @property
     def slots(self) -> int:
         """Positions that it takes in an indexed module."""
         inside = self.what.slots if isinstance(self.what, Module) and self.what.transparent else 1
@@ -146,7 +156,7 @@ class Module:
         """Learned numbers without those that training alone needs."""
         used = {step.name for index, step in enumerate(self.steps) if step.shared and index not in self.train_only}
         return sum(
-            step.params * step.count
+            step.inference_params * step.count
             for index, step in self.owned_with_index()
             if index not in self.train_only or step.name in used
         )
@@ -154,7 +164,7 @@ class Module:
     @cached_property
     def train_macs(self) -> int:
         """Multiply-accumulates of one forward pass in training mode, for one sample."""
-        return sum(step.macs * step.count for step in self.steps)
+        return sum(step.train_macs * step.count for step in self.steps)
 
     @cached_property
     def layers(self) -> int:

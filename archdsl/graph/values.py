@@ -9,7 +9,7 @@ from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.base.limits import LARGEST
 from archdsl.base.tensors import TensorType
 from archdsl.base.traced import Named, Traced
-from archdsl.graph.faults import Uncomputable
+from archdsl.graph import faults
 from archdsl.ops import OperatorClass
 from archdsl.syntax import tree
 
@@ -125,7 +125,7 @@ def of_python(value: object) -> Value:
         case int() | float() if -LARGEST <= value <= LARGEST:
             return value
         case int() | float():
-            raise ArchError([Diagnostic(Uncomputable("a hyper-parameter is too large a number, or none"))])
+            raise ArchError([Diagnostic(faults.Uncomputable("a hyper-parameter is too large a number, or none"))])
         case list() | tuple():
             return tuple(map(of_python, cast("list[object]", value)))
         case _:

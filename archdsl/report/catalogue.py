@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
+import archdsl.graph.faults as graph_faults
 from archdsl.base.diagnostics import Fault, catalogue
-from archdsl.graph import faults as graph_faults
 from archdsl.ops import faults as operator_faults
 from archdsl.passes import faults as pass_faults
 from archdsl.report import faults as question_faults

@@ -47,20 +47,13 @@ def _kept() -> dict[str, Any] | None:
     path = _file()
     if not path.is_file():
         return None
-    found = json.loads(path.read_bytes())
-    if found.get("lark") != lark.__version__ or found.get("grammar") != _digest():
-        return None
-    return cast("dict[str, Any]", _with_numbers(found))
+    found = json.loads(path.read_bytes(), object_hook=_with_numbers)
+    return found if found.get("lark") == lark.__version__ and found.get("grammar") == _digest() else None
 
 
-def _with_numbers(value: Any) -> Any:
+def _with_numbers(table: dict[str, Any]) -> dict[str | int, Any]:
     """JSON has only words for keys; the tables have numbers."""
-    if isinstance(value, dict):
-        items = cast("dict[str, Any]", value).items()
-        return {int(key) if key.isdigit() else key: _with_numbers(each) for key, each in items}
-    if isinstance(value, list):
-        return [_with_numbers(each) for each in cast("list[Any]", value)]
-    return value
+    return {int(key) if key.isdigit() else key: each for key, each in table.items()}
 
 
 def _digest() -> str:

@@ -270,3 +270,33 @@ def test_the_receptive_field_is_the_support_of_the_gradient(chain: str) -> None:
         if low >= 0 and high < length:
             assert (min(rows), max(rows)) == (low, high)
             assert field.size == high - low + 1
+
+
+def test_what_only_training_needs_is_counted_apart_at_any_depth() -> None:
+    """A head inside a block inside a repeat: 4 to 8 channels, on maps of 8x8."""
+    body, head = 4 * 4 * 9 + 4, 4 * 8 * 9 + 8
+    net = archdsl.parse("""
+        block headed {
+          x = conv3-4
+          a = x -> conv3-8
+          y = x -> relu
+          output y
+          output a (train)
+        }
+        block twice {
+          y, a = headed
+          z, b = y -> headed
+          output z
+          output b (train)
+        }
+        net n {
+          input 8x8x4
+          y, a = twice
+          output y
+          output a (train)
+        }
+    """)
+    assert net.params == 2 * (body + head)
+    assert net.inference_params == 2 * body
+    assert net.macs == 2 * 64 * 4 * 4 * 9
+    assert net.train_macs == net.macs + 2 * 64 * 4 * 8 * 9
