@@ -188,14 +188,18 @@ class Network:
         *,
         weights: str | Path | None = None,
         head: Iterable[str] = (),
+        init: str | None = None,
     ) -> torch.nn.Module:
         """The live module: the file of `source()`, executed. ArchError where it would pass a limit.
 
+        init: how its weights start, `default` (as torch does it), `kaiming` or `xavier`, if not as the text says.
         weights: a safetensors or torch file; the module is then made without initialising it first. head: see
         `load_weights`.
         """
         from archdsl.emit.torch.live import live
 
+        if init is not None:
+            return self.apply(f"init({init})").to_torch(device, dtype, weights=weights, head=head)
         code, name = self._emitted
         if weights is None:
             return live(self.module, code, name, self.limits, device, dtype)

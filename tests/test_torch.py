@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ import archdsl
 from archdsl.graph.library import zoo_names
 
 SMALL = ["lenet5", "resnet20", "tiny_vgg", "textbook_linear", "textbook_conv_pool"]
-LENGTHS = {"resnet50": 120, "googlenet": 130, "vgg16": 68}
+LENGTHS = {"resnet50": 120, "googlenet": 130, "vgg16": 60}
 
 
 def example(net: archdsl.Network, batch: int = 2, **options: object) -> list[torch.Tensor]:
@@ -85,6 +86,78 @@ def test_copies_traces_and_exports(name: str) -> None:
     assert torch.equal(copy.deepcopy(model)(*inputs), expected)
     assert torch.equal(torch.fx.symbolic_trace(model)(*inputs), expected)
     assert torch.allclose(torch.export.export(model, tuple(inputs)).module()(*inputs), expected, rtol=0, atol=1e-12)
+
+
+INITIALISED = """
+net n(classes=10) {
+  init METHOD
+  input 8x8x3
+  conv3-80 -> bn -> relu -> fc-classes
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("method", "deviation"),
+    # of the 3x3 convolution from 3 to 80 channels: sqrt(2/fan out), and sqrt(2/(fan in + fan out))
+    [("kaiming", (2 / (9 * 80)) ** 0.5), ("xavier", (2 / (9 * 83)) ** 0.5)],
+)
+def test_the_text_says_how_weights_start(method: str, deviation: float) -> None:
+    torch.manual_seed(0)
+    net = archdsl.parse(INITIALISED.replace("METHOD", method))
+    other = archdsl.parse(INITIALISED.replace("init METHOD", ""))
+    for model in (net.to_torch(), other.to_torch(init=method)):
+        assert float(model.conv1.weight.detach().std()) == pytest.approx(deviation, rel=0.05)
+        assert not model.fc1.bias.any()
+        assert torch.equal(model.bn1.weight, torch.ones(80))
+    assert "init_weights" not in net.apply("init(default)").source()
+    assert float(net.to_torch(init="default").conv1.weight.detach().std()) == pytest.approx(
+        1 / (3 * 27) ** 0.5, rel=0.05
+    )
+
+
+def test_the_rule_of_the_weights_is_one_of_a_few_and_stands_in_a_network() -> None:
+    with pytest.raises(archdsl.ArchError, match="`kaimin` is not defined"):
+        archdsl.parse(INITIALISED.replace("METHOD", "kaimin"))
+    with pytest.raises(archdsl.ArchError, match="`init` in a block"):
+        archdsl.parse("block b(c) {\n init xavier\n conv3-c\n}\nINPUT[8x8x3] -> b(4)")
+    with pytest.raises(archdsl.ArchError, match="no pass"):
+        archdsl.load("lenet5").to_torch(init="kaimin")
+
+
+LOADS = "import pickle, sys; print(type(pickle.load(open(sys.argv[1], 'rb'))).__name__)"
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_a_pickled_module_is_at_home_in_other_processes(writable: bool, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    if not writable:
+        cache.write_text("a file where the folder should be")
+    environment = {**os.environ, "XDG_CACHE_HOME": str(cache), "HOME": str(tmp_path)}
+    saves = (
+        "import archdsl, pickle, sys; model = archdsl.load('lenet5').to_torch();"
+        "data = pickle.dumps(model); pickle.loads(data); open(sys.argv[1], 'wb').write(data)"
+    )
+    file = str(tmp_path / "model.pickle")
+    subprocess.run([sys.executable, "-c", saves, file], env=environment, check=True)
+    if writable:
+        run = subprocess.run([sys.executable, "-c", LOADS, file], env=environment, check=True, capture_output=True)
+        assert run.stdout.split() == [b"LeNet5"]
+
+
+def test_layers_that_differ_in_channels_alone_are_made_by_one_function() -> None:
+    rows = " -> ".join(
+        f"[{'conv5' if row else 'conv3'}-8 -> {' -> '.join(['conv3-16'] * 12)}] as r{row}" for row in (0, 1)
+    )
+    text = f"net n(conv_relu=10) {{\ndefault conv(act=relu)\ninput 16x16x3\n{rows} -> gap -> fc-conv_relu\n}}"
+    net = archdsl.parse(text)
+    source = net.source()
+    assert "*conv_relu2(3, 8, 16, 16" in source  # the network has an argument conv_relu
+    assert "*conv_relu2(8, 16, 16" in source
+    assert source.count("def conv_relu") == 1
+    model = net.to_torch(device="meta")
+    assert sum(each.numel() for each in model.parameters()) == net.params
+    assert [type(each).__name__ for each in model.r1[:4]] == ["Conv2d", "ReLU"] * 2
 
 
 def test_equal_blocks_are_one_class_with_the_blocks_own_arguments() -> None:

@@ -34,14 +34,20 @@ def randomised(model: torch.nn.Module) -> torch.nn.Module:
     return model
 
 
-SMALLER = {"resnet18": (3, 64, 96), "resnet34": (3, 64, 96), "resnet50": (3, 64, 96)}
+# the input that the comparison takes, and torchvision's name where it is another
+INPUTS = {
+    **{f"resnet{depth}": (3, 64, 96) for depth in (18, 34, 50, 101, 152)},
+    **{f"vgg{depth}": (3, 224, 224) for depth in (11, 13, 16, 19)},
+    "alexnet_owt": (3, 224, 224),
+}
+THEIRS = {"alexnet_owt": "alexnet"}
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50", "vgg11"])
+@pytest.mark.parametrize("name", INPUTS)
 def test_torchvisions_weights_load_and_give_torchvisions_outputs(name: str, models) -> None:
     torch.manual_seed(0)
-    shape = SMALLER.get(name, (3, 224, 224))
-    theirs = randomised(getattr(models, name)()).double()
+    shape = INPUTS[name]
+    theirs = randomised(getattr(models, THEIRS.get(name, name))()).double()
     ours = randomised(archdsl.load(name, input=shape).to_torch(dtype=torch.float64))
     ours.load_state_dict(theirs.state_dict(), strict=True)
     x = torch.randn(2, *shape, dtype=torch.float64)

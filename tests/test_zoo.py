@@ -22,6 +22,7 @@ DATA = Path(__file__).parent / "data"
 FIGURES = {
     "lenet5": (61_706, 416_520, (10,)),
     "alexnet": (60_965_224, 724_406_816, (1000,)),
+    "alexnet_owt": (61_100_840, 714_188_480, (1000,)),
     "zfnet": (62_357_608, 1_168_032_896, (1000,)),
     "vgg11": (132_863_336, 7_609_090_048, (1000,)),
     "vgg11_lrn": (132_863_336, 7_609_090_048, (1000,)),
@@ -127,6 +128,11 @@ def ledger_of_lenet5():
 def ledger_of_alexnet(groups=2):
     net = Ledger(3, 227).conv(96, 11, 4, 0).pool(3, 2).conv(256, 5, groups=groups).pool(3, 2)
     return net.conv(384, 3).conv(384, 3, groups=groups).conv(256, 3, groups=groups).pool(3, 2).fc(4096, 4096, 1000)
+
+
+def ledger_of_alexnet_owt():
+    net = Ledger(3, 224).conv(64, 11, 4, 2).pool(3, 2).conv(192, 5).pool(3, 2)
+    return net.conv(384, 3).conv(256, 3).conv(256, 3).pool(3, 2).fc(4096, 4096, 1000)
 
 
 def ledger_of_zfnet():
@@ -249,6 +255,7 @@ BOTTLENECK = {"bottleneck": True}
 LEDGERS = {
     "lenet5": ledger_of_lenet5,
     "alexnet": ledger_of_alexnet,
+    "alexnet_owt": ledger_of_alexnet_owt,
     "zfnet": ledger_of_zfnet,
     **{name: lambda rows=rows: ledger_of_vgg(rows) for name, rows in VGG.items()},
     "nin": lambda: ledger_of_nin(3, (1024, 1000), up=True),

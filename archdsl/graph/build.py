@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Place
-from archdsl.graph.module import INPUT, Module, Step, Wire
+from archdsl.graph.module import INPUT, Init, Module, Step, Wire
 from archdsl.graph.values import Tensor, Value
 from archdsl.ops.operator import Operator
 
@@ -81,6 +81,7 @@ class Builder:
         train_outputs: int = 0,
         doc: str = "",
         defaults: Mapping[str, Value] | None = None,
+        init: Init = Init.DEFAULT,
     ) -> Module:
         """The module."""
         wires = tuple([each.wire for each in outputs])
@@ -101,6 +102,7 @@ class Builder:
             doc=doc,
             bindings=self.bindings,
             defaults=defaults or {},
+            init=init,
         )
 
     def _with_biases(self, outputs: tuple[Wire, ...]) -> tuple[Step, ...]:

@@ -22,7 +22,7 @@ from archdsl.graph import faults
 from archdsl.graph.build import Builder
 from archdsl.graph.chains import Chains, Tensors
 from archdsl.graph.evaluate import Evaluator, Stop
-from archdsl.graph.module import Module
+from archdsl.graph.module import Init, Module
 from archdsl.graph.program import Program, Programs, signature
 from archdsl.graph.scope import Scope
 from archdsl.graph.values import UNKNOWN, Shared, Template, Tensor, Unknown, Value, is_whole, traced_argument
@@ -45,6 +45,7 @@ class Body:
     is_network: bool
     outputs: list[tuple[str, Tensor]] = field(default_factory=list[tuple[str, Tensor]])
     training: list[tuple[str, Tensor]] = field(default_factory=list[tuple[str, Tensor]])
+    init: Init = Init.DEFAULT
     failed: bool = False
 
 
@@ -186,6 +187,7 @@ class Elaborator(Chains):
             train_outputs=len(body.training),
             doc=doc,
             defaults=_defaults(definition, arguments, is_network=body.is_network),
+            init=body.init,
         )
 
     def _statement(self, statement: tree.Statement, body: Body) -> None:
@@ -206,6 +208,8 @@ class Elaborator(Chains):
                 self._input(name, shape, statement, body)
             case tree.Output():
                 self._output(statement, body)
+            case tree.Init(span, method):
+                self._init(span, method, body)
             case tree.Definition(_, _, name):
                 reason = f"`{name.text}` is defined inside another definition"
                 fault = faults.Misplaced(reason, "definitions stand at the top of a file")
@@ -292,6 +296,16 @@ class Elaborator(Chains):
             elif not isinstance(value, Unknown):
                 fault = faults.WrongValue("a tensor of this block", str(value)[:40])
                 self.evaluator.fault(fault, body.scope, name.span)
+
+    def _init(self, span: Span, method: tree.Word, body: Body) -> None:
+        inside = self._active[-1].definition if self._active else None
+        if inside is not None and not inside.is_net:
+            fault = faults.Misplaced("`init` in a block", "the network says how its weights start")
+            self.evaluator.fault(fault, body.scope, span)
+        elif method.text not in set(Init):
+            self.evaluator.fault(faults.UnknownName(method.text, tuple(Init)), body.scope, method.span)
+        else:
+            body.init = Init(method.text)
 
     # --- calls of blocks --------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,6 +28,14 @@ if TYPE_CHECKING:
     from archdsl.graph.values import Value
 
 INPUT = -1
+
+
+class Init(StrEnum):
+    """How the weights of a network start: as torch does it, or by a published rule."""
+
+    DEFAULT = "default"
+    KAIMING = "kaiming"
+    XAVIER = "xavier"
 
 
 class Wire(NamedTuple):
@@ -99,6 +108,7 @@ class Module:
     name: the word of the text that it comes from, such as `bottleneck`. arguments: the block's arguments.
     outputs: what it gives back; the last `train_outputs` of them exist in training mode only. bindings: the names that
     the text gives to tensors. defaults: the values that parameters have if they are not given.
+    init: how the weights of a network start.
     """
 
     name: str
@@ -117,6 +127,7 @@ class Module:
     doc: str = ""
     bindings: Mapping[Wire, str] = field(default_factory=dict[Wire, str])
     defaults: Mapping[str, Value] = field(default_factory=dict[str, "Value"])
+    init: Init = Init.DEFAULT
 
     def type_of(self, wire: Wire) -> TensorType:
         """The type of the tensor that comes along a wire."""

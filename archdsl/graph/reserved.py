@@ -26,7 +26,7 @@ MODULE_NAMES = frozenset(
     """.split()  # noqa: SIM905 - a list of 117 strings would be longer and no clearer
 )
 
-_WRITTEN = frozenset({"self", "super", "torch", "nn", "getattr", "range"})
+_WRITTEN = frozenset({"self", "super", "torch", "nn", "getattr", "range", "init_weights"})
 
 
 def is_reserved(name: str) -> bool:

@@ -10,13 +10,13 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, cast, final
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast, final
 
 from typing_extensions import override
 
 from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.base.tensors import Kind
-from archdsl.graph.module import INPUT, Module, Step, Wire
+from archdsl.graph.module import INPUT, Init, Module, Step, Wire
 from archdsl.ops.conv import Conv, Deconv, DepthwiseConv
 from archdsl.ops.dense import Flatten, FullyConnected
 from archdsl.ops.norm import BatchNorm
@@ -44,6 +44,13 @@ class Pass(ABC):
     def weights(self, root: Module, weights: Weights) -> dict[str, torch.Tensor]:
         """The weights of the changed network, from those of `root`."""
         return dict(weights)
+
+    @classmethod
+    def of(cls, options: list[str]) -> Self:
+        """The pass with options as the command line has them. ValueError where they do not fit."""
+        if options:
+            raise ValueError(options)
+        return cls()
 
 
 @final
@@ -270,6 +277,12 @@ class Widen(Pass):
     alpha: float = 1.0
 
     @override
+    @classmethod
+    def of(cls, options: list[str]) -> Self:
+        (alpha,) = options
+        return cls(float(alpha))
+
+    @override
     def module(self, root: Module) -> Module:
         last = {id(step) for step in _last_layers(root)}
 
@@ -294,6 +307,12 @@ class Head(Pass):
     word = "head"
 
     classes: int = 1000
+
+    @override
+    @classmethod
+    def of(cls, options: list[str]) -> Self:
+        (classes,) = options
+        return cls(int(classes))
 
     @override
     def module(self, root: Module) -> Module:
@@ -321,6 +340,13 @@ class Truncate(Pass):
     word = "truncate"
 
     at: tuple[str, ...] = ()
+
+    @override
+    @classmethod
+    def of(cls, options: list[str]) -> Self:
+        if not options:
+            raise ValueError(options)
+        return cls(tuple(options))
 
     @override
     def module(self, root: Module) -> Module:
@@ -423,6 +449,26 @@ class Inference(Pass):
         return (DropDropout(), FoldNorm(), PruneDead())
 
 
+@final
+@dataclass(frozen=True)
+class Initialise(Pass):
+    """Says how the weights of a module start that is made of the network: `default`, as torch does it, `kaiming` or
+    `xavier`. Weights that are there stay as they are."""
+
+    word = "init"
+    method: Init
+
+    @override
+    def module(self, root: Module) -> Module:
+        return replace(root, init=self.method)
+
+    @override
+    @classmethod
+    def of(cls, options: list[str]) -> Self:
+        (method,) = options
+        return cls(Init(method))
+
+
 def _last_layers(root: Module) -> list[Step]:
     """The layers with weights from which nothing but operators without weights lead to an output."""
     found: list[Step] = []
@@ -455,6 +501,7 @@ PASSES: tuple[type[Pass], ...] = (
     FullyConvolutional,
     Head,
     Inference,
+    Initialise,
     PruneDead,
     Truncate,
     Widen,
@@ -470,20 +517,6 @@ def pass_of(text: str) -> Pass:
         raise ArchError([Diagnostic(UnknownPass(text[:40], tuple(known)))])
     given = [each.strip() for each in (found[2] or "").split(",") if each.strip()]
     try:
-        made = _with_options(kind, given)
+        return kind.of(given)
     except ValueError:
-        made = None
-    if made is None:
-        raise ArchError([Diagnostic(UnknownPass(text[:40], tuple(known)))])
-    return made
-
-
-def _with_options(kind: type[Pass], given: list[str]) -> Pass | None:
-    """A pass with its options, or None where they do not fit it."""
-    if kind is Widen and len(given) == 1:
-        return Widen(float(given[0]))
-    if kind is Head and len(given) == 1:
-        return Head(int(given[0]))
-    if kind is Truncate and given:
-        return Truncate(tuple(given))
-    return None if given or kind in {Widen, Head, Truncate} else kind()
+        raise ArchError([Diagnostic(UnknownPass(text[:40], tuple(known)))]) from None

@@ -34,7 +34,8 @@ class UnknownPass(Fault):
     @property
     def notes(self) -> tuple[str, ...]:
         return (
-            f"there are {', '.join(f'`{word}`' for word in self.known)}; `head`, `truncate` and `widen` take options",
+            f"there are {', '.join(f'`{word}`' for word in self.known)}; "
+            "`head`, `init`, `truncate` and `widen` take options",
         )
 
     @property

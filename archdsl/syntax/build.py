@@ -77,6 +77,10 @@ class Builder(Transformer[Token, Any]):
         keyword, name, arguments = c
         return tree.Default(_span(keyword, arguments), _word(name), arguments)
 
+    def init(self, c: Children) -> tree.Init:
+        keyword, method = c
+        return tree.Init(_span(keyword, method), _word(method))
+
     def share(self, c: Children) -> tree.Share:
         keyword, name, chain = c
         return tree.Share(_span(keyword, chain), _word(name), chain)

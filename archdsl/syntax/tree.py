@@ -287,6 +287,14 @@ class Default:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class Init:
+    """`init kaiming`."""
+
+    span: Span
+    method: Word
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Share:
     """`share head = conv3-256 -> relu`."""
 
@@ -350,7 +358,7 @@ class Run:
     chain: Chain
 
 
-Statement = Use | Let | Default | Share | Definition | Input | Output | Binding | Run
+Statement = Use | Let | Default | Init | Share | Definition | Input | Output | Binding | Run
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -26,6 +26,7 @@ from archdsl.base.traced import (
 )
 from archdsl.emit.torch.forward import Forward, ForwardPlan
 from archdsl.emit.torch.nodes import Call, Hole, Items, Keyword, Node, Rows, holes, laid_out, skeleton
+from archdsl.emit.torch.stretches import Function, Functions, folded
 from archdsl.graph.chains import DOWNSAMPLE, RESIDUAL
 from archdsl.graph.module import INPUT, Module, Step
 from archdsl.graph.values import Value, is_whole
@@ -36,7 +37,7 @@ MODULES = Path(__file__).resolve().parent.parent.parent / "ops" / "modules"
 _UNROLLED = 6
 _BODY = " " * 8
 _NEED_NO_OUTPUT = {Style.CONV, Style.PROJECTION, Style.LINEAR, Style.NORM, Style.MERGE}
-TAKEN = {"ARCH", "nn", "torch", "Tensor", "F", "OrderedDict", "Sequence"}
+TAKEN = {"ARCH", "nn", "torch", "Tensor", "F", "OrderedDict", "Sequence", "pairwise"}
 
 
 @dataclass(frozen=True)
@@ -98,10 +99,11 @@ class Rejected(Exception):
 
 @dataclass
 class Classes:
-    """The classes of a network, those that others use first."""
+    """The classes of a network, those that others use first, and the functions that its own class calls."""
 
     classes: list[Class] = field(default_factory=list[Class])
     of_module: dict[int, Class] = field(default_factory=dict[int, Class])
+    functions: Functions = field(default_factory=dict[str, Function])
     _names: set[str] = field(default_factory=lambda: set(TAKEN))
 
     @staticmethod
@@ -224,6 +226,8 @@ class Classes:
             if step.name in said or (node := self.node(step, module)) is None:
                 continue
             said.add(step.name)
+            if module.is_network:
+                node, self.functions = folded(node, self.functions, self._names | {*module.arguments})
             children.append((step.name, node, step.role))
         return _Instance(module, tuple(children), ForwardPlan(module, optional=optional).lines(), _values(module))
 

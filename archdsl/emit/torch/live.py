@@ -1,15 +1,16 @@
 """The live module: the emitted file, executed. What is tested is what is shipped.
 
-The file is kept in the user's cache under the hash of its text, so that tracebacks show its lines and a module can be
-pickled.
+The file is kept in the user's cache under the hash of its text, so that tracebacks show its lines, and is imported as
+a part of the package `made`, so that a module can be pickled.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
+import importlib
 import sys
 import tempfile
+from collections.abc import MutableSequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     import torch
-
-_PREFIX = "archdsl_made_"
 
 
 def live(
@@ -45,7 +44,7 @@ def live(
     require_layers(module, limits, "the module")
     wanted = torch.device(device) if device is not None else None
     _require_weights(module, limits, dtype or torch.get_default_dtype(), wanted)
-    made = getattr(imported(code), class_name)
+    made = getattr(imported(code, class_name), class_name)
     if wanted is None:
         network = made()
     else:
@@ -63,38 +62,29 @@ def _require_weights(module: Module, limits: Limits, dtype: torch.dtype, device:
         raise ArchError([Diagnostic(fault, module.place)])
 
 
-def imported(code: str) -> ModuleType:
+def imported(code: str, class_name: str) -> ModuleType:
     """The emitted file as a module of Python, the same one for the same text."""
-    name = _PREFIX + hashlib.sha256(code.encode()).hexdigest()[:24]
-    if name in sys.modules:
-        return sys.modules[name]
-    path = _kept(name, code)
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    sys.modules[name] = made
+    from archdsl.emit.torch import made
+
+    stem = f"{class_name[:40].lower()}_{hashlib.sha256(code.encode()).hexdigest()[:16]}"
+    name = f"{made.__name__}.{stem}"
+    if name not in sys.modules:
+        _keep(f"{stem}.py", code, made.__path__)
+    return importlib.import_module(name)
+
+
+def _keep(file: str, code: str, folders: MutableSequence[str]) -> None:
+    """Write a file into the user's cache, or where that cannot be written into a folder of this process; the
+    import looks there too."""
     try:
-        spec.loader.exec_module(made)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return made
-
-
-def _kept(name: str, code: str) -> Path:
-    """The file of a text: in the user's cache, or in a folder of this process where that cannot be written."""
-    from platformdirs import user_cache_path
-
-    folder = user_cache_path("archdsl")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return _written(folder / f"{name}.py", code)
+        Path(folders[0]).mkdir(parents=True, exist_ok=True)
+        _write(Path(folders[0]) / file, code)
     except OSError:
-        return _written(Path(tempfile.mkdtemp(prefix=_PREFIX)) / f"{name}.py", code)
+        folders.append(tempfile.mkdtemp(prefix="archdsl_made_"))
+        _write(Path(folders[-1]) / file, code)
+    importlib.invalidate_caches()
 
 
-def _written(path: Path, code: str) -> Path:
+def _write(path: Path, code: str) -> None:
     if not path.is_file() or path.read_text(encoding="utf-8") != code:
         write_atomically({path: code.encode()})
-    return path

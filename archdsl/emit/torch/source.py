@@ -13,10 +13,12 @@ from archdsl.base.text import Source
 from archdsl.emit.torch.classes import MODULES, TAKEN, Class, Classes, camel, literal
 from archdsl.emit.torch.forward import wrapped
 from archdsl.emit.torch.nodes import INDENT, WIDTH
+from archdsl.emit.torch.stretches import NEEDS
 from archdsl.graph.carried import NAME
-from archdsl.graph.module import Module
+from archdsl.graph.module import Init, Module
 
 LANGUAGE = 1
+INITIALISATION = Path(__file__).resolve().parent / "initialisation"
 _BODY = INDENT * 2
 
 
@@ -28,12 +30,17 @@ def source(module: Module, text: Source, version: str, carried: str) -> str:
     """
     classes = Classes.of(module, class_name(module.name, f"{module.doc}\n{text.heading()}"))
     copied = sorted({file for each in classes.classes for file in each.copied})
-    pieces = [_copied(file.partition("|")[0]) for file in copied]
+    pieces = [_copied(MODULES / f"{file.partition('|')[0]}.py") for file in copied]
     imports = {line for head, _ in pieces for line in head} | {"import torch", "from torch import Tensor, nn"}
     if any(each.uses_ordered for each in classes.classes):
         imports.add("from collections import OrderedDict")
+    if classes.functions:
+        imports.add(NEEDS)
+    if module.init is not Init.DEFAULT:
+        pieces.append(_copied(INITIALISATION / f"{module.init}.py"))
     body = [
         *(code for _, code in pieces),
+        *("\n".join(each.lines) for each in classes.functions.values()),
         *(_class(each, is_network=each.module is module) for each in classes.classes),
     ]
     code = "\n\n\n".join(body)
@@ -71,9 +78,9 @@ def _imports(lines: set[str]) -> str:
 
 
 @cache
-def _copied(file: str) -> tuple[tuple[str, ...], str]:
-    """The imports and the class of a module that comes with the operators."""
-    text = (MODULES / f"{file}.py").read_text(encoding="utf-8")
+def _copied(file: Path) -> tuple[tuple[str, ...], str]:
+    """The imports and the rest of a file that is copied."""
+    text = file.read_text(encoding="utf-8")
     head, _, code = text.partition("\n\n\n")
     return tuple(line for line in head.splitlines() if line), code.rstrip("\n")
 
@@ -81,7 +88,9 @@ def _copied(file: str) -> tuple[tuple[str, ...], str]:
 def _class(made: Class, *, is_network: bool) -> str:
     lines = [f"class {made.name}(nn.Module):", *_docstring(_doc(made, is_network=is_network)), ""]
     lines += _signature(made)
-    lines += [_BODY + "super().__init__()", *(_BODY + line if line else "" for line in made.init), ""]
+    lines += [_BODY + "super().__init__()", *(_BODY + line if line else "" for line in made.init)]
+    lines += [] if made.module.init is Init.DEFAULT else [_BODY + "self.apply(init_weights)"]
+    lines.append("")
     arguments = ", ".join(f"{name}: Tensor" for name in made.module.input_names)
     head = f"{INDENT}def forward(self, {arguments}) -> {made.forward.returns}:"
     if len(head) > WIDTH:
