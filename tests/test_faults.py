@@ -197,7 +197,7 @@ CASES = {
     "nothing comes in": Case("net n {\n  relu\n}", "E0403", "relu", help="`input 224x224x3`"),
     "an input inside": Case(in_net("relu -> INPUT[8x8x3]"), "E0407", "INPUT[8x8x3]"),
     "a tensor inside": Case(in_net("x = relu\n  tanh -> x"), "E0407", "x", "can only start a chain", "`add { ... }`"),
-    "a tensor from outside": Case(in_net("x = relu\n  [add { | x }]*2"), "E0409", "x", help="block"),
+    "a tensor from outside": Case(in_net("x = relu\n  tanh -> [x -> relu]*2"), "E0409", "x", help="as a branch"),
     "weights of another shape": Case(in_net("share s = conv3-16\n  s -> conv3-8 -> s"), "E0410", "s", also=("s",)),
     "no output": Case("net n {\n}", "E0407", "n", "gives nothing back"),
     "an unknown output": Case(in_net("x = relu\n  output y"), "E0202", "y"),

@@ -43,7 +43,13 @@ INPUTS = {
 THEIRS = {"alexnet_owt": "alexnet"}
 
 
-@pytest.mark.parametrize("name", INPUTS)
+# seconds each, and much memory
+LONG = {"vgg13", "vgg16", "vgg19"}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long) if name in LONG else name for name in INPUTS]
+)
 def test_torchvisions_weights_load_and_give_torchvisions_outputs(name: str, models) -> None:
     torch.manual_seed(0)
     shape = INPUTS[name]

@@ -17,12 +17,17 @@ _Frozen = TypeVar("_Frozen", bound=Step | Module | Operator[Any])
 
 @dataclass(eq=False)
 class Builder:
-    """A module in the making. `indexed` says that its steps stand in a row, as in `nn.Sequential`."""
+    """A module in the making. `indexed` says that its steps stand in a row, as in `nn.Sequential`.
+
+    parent: the module whose tensors it may use, each of which becomes an input of its own. captured: those tensors.
+    """
 
     name: str
     place: Place
     indexed: bool
     transparent: bool = False
+    parent: Builder | None = None
+    captured: list[Tensor] = field(default_factory=list[Tensor])
     inputs: list[TensorType] = field(default_factory=list[TensorType])
     input_names: list[str] = field(default_factory=list[str])
     steps: list[Step] = field(default_factory=list[Step])
@@ -36,6 +41,13 @@ class Builder:
         self.inputs.append(kind)
         self.input_names.append(name)
         return Tensor(self, Wire(INPUT, len(self.inputs) - 1), kind)
+
+    def name_of(self, tensor: Tensor) -> str:
+        """What the text calls a tensor of this module, else a name for it that is free among inputs."""
+        wire = tensor.wire
+        if wire.step == INPUT:
+            return self.input_names[wire.port]
+        return self.bindings.get(wire, "side")
 
     def free_name(self, kind: str) -> str:
         """The next name for a layer of this kind: `conv1`, `conv2`, ..."""

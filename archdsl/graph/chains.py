@@ -17,7 +17,7 @@ from archdsl.base.traced import Traced, dimension_names, substituted, traced_typ
 from archdsl.graph import faults
 from archdsl.graph.build import Builder
 from archdsl.graph.evaluate import Evaluator
-from archdsl.graph.module import Module, Step
+from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.graph.reserved import is_reserved
 from archdsl.graph.scope import Scope
 from archdsl.graph.values import Partial, Shared, Template, Tensor, Unknown, Value, kind_of
@@ -269,13 +269,35 @@ class Chains(ABC):
             advice = "begin a new chain with it, or join both with `add { ... }` or `concat { ... }`"
             self.evaluator.fault(faults.Misplaced(reason, advice), scope, node.name.span)
             return None
+        if builder.indexed and value.home is not builder:
+            self.evaluator.fault(faults.OutsideTensor(node.name.text), scope, node.name.span)
+            return None
         return self._at_home(value, node, scope, builder)
 
     def _at_home(self, value: Tensor, node: tree.Mention, scope: Scope, builder: Builder) -> Tensors:
-        if value.home is builder:
-            return (value,)
+        if (found := self.reached(value, builder)) is not None:
+            return (found,)
         self.evaluator.fault(faults.OutsideTensor(node.name.text), scope, node.name.span)
         return None
+
+    def reached(self, value: Tensor, builder: Builder) -> Tensor | None:
+        """A tensor inside the module that is being built: its own, or one of the module around it, which becomes an
+        input; None where it is of neither."""
+        if value.home is builder:
+            return value
+        if builder.parent is None or (outer := self.reached(value, builder.parent)) is None:
+            return None
+        if outer not in builder.captured:
+            wanted = name = builder.parent.name_of(outer)
+            number = 1
+            while name in builder.input_names:
+                number += 1
+                name = f"{wanted}{number}"
+            builder.captured.append(outer)
+            entering = outer.type if builder.indexed or not self.tracing else traced_type(outer.type, name)
+            return builder.add_input(entering, name)
+        port = len(builder.inputs) - len(builder.captured) + builder.captured.index(outer)
+        return Tensor(builder, Wire(INPUT, port), builder.inputs[port])
 
     def _operator(
         self,
@@ -304,12 +326,17 @@ class Chains(ABC):
             x = flat
         if label and reading.followers:
             return self._decorated(node, reading, x, scope, builder, label)
-        for each in (reading.operator, *reading.followers):
-            result = self._apply(each, (x,), node, reading.spans, scope, builder, label)
-            if result is None:
+        operands = [self.reached(each, builder) for each in reading.operands]
+        if None in operands:
+            self.evaluator.fault(faults.OutsideTensor(node.name.text), scope, node.name.span)
+            return None
+        xs = (x, *(each for each in operands if each is not None))
+        results = self._results(reading.operator, xs, node, reading.spans, scope, builder, label)
+        for each in reading.followers:
+            if results is None:
                 return None
-            x, label = result, ""
-        return (x,)
+            results = self._results(each, results[:1], node, reading.spans, scope, builder)
+        return results
 
     def _decorated(
         self, node: tree.Mention, reading: Reading, x: Tensor, scope: Scope, builder: Builder, label: str
@@ -348,14 +375,29 @@ class Chains(ABC):
         name: str = "",
         role: str = "",
     ) -> Tensor | None:
-        """One operator step."""
+        """One operator step, of which one tensor goes on."""
+        results = self._results(operator, xs, node, spans, scope, builder, name, role)
+        return results[0] if results else None
+
+    def _results(
+        self,
+        operator: Operator[Any],
+        xs: tuple[Tensor, ...],
+        node: tree.Mention,
+        spans: dict[str, Span],
+        scope: Scope,
+        builder: Builder,
+        name: str = "",
+        role: str = "",
+    ) -> Tensors:
+        """One operator step, with everything that comes out."""
         self.count_step(scope, node.name.span)
         try:
-            output = operator.result(tuple([x.type for x in xs]))
+            outputs = operator.results(tuple([x.type for x in xs]))
         except Reject as reject:
             self.words.reject(reject, node, spans, scope)
             return None
-        return builder.add(operator, xs, (output,), scope.place(node.span), name=name, role=role)[0]
+        return builder.add(operator, xs, outputs, scope.place(node.span), name=name, role=role)
 
     def count_step(self, scope: Scope, span: Span) -> None:
         """Count what is worked out, and stop at the limit."""
@@ -401,7 +443,7 @@ class Chains(ABC):
         wanted, or a label gives it a name, it is a module of its own."""
         if (not builder.indexed and not label) or not incoming:
             return form(node, scope, builder, incoming)
-        inner = Builder(node.name.text.lower(), scope.place(node.span), indexed=False)
+        inner = Builder(node.name.text.lower(), scope.place(node.span), indexed=False, parent=builder)
         x = self.one(incoming, node, scope)
         if x is None:
             return None
@@ -411,8 +453,9 @@ class Chains(ABC):
             return None
         given = self.traced_names(scope)
         module = self.interned(inner.finish(result, arguments=given))
-        outputs = self.leaving(module, (x.type,), given)
-        return builder.add(module, (x,), outputs, scope.place(node.span), name=label, arguments=given)
+        xs = (x, *inner.captured)
+        outputs = self.leaving(module, tuple(each.type for each in xs), given)
+        return builder.add(module, xs, outputs, scope.place(node.span), name=label, arguments=given)
 
     def _inside(self, scope: Scope, outside: Tensor, inside: Tensor) -> Scope:
         """The scope within a module of its own, where `in` still means the block's tensor if that is what came in."""
@@ -535,7 +578,7 @@ class Chains(ABC):
             self.evaluator.fault(WrongCount(name, "one tensor", len(incoming)), scope, node.span)
             return None
         x = incoming[0]
-        inner = Builder("group", scope.place(node.span), indexed=True)
+        inner = Builder("group", scope.place(node.span), indexed=True, parent=builder)
         entry = inner.add_input(x.type, "x")
         result = make(self._inside(scope, x, entry), inner, (entry,))
         if result is None or (end := self._single(result, node, scope)) is None:
@@ -550,7 +593,7 @@ class Chains(ABC):
         if (taken := _taken_position(module)) is not None:
             self.evaluator.fault(faults.NameTaken(taken.name), scope, taken.place.span)
             return None
-        return builder.add(module, (x,), module.output_types, scope.place(node.span), name=name)
+        return builder.add(module, (x, *inner.captured), module.output_types, scope.place(node.span), name=name)
 
     def _single(self, result: tuple[Tensor, ...], node: tree.Element | tree.Mention, scope: Scope) -> Tensor | None:
         if len(result) == 1:
@@ -586,7 +629,7 @@ class Chains(ABC):
         while count and incoming:
             x = incoming[0]
             self.count_step(scope, node.span)
-            inner = Builder("repeat", scope.place(node.span), indexed=True, transparent=True)
+            inner = Builder("repeat", scope.place(node.span), indexed=True, transparent=True, parent=builder)
             entry = inner.add_input(x.type, "x")
             result = make(self._inside(scope, x, entry), inner, (entry,))
             if result is None or (end := self._single(result, node, scope)) is None:
@@ -594,17 +637,19 @@ class Chains(ABC):
             body = inner.finish((end,))
             if not body.steps:
                 return incoming
+            xs = (x, *inner.captured)
             if count > 1 and inner.taken:
                 name, place = next(iter(inner.taken.items()))
                 self.evaluator.fault(faults.NameTaken(name), scope, place.span)
                 return None
-            if count == 1 or end.type != x.type:
-                incoming, count = (_spliced(body, x, builder),), count - 1
+            if count == 1 or end.type != x.type or (inner.captured and len(body.steps) > 1):
+                incoming, count = (_spliced(body, xs, builder),), count - 1
             elif len(body.steps) == 1:
                 (only,) = body.steps
                 total = count * only.count
+                given = tuple(xs[wire.port] for wire in only.inputs)
                 return builder.add(
-                    only.what, (x,), only.outputs, only.place, count=total, arguments=dict(only.arguments)
+                    only.what, given, only.outputs, only.place, count=total, arguments=dict(only.arguments)
                 )
             else:
                 module = self.interned(body)
@@ -687,12 +732,13 @@ class Chains(ABC):
         return self._modules.setdefault(key, module)
 
 
-def _spliced(body: Module, x: Tensor, builder: Builder) -> Tensor:
+def _spliced(body: Module, xs: tuple[Tensor, ...], builder: Builder) -> Tensor:
     """The steps of a body added to another row."""
+    x = xs[0]
     for step in body.steps:
         made = builder.add(
             step.what,
-            (x,),
+            (x, *(xs[wire.port] for wire in step.inputs[1:])),
             step.outputs,
             step.place,
             name=step.name,

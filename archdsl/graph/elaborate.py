@@ -326,8 +326,9 @@ class Elaborator(Chains):
         x = self.one(incoming, node, scope)
         if given is None or x is None or any(isinstance(value, Unknown) for value in given.values()):
             return None
-        tensors = tuple(value for value in given.values() if isinstance(value, Tensor))
-        if any(each.home is not builder for each in tensors):
+        reached = [self.reached(value, builder) for value in given.values() if isinstance(value, Tensor)]
+        tensors = tuple(each for each in reached if each is not None)
+        if len(tensors) != len(reached):
             self.evaluator.fault(faults.OutsideTensor(node.name.text), scope, node.span)
             return None
         module = self._block(template, given, x, node, scope)

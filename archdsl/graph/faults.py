@@ -528,17 +528,21 @@ class NameTaken(Fault):
 @final
 @dataclass(frozen=True)
 class OutsideTensor(Fault):
-    """A group, repeat or shared chain uses a tensor from outside. Such a group is a module with one input only."""
+    """A labelled or repeated group does not go on from what comes into it, or uses weights that are shared outside.
+
+    Such a group is a row of modules, each of which takes what comes out of the one before. It may use a tensor from
+    outside as a branch (`add { | skip }`) or as an argument (`attention(memory)`).
+    """
 
     code = "E0409"
     title = "a group that reaches outside"
-    example = "net n {\n  input 32x32x16\n  skip = conv3-16\n  [conv3-16 -> add { | skip }]*2\n}"
+    example = "net n {\n  input 32x32x16\n  skip = conv3-16\n  conv3-16 -> [skip -> conv3-16]*2\n}"
 
     word: str
 
     @property
     def message(self) -> str:
-        return f"a labelled or repeated group cannot use `{self.word}` from outside"
+        return f"a labelled or repeated group cannot go on from `{self.word}`, which is outside"
 
     @property
     def label(self) -> str:
@@ -546,7 +550,7 @@ class OutsideTensor(Fault):
 
     @property
     def help(self) -> str | None:
-        return "make the group a block and hand the tensor over: `block step(skip) = ...`, `step(skip)`"
+        return f"go on from what comes in, and use the other as a branch: `add {{ | {self.word} }}`"
 
 
 @final

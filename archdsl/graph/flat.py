@@ -94,16 +94,17 @@ class _Flattener:
             sources = [inputs[wire.port] if wire.step == INPUT else made[wire.step][wire.port] for wire in step.inputs]
             only = training_only or index in module.train_only
             width = step.slots // step.count
+            results = sources
             for _ in range(step.count):
-                sources = self._step(step, prefix, sources, position, only=only)
+                results = self._step(step, prefix, [*results[:1], *sources[1:]], position, only=only)
                 position += width
-            made.append(sources)
+            made.append(results)
         return [inputs[wire.port] if wire.step == INPUT else made[wire.step][wire.port] for wire in module.outputs]
 
     def _step(self, step: Step, prefix: str, sources: list[str], position: int, *, only: bool) -> list[str]:
         path = f"{prefix}{step.name or position}"
         if isinstance(step.what, Operator):
-            return [self._layer(step, step.what, path, sources, only=only)]
+            return [self._layer(step, step.what, path, sources, only=only)] * len(step.outputs)
         if step.what.transparent:
             return self.module(step.what, prefix, sources, position, training_only=only)
         return self.module(step.what, f"{path}.", sources, 0, training_only=only)

@@ -14,6 +14,7 @@ from archdsl.graph.module import INPUT, Module, Step
 from archdsl.ops.operator import Operator
 
 Seen = tuple[Field, ...]
+_SOON = 16
 
 
 def start(kind: TensorType) -> Seen:
@@ -39,8 +40,10 @@ class ReceptiveFields:
 
     def step(self, step: Step, given: tuple[Seen, ...]) -> tuple[Seen, ...]:
         """What the outputs of a step see after all its repetitions."""
-        if step.count == 1 or len(given) != 1:
+        if step.count == 1:
             return self._once(step, given)
+        if len(given) != 1:
+            return self._until_settled(step, given)
         kind = step.input_types[0]
         own = self._once(step, (start(kind),))[0]
         if len(own) != len(given[0]):
@@ -48,12 +51,24 @@ class ReceptiveFields:
         powers = (field.power(step.count) for field in own)
         return (tuple(before.then(power) for before, power in zip(given[0], powers, strict=True)),)
 
+    def _until_settled(self, step: Step, given: tuple[Seen, ...]) -> tuple[Seen, ...]:
+        """What a repeat sees that takes other tensors besides the one that goes through it: worked out step by step until
+        nothing changes, as after the first attention; everything where that does not happen soon."""
+        before = given[0]
+        for _ in range(min(step.count, _SOON)):
+            after = self._once(step, (before, *given[1:]))[0]
+            if after == before:
+                return (after,)
+            before = after
+        return (before if step.count <= _SOON else tuple(WHOLE for _ in before),)
+
     def _once(self, step: Step, given: tuple[Seen, ...]) -> tuple[Seen, ...]:
         if isinstance(step.what, Module):
             return self.module(step.what, given)
-        if len(given) != 1:
-            return (_union(given),)
-        return (step.what.sees(step.input_types, given[0]),)
+        if step.what.sees_all:
+            return tuple(tuple(WHOLE for _ in kind.grid or given[0]) for kind in step.outputs)
+        seen = step.what.sees(step.input_types, given[0]) if len(given) == 1 else _union(given)
+        return tuple(seen for _ in step.outputs)
 
     def module(self, module: Module, given: tuple[Seen, ...]) -> tuple[Seen, ...]:
         """What the outputs of a module see, given what its inputs see."""
@@ -97,7 +112,7 @@ class ReceptiveFields:
         if len(given) == 1:
             return self.step(step, known)
         if isinstance(step.what, Operator):
-            return (_union(known),)
+            return self._once(step, known) if step.what.sees_all else tuple(_union(known) for _ in step.outputs)
         ends: list[list[Seen]] = [[] for _ in step.outputs]
         for port, before in enumerate(given):
             if before is None:

@@ -13,7 +13,7 @@ from archdsl.base.text import Span
 from archdsl.graph import faults
 from archdsl.graph.evaluate import Evaluator
 from archdsl.graph.scope import Scope
-from archdsl.graph.values import Nothing, Partial, Unknown, Value, kind_of
+from archdsl.graph.values import Nothing, Partial, Tensor, Unknown, Value, kind_of
 from archdsl.ops import OperatorClass, Operators
 from archdsl.ops.arguments import ArgumentKind, Role, arguments, bind
 from archdsl.ops.faults import MissingArgument, NoShorthand, OperatorFault, Reject, TwiceGiven, UnknownArgument
@@ -28,12 +28,13 @@ DECORATIONS = ("norm", "act")
 class Reading:
     """An operator as a text asks for it: with its arguments, and with the norm and activation that follow it.
 
-    spans: where each argument stands, for messages.
+    spans: where each argument stands, for messages. operands: the tensors that it is given besides.
     """
 
     operator: Operator[Any]
     followers: tuple[Operator[Any], ...]
     spans: dict[str, Span]
+    operands: tuple[Tensor, ...] = ()
 
 
 @dataclass
@@ -104,10 +105,37 @@ class Words:
                 values[name] = value
         if not complete:
             return None
+        operands = self._operands(operator, values, given.spans, scope, node)
+        if operands is None:
+            return None
         decorations = {name: values.pop(name) for name in DECORATIONS if name in values and operator.decorated}
-        made = self._bound(node, operator, values, given.spans, scope)
+        made = self._bound(node, operator, values, frozenset(operands), given.spans, scope)
         followers = self._followers(node, decorations, given.spans, scope) if decorations else ()
-        return None if made is None or followers is None else Reading(made, followers, given.spans)
+        if made is None or followers is None:
+            return None
+        return Reading(made, followers, given.spans, tuple(operands.values()))
+
+    def _operands(
+        self,
+        operator: OperatorClass,
+        values: dict[str, Value],
+        spans: dict[str, Span],
+        scope: Scope,
+        node: tree.Mention,
+    ) -> dict[str, Tensor] | None:
+        """The tensors among the arguments, taken out of them, in the order in which the operator declares them; None
+        where something else stands for one."""
+        found: dict[str, Tensor] = {}
+        for each in operator.operands:
+            if each.name not in values:
+                continue
+            value = values.pop(each.name)
+            if not isinstance(value, Tensor):
+                span = spans.get(each.name, node.name.span)
+                self.evaluator.fault(faults.WrongValue("a tensor", kind_of(value)), scope, span)
+                return None
+            found[each.name] = value
+        return found
 
     def reject(self, reject: Reject, node: tree.Mention, spans: dict[str, Span], scope: Scope) -> None:
         """Report what an operator refuses, at the argument at fault or at the word."""
@@ -142,9 +170,10 @@ class Words:
         """Put the arguments in parentheses into `given`; whether all of them are right."""
         complete = True
         declared = arguments(operator)
+        operands = tuple(each.name for each in operator.operands)
         for argument in stated.items:
             value = self.evaluator.value(argument.value, scope)
-            name = argument.name.text if argument.name else self._next_positional(operator, given)
+            name = argument.name.text if argument.name else self._next_positional(operator, given, value)
             span = argument.name.span if argument.name else argument.span
             if name is None or name in given.spans:
                 self.evaluator.fault(TwiceGiven(operator.word, name), scope, span)
@@ -152,8 +181,11 @@ class Words:
             elif name in DECORATIONS and operator.decorated:
                 given.values[name] = value
                 given.spans[name] = argument.value.span
+            elif name in operands:
+                given.values[name] = value
+                given.spans[name] = argument.value.span
             elif name not in declared:
-                known = (*declared, *(DECORATIONS if operator.decorated else ()))
+                known = (*declared, *operands, *(DECORATIONS if operator.decorated else ()))
                 self._unknown(UnknownArgument(operator.word, name, known), scope, span)
                 complete = False
             else:
@@ -167,19 +199,23 @@ class Words:
         near = nearest(fault.argument, fault.known)
         self.evaluator.fault(fault, scope, span, edit=Edit(scope.place(span), near) if near else None)
 
-    def _next_positional(self, operator: OperatorClass, given: _Given) -> str | None:
-        return next((name for name in arguments(operator) if name not in given.spans), None)
+    def _next_positional(self, operator: OperatorClass, given: _Given, value: Value) -> str | None:
+        """The argument that a value without a name is for: a tensor is an operand."""
+        operands = (each.name for each in operator.operands)
+        names = operands if isinstance(value, Tensor) else arguments(operator)
+        return next((name for name in names if name not in given.spans), None)
 
     def _bound(
         self,
         node: tree.Mention,
         operator: OperatorClass,
         values: dict[str, Value],
+        operands: frozenset[str],
         spans: dict[str, Span],
         scope: Scope,
     ) -> Operator[Any] | None:
         try:
-            return bind(operator, values)
+            return bind(operator, values, operands)
         except Reject as reject:
             if isinstance(reject.fault, MissingArgument):
                 self.evaluator.fault(self._missing(node, reject.fault, scope), scope, node.name.span)

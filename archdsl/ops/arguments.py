@@ -123,6 +123,15 @@ def shown(value: object) -> str:
             return f"the {str(value)[:40]}"
 
 
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """A tensor that an operator takes besides the one that comes in: its name, and one line about it."""
+
+    name: str
+    doc: str
+    required: bool = False
+
+
 def _items(value: object) -> tuple[object, ...]:
     """The items of a list, or a single value as a list of one."""
     return cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
@@ -193,10 +202,15 @@ def choice(doc: str, choices: tuple[str, ...], default: object = REQUIRED) -> An
     return _declared(ArgumentKind.CHOICE, doc, default, choices=choices)
 
 
+def given() -> Any:
+    """The names of the operands that a text gives, in the order in which the operator's class declares them."""
+    return field(default=())
+
+
 @cache
 def arguments(operator: type[Operator[Any]]) -> Mapping[str, Argument]:
     """The declared arguments of an operator's class, by name, in the order of positional arguments."""
-    return {each.name: _named(each) for each in fields(cast("Any", operator))}
+    return {each.name: _named(each) for each in fields(cast("Any", operator)) if "argument" in each.metadata}
 
 
 def _named(each: Field[Any]) -> Argument:
@@ -215,8 +229,11 @@ def _required(operator: type[Operator[Any]]) -> tuple[Argument, ...]:
     return tuple(each for each in arguments(operator).values() if each.required)
 
 
-def bind(operator: type[Operator[Any]], given: Mapping[str, object]) -> Operator[Any]:
-    """An operator with these arguments, each checked; Reject names the one at fault."""
+def bind(
+    operator: type[Operator[Any]], given: Mapping[str, object], operands: frozenset[str] = frozenset()
+) -> Operator[Any]:
+    """An operator with these arguments, each checked, that takes the tensors of these names; Reject names the one at
+    fault."""
     declared = arguments(operator)
     for name in given:
         if name not in declared:
@@ -224,4 +241,11 @@ def bind(operator: type[Operator[Any]], given: Mapping[str, object]) -> Operator
     for argument in _required(operator):
         if (name := argument.name) not in given:
             raise Reject(MissingArgument(operator.word, name, argument.doc, operator.usage(name)), name)
-    return operator(**{name: declared[name].accept(value) for name, value in given.items()})
+    accepted = {name: declared[name].accept(value) for name, value in given.items()}
+    if not operator.operands:
+        return operator(**accepted)
+    for each in operator.operands:
+        if each.required and each.name not in operands:
+            how = f"{operator.word}({each.name}=...)"
+            raise Reject(MissingArgument(operator.word, each.name, each.doc, how), each.name)
+    return operator(**accepted, given=tuple(each.name for each in operator.operands if each.name in operands))

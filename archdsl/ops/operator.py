@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 from archdsl.base.limits import LARGEST
 from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.base.windows import WHOLE, Field, Spread, Window
-from archdsl.ops.arguments import Axes, Role, arguments, roles
+from archdsl.ops.arguments import Axes, Operand, Role, arguments, roles
 from archdsl.ops.faults import BadArgument, Reject, TooLarge, WindowTooLarge, WrongTensor
 from archdsl.ops.torchcall import Apply, Layer
 
@@ -54,10 +54,12 @@ _NONE = Facts({}, 0, 0)
 
 
 class Operator(ABC, Generic[In]):
-    """An operator on one tensor (`Operator[TensorType]`) or on several (`Operator[tuple[TensorType, ...]]`).
+    """An operator on one tensor (`Operator[TensorType]`) or on several (`Operator[tuple[TensorType, ...]]`): branches that
+    it merges, or operands besides the tensor that comes in.
 
     word: its name in the language; `kind` names its layers where that differs (`maxpool` makes `pool1`).
-    aliases: other names. source: the paper it comes from. decorated: whether it takes `act=` and `norm=`.
+    aliases: other names. source: the paper it comes from. variadic: whether it merges branches. operands: the tensors
+    that it takes besides; a class that has some has a field `given` for the names of those that are there. decorated: whether it takes `act=` and `norm=`.
     absorbs_bias: whether it cancels a bias just before it, as a batch norm does.
     sees_all: whether each output position depends on every input position. flattens: whether an image is flattened
     before it. overwrites: whether torch's module takes `inplace=True` and needs only its output for the backward pass.
@@ -69,6 +71,7 @@ class Operator(ABC, Generic[In]):
     style: ClassVar[Style]
     source: ClassVar[str] = ""
     variadic: ClassVar[bool] = False
+    operands: ClassVar[tuple[Operand, ...]] = ()
     decorated: ClassVar[bool] = False
     absorbs_bias: ClassVar[bool] = False
     sees_all: ClassVar[bool] = False
@@ -86,6 +89,10 @@ class Operator(ABC, Generic[In]):
     @abstractmethod
     def label(self, x: In) -> str:
         """What a textbook writes into its box: `3×3 conv, 64, /2`."""
+
+    def also(self, x: In) -> tuple[TensorType, ...]:
+        """The types of what comes out besides, as the last state of a recurrent layer does."""
+        return ()
 
     def weights(self, x: In) -> Mapping[str, Shape]:
         """Its learned tensors with their shapes, by torch's names."""
@@ -120,7 +127,15 @@ class Operator(ABC, Generic[In]):
 
     def operand(self, xs: tuple[TensorType, ...]) -> In:
         """The inputs in the form that the rules of this class take."""
-        return cast("In", xs if self.variadic else xs[0])
+        return cast("In", xs if self.variadic or self.operands else xs[0])
+
+    def results(self, xs: tuple[TensorType, ...]) -> tuple[TensorType, ...]:
+        """The types of everything that comes out."""
+        return (self.result(xs), *self.also(self.operand(xs)))
+
+    def by_name(self, xs: tuple[TensorType, ...]) -> dict[str, TensorType]:
+        """The operands that are there, by name."""
+        return dict(zip(cast("Any", self).given, xs[1:], strict=True))
 
     def sees(self, xs: tuple[TensorType, ...], seen: tuple[Field, ...]) -> tuple[Field, ...]:
         """What an output position sees, given what the positions of the input see."""

@@ -70,7 +70,7 @@ class _Rewriter:
             if what is None:
                 moved[Wire(index)] = wires[0]
                 continue
-            if step.count > 1 and outputs != types:
+            if step.count > 1 and outputs != types[:1]:
                 raise Misfit(step.name)
             steps.append(replace(step, what=what, inputs=wires, input_types=types, outputs=outputs))
             moved |= {Wire(index, port): Wire(len(steps) - 1, port) for port in range(len(outputs))}
@@ -89,4 +89,4 @@ class _Rewriter:
             changed = Identity()
         if changed is None:
             return None, types
-        return changed, (changed.output(changed.operand(types)),)
+        return changed, (changed.output(changed.operand(types)), *changed.also(changed.operand(types)))
