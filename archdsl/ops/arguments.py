@@ -248,4 +248,5 @@ def bind(
         if each.required and each.name not in operands:
             how = f"{operator.word}({each.name}=...)"
             raise Reject(MissingArgument(operator.word, each.name, each.doc, how), each.name)
-    return operator(**accepted, given=tuple(each.name for each in operator.operands if each.name in operands))
+    names = tuple(each.name for each in operator.operands if each.name in operands)
+    return cast("Any", operator)(**accepted, given=names)

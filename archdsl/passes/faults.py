@@ -34,7 +34,7 @@ class UnknownPass(Fault):
     @property
     def notes(self) -> tuple[str, ...]:
         return (
-            f"there are {', '.join(f'`{word}`' for word in self.known)}; "
+            f"there are {', '.join(f'`{word}`' for word in self.known)}",
             "`head`, `init`, `truncate` and `widen` take options",
         )
 
