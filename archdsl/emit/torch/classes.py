@@ -272,8 +272,8 @@ class Classes:
                 assert node is not None, f"{step.what} has no module"
                 body = [node]
             count = int(step.count)
-            unrolled = not isinstance(step.count, Traced) and len(body) > 1 and count * len(body) <= _UNROLLED
-            if count == 1 or unrolled or named:
+            few = count == 1 or (len(body) > 1 and count * len(body) <= _UNROLLED)
+            if named or (few and not isinstance(step.count, Traced)):
                 items += body * count
             else:
                 items.append(Rows(tuple(body), Hole(step.count)))

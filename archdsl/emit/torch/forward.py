@@ -14,7 +14,7 @@ from archdsl.emit.torch.nodes import WIDTH
 from archdsl.graph.chains import DOWNSAMPLE, RESIDUAL
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops.operator import Operator, Style
-from archdsl.ops.torchcall import ALL, Apply, Slot
+from archdsl.ops.torchcall import ALL, Apply, Grid, Slot
 
 _NESTED = 3
 _BRANCH = 4
@@ -267,9 +267,15 @@ def _apply_text(call: Apply, inputs: list[str]) -> str:
         return f" {call.function} ".join(inputs)
 
     def text(value: Any) -> str:
-        if value == ALL:
-            return f"[{', '.join(inputs)}]"
-        return inputs[value.index] if isinstance(value, Slot) else repr(value)
+        match value:
+            case Slot(index):
+                return f"[{', '.join(inputs)}]" if value == ALL else inputs[index]
+            case Grid(index):
+                return f"{inputs[index]}.shape[2:]"
+            case str():
+                return f'"{value}"'
+            case _:
+                return repr(value)
 
     args = [text(value) for value in call.args]
     args += [f"{name}={text(value)}" for name, value in call.kwargs]
