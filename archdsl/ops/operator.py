@@ -60,7 +60,8 @@ class Operator(ABC, Generic[In]):
     aliases: other names. source: the paper it comes from. decorated: whether it takes `act=` and `norm=`.
     absorbs_bias: whether it cancels a bias just before it, as a batch norm does.
     sees_all: whether each output position depends on every input position. flattens: whether an image is flattened
-    before it. sized_like: whether only the size of all inputs but the first matters. overwrites: whether torch's module takes `inplace=True` and needs only its output for the backward pass.
+    before it. sized_like: whether only the size of all inputs but the first matters.
+    overwrites: whether torch's module takes `inplace=True` and needs only its output for the backward pass.
     """
 
     word: ClassVar[str]
