@@ -41,7 +41,7 @@ class Chains(ABC):
     """Works out chains. What a block call means is left to the subclass, which knows blocks.
 
     tracing: whether numbers remember the arguments that they come from, as the PyTorch back end wants it.
-    as_written: whether the network has the input and the hyper-parameters of the text, and so the shapes that it states.
+    as_written: whether the network has the input and hyper-parameters of the text, and so the shapes that it states.
     """
 
     def __init__(self, evaluator: Evaluator, *, tracing: bool = False) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 from typing_extensions import override
 
@@ -124,7 +124,7 @@ class Resize(Variadic):
     @override
     def torch(self, x: Types) -> Apply:
         mode = _torch_mode(self.mode, x[0].rank)
-        aligned = {"align_corners": True} if self.align_corners and self.mode != "nearest" else {}
+        aligned: dict[str, Any] = {"align_corners": True} if self.align_corners and self.mode != "nearest" else {}
         return Apply.of("nn.functional.interpolate", X, size=Grid(1), mode=mode, **aligned)
 
     @override
