@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 import archdsl
 
@@ -60,3 +61,37 @@ def test_torchvisions_weights_load_and_give_torchvisions_outputs(name: str, mode
     with torch.no_grad():
         assert torch.allclose(ours.eval()(x), theirs.eval()(x), rtol=0, atol=1e-12)
         assert torch.allclose(ours.train()(x), theirs.train()(x), rtol=0, atol=1e-12)
+
+
+SEGMENTATION = {"fcn_resnet50": 35_322_218, "deeplabv3_resnet50": 42_004_074}
+
+
+def segmentation(name: str, models) -> torch.nn.Module:
+    return getattr(models.segmentation, name)(weights=None, weights_backbone=None, aux_loss=True)
+
+
+@pytest.mark.parametrize("name", SEGMENTATION)
+def test_segmentation_networks_are_torchvisions(name: str, models) -> None:
+    """torchvision gives the auxiliary scores in both modes, ours in training mode, which alone needs them."""
+    torch.manual_seed(0)
+    theirs = randomised(segmentation(name, models)).double()
+    ours = randomised(archdsl.load(name, input=(3, 33, 40)).to_torch(dtype=torch.float64))
+    ours.load_state_dict(theirs.state_dict(), strict=True)
+    x = torch.randn(2, 3, 33, 40, dtype=torch.float64)
+    with torch.no_grad():
+        assert torch.allclose(ours.eval()(x), theirs.eval()(x)["out"], rtol=0, atol=1e-12)
+        out, aux = ours.train()(x)
+        expected = theirs.train()(x)
+    assert torch.allclose(out, expected["out"], rtol=0, atol=1e-12)
+    assert torch.allclose(aux, expected["aux"], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", SEGMENTATION)
+def test_segmentation_networks_cost_what_torchvisions_cost(name: str, models) -> None:
+    net = archdsl.load(name)
+    with torch.device("meta"):
+        theirs = segmentation(name, models).eval()
+    assert sum(each.numel() for each in theirs.parameters()) == net.params == SEGMENTATION[name]
+    with FlopCounterMode(display=False) as counter:
+        theirs(torch.empty(1, 3, 520, 520, device="meta"))
+    assert counter.get_total_flops() == 2 * net.train_macs

@@ -105,6 +105,8 @@ def _made(value: int, sign: str, left: Expression, right: Expression) -> int:
         return Traced(value, left)
     if (sign == "+" and left == 0) or (sign == "*" and left == 1):
         return Traced(value, right)
+    if sign == "+" and (base := _multiple(left)[1]) == _multiple(right)[1] and not isinstance(base, int):
+        return _made(value, "*", _multiple(left)[0] + _multiple(right)[0], base)
     if isinstance(left, Derived) and isinstance(left.right, int) and isinstance(right, int):
         if sign == left.sign == "*":
             return _made(value, "*", left.left, left.right * right)
@@ -113,6 +115,15 @@ def _made(value: int, sign: str, left: Expression, right: Expression) -> int:
             return _made(value, "+" if total >= 0 else "-", left.left, abs(total))
     size = _size(left) + _size(right) + 1
     return Traced(value, Derived(sign, left, right, size)) if size <= _LARGEST else value
+
+
+def _multiple(expression: Expression) -> tuple[int, Expression]:
+    """The expression as a whole number of times another: `4 * c` is 4 times `c`."""
+    match expression:
+        case Derived("*", int() as times, of, _):
+            return times, of
+        case _:
+            return 1, expression
 
 
 def _size(expression: Expression) -> int:

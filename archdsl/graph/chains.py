@@ -41,12 +41,14 @@ class Chains(ABC):
     """Works out chains. What a block call means is left to the subclass, which knows blocks.
 
     tracing: whether numbers remember the arguments that they come from, as the PyTorch back end wants it.
+    as_written: whether the network has the input and hyper-parameters of the text, and so the shapes that it states.
     """
 
     def __init__(self, evaluator: Evaluator, *, tracing: bool = False) -> None:
         self.evaluator = evaluator
         self.tracing = tracing
         self.size: TensorType | None = None
+        self.as_written = True
         self.words = Words(evaluator)
         self.steps = 0
         self._modules: dict[tuple[Any, ...], Module] = {}
@@ -103,8 +105,7 @@ class Chains(ABC):
             result = self.scoped(label, node, scope, builder, incoming, make)
         else:
             result = self._item(node, scope, builder, incoming, label, is_first=is_first)
-        # stated shapes are those of the input that the text declares
-        if node.shape is not None and result and self.size is None:
+        if node.shape is not None and result and self.as_written:
             self.check_shape(node.shape, result, scope)
         return result
 
@@ -642,7 +643,9 @@ class Chains(ABC):
                 name, place = next(iter(inner.taken.items()))
                 self.evaluator.fault(faults.NameTaken(name), scope, place.span)
                 return None
-            if count == 1 or end.type != x.type or (inner.captured and len(body.steps) > 1):
+            # a count that is an argument of the block stays one, so that all its values make one class in Python
+            single = count == 1 and (not isinstance(count, Traced) or bool(inner.taken))
+            if single or end.type != x.type or (inner.captured and len(body.steps) > 1):
                 incoming, count = (_spliced(body, xs, builder),), count - 1
             elif len(body.steps) == 1:
                 (only,) = body.steps

@@ -61,6 +61,7 @@ class Elaborator(Chains):
         super().__init__(evaluator, tracing=tracing)
         self.programs = Programs(evaluator, library)
         self.size = size
+        self.as_written = size is None
         evaluator.known_block = self.known_block
         self._blocks: dict[tuple[Any, ...], Module | None] = {}
         self._active: list[Template] = []
@@ -140,6 +141,7 @@ class Elaborator(Chains):
                 continue
             if name in self.evaluator.settings or parameter.default is None:
                 value = self.evaluator.setting(name, scope, parameter.name.span)
+                self.as_written &= parameter.default is None
             else:
                 self.evaluator.used.add(name)
                 value = self.evaluator.value(parameter.default, scope)

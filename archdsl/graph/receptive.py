@@ -52,8 +52,8 @@ class ReceptiveFields:
         return (tuple(before.then(power) for before, power in zip(given[0], powers, strict=True)),)
 
     def _until_settled(self, step: Step, given: tuple[Seen, ...]) -> tuple[Seen, ...]:
-        """What a repeat sees that takes other tensors besides the one that goes through it: worked out step by step until
-        nothing changes, as after the first attention; everything where that does not happen soon."""
+        """What a repeat sees that takes other tensors besides the one that goes through it: worked out step by step
+        until nothing changes, as after the first attention; everything where that does not happen soon."""
         before = given[0]
         for _ in range(min(step.count, _SOON)):
             after = self._once(step, (before, *given[1:]))[0]
@@ -67,7 +67,10 @@ class ReceptiveFields:
             return self.module(step.what, given)
         if step.what.sees_all:
             return tuple(tuple(WHOLE for _ in kind.grid or given[0]) for kind in step.outputs)
-        seen = step.what.sees(step.input_types, given[0]) if len(given) == 1 else _union(given)
+        if len(given) == 1:
+            seen = step.what.sees(step.input_types, given[0])
+        else:
+            seen = _union(given[:1] if step.what.sized_like else given)
         return tuple(seen for _ in step.outputs)
 
     def module(self, module: Module, given: tuple[Seen, ...]) -> tuple[Seen, ...]:
@@ -106,7 +109,8 @@ class ReceptiveFields:
 
     def _partly(self, step: Step, given: list[Seen | None]) -> tuple[Seen | None, ...]:
         """A step of whose inputs only some depend on the input in question."""
-        known = tuple(each for each in given if each is not None)
+        reads_first = isinstance(step.what, Operator) and step.what.sized_like
+        known = tuple(each for each in (given[:1] if reads_first else given) if each is not None)
         if not known:
             return tuple(None for _ in step.outputs)
         if len(given) == 1:

@@ -181,15 +181,12 @@ class Words:
             elif name in DECORATIONS and operator.decorated:
                 given.values[name] = value
                 given.spans[name] = argument.value.span
-            elif name in operands:
-                given.values[name] = value
-                given.spans[name] = argument.value.span
-            elif name not in declared:
+            elif name not in declared and name not in operands:
                 known = (*declared, *operands, *(DECORATIONS if operator.decorated else ()))
                 self._unknown(UnknownArgument(operator.word, name, known), scope, span)
                 complete = False
             else:
-                if declared[name].kind is ArgumentKind.CHOICE and isinstance(value, Partial):
+                if name in declared and declared[name].kind is ArgumentKind.CHOICE and isinstance(value, Partial):
                     value = value.operator.word
                 given.values[name] = value
                 given.spans[name] = argument.value.span

@@ -29,7 +29,7 @@ def _padding(p: Axes | None, window: tuple[int, ...], dilation: tuple[int, ...])
     """The padding given, or half of an odd window, which keeps the size at stride 1."""
     if p is not None:
         return per_axis(p, len(window), "p")
-    return tuple([d * (f - 1) // 2 if f % 2 else 0 for f, d in zip(window, dilation, strict=True)])
+    return tuple([d * ((f - 1) // 2) if f % 2 else 0 for f, d in zip(window, dilation, strict=True)])
 
 
 def _windows(op: Conv | DepthwiseConv, x: TensorType) -> tuple[Window, ...]:

@@ -54,15 +54,17 @@ _NONE = Facts({}, 0, 0)
 
 
 class Operator(ABC, Generic[In]):
-    """An operator on one tensor (`Operator[TensorType]`) or on several (`Operator[tuple[TensorType, ...]]`): branches that
-    it merges, or operands besides the tensor that comes in.
+    """An operator on one tensor (`Operator[TensorType]`) or on several (`Operator[tuple[TensorType, ...]]`): branches
+    that it merges, or operands besides the tensor that comes in.
 
     word: its name in the language; `kind` names its layers where that differs (`maxpool` makes `pool1`).
     aliases: other names. source: the paper it comes from. variadic: whether it merges branches. operands: the tensors
-    that it takes besides; a class that has some has a field `given` for the names of those that are there. decorated: whether it takes `act=` and `norm=`.
+    that it takes besides; a class that has some has a field `given` for the names of those that are there.
+    decorated: whether it takes `act=` and `norm=`.
     absorbs_bias: whether it cancels a bias just before it, as a batch norm does.
     sees_all: whether each output position depends on every input position. flattens: whether an image is flattened
-    before it. overwrites: whether torch's module takes `inplace=True` and needs only its output for the backward pass.
+    before it. sized_like: whether only the size of all inputs but the first matters.
+    overwrites: whether torch's module takes `inplace=True` and needs only its output for the backward pass.
     """
 
     word: ClassVar[str]
@@ -76,6 +78,7 @@ class Operator(ABC, Generic[In]):
     absorbs_bias: ClassVar[bool] = False
     sees_all: ClassVar[bool] = False
     flattens: ClassVar[bool] = False
+    sized_like: ClassVar[bool] = False
     overwrites: ClassVar[bool] = False
 
     @abstractmethod

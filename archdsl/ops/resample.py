@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Any, ClassVar, final
 
 from typing_extensions import override
 
-from archdsl.base.tensors import TensorType
+from archdsl.base.tensors import Kind, TensorType
 from archdsl.base.windows import Spread, Window
 from archdsl.ops.arguments import Axes, axes, choice, flag, integer, window
-from archdsl.ops.faults import BadArgument, Reject, WrongTensor
-from archdsl.ops.operator import Style, Unary, by_axes, compact, per_axis, require_grid
-from archdsl.ops.torchcall import Layer, changed
+from archdsl.ops.faults import BadArgument, Reject, WrongCount, WrongTensor
+from archdsl.ops.operator import Style, Unary, Variadic, by_axes, compact, per_axis, require_grid
+from archdsl.ops.torchcall import Apply, Grid, Layer, X, changed
 
 _LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
+_MODES = ("nearest", "linear", "bilinear", "bicubic")
+
+
+def _torch_mode(mode: str, rank: int) -> str:
+    """What torch calls a mode on this many axes; Reject where it has none."""
+    if mode in {"bilinear", "bicubic"} and rank != 2:
+        raise Reject(BadArgument("mode", f"`{mode}` is for images of two axes"), "mode")
+    return _LINEAR[rank] if mode == "linear" else mode
 
 
 @final
@@ -30,7 +38,7 @@ class Upsample(Unary):
 
     factor: Axes | None = window("factor, one or one for each axis", None)
     size: Axes | None = axes("size of the map that comes out, instead of a factor", None, low=1)
-    mode: str = choice("how new positions are filled", ("nearest", "linear", "bilinear", "bicubic"), "nearest")
+    mode: str = choice("how new positions are filled", _MODES, "nearest")
     align_corners: bool = flag("whether the corners of both maps coincide", False)
 
     @override
@@ -39,8 +47,7 @@ class Upsample(Unary):
         if (self.factor is None) == (self.size is None):
             raise Reject(BadArgument("factor", "give either a factor or a size"), "factor")
         rank = x.rank
-        if self.mode in {"bilinear", "bicubic"} and rank != 2:
-            raise Reject(BadArgument("mode", f"`{self.mode}` is for images of two axes"), "mode")
+        _torch_mode(self.mode, rank)
         if self.size is not None:
             return TensorType.image(x.channels, *per_axis(self.size, rank, "size"))
         factors = per_axis(self.factor or 1, rank, "factor")
@@ -57,8 +64,7 @@ class Upsample(Unary):
     @override
     def torch(self, x: TensorType) -> Layer:
         rank = x.rank
-        mode = _LINEAR[rank] if self.mode == "linear" else self.mode
-        optional = changed(mode=(mode, "nearest"))
+        optional = changed(mode=(_torch_mode(self.mode, rank), "nearest"))
         if self.mode != "nearest":
             optional |= changed(align_corners=(self.align_corners, None))
         if self.size is not None:
@@ -73,6 +79,93 @@ class Upsample(Unary):
         factors = per_axis(self.factor or 1, rank, "factor")
         by = compact(factors)
         return f"{self.mode} upsample, ×{by if isinstance(by, int) else by_axes(factors)}"
+
+
+Types = tuple[TensorType, ...]
+
+
+def _pair(operator: Resize | Crop, xs: Types) -> tuple[TensorType, TensorType]:
+    """The map and the one whose size it is to have."""
+    if len(xs) != 2:
+        raise Reject(WrongCount(operator.word, "a map and one of the wanted size: `{ a | b }`", len(xs)))
+    x, like = xs
+    for each in xs:
+        if each.kind is not Kind.IMAGE or not 1 <= each.rank <= 3:
+            raise Reject(WrongTensor(operator.word, "images", each))
+    if x.rank != like.rank:
+        raise Reject(WrongTensor(operator.word, f"two images of {x.rank} ax{'is' if x.rank == 1 else 'es'}", like))
+    return x, like
+
+
+@final
+@dataclass(frozen=True)
+class Resize(Variadic):
+    """Brings a map to the size of another: `resize { a | b }` is `a` on the grid of `b`.
+
+    Of `b` only the size matters, and the PyTorch code follows it, whatever the size of the input. `nearest` repeats or
+    skips positions; `linear` interpolates on each axis (bilinear on an image); `bicubic` is for images.
+    """
+
+    word = "resize"
+    style = Style.POOL
+    source = "Long, Shelhamer, Darrell 2015, Fully Convolutional Networks, arXiv:1411.4038"
+    variadic: ClassVar[bool] = True
+    sized_like: ClassVar[bool] = True
+
+    mode: str = choice("how new positions are filled", _MODES, "nearest")
+    align_corners: bool = flag("whether the corners of both maps coincide", False)
+
+    @override
+    def output(self, x: Types) -> TensorType:
+        first, like = _pair(self, x)
+        _torch_mode(self.mode, first.rank)
+        return TensorType.image(first.channels, *like.grid)
+
+    @override
+    def torch(self, x: Types) -> Apply:
+        mode = _torch_mode(self.mode, x[0].rank)
+        aligned: dict[str, Any] = {"align_corners": True} if self.align_corners and self.mode != "nearest" else {}
+        return Apply.of("nn.functional.interpolate", X, size=Grid(1), mode=mode, **aligned)
+
+    @override
+    def label(self, x: Types) -> str:
+        return f"{self.mode} resize to {by_axes(x[1].grid)}"
+
+
+@final
+@dataclass(frozen=True)
+class Crop(Variadic):
+    """Cuts a map down to the size of another: `crop { a | b }` is the part of `a` that is as large as `b`.
+
+    The part begins at `offset` on each axis; without one it is the centre. Of `b` only the size matters, and the
+    PyTorch code follows it, whatever the size of the input.
+    """
+
+    word = "crop"
+    style = Style.OTHER
+    source = "Ronneberger, Fischer, Brox 2015, U-Net, arXiv:1505.04597"
+    variadic: ClassVar[bool] = True
+    sized_like: ClassVar[bool] = True
+
+    offset: int | None = integer("where the part begins on each axis; the centre if not given", None, low=0)
+
+    @override
+    def output(self, x: Types) -> TensorType:
+        first, like = _pair(self, x)
+        begins = self.offset or 0
+        for length, wanted in zip(first.grid, like.grid, strict=True):
+            if begins + wanted > length:
+                where = f" from {begins} on" if begins else ""
+                raise Reject(BadArgument("crop", f"{length} positions have no part of {wanted}{where}"))
+        return TensorType.image(first.channels, *like.grid)
+
+    @override
+    def torch(self, x: Types) -> Layer:
+        return Layer.of("Crop", copied="crop", **changed(offset=(self.offset, None), rank=(x[0].rank, 2)))
+
+    @override
+    def label(self, x: Types) -> str:
+        return f"crop to {by_axes(x[1].grid)}"
 
 
 @final

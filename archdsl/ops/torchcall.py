@@ -14,6 +14,13 @@ class Slot:
     index: int
 
 
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Stands for the sizes of an incoming image's grid among the arguments of an `Apply`."""
+
+    index: int
+
+
 X: Final = Slot(0)
 ALL: Final = Slot(-1)
 

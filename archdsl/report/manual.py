@@ -19,7 +19,7 @@ from archdsl.ops import OperatorClass, Operators
 from archdsl.ops.arguments import Argument, ArgumentKind, Role, arguments, bind
 from archdsl.ops.faults import Reject
 from archdsl.ops.operator import Operator, Style
-from archdsl.ops.torchcall import Apply, Layer, Slot
+from archdsl.ops.torchcall import Apply, Grid, Layer, Slot
 from archdsl.report.explain import explained, literal
 from archdsl.report.terminal import cells, padded
 from archdsl.report.walk import Tour
@@ -275,6 +275,8 @@ def _value(value: object) -> str:
     match value:
         case Slot(index):
             return "[a, b]" if index < 0 else "x"
+        case Grid():
+            return "b.shape[2:]"
         case _:
             return repr(value)
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import archdsl.ops
 from archdsl.base.tensors import Kind, TensorType
-from archdsl.ops.torchcall import ALL, Apply, Layer, Slot
+from archdsl.ops.torchcall import ALL, Apply, Grid, Layer, Slot
 
 BATCH = 2
 _MODULES = Path(archdsl.ops.__file__).parent / "modules"
@@ -50,25 +50,28 @@ def _copied(name: str) -> dict[str, Any]:
 
 def applied(call: Apply, xs: list[Tensor]) -> Tensor:
     """What an expression gives."""
-    args: list[Any] = []
-    for each in call.args:
-        if each == ALL:
-            args.append(xs)
-        else:
-            args.append(xs[each.index] if isinstance(each, Slot) else each)
     if call.function in _INFIX:
         return reduce(_INFIX[call.function], xs)
-    space, _, name = call.function.partition(".")
-    assert space == "torch", call.function
-    return getattr(torch, name)(*args, **dict(call.kwargs))
+
+    def given(value: Any) -> Any:
+        match value:
+            case Slot(index):
+                return xs if value == ALL else xs[index]
+            case Grid(index):
+                return xs[index].shape[2:]
+            case _:
+                return value
+
+    space, _, name = call.function.rpartition(".")
+    function = getattr({"torch": torch, "nn.functional": nn.functional}[space], name)
+    return function(*map(given, call.args), **{name: given(value) for name, value in call.kwargs})
 
 
 def run(call: Layer | Apply, xs: list[Tensor]) -> Tensor:
     """What a call gives. Where an expression has a module that does the same, it must."""
     with torch.no_grad():
         if isinstance(call, Layer):
-            (x,) = xs
-            return module(call)(x)
+            return module(call)(*xs)
         result = applied(call, xs)
         if call.layer is not None:
             (x,) = xs

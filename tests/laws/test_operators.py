@@ -38,6 +38,8 @@ _STRICTER = {
     "pad": "a border belongs to images",
     "normalize": "torch stretches a single mean over all channels",
     "upsample": "torch takes a sequence for an image of one axis",
+    "resize": "torch takes a sequence for an image of one axis, and this call ignores a third tensor",
+    "crop": "a map is cut down to the size of an image, not of a sequence",
     "gap": "torch takes a sequence for an image of one axis",
     "gmp": "torch takes a sequence for an image of one axis",
     "adaptiveavgpool": "torch takes a sequence for an image of one axis",

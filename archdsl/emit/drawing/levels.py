@@ -65,6 +65,11 @@ class Part:
         """Whether it is an operator in which branches meet."""
         return self.operator is not None and self.operator.variadic
 
+    @property
+    def data(self) -> tuple[Wire, ...]:
+        """The inputs of which more than the size matters."""
+        return self.inputs[:1] if self.operator is not None and self.operator.sized_like else self.inputs
+
     @cached_property
     def key(self) -> tuple[Any, ...]:
         """Equal for parts that are drawn the same."""

@@ -21,7 +21,7 @@ _MANY = 5_000
 @dataclass(frozen=True, slots=True)
 class Routes:
     """roles: of each input of each part, by their indices, where it is not the path itself. aside: the parts on a
-    shortcut. spine: the parts on the straight line from an input to the first output. entry: the input of the level
+    shortcut. spine: the parts on the straight line from an input to an output. entry: the input of the level
     where the line starts, None where several meet."""
 
     roles: Mapping[tuple[int, int], Role]
@@ -33,19 +33,23 @@ class Routes:
 def routes(level: Level, skips: frozenset[int]) -> Routes:
     """The routes of a level. `skips` are the inputs of the level that come from far back."""
     forks = _Forks(level)
+    far = _far(level, skips)
     roles: dict[tuple[int, int], Role] = {}
     aside: set[int] = set()
     for index, part in enumerate(level.parts):
         for place, wire in enumerate(part.inputs):
             if wire.step == INPUT and wire.port in skips:
                 roles[index, place] = Role.SKIP
-        if part.is_merge:
+        if part.is_merge and len(part.data) > 1:
             _merge_roles(level, index, forks, roles, aside)
-        elif len(part.inputs) > 1:
+        elif len(part.data) > 1:
             fork = forks.common(part.inputs)
             late = [place for place, wire in enumerate(part.inputs) if place and _point(wire) == fork]
             roles.update(dict.fromkeys(((index, place) for place in late), Role.SKIP))
-    spine = _spine(level, forks, roles)
+    spine = _spine(level, forks, roles, far)
+    for index in (point for point in spine if point >= 0):
+        part = level.parts[index]
+        roles.update(dict.fromkeys(((index, place) for place in range(len(part.data), len(part.inputs))), Role.SKIP))
     entry = next((-1 - point for point in spine if NOWHERE < point < 0), None)
     return Routes(roles, frozenset(aside), frozenset(point for point in spine if point >= 0), entry)
 
@@ -101,13 +105,27 @@ def _only_projects(part: Part) -> bool:
     return not operator.sees_all and all(window.extent == 1 for window in windows)
 
 
-def _spine(level: Level, forks: _Forks, roles: Mapping[tuple[int, int], Role]) -> list[int]:
-    """The points from the first output back to an input, past what lies between a fork and where its branches meet."""
-    spine = [_point(level.outputs[0]) if level.outputs else NOWHERE]
+def _far(level: Level, skips: frozenset[int]) -> frozenset[int]:
+    """The points that depend on nothing but what comes from far back."""
+    far = {-1 - port for port in skips}
+    for index, part in enumerate(level.parts):
+        if part.data and all(_point(wire) in far for wire in part.data):
+            far.add(index)
+    return frozenset(far)
+
+
+def _spine(level: Level, forks: _Forks, roles: Mapping[tuple[int, int], Role], far: frozenset[int]) -> list[int]:
+    """The points from the first output that no other goes on from back to an input, past what lies between a fork and
+    where its branches meet."""
+    ends = (wire for wire in level.outputs if not forks.is_passed(wire, level.outputs))
+    spine = [_point(next(ends, level.outputs[0])) if level.outputs else NOWHERE]
     while spine[-1] >= 0:
         point = spine[-1]
-        inputs = level.parts[point].inputs
+        inputs = level.parts[point].data
         straight = [wire for place, wire in enumerate(inputs) if (point, place) not in roles]
+        near = [wire for wire in straight if _point(wire) not in far]
+        if 0 < len(near) < len(straight):
+            inputs, straight = tuple(near), near
         fork = forks.common(inputs)
         passes = any(_point(wire) == fork for wire in straight)
         # of an odd number of branches the one in the middle goes straight on
@@ -127,7 +145,7 @@ class _Forks:
             self._above[_point(Wire(INPUT, port))] = NOWHERE
             self._depth[_point(Wire(INPUT, port))] = 1
         for index, part in enumerate(level.parts):
-            fork = self.common(part.inputs)
+            fork = self.common(part.data)
             self._above[index] = fork
             self._depth[index] = self._depth[fork] + 1
 
@@ -151,7 +169,7 @@ class _Forks:
         before: list[int] = []
         for part in self._level.parts:
             bits = 0
-            for wire in part.inputs:
+            for wire in part.data:
                 if wire.step != INPUT:
                     bits |= before[wire.step] | 1 << wire.step
             before.append(bits)

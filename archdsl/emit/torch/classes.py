@@ -57,7 +57,10 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Class:
-    """A class of the file: its name, its constructor's arguments, and the lines of its methods."""
+    """A class of the file: its name, its constructor's arguments, and the lines of its methods.
+
+    numbered: whether its children are 0, 1, 2, ..., so that it is an `nn.ModuleList`.
+    """
 
     name: str
     module: Module
@@ -66,6 +69,7 @@ class Class:
     forward: Forward
     copied: frozenset[str]
     uses_ordered: bool
+    numbered: bool
 
 
 @dataclass(frozen=True)
@@ -188,12 +192,22 @@ class Classes:
                 continue
             nodes = [self._child(instance, index, child, optional=optional) for instance in instances]
             lines += _assigned(child, nodes, solver)
+        if first.forward.numbered:
+            lists = [Items(tuple(node for _, node, _ in each.children), is_list=True) for each in instances]
+            lines = _filled([Call("super().__init__", (each,)) for each in lists], solver)
         used = _ordered(modules[0], solver.used)
         parameters = tuple(_parameter(modules[0], each) for each in used)
         targets = [target for instance in instances for _, node, _ in instance.children for target in _targets(node)]
         copied = frozenset(target.removeprefix("copied ") for target in targets if target.startswith("copied "))
         return Class(
-            name, modules[0], _required_first(parameters), tuple(lines), first.forward, copied, "OrderedDict" in targets
+            name,
+            modules[0],
+            _required_first(parameters),
+            tuple(lines),
+            first.forward,
+            copied,
+            uses_ordered="OrderedDict" in targets,
+            numbered=first.forward.numbered,
         )
 
     def _child(self, instance: _Instance, index: int, name: str, *, optional: bool) -> Node:
@@ -276,8 +290,8 @@ class Classes:
                 assert node is not None, f"{step.what} has no module"
                 body = [node]
             count = int(step.count)
-            unrolled = not isinstance(step.count, Traced) and len(body) > 1 and count * len(body) <= _UNROLLED
-            if count == 1 or unrolled or named:
+            few = count == 1 or (len(body) > 1 and count * len(body) <= _UNROLLED)
+            if named or (few and not isinstance(step.count, Traced)):
                 items += body * count
             else:
                 items.append(Rows(tuple(body), Hole(step.count)))
@@ -379,6 +393,13 @@ class _Solver:
 
 def _assigned(name: str, nodes: list[Node], solver: _Solver, indent: str = "") -> list[str]:
     """The lines that set a child, one expression for all instances."""
+    if name.isidentifier():
+        return _filled(nodes, solver, f"self.{name} = ", indent)
+    return _filled([Call("self.add_module", (f'"{name}"', node)) for node in nodes], solver, "", indent)
+
+
+def _filled(nodes: list[Node] | list[Call], solver: _Solver, prefix: str = "", indent: str = "") -> list[str]:
+    """The lines of what is equal in all instances but for the numbers in the holes."""
     columns = zip(*(list(holes(node)) for node in nodes), strict=True)
     texts = [python(solver.solve([hole.value for hole in column])) for column in columns]
     first = nodes[0]
@@ -387,10 +408,7 @@ def _assigned(name: str, nodes: list[Node], solver: _Solver, indent: str = "") -
     def fill(hole: Hole) -> str:
         return by_hole.get(id(hole), str(int(hole.value)))
 
-    if name.isidentifier():
-        lines = laid_out(_plain(first), fill, f"self.{name} = ", _BODY + indent)
-    else:
-        lines = laid_out(Call("self.add_module", (f'"{name}"', _plain(first))), fill, "", _BODY + indent)
+    lines = laid_out(_plain(first), fill, prefix, _BODY + indent)
     return [line[len(_BODY) :] for line in lines]
 
 

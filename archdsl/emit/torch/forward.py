@@ -14,7 +14,7 @@ from archdsl.emit.torch.nodes import WIDTH
 from archdsl.graph.chains import DOWNSAMPLE, RESIDUAL
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops.operator import Operator, Style
-from archdsl.ops.torchcall import ALL, Apply, Slot
+from archdsl.ops.torchcall import ALL, Apply, Grid, Layer, Slot
 
 _NESTED = 3
 _BRANCH = 4
@@ -25,10 +25,14 @@ _AUXILIARY = "aux"
 
 @dataclass(frozen=True)
 class Forward:
-    """The lines of `forward` without their indentation, and whether it gives back several tensors."""
+    """The lines of `forward` without their indentation, and what type it gives back.
+
+    numbered: whether it calls its children by number, as a list of modules does.
+    """
 
     lines: tuple[str, ...]
     returns: str
+    numbered: bool = False
 
 
 @dataclass
@@ -60,6 +64,7 @@ class ForwardPlan:
             for wire in step.inputs:
                 self.readers.setdefault(wire, []).append(index)
         self.outputs = set(module.outputs)
+        self.numbered = _is_numbered(module)
         self.inlined = {index for index in range(len(module.steps)) if self._is_inlined(index)}
         self.names = _Names()
         self.auxiliary = _AUXILIARY
@@ -102,8 +107,8 @@ class ForwardPlan:
     def _finished(self, body: list[str], last: str) -> Forward:
         many = len(self.module.outputs) > 1
         if self.module.train_outputs:
-            return Forward((*body, last), "Tensor | tuple[Tensor, ...]")
-        return Forward((*body, last), "tuple[Tensor, ...]" if many else "Tensor")
+            return Forward((*body, last), "Tensor | tuple[Tensor, ...]", self.numbered)
+        return Forward((*body, last), "tuple[Tensor, ...]" if many else "Tensor", self.numbered)
 
     def _training(self) -> set[Wire]:
         count = self.module.train_outputs
@@ -199,7 +204,7 @@ class ForwardPlan:
         inputs = [self._input(wire) for wire in step.inputs]
         if self.optional and step.role == RESIDUAL and not self._projects(step):
             inputs[1] = f"self.{DOWNSAMPLE}({inputs[1]})"
-        return call_text(step, inputs)
+        return call_text(step, inputs, numbered=self.numbered)
 
     def _projects(self, step: Step) -> bool:
         shortcut = step.inputs[1].step
@@ -252,14 +257,27 @@ def _is_plain(step: Step) -> bool:
     return isinstance(step.what, Module) or step.what.style in {Style.CONV, Style.PROJECTION, Style.LINEAR}
 
 
-def call_text(step: Step, inputs: list[str]) -> str:
+def call_text(step: Step, inputs: list[str], *, numbered: bool = False) -> str:
     """The call of a step on tensors of these names."""
     if isinstance(step.what, Operator):
         call = step.what.torch(step.what.operand(step.input_types))
         if isinstance(call, Apply):
             return _apply_text(call, inputs)
-    target = f"self.{step.name}" if step.name.isidentifier() else f'getattr(self, "{step.name}")'
+    if numbered:
+        target = f"self[{step.name}]"
+    else:
+        target = f"self.{step.name}" if step.name.isidentifier() else f'getattr(self, "{step.name}")'
     return f"{target}({', '.join(inputs)})"
+
+
+def _is_numbered(module: Module) -> bool:
+    """Whether the children of a module are named 0, 1, 2, ... in this order."""
+    names = [step.name for step in module.owned() if _is_child(step)]
+    return names == [str(number) for number in range(len(names))] != []
+
+
+def _is_child(step: Step) -> bool:
+    return isinstance(step.what, Module) or isinstance(step.what.torch(step.what.operand(step.input_types)), Layer)
 
 
 def _apply_text(call: Apply, inputs: list[str]) -> str:
@@ -267,9 +285,15 @@ def _apply_text(call: Apply, inputs: list[str]) -> str:
         return f" {call.function} ".join(inputs)
 
     def text(value: Any) -> str:
-        if value == ALL:
-            return f"[{', '.join(inputs)}]"
-        return inputs[value.index] if isinstance(value, Slot) else repr(value)
+        match value:
+            case Slot(index):
+                return f"[{', '.join(inputs)}]" if value == ALL else inputs[index]
+            case Grid(index):
+                return f"{inputs[index]}.shape[2:]"
+            case str():
+                return f'"{value}"'
+            case _:
+                return repr(value)
 
     args = [text(value) for value in call.args]
     args += [f"{name}={text(value)}" for name, value in call.kwargs]

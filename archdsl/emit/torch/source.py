@@ -86,9 +86,14 @@ def _copied(file: Path) -> tuple[tuple[str, ...], str]:
 
 
 def _class(made: Class, *, is_network: bool) -> str:
-    lines = [f"class {made.name}(nn.Module):", *_docstring(_doc(made, is_network=is_network)), ""]
+    lines = [
+        f"class {made.name}({'nn.ModuleList' if made.numbered else 'nn.Module'}):",
+        *_docstring(_doc(made, is_network=is_network)),
+        "",
+    ]
     lines += _signature(made)
-    lines += [_BODY + "super().__init__()", *(_BODY + line if line else "" for line in made.init)]
+    lines += [] if made.numbered else [_BODY + "super().__init__()"]
+    lines += (_BODY + line if line else "" for line in made.init)
     lines += [] if made.module.init is Init.DEFAULT else [_BODY + "self.apply(init_weights)"]
     lines.append("")
     arguments = ", ".join(f"{name}: Tensor" for name in made.module.input_names)
@@ -121,7 +126,8 @@ def _doc(made: Class, *, is_network: bool) -> str:
     count = len(module.outputs) - module.train_outputs
     outputs = ", ".join(_torch_shape(kind) for kind in module.output_types[:count])
     facts = f"{module.params:,} parameters, {module.macs:,} multiply-accumulates for one sample."
-    training = f" In training mode also {module.train_outputs} auxiliary outputs." if module.train_outputs else ""
+    auxiliary = {0: "", 1: " In training mode also an auxiliary output."}
+    training = auxiliary.get(module.train_outputs, f" In training mode also {module.train_outputs} auxiliary outputs.")
     return f"{doc}\n\n{inputs} -> {outputs}.{training}\n{facts}"
 
 
