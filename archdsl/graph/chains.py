@@ -547,10 +547,16 @@ class Chains(ABC):
             flat = builder.add(flatten, (x,), outputs, inner.steps[0].place, role=FLATTEN)
             return self.scoped(name, node, scope, builder, flat, make)
         module = self.interned(inner.finish((end,)))
-        if (taken := _taken_position(module)) is not None:
-            self.evaluator.fault(faults.NameTaken(taken.name), scope, taken.place.span)
+        if not self.is_counted(module, scope):
             return None
         return builder.add(module, (x,), module.output_types, scope.place(node.span), name=name)
+
+    def is_counted(self, module: Module, scope: Scope) -> bool:
+        """Whether no step of a row has a label that is the position of an unlabelled one, which is that one's name."""
+        taken = _taken_position(module) if module.indexed else None
+        if taken is not None:
+            self.evaluator.fault(faults.NameTaken(taken.name), scope, taken.place.span)
+        return taken is None
 
     def _single(self, result: tuple[Tensor, ...], node: tree.Element | tree.Mention, scope: Scope) -> Tensor | None:
         if len(result) == 1:

@@ -359,7 +359,8 @@ class Elaborator(Chains):
         definition = template.definition
         self._reached.add(definition)
         scope = Scope(template.scope.source, template.scope)
-        builder = Builder(definition.name.text, scope.place(definition.name.span), indexed=False)
+        is_row = definition.is_group and not any(isinstance(each, Tensor) for each in given.values())
+        builder = Builder(definition.name.text, scope.place(definition.name.span), indexed=is_row)
         entry = "x"
         while isinstance(given.get(entry), Tensor):
             entry += "_"
@@ -377,7 +378,8 @@ class Elaborator(Chains):
             else:
                 scope.names[name] = plain[name] = self._argument(name, value)
         body = Body(builder, scope, (x,), is_network=False)
-        return self._finished(body, definition, plain, scope.source.doc_above(definition.span.start))
+        module = self._finished(body, definition, plain, scope.source.doc_above(definition.span.start))
+        return module if module is None or self.is_counted(module, scope) else None
 
     def _argument(self, name: str, value: Value) -> Value:
         """The value of a parameter inside its block."""

@@ -139,6 +139,11 @@ class Module:
         """Positions that its steps take if it is indexed."""
         return sum(step.slots for step in self.steps)
 
+    @property
+    def is_named(self) -> bool:
+        """Whether it has a name to speak of: that of a block, or the word of a form with branches."""
+        return self.is_block or not self.indexed
+
     # --- facts ------------------------------------------------------------------------------------------------------
 
     @cached_property

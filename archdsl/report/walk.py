@@ -200,9 +200,9 @@ def bare_label(step: Step) -> str:
         return what.label(operand(step))
     if step.role:
         return "projection"
-    if not what.indexed:
+    if what.is_named:
         return what.name
-    blocks = {each.what.name if isinstance(each.what, Module) and not each.what.indexed else "" for each in what.steps}
+    blocks = {each.what.name if isinstance(each.what, Module) and each.what.is_named else "" for each in what.steps}
     if len(blocks) == 1 and (name := blocks.pop()):
         return f"{name}{times(sum(each.slots for each in what.steps))}"
     return f"{count_shown(what.layers)} layer{'s' * (what.layers != 1)}"

@@ -314,6 +314,15 @@ class Definition:
     parameters: tuple[Parameter, ...]
     body: tuple[Statement, ...]
 
+    @property
+    def is_group(self) -> bool:
+        """Whether the body is one pair of brackets: such a block is a row of layers, as a labelled group is."""
+        match self.body:
+            case (Run(_, Chain(_, (Element(_, Group() | Comprehension(), None, None, None, None),))),):
+                return True
+            case _:
+                return False
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Input:

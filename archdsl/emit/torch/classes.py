@@ -56,7 +56,8 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Class:
-    """A class of the file: its name, its constructor's arguments, and the lines of its methods."""
+    """A class of the file: its name, its constructor's arguments, and the lines of its methods. That of a row is an
+    `nn.Sequential`, which needs no `forward`."""
 
     name: str
     module: Module
@@ -69,7 +70,7 @@ class Class:
 
 @dataclass(frozen=True)
 class _Instance:
-    """One module with the code of its parts."""
+    """One module with the code of its parts. What has no name is a row's own constructor."""
 
     module: Module
     children: tuple[tuple[str, Node, str], ...]
@@ -215,6 +216,9 @@ class Classes:
         return [f"self.{DOWNSAMPLE} = nn.Identity()", f"if {condition}:", *lines]
 
     def _instance(self, module: Module, *, optional: bool) -> _Instance:
+        if module.indexed:
+            row = self._sequential(module, "super().__init__")
+            return _Instance(module, (("", row, ""),), Forward((), "Tensor"), _values(module))
         children: list[tuple[str, Node, str]] = []
         said: set[str] = set()
         for step in module.steps:
@@ -236,7 +240,7 @@ class Classes:
             if isinstance(call, Layer):
                 return _in_place(layer_node(call)) if overwrites(step, module) else layer_node(call)
             return layer_node(call.layer) if in_row and call.layer else None
-        if step.what.indexed:
+        if not step.what.is_named:
             return self._sequential(step.what)
         made = self.of_module[id(step.what)]
         given = dict(step.arguments)
@@ -252,13 +256,13 @@ class Classes:
                 keywords.append(Keyword(parameter.name, node, value_node(parameter.default)))
         return Call(made.name, tuple(args), tuple(keywords))
 
-    def _sequential(self, module: Module) -> Node:
+    def _sequential(self, module: Module, target: str = "nn.Sequential") -> Node:
         items = self._row(module)
         if any(step.name for step in module.steps):
             pairs = (Items((f'"{name}"', item)) for name, item in zip(_expanded_names(module), items, strict=True))
             listed = Items(tuple(pairs), is_list=True)
-            return Call("nn.Sequential", (Call("OrderedDict", (listed,), wide=True),))
-        return Call("nn.Sequential", tuple(items), wide=len(items) > 1)
+            return Call(target, (Call("OrderedDict", (listed,), wide=True),))
+        return Call(target, tuple(items), wide=len(items) > 1)
 
     def _row(self, module: Module) -> list[Node]:
         """The items of an `nn.Sequential`."""
@@ -383,8 +387,9 @@ def _assigned(name: str, nodes: list[Node], solver: _Solver, indent: str = "") -
     def fill(hole: Hole) -> str:
         return by_hole.get(id(hole), str(int(hole.value)))
 
-    if name.isidentifier():
-        lines = laid_out(_plain(first), fill, f"self.{name} = ", _BODY + indent)
+    if name.isidentifier() or not name:
+        prefix = f"self.{name} = " if name else ""
+        lines = laid_out(_plain(first), fill, prefix, _BODY + indent)
     else:
         lines = laid_out(Call("self.add_module", (f'"{name}"', _plain(first))), fill, "", _BODY + indent)
     return [line[len(_BODY) :] for line in lines]
@@ -541,7 +546,7 @@ def _definitions(root: Module) -> list[list[Module]]:
     for module in root.distinct():
         inner = [heights[id(step.what)] for step in module.steps if isinstance(step.what, Module)]
         heights[id(module)] = 1 + max(inner, default=0)
-        if not module.indexed:
+        if module.is_named:
             groups.setdefault((id(module.place.source), module.place.span.start, module.name), []).append(module)
     return sorted(groups.values(), key=lambda group: max(heights[id(module)] for module in group))
 

@@ -79,8 +79,11 @@ def _copied(file: str) -> tuple[tuple[str, ...], str]:
 
 
 def _class(made: Class, *, is_network: bool) -> str:
-    lines = [f"class {made.name}(nn.Module):", *_docstring(_doc(made, is_network=is_network)), ""]
+    base = "nn.Sequential" if made.module.indexed else "nn.Module"
+    lines = [f"class {made.name}({base}):", *_docstring(_doc(made, is_network=is_network)), ""]
     lines += _signature(made)
+    if made.module.indexed:
+        return "\n".join([*lines, *(_BODY + line for line in made.init)])
     lines += [_BODY + "super().__init__()", *(_BODY + line if line else "" for line in made.init), ""]
     arguments = ", ".join(f"{name}: Tensor" for name in made.module.input_names)
     head = f"{INDENT}def forward(self, {arguments}) -> {made.forward.returns}:"
