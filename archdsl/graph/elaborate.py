@@ -23,8 +23,8 @@ from archdsl.graph.build import Builder
 from archdsl.graph.chains import Chains, Tensors
 from archdsl.graph.evaluate import Evaluator, Stop
 from archdsl.graph.module import Module
-from archdsl.graph.program import Program, Programs, signature
-from archdsl.graph.scope import Scope
+from archdsl.graph.program import Program, Programs
+from archdsl.graph.scope import Scope, signature
 from archdsl.graph.values import UNKNOWN, Shared, Template, Tensor, Unknown, Value, is_whole, traced_argument
 from archdsl.ops.faults import NoShorthand, WrongCount
 from archdsl.syntax import tree
@@ -454,8 +454,7 @@ def _identity(value: Value) -> object:
 def _defaults(definition: tree.Definition, arguments: dict[str, Value], *, is_network: bool) -> dict[str, Value]:
     """The values that parameters have if they are not given; a network's are those it was compiled with."""
     if is_network:
-        return {name: each for name, each in arguments.items() if is_whole(each) or isinstance(each, tuple)}
+        kept = (float, tuple)
+        return {name: each for name, each in arguments.items() if is_whole(each) or isinstance(each, kept)}
     literals = ((each.name.text, each.default) for each in definition.parameters)
-    return {
-        name: node.value for name, node in literals if isinstance(node, tree.Number) and isinstance(node.value, int)
-    }
+    return {name: node.value for name, node in literals if isinstance(node, tree.Number)}

@@ -13,8 +13,8 @@ from archdsl.base.tensors import Kind, TensorType
 from archdsl.base.text import Place, Span
 from archdsl.graph import faults
 from archdsl.graph.reserved import is_reserved_variable
-from archdsl.graph.scope import Scope
-from archdsl.graph.values import NOTHING, UNKNOWN, Nothing, Partial, Tensor, Unknown, Value, is_whole, kind_of
+from archdsl.graph.scope import Scope, signature
+from archdsl.graph.values import NOTHING, UNKNOWN, Function, Nothing, Partial, Tensor, Unknown, Value, is_whole, kind_of
 from archdsl.ops import Operators
 from archdsl.ops.arguments import arguments
 from archdsl.ops.faults import TwiceGiven, UnknownArgument
@@ -51,6 +51,7 @@ class Evaluator:
         self.known_block: Callable[[str], Value | None] = lambda _: None
         self.values = 0
         self.depth = 0
+        self._applying: list[tree.Function] = []
         self._sizes: dict[int, tuple[Value, int]] = {}
 
     def fault(
@@ -332,6 +333,8 @@ class Evaluator:
         function = self.value(node.function, scope)
         if isinstance(function, Partial):
             return self._partial(function, node.arguments, scope)
+        if isinstance(function, Function):
+            return self._applied(function, node, scope)
         if not isinstance(function, Unknown):
             self.fault(faults.WrongValue("a function", kind_of(function)), scope, node.function.span)
         return UNKNOWN
@@ -353,6 +356,44 @@ class Evaluator:
         made = Partial(function.operator, tuple(values.items()))
         self._require_items(self.size(made), scope, given.span)
         return made
+
+    def _applied(self, function: Function, node: tree.Call, scope: Scope) -> Value:
+        """The value of a function that the text defines, at what its parameters are given."""
+        definition = function.definition
+        inner = Scope(function.scope.source, function.scope)
+        names = [each.name.text for each in definition.parameters]
+        for argument in node.arguments.items:
+            name = (
+                argument.name.text if argument.name else next((each for each in names if each not in inner.names), "")
+            )
+            if name not in names or name in inner.names:
+                again = f"gets `{name}` twice" if name in inner.names else f"has no parameter `{name}`"
+                reason = again if name else "gets more arguments than it has parameters"
+                return self._misfit(function, reason, argument.span, scope)
+            inner.names[name] = self.value(argument.value, scope)
+        for parameter in definition.parameters:
+            if (name := parameter.name.text) not in inner.names:
+                if parameter.default is None:
+                    return self._misfit(function, f"has no value for `{name}`", node.span, scope)
+                inner.names[name] = self.value(parameter.default, inner)
+        if any(isinstance(value, Unknown) for value in inner.names.values()):
+            return UNKNOWN
+        if definition in self._applying:
+            path = [each.name.text for each in (*self._applying[self._applying.index(definition) :], definition)]
+            return self.fault(faults.Recursion(tuple(path), "function"), scope, node.function.span)
+        self._applying.append(definition)
+        self.calls.append((scope.place(node.span), definition.name.text))
+        try:
+            return self.value(definition.value, inner)
+        finally:
+            self._applying.pop()
+            self.calls.pop()
+
+    def _misfit(self, function: Function, reason: str, span: Span, scope: Scope) -> Unknown:
+        definition = function.definition
+        defined = (function.scope.place(definition.name.span), "defined here")
+        fault = faults.BlockArguments(definition.name.text, reason, signature(definition, function.scope))
+        return self.fault(fault, scope, span, (defined,))
 
     def _builtin(self, word: str, node: tree.Call, scope: Scope) -> Value:
         values: list[Value] = []

@@ -44,7 +44,8 @@ class Step:
     count: how often it stands in a row; more than once only where its output is of its input's type.
     shared: whether other steps of the same name use the same weights. place: the element of the text.
     role: `residual` for the sum of a `residual` whose shortcut is not written, `downsample` for the projection that it
-    added, `flatten` for the step before a fully connected layer.
+    added, `shortcut` for what a `residual` without projections does where shapes agree, `alone` for the last step of
+    its body where they do not, `flatten` for the step before a fully connected layer.
     arguments: what a block is called with, as the caller has it.
     """
 

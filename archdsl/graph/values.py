@@ -53,6 +53,17 @@ class Template:
 
 
 @dataclass(frozen=True, slots=True)
+class Function:
+    """A function of expressions, with the scope that its definition stands in."""
+
+    definition: tree.Function
+    scope: Scope
+
+    def __str__(self) -> str:
+        return f"function {self.definition.name.text}"
+
+
+@dataclass(frozen=True, slots=True)
 class Partial:
     """An operator as a value, with some of its arguments: `leaky_relu(0.1)`."""
 
@@ -87,7 +98,8 @@ class Shared:
         return f"shared {self.statement.name.text}"
 
 
-Value = int | float | str | bool | tuple["Value", ...] | Template | Partial | Tensor | Shared | Unknown | Nothing
+_Defined = Template | Function | Shared
+Value = int | float | str | bool | tuple["Value", ...] | _Defined | Partial | Tensor | Unknown | Nothing
 
 
 def kind_of(value: Value) -> str:

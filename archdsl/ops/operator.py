@@ -20,7 +20,7 @@ from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.base.windows import WHOLE, Field, Spread, Window
 from archdsl.ops.arguments import Axes, Role, arguments, roles
 from archdsl.ops.faults import BadArgument, Reject, TooLarge, WindowTooLarge, WrongTensor
-from archdsl.ops.torchcall import Apply, Layer
+from archdsl.ops.torchcall import Apply, Layer, Learned
 
 In = TypeVar("In")
 
@@ -80,7 +80,7 @@ class Operator(ABC, Generic[In]):
         """The type that comes out. Rejects what it cannot work on."""
 
     @abstractmethod
-    def torch(self, x: In) -> Layer | Apply:
+    def torch(self, x: In) -> Layer | Apply | Learned:
         """The PyTorch call."""
 
     @abstractmethod
@@ -88,7 +88,7 @@ class Operator(ABC, Generic[In]):
         """What a textbook writes into its box: `3×3 conv, 64, /2`."""
 
     def weights(self, x: In) -> Mapping[str, Shape]:
-        """Its learned tensors with their shapes, by torch's names."""
+        """Its learned tensors with their shapes, by torch's names; a tensor that is the layer itself has none."""
         return {}
 
     def windows(self, x: In) -> tuple[Window | Spread, ...]:

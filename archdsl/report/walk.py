@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from archdsl.base.figures import short_number
+from archdsl.graph.chains import DOWNSAMPLE
 from archdsl.graph.module import INPUT, Module, Step
 from archdsl.graph.receptive import ReceptiveFields, Seen, start
 from archdsl.ops.operator import Operator
@@ -198,7 +199,7 @@ def bare_label(step: Step) -> str:
     what = step.what
     if isinstance(what, Operator):
         return what.label(operand(step))
-    if step.role:
+    if step.role == DOWNSAMPLE:
         return "projection"
     if what.is_named:
         return what.name

@@ -305,6 +305,16 @@ class Parameter:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class Function:
+    """`let half(x) = x // 2`."""
+
+    span: Span
+    name: Word
+    parameters: tuple[Parameter, ...]
+    value: Expression
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Definition:
     """`block b(c) = ...`, `net n(classes=1000) { ... }`. A body that is one chain is a body of one statement."""
 
@@ -359,7 +369,7 @@ class Run:
     chain: Chain
 
 
-Statement = Use | Let | Default | Share | Definition | Input | Output | Binding | Run
+Statement = Use | Let | Function | Default | Share | Definition | Input | Output | Binding | Run
 
 
 @dataclass(frozen=True, eq=False, slots=True)

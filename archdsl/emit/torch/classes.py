@@ -2,18 +2,20 @@
 
 All instances of a block are looked at together. Those whose code is equal but for numbers become one class; a number
 that differs between them becomes an expression over the constructor's arguments, the one that the text has. Where
-instances differ only in the projection of a `residual`, the class builds it under the condition that tells them apart.
+instances differ only in the projection of a `residual`, or in whether it has a shortcut, the class has the condition
+that tells them apart.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
+from archdsl.base.tensors import TensorType
 from archdsl.base.traced import (
     Expression,
     Named,
@@ -22,15 +24,16 @@ from archdsl.base.traced import (
     evaluate,
     expression_of,
     names_in,
+    plain,
     python,
 )
 from archdsl.emit.torch.forward import Forward, ForwardPlan
-from archdsl.emit.torch.nodes import Call, Hole, Items, Keyword, Node, Rows, holes, laid_out, skeleton
-from archdsl.graph.chains import DOWNSAMPLE, RESIDUAL
-from archdsl.graph.module import INPUT, Module, Step
+from archdsl.emit.torch.nodes import Call, Hole, Items, Keyword, Node, Rows, holes, laid_out, skeleton, str_of_hole
+from archdsl.graph.chains import ALONE, DOWNSAMPLE, RESIDUAL, SHORTCUT
+from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.graph.values import Value, is_whole
 from archdsl.ops.operator import Operator, Style
-from archdsl.ops.torchcall import Layer, Option
+from archdsl.ops.torchcall import Layer, Learned, Option
 
 MODULES = Path(__file__).resolve().parent.parent.parent / "ops" / "modules"
 _UNROLLED = 6
@@ -46,11 +49,12 @@ class Parameter:
     name: str
     default: Value | None
     length: int = 0
+    number: str = "int"
 
     @property
     def annotated(self) -> str:
         """The argument as a signature has it."""
-        kind = f"tuple[{', '.join(['int'] * self.length)}]" if self.length else "int"
+        kind = f"tuple[{', '.join(['int'] * self.length)}]" if self.length else self.number
         return f"{self.name}: {kind}" if self.default is None else f"{self.name}: {kind} = {self.default!r}"
 
 
@@ -75,12 +79,14 @@ class _Instance:
     module: Module
     children: tuple[tuple[str, Node, str], ...]
     forward: Forward
-    values: Mapping[str, int]
+    values: Mapping[str, int | float]
+    optional: str = ""
 
     @property
     def skeleton(self) -> object:
         """What instances of one class have in common."""
-        parts = tuple((name, skeleton(node)) for name, node, role in self.children if role != DOWNSAMPLE)
+        shared = [each for each in self.children if each[2] not in {DOWNSAMPLE, self.optional}]
+        parts = tuple((name, skeleton(node)) for name, node, _ in shared)
         return (parts, self.forward, tuple(self.module.input_names))
 
     @property
@@ -88,11 +94,17 @@ class _Instance:
         """The projections by name."""
         return {name: node for name, node, role in self.children if role == DOWNSAMPLE}
 
+    @property
+    def shortcut(self) -> Step | None:
+        """The sum of a `residual` without projections; None where it has none, or more than a flag could tell."""
+        sums = [step for step in self.module.steps if step.role == SHORTCUT and len(step.inputs) > 1]
+        return sums[0] if len(sums) == 1 and sums[0].inputs[1] == Wire(INPUT) else None
+
 
 class Rejected(Exception):
     """A hole for which no expression fits all instances."""
 
-    def __init__(self, values: tuple[int, ...]) -> None:
+    def __init__(self, values: tuple[int | float, ...]) -> None:
         super().__init__(str(values))
         self.values = values
 
@@ -128,15 +140,15 @@ class Classes:
             self._add(part, self._free(base + suffix))
 
     def _parted(self, modules: list[Module]) -> list[list[Module]]:
-        if self._optional(modules) and (unified := self._unified(modules, optional=True)):
+        if (optional := self._optional(modules)) and (unified := self._unified(modules, optional)):
             return unified
-        return self._unified(modules, optional=False) or [[module] for module in modules]
+        return self._unified(modules, "") or [[module] for module in modules]
 
-    def _unified(self, modules: list[Module], *, optional: bool) -> list[list[Module]] | None:
-        """The modules by class; None if an optional projection cannot be told by a condition."""
+    def _unified(self, modules: list[Module], optional: str) -> list[list[Module]] | None:
+        """The modules by class; None if an optional projection or shortcut cannot be told by a condition."""
         by_code: dict[object, list[Module]] = {}
         for module in modules:
-            instance = self._instance(module, optional=optional)
+            instance = self._instance(module, optional)
             key = instance.skeleton if optional else (instance.skeleton, tuple(instance.projections))
             by_code.setdefault(key, []).append(module)
         parts: list[list[Module]] = []
@@ -145,7 +157,7 @@ class Classes:
             while waiting:
                 part = waiting.pop(0)
                 try:
-                    self._class(part, "", optional=optional and self._optional(part))
+                    self._class(part, "", optional and self._optional(part))
                 except Rejected as rejected:
                     if len(set(rejected.values)) < 2 or len(rejected.values) != len(part):
                         return None
@@ -154,12 +166,17 @@ class Classes:
                     parts.append(part)
         return parts
 
-    def _optional(self, modules: list[Module]) -> bool:
-        """Whether some of the modules project their shortcut and others do not."""
-        return len({any(step.role == DOWNSAMPLE for step in module.steps) for module in modules}) == 2
+    def _optional(self, modules: list[Module]) -> str:
+        """The role of what some of the modules have and others do not: `downsample`, the projection of a shortcut, or
+        `shortcut`, where all others go without; else nothing."""
+        roles = [{step.role for step in module.steps} for module in modules]
+        if len({DOWNSAMPLE in each for each in roles}) == 2:
+            return DOWNSAMPLE
+        without = [each for each in roles if SHORTCUT not in each]
+        return SHORTCUT if 0 < len(without) < len(roles) and all(ALONE in each for each in without) else ""
 
     def _add(self, modules: list[Module], name: str) -> None:
-        made = self._class(modules, name, optional=self._optional(modules))
+        made = self._class(modules, name, self._optional(modules))
         self.classes.append(made)
         for module in modules:
             self.of_module[id(module)] = made
@@ -174,29 +191,38 @@ class Classes:
 
     # --- one class --------------------------------------------------------------------------------------------------
 
-    def _class(self, modules: list[Module], name: str, *, optional: bool) -> Class:
-        instances = [self._instance(module, optional=optional) for module in modules]
+    def _class(self, modules: list[Module], name: str, optional: str) -> Class:
+        instances = [self._instance(module, optional) for module in modules]
         first = instances[0]
+        if optional == SHORTCUT:
+            first = next((each for each in instances if each.shortcut), first)
         solver = _Solver(_differing(instances))
         lines: list[str] = []
         for index, (child, _, role) in enumerate(first.children):
-            if optional and role == DOWNSAMPLE:
+            if optional == role == DOWNSAMPLE:
                 continue
-            if optional and role == RESIDUAL:
+            if optional == DOWNSAMPLE and role == RESIDUAL:
                 lines += self._optional_projection(instances, solver)
                 continue
-            nodes = [self._child(instance, index, child, optional=optional) for instance in instances]
-            lines += _assigned(child, nodes, solver)
+            is_gated = optional == role == SHORTCUT
+            having = [number for number, each in enumerate(instances) if not is_gated or each.shortcut]
+            nodes = [self._child(instances[number], index, child, optional) for number in having]
+            lines += _assigned(child, nodes, solver if len(having) == len(instances) else solver.only(having))
+        forward = first.forward
+        if optional == SHORTCUT:
+            gate = _free_attribute(first.module)
+            lines.append(f"self.{gate} = {_agreement(instances, solver)}")
+            forward = ForwardPlan(first.module, gate=gate).lines()
         used = _ordered(modules[0], solver.used)
         parameters = tuple(_parameter(modules[0], each) for each in used)
         targets = [target for instance in instances for _, node, _ in instance.children for target in _targets(node)]
         copied = frozenset(target.removeprefix("copied ") for target in targets if target.startswith("copied "))
         return Class(
-            name, modules[0], _required_first(parameters), tuple(lines), first.forward, copied, "OrderedDict" in targets
+            name, modules[0], _required_first(parameters), tuple(lines), forward, copied, "OrderedDict" in targets
         )
 
-    def _child(self, instance: _Instance, index: int, name: str, *, optional: bool) -> Node:
-        """What builds a child; with an optional projection the children of instances do not stand at equal places."""
+    def _child(self, instance: _Instance, index: int, name: str, optional: str) -> Node:
+        """What builds a child; where something is optional the children of instances do not stand at equal places."""
         if not optional:
             return instance.children[index][1]
         return next(node for each, node, role in instance.children if each == name and role != RESIDUAL)
@@ -212,24 +238,26 @@ class Classes:
         inner = solver.only([index for index, has in enumerate(projecting) if has])
         nodes = [_with_stride(instance.projections[DOWNSAMPLE], stride) for instance in with_it]
         lines = _assigned(DOWNSAMPLE, nodes, inner, "    ")
-        solver.used |= inner.used
         return [f"self.{DOWNSAMPLE} = nn.Identity()", f"if {condition}:", *lines]
 
-    def _instance(self, module: Module, *, optional: bool) -> _Instance:
+    def _instance(self, module: Module, optional: str) -> _Instance:
         if module.indexed:
             row = self._sequential(module, "super().__init__")
             return _Instance(module, (("", row, ""),), Forward((), "Tensor"), _values(module))
         children: list[tuple[str, Node, str]] = []
         said: set[str] = set()
         for step in module.steps:
-            if optional and step.role == RESIDUAL:
+            if optional == DOWNSAMPLE and step.role == RESIDUAL:
                 children.append((DOWNSAMPLE, "", RESIDUAL))
                 continue
             if step.name in said or (node := self.node(step, module)) is None:
                 continue
             said.add(step.name)
             children.append((step.name, node, step.role))
-        return _Instance(module, tuple(children), ForwardPlan(module, optional=optional).lines(), _values(module))
+        plan = ForwardPlan(
+            _without_shortcut(module) if optional == SHORTCUT else module, optional=optional == DOWNSAMPLE
+        )
+        return _Instance(module, tuple(children), plan.lines(), _values(module), optional)
 
     # --- expressions --------------------------------------------------------------------------------------------------
 
@@ -239,6 +267,8 @@ class Classes:
             call = step.what.torch(step.what.operand(step.input_types))
             if isinstance(call, Layer):
                 return _in_place(layer_node(call)) if overwrites(step, module) else layer_node(call)
+            if isinstance(call, Learned):
+                return Call("nn.Parameter", (Call("torch.full", (value_node(call.shape), value_node(call.fill))),))
             return layer_node(call.layer) if in_row and call.layer else None
         if not step.what.is_named:
             return self._sequential(step.what)
@@ -319,9 +349,9 @@ def value_node(value: Any) -> Node:
     match value:
         case float() if not math.isfinite(value):
             return f'float("{value}")'
-        case bool() | None | float():
+        case bool() | None:
             return repr(value)
-        case int():
+        case int() | float():
             return Hole(value)
         case str():
             return literal(value)
@@ -343,36 +373,36 @@ def literal(text: str) -> str:
 class _Solver:
     """Finds for each hole an expression that gives every instance its number. `used`: the names it needed."""
 
-    def __init__(self, values: list[Mapping[str, int]]) -> None:
+    def __init__(self, values: list[Mapping[str, int | float]], used: set[str] | None = None) -> None:
         self.values = values
-        self.used: set[str] = set()
+        self.used: set[str] = set() if used is None else used
 
     def only(self, indices: list[int]) -> _Solver:
-        """A solver for some of the instances."""
-        return _Solver([self.values[index] for index in indices])
+        """A solver for some of the instances, which adds to the same names."""
+        return _Solver([self.values[index] for index in indices], self.used)
 
-    def solve(self, numbers: list[int]) -> Expression:
+    def solve(self, numbers: Sequence[int | float]) -> Expression:
         """The expression; Rejected where there is none."""
         found = self._found(numbers)
         if found is None:
-            raise Rejected(tuple(map(int, numbers)))
+            raise Rejected(tuple(numbers))
         self.used |= names_in(found)
         return found
 
-    def _found(self, numbers: list[int]) -> Expression | None:
+    def _found(self, numbers: Sequence[int | float]) -> Expression | None:
         traces = {expression_of(number) for number in numbers}
         candidates = [each for each in traces if names_in(each) and self._fits(each, numbers)]
         simple = [each for each in candidates if not _needs_grid(each)]
         if simple:
             return min(simple, key=lambda each: (len(python(each)), python(each)))
-        if len(set(map(int, numbers))) == 1:
-            return int(numbers[0])
+        if len(set(numbers)) == 1:
+            return plain(numbers[0])
         if candidates:
             return min(candidates, key=lambda each: (len(python(each)), python(each)))
         shared = [name for name in sorted(self.values[0]) if all(name in values for values in self.values)]
         return next((Named(name) for name in shared if self._fits(Named(name), numbers)), None)
 
-    def _fits(self, expression: Expression, numbers: list[int]) -> bool:
+    def _fits(self, expression: Expression, numbers: Sequence[int | float]) -> bool:
         pairs = zip(self.values, numbers, strict=True)
         return all(evaluate(expression, values) == number for values, number in pairs)
 
@@ -385,7 +415,7 @@ def _assigned(name: str, nodes: list[Node], solver: _Solver, indent: str = "") -
     by_hole = {id(hole): text for hole, text in zip(holes(first), texts, strict=True)}
 
     def fill(hole: Hole) -> str:
-        return by_hole.get(id(hole), str(int(hole.value)))
+        return by_hole.get(id(hole)) or str_of_hole(hole)
 
     if name.isidentifier() or not name:
         prefix = f"self.{name} = " if name else ""
@@ -442,12 +472,64 @@ def _condition(instances: list[_Instance], projecting: list[bool], solver: _Solv
     return " or ".join(parts)
 
 
+def _agreement(instances: list[_Instance], solver: _Solver) -> str:
+    """The condition under which a `residual` without projections has its shortcut: nothing changes the shape."""
+    joined = [instance.shortcut is not None for instance in instances]
+    ends = [_end(instance.module) for instance in instances]
+    starts = [instance.module.inputs[0] for instance in instances]
+    strides = [
+        max((-(-int(was) // int(now)) for was, now in zip(start.grid, end.grid, strict=True)), default=1)
+        for start, end in zip(starts, ends, strict=True)
+    ]
+    before, after = solver.solve([each.channels for each in starts]), solver.solve([each.channels for each in ends])
+    parts: list[str] = []
+    holds = [True] * len(instances)
+    if len(set(strides)) > 1:
+        parts.append(f"{python(solver.solve(strides))} == 1")
+        holds = [stride == 1 for stride in strides]
+    if before != after:
+        parts.append(f"{python(before)} == {python(after)}")
+        pairs = zip(holds, starts, ends, strict=True)
+        holds = [held and int(start.channels) == int(end.channels) for held, start, end in pairs]
+    if holds != joined:
+        raise Rejected(tuple(map(int, joined)))
+    return " and ".join(parts)
+
+
+def _end(module: Module) -> TensorType:
+    """The type that the body of a `residual` without projections gives."""
+    return next(step.outputs[0] for step in module.steps if step.role in {SHORTCUT, ALONE})
+
+
+def _without_shortcut(module: Module) -> Module:
+    """The module without what a `residual` without projections does where shapes agree."""
+    moved: dict[Wire, Wire] = {Wire(INPUT, port): Wire(INPUT, port) for port in range(len(module.inputs))}
+    steps: list[Step] = []
+    for index, step in enumerate(module.steps):
+        for port in range(len(step.outputs)):
+            gone = step.role == SHORTCUT
+            moved[Wire(index, port)] = moved[step.inputs[0]] if gone else Wire(len(steps), port)
+        if step.role != SHORTCUT:
+            steps.append(replace(step, inputs=tuple(moved[wire] for wire in step.inputs)))
+    bindings = {moved[wire]: name for wire, name in module.bindings.items()}
+    outputs = tuple(moved[wire] for wire in module.outputs)
+    return replace(module, steps=tuple(steps), outputs=outputs, bindings=bindings)
+
+
+def _free_attribute(module: Module) -> str:
+    """A name for the flag that says whether there is a shortcut, which no layer has."""
+    name = "has_shortcut"
+    while any(step.name == name for step in module.steps):
+        name += "_"
+    return name
+
+
 def _with_stride(node: Node, stride: Expression) -> Node:
     """A projection whose stride is written as the expression that the condition has, not as its value."""
     match node:
         case Call(target, args, keywords, wide):
             named = tuple(
-                Keyword(each.name, Hole(Traced(each.value.value, stride)), each.default)
+                Keyword(each.name, Hole(Traced(int(each.value.value), stride)), each.default)
                 if each.name == "stride" and isinstance(each.value, Hole)
                 else each
                 for each in keywords
@@ -474,20 +556,20 @@ def _stride(module: Module) -> int:
     return 1
 
 
-def _values(module: Module) -> dict[str, int]:
+def _values(module: Module) -> dict[str, int | float]:
     """The numbers that the constructor of an instance could be given, by name."""
-    values: dict[str, int] = {}
+    values: dict[str, int | float] = {}
     for kind, name in zip(module.inputs, ("in", *module.input_names[1:]), strict=True):
         values |= {each: int(size) for each, size in zip(dimension_names(kind, name), kind.shape, strict=True)}
     for name, value in module.arguments.items():
-        if is_whole(value):
-            values[name] = int(value)
+        if is_whole(value) or isinstance(value, float):
+            values[name] = plain(value)
         elif isinstance(value, tuple):
             values |= {f"{name}[{index}]": int(each) for index, each in enumerate(value) if is_whole(each)}
     return values
 
 
-def _differing(instances: list[_Instance]) -> list[Mapping[str, int]]:
+def _differing(instances: list[_Instance]) -> list[Mapping[str, int | float]]:
     """The numbers by name, without the parameters of a block that no instance sets: those would be arguments for
     nothing."""
     first = instances[0].module
@@ -517,7 +599,8 @@ def _ordered(module: Module, used: set[str]) -> list[str]:
 
 def _parameter(module: Module, name: str) -> Parameter:
     value = module.arguments.get(name)
-    return Parameter(name, module.defaults.get(name), len(value) if isinstance(value, tuple) else 0)
+    number = "float" if isinstance(value, float) else "int"
+    return Parameter(name, module.defaults.get(name), len(value) if isinstance(value, tuple) else 0, number)
 
 
 def _required_first(parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
@@ -532,8 +615,8 @@ def _expanded_names(module: Module) -> list[str]:
     return names
 
 
-def _by_value(modules: list[Module], values: tuple[int, ...]) -> list[list[Module]]:
-    parts: dict[int, list[Module]] = {}
+def _by_value(modules: list[Module], values: tuple[int | float, ...]) -> list[list[Module]]:
+    parts: dict[int | float, list[Module]] = {}
     for module, value in zip(modules, values, strict=True):
         parts.setdefault(value, []).append(module)
     return list(parts.values())

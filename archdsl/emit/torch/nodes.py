@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from archdsl.base.traced import plain
+
 WIDTH = 88
 INDENT = "    "
 
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """A whole number, which may remember the expression that it comes from."""
+    """A number; a whole one may remember the expression that it comes from."""
 
-    value: int
+    value: int | float
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,7 @@ def _written(keywords: tuple[Keyword, ...], fill: Fill) -> list[Keyword]:
 
 def str_of_hole(hole: Hole) -> str:
     """A hole as the plain number in it."""
-    return str(int(hole.value))
+    return str(plain(hole.value))
 
 
 def _is_wide(node: Node) -> bool:
