@@ -43,10 +43,12 @@ NOTHING: Final = Nothing()
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A block or net as a value: its definition and the scope that the definition stands in."""
+    """A block or net as a value: its definition and the scope that the definition stands in. `arguments` are those that
+    a block was given where it became a value: `bottleneck(groups=32)`."""
 
     definition: tree.Definition
     scope: Scope
+    arguments: tuple[tuple[str, Any], ...] = ()
 
     def __str__(self) -> str:
         return f"{'net' if self.definition.is_net else 'block'} {self.definition.name.text}"

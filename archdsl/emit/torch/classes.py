@@ -28,10 +28,24 @@ from archdsl.base.traced import (
     python,
 )
 from archdsl.emit.torch.forward import Forward, ForwardPlan
-from archdsl.emit.torch.nodes import Call, Hole, Items, Keyword, Node, Rows, holes, laid_out, skeleton, str_of_hole
+from archdsl.emit.torch.nodes import (
+    Argument,
+    Call,
+    Hole,
+    Items,
+    Keyword,
+    Node,
+    Rows,
+    flat_text,
+    holes,
+    laid_out,
+    skeleton,
+    str_of_hole,
+)
 from archdsl.graph.chains import ALONE, DOWNSAMPLE, RESIDUAL, SHORTCUT
 from archdsl.graph.module import INPUT, Module, Step, Wire
-from archdsl.graph.values import Value, is_whole
+from archdsl.graph.values import Partial, Value, is_whole
+from archdsl.ops.activation import Plain
 from archdsl.ops.operator import Operator, Style
 from archdsl.ops.torchcall import Layer, Learned, Option
 
@@ -49,13 +63,15 @@ class Parameter:
     name: str
     default: Value | None
     length: int = 0
-    number: str = "int"
+    kind: str = "int"
 
     @property
     def annotated(self) -> str:
         """The argument as a signature has it."""
-        kind = f"tuple[{', '.join(['int'] * self.length)}]" if self.length else self.number
-        return f"{self.name}: {kind}" if self.default is None else f"{self.name}: {kind} = {self.default!r}"
+        kind = f"tuple[{', '.join(['int'] * self.length)}]" if self.length else self.kind
+        if self.default is None:
+            return f"{self.name}: {kind}"
+        return f"{self.name}: {kind} = {flat_text(value_node(self.default), str_of_hole)}"
 
 
 @dataclass(frozen=True)
@@ -116,6 +132,8 @@ class Classes:
     classes: list[Class] = field(default_factory=list[Class])
     of_module: dict[int, Class] = field(default_factory=dict[int, Class])
     _names: set[str] = field(default_factory=lambda: set(TAKEN))
+    _choices: dict[int, dict[Partial, str]] = field(default_factory=dict[int, dict[Partial, str]])
+    _chosen: dict[Partial, str] = field(default_factory=dict[Partial, str])
 
     @staticmethod
     def of(root: Module, name: str) -> Classes:
@@ -133,10 +151,12 @@ class Classes:
 
     def _add_definition(self, modules: list[Module]) -> None:
         """One class for all instances of a block, or as few as can be."""
+        for module in modules:
+            self._choices[id(module)] = _choices(module, modules)
         parts = self._parted(modules)
         base = camel(modules[0].name)
-        for part in parts:
-            suffix = _telling(part[0], parts) if len(parts) > 1 else ""
+        for part in sorted(parts, key=len, reverse=True):
+            suffix = _telling(part, parts) if len(parts) > 1 else ""
             self._add(part, self._free(base + suffix))
 
     def _parted(self, modules: list[Module]) -> list[list[Module]]:
@@ -196,7 +216,7 @@ class Classes:
         first = instances[0]
         if optional == SHORTCUT:
             first = next((each for each in instances if each.shortcut), first)
-        solver = _Solver(_differing(instances))
+        solver = _Solver(_differing(instances), [instance.values for instance in instances])
         lines: list[str] = []
         for index, (child, _, role) in enumerate(first.children):
             if optional == role == DOWNSAMPLE:
@@ -241,6 +261,7 @@ class Classes:
         return [f"self.{DOWNSAMPLE} = nn.Identity()", f"if {condition}:", *lines]
 
     def _instance(self, module: Module, optional: str) -> _Instance:
+        self._chosen = self._choices.get(id(module), {})
         if module.indexed:
             row = self._sequential(module, "super().__init__")
             return _Instance(module, (("", row, ""),), Forward((), "Tensor"), _values(module))
@@ -266,6 +287,8 @@ class Classes:
         if isinstance(step.what, Operator):
             call = step.what.torch(step.what.operand(step.input_types))
             if isinstance(call, Layer):
+                if chosen := self._chosen.get(Partial(type(step.what))):
+                    return Call(Argument(chosen))
                 return _in_place(layer_node(call)) if overwrites(step, module) else layer_node(call)
             if isinstance(call, Learned):
                 return Call("nn.Parameter", (Call("torch.full", (value_node(call.shape), value_node(call.fill))),))
@@ -279,7 +302,9 @@ class Classes:
         args: list[Node] = []
         keywords: list[Keyword] = []
         for parameter in made.parameters:
-            node = value_node(given[parameter.name])
+            value = given[parameter.name]
+            chosen = self._chosen.get(value) if isinstance(value, Partial) else None
+            node = Argument(chosen) if chosen else value_node(value)
             if parameter.default is None:
                 args.append(node)
             else:
@@ -357,6 +382,10 @@ def value_node(value: Any) -> Node:
             return literal(value)
         case Layer():
             return layer_node(value)
+        case Partial(operator):
+            call = operator().torch(TensorType.vector(1))
+            assert isinstance(call, Layer)
+            return call.target
         case tuple():
             return Items(tuple(map(value_node, cast("tuple[Any, ...]", value))))
         case _:
@@ -370,16 +399,30 @@ def literal(text: str) -> str:
     return single if len(single) < len(double) else double
 
 
-class _Solver:
-    """Finds for each hole an expression that gives every instance its number. `used`: the names it needed."""
+_Numbers = list[Mapping[str, int | float]]
 
-    def __init__(self, values: list[Mapping[str, int | float]], used: set[str] | None = None) -> None:
+
+def _length(expression: Expression) -> tuple[int, str]:
+    text = python(expression)
+    return len(text), text
+
+
+class _Solver:
+    """Finds for each hole an expression that gives every instance its number.
+
+    values: the numbers by name of each instance. known: the same with those that no instance sets, for where nothing
+    else helps. used: the names it needed.
+    """
+
+    def __init__(self, values: _Numbers, known: _Numbers, used: set[str] | None = None) -> None:
         self.values = values
+        self.known = known
         self.used: set[str] = set() if used is None else used
 
     def only(self, indices: list[int]) -> _Solver:
         """A solver for some of the instances, which adds to the same names."""
-        return _Solver([self.values[index] for index in indices], self.used)
+        chosen = ([each[index] for index in indices] for each in (self.values, self.known))
+        return _Solver(*chosen, self.used)
 
     def solve(self, numbers: Sequence[int | float]) -> Expression:
         """The expression; Rejected where there is none."""
@@ -394,16 +437,18 @@ class _Solver:
         candidates = [each for each in traces if names_in(each) and self._fits(each, numbers)]
         simple = [each for each in candidates if not _needs_grid(each)]
         if simple:
-            return min(simple, key=lambda each: (len(python(each)), python(each)))
+            return min(simple, key=_length)
         if len(set(numbers)) == 1:
             return plain(numbers[0])
         if candidates:
-            return min(candidates, key=lambda each: (len(python(each)), python(each)))
+            return min(candidates, key=_length)
         shared = [name for name in sorted(self.values[0]) if all(name in values for values in self.values)]
-        return next((Named(name) for name in shared if self._fits(Named(name), numbers)), None)
+        named = (Named(name) for name in shared)
+        unset = (each for each in sorted(traces, key=_length) if self._fits(each, numbers, self.known))
+        return next((each for each in named if self._fits(each, numbers)), next(unset, None))
 
-    def _fits(self, expression: Expression, numbers: Sequence[int | float]) -> bool:
-        pairs = zip(self.values, numbers, strict=True)
+    def _fits(self, expression: Expression, numbers: Sequence[int | float], given: _Numbers | None = None) -> bool:
+        pairs = zip(given or self.values, numbers, strict=True)
         return all(evaluate(expression, values) == number for values, number in pairs)
 
 
@@ -412,6 +457,7 @@ def _assigned(name: str, nodes: list[Node], solver: _Solver, indent: str = "") -
     columns = zip(*(list(holes(node)) for node in nodes), strict=True)
     texts = [python(solver.solve([hole.value for hole in column])) for column in columns]
     first = nodes[0]
+    solver.used |= set(_arguments(first))
     by_hole = {id(hole): text for hole, text in zip(holes(first), texts, strict=True)}
 
     def fill(hole: Hole) -> str:
@@ -430,7 +476,8 @@ def _plain(node: Node) -> Node:
     match node:
         case Call(target, args, keywords, wide):
             named = tuple(Keyword(each.name, _plain(each.value), each.default) for each in keywords)
-            return Call(target.rpartition("|")[2], tuple(map(_plain, args)), named, wide)
+            bare = target.rpartition("|")[2] if isinstance(target, str) else target
+            return Call(bare, tuple(map(_plain, args)), named, wide)
         case Items(items, is_list):
             return Items(tuple(map(_plain, items)), is_list)
         case Rows(body, count):
@@ -442,7 +489,8 @@ def _plain(node: Node) -> Node:
 def _targets(node: Node) -> Iterable[str]:
     match node:
         case Call(target, args, keywords, _):
-            yield target.partition("|")[0]
+            if isinstance(target, str):
+                yield target.partition("|")[0]
             for each in (*args, *(keyword.value for keyword in keywords)):
                 yield from _targets(each)
         case Items(items, _) | Rows(items, _):
@@ -450,6 +498,31 @@ def _targets(node: Node) -> Iterable[str]:
                 yield from _targets(each)
         case _:
             return
+
+
+def _arguments(node: Node) -> Iterable[str]:
+    """The constructor arguments that stand in an expression as they are."""
+    match node:
+        case Argument(name):
+            yield name
+        case Call(target, args, keywords, _):
+            for each in (target, *args, *(keyword.value for keyword in keywords)):
+                yield from _arguments(each)
+        case Items(items, _) | Rows(items, _):
+            for each in items:
+                yield from _arguments(each)
+        case _:
+            return
+
+
+def _choices(module: Module, modules: list[Module]) -> dict[Partial, str]:
+    """The plain activations that a block is given, by the parameter: those that its instances choose differently."""
+    found: dict[Partial, str] = {}
+    for name, value in module.arguments.items():
+        varies = any(other.arguments.get(name) != value for other in modules)
+        if varies and isinstance(value, Partial) and not value.arguments and issubclass(value.operator, Plain):
+            found[value] = name
+    return found
 
 
 def _condition(instances: list[_Instance], projecting: list[bool], solver: _Solver) -> str:
@@ -599,8 +672,8 @@ def _ordered(module: Module, used: set[str]) -> list[str]:
 
 def _parameter(module: Module, name: str) -> Parameter:
     value = module.arguments.get(name)
-    number = "float" if isinstance(value, float) else "int"
-    return Parameter(name, module.defaults.get(name), len(value) if isinstance(value, tuple) else 0, number)
+    kind = "type[nn.Module]" if isinstance(value, Partial) else "float" if isinstance(value, float) else "int"
+    return Parameter(name, module.defaults.get(name), len(value) if isinstance(value, tuple) else 0, kind)
 
 
 def _required_first(parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
@@ -640,11 +713,14 @@ def camel(name: str) -> str:
     return made if made[0].isalpha() else f"Net{made}"
 
 
-def _telling(module: Module, parts: list[list[Module]]) -> str:
-    """What sets this class apart from the others of its block, as the end of a name."""
-    others = [part[0].arguments for part in parts if part[0] is not module]
-    for name, value in module.arguments.items():
-        if all(other.get(name) != value for other in others):
+def _telling(part: list[Module], parts: list[list[Module]]) -> str:
+    """What sets this class apart from the others of its block, as the end of a name: an argument that all its instances
+    have and no other has."""
+    others = [module.arguments for each in parts if each is not part for module in each]
+    for name, value in part[0].arguments.items():
+        if all(each.arguments.get(name) == value for each in part) and all(
+            other.get(name) != value for other in others
+        ):
             if isinstance(value, bool):
                 return f"With{camel(name)}" if value else f"Without{camel(name)}"
             if isinstance(value, int):
