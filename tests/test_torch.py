@@ -40,11 +40,7 @@ def test_the_paths_of_the_graph_are_the_names_of_the_weights(name: str) -> None:
     from archdsl.graph.flat import layers
 
     net = archdsl.load(name)
-    expected = {
-        f"{layer.path}.{weight}": shape
-        for layer in layers(net.module)
-        for weight, shape in layer.step.facts.weights.items()
-    }
+    expected = {weight: shape for layer in layers(net.module) for weight, shape in layer.weights.items()}
     actual = {key: tuple(each.shape) for key, each in net.to_torch(device="meta").named_parameters()}
     assert actual == expected
 

@@ -478,11 +478,7 @@ TORCHVISION = json.loads((DATA / "torchvision_weights.json").read_text())
 
 @pytest.mark.parametrize("name", TORCHVISION)
 def test_weights_are_named_as_in_torchvision(name):
-    ours = {
-        f"{layer.path}.{weight}": list(shape)
-        for layer in operators(name)
-        for weight, shape in layer.step.facts.weights.items()
-    }
+    ours = {weight: list(shape) for layer in operators(name) for weight, shape in layer.weights.items()}
     assert ours == TORCHVISION[name]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from archdsl.base.tensors import TensorType
 
@@ -42,7 +42,7 @@ class Derived:
     size: int
 
 
-Expression = int | Named | Derived
+Expression = int | float | Named | Derived
 
 
 class Traced(int):
@@ -130,9 +130,14 @@ def _size(expression: Expression) -> int:
     return expression.size if isinstance(expression, Derived) else 1
 
 
-def expression_of(value: int) -> Expression:
+def expression_of(value: float) -> Expression:
     """The expression of a number: its trace, or itself."""
-    return value.expression if isinstance(value, Traced) else int(value)
+    return value.expression if isinstance(value, Traced) else plain(value)
+
+
+def plain(value: float) -> int | float:
+    """A number without its trace."""
+    return int(value) if isinstance(value, int) else value
 
 
 def names_in(expression: Expression) -> frozenset[str]:
@@ -146,7 +151,7 @@ def names_in(expression: Expression) -> frozenset[str]:
             return frozenset()
 
 
-def evaluate(expression: Expression, values: Mapping[str, int]) -> int | None:
+def evaluate(expression: Expression, values: Mapping[str, Any]) -> Any:
     """The value of an expression, or None where a name has none or a division by zero stands in the way."""
     match expression:
         case Named(name):
@@ -157,7 +162,7 @@ def evaluate(expression: Expression, values: Mapping[str, int]) -> int | None:
                 return None
             return _APPLY[sign](first, second)
         case _:
-            return int(expression)
+            return plain(expression)
 
 
 def substituted(value: int, given: Mapping[str, int]) -> int:
@@ -208,7 +213,7 @@ def _python(expression: Expression) -> tuple[str, int]:
             second = second if second_rank > rank or (second_rank == rank and sign == "+") else f"({second})"
             return f"{first} {sign} {second}", rank
         case _:
-            return str(int(expression)), _ATOM
+            return str(plain(expression)), _ATOM
 
 
 def dimension_names(kind: TensorType, prefix: str) -> tuple[str, ...]:

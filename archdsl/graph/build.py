@@ -82,6 +82,11 @@ class Builder:
         self.steps.append(Step(name, what, wires, types, outputs, place, count, shared, role, given))
         return tuple([Tensor(self, Wire(index, port), kind) for port, kind in enumerate(outputs)])
 
+    def mark(self, wire: Wire, role: str) -> None:
+        """Give the step that a tensor comes from a role, if it is one of this module and has none."""
+        if wire.step != INPUT and not self.steps[wire.step].role:
+            self.steps[wire.step] = _changed(self.steps[wire.step], role=role)
+
     def finish(
         self,
         outputs: tuple[Tensor, ...],

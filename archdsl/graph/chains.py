@@ -23,7 +23,7 @@ from archdsl.graph.scope import Scope
 from archdsl.graph.values import Partial, Shared, Template, Tensor, Unknown, Value, kind_of
 from archdsl.graph.words import Reading, Words, switch
 from archdsl.ops.arguments import bind
-from archdsl.ops.faults import CannotMerge, Reject, WrongCount
+from archdsl.ops.faults import CannotMerge, Reject, UnknownArgument, WrongCount
 from archdsl.ops.operator import Operator
 from archdsl.syntax import tree
 
@@ -32,7 +32,10 @@ Make = Callable[[Scope, Builder, Tensors], Tensors]
 
 DOWNSAMPLE = "downsample"
 RESIDUAL = "residual"
+SHORTCUT = "shortcut"
+ALONE = "alone"
 FLATTEN = "flatten"
+_RESIDUAL_ARGUMENTS = {"project": bool, "drop": int | float}
 _HOLE = re.compile(r"\{(\w*)\}")
 _LAYER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}|[0-9]{1,18}")
 
@@ -398,7 +401,28 @@ class Chains(ABC):
         except Reject as reject:
             self.words.reject(reject, node, spans, scope)
             return None
+        if builder.indexed and "" in operator.weights(operator.operand(tuple([x.type for x in xs]))):
+            made = self._as_module(operator, xs, node, scope, builder, name)
+            return None if made is None else (made,)
         return builder.add(operator, xs, outputs, scope.place(node.span), name=name, role=role)
+
+    def _as_module(
+        self,
+        operator: Operator[Any],
+        xs: tuple[Tensor, ...],
+        node: tree.Mention,
+        scope: Scope,
+        builder: Builder,
+        label: str,
+    ) -> Tensor | None:
+        """A learned tensor in a row: an `nn.Sequential` holds modules only, so it gets one of its own."""
+
+        def form(node: tree.Mention, scope: Scope, inner: Builder, incoming: Tensors) -> Tensors:
+            made = self._apply(operator, incoming or (), node, {}, scope, inner)
+            return None if made is None else (made,)
+
+        result = self._with_branches(node, scope, builder, xs, label, form)
+        return result[0] if result else None
 
     def count_step(self, scope: Scope, span: Span) -> None:
         """Count what is worked out, and stop at the limit."""
@@ -498,7 +522,10 @@ class Chains(ABC):
         return builder.add(operator, tensors, (output,), scope.place(node.span), role=role)
 
     def _residual(self, node: tree.Mention, scope: Scope, builder: Builder, incoming: Tensors) -> Tensors:
-        """`residual { body }` or `residual { body | shortcut }`."""
+        """`residual { body }`, `residual(project=false, drop=0.1) { body }` or `residual { body | shortcut }`."""
+        given = self._residual_arguments(node, scope)
+        if given is None:
+            return None
         branches = node.branches.chains if node.branches else ()
         inner = branches[0] if branches else None
         if inner is None or len(branches) > 2:
@@ -507,6 +534,13 @@ class Chains(ABC):
             return None
         before = len(builder.steps)
         body = self._branch(inner, node, scope, builder, incoming)
+        is_bare = given.get("project") is False and len(branches) == 1
+        if is_bare and body and incoming and incoming[0].type != body.type:
+            builder.mark(body.wire, ALONE)
+            return (body,)
+        role = SHORTCUT if is_bare else RESIDUAL if len(branches) == 1 else ""
+        if body and "drop" in given:
+            body = self._dropped(given["drop"], body, node, scope, builder, SHORTCUT if is_bare else "")
         if len(branches) == 2:
             shortcut = self._branch(branches[1], node, scope, builder, incoming)
         elif body is None or (x := self.one(incoming, node, scope)) is None:
@@ -515,8 +549,37 @@ class Chains(ABC):
             shortcut = self._projection(x, body, before, node, scope, builder)
             if shortcut is None:
                 return None
-        role = RESIDUAL if len(branches) == 1 else ""
         return self._merged(self._made("add"), [body, shortcut], node, scope, builder, role)
+
+    def _residual_arguments(self, node: tree.Mention, scope: Scope) -> dict[str, Value] | None:
+        """What `residual(...) { ... }` is given; None where something is wrong with it."""
+        given: dict[str, Value] = {}
+        for argument in node.arguments.items if node.arguments else ():
+            name = argument.name.text if argument.name else ""
+            if name not in _RESIDUAL_ARGUMENTS:
+                fault = UnknownArgument(RESIDUAL, name or "c", tuple(_RESIDUAL_ARGUMENTS))
+                self.evaluator.fault(fault, scope, argument.span)
+                return None
+            value = self.evaluator.value(argument.value, scope)
+            if isinstance(value, Unknown):
+                return None
+            if not isinstance(value, _RESIDUAL_ARGUMENTS[name]) or (name == "drop" and isinstance(value, bool)):
+                wants = "`true` or `false`" if name == "project" else "a number"
+                self.evaluator.fault(faults.WrongValue(wants, kind_of(value)), scope, argument.value.span)
+                return None
+            given[name] = value
+        return given
+
+    def _dropped(
+        self, p: Value, body: Tensor, node: tree.Mention, scope: Scope, builder: Builder, role: str
+    ) -> Tensor | None:
+        """The body of a `residual` with stochastic depth."""
+        try:
+            drop = self._made("drop_path", p=p)
+        except Reject as reject:
+            self.words.reject(reject, node, {}, scope)
+            return None
+        return self._apply(drop, (body,), node, {}, scope, builder, role=role)
 
     def _projection(
         self, x: Tensor, body: Tensor, before: int, node: tree.Mention, scope: Scope, builder: Builder
@@ -591,10 +654,16 @@ class Chains(ABC):
             flat = builder.add(flatten, (x,), outputs, inner.steps[0].place, role=FLATTEN)
             return self.scoped(name, node, scope, builder, flat, make)
         module = self.interned(inner.finish((end,)))
-        if (taken := _taken_position(module)) is not None:
-            self.evaluator.fault(faults.NameTaken(taken.name), scope, taken.place.span)
+        if not self.is_counted(module, scope):
             return None
         return builder.add(module, (x, *inner.captured), module.output_types, scope.place(node.span), name=name)
+
+    def is_counted(self, module: Module, scope: Scope) -> bool:
+        """Whether no step of a row has a label that is the position of an unlabelled one, which is that one's name."""
+        taken = _taken_position(module) if module.indexed else None
+        if taken is not None:
+            self.evaluator.fault(faults.NameTaken(taken.name), scope, taken.place.span)
+        return taken is None
 
     def _single(self, result: tuple[Tensor, ...], node: tree.Element | tree.Mention, scope: Scope) -> Tensor | None:
         if len(result) == 1:

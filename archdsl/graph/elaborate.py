@@ -23,9 +23,9 @@ from archdsl.graph.build import Builder
 from archdsl.graph.chains import Chains, Tensors
 from archdsl.graph.evaluate import Evaluator, Stop
 from archdsl.graph.module import Init, Module
-from archdsl.graph.program import Program, Programs, signature
-from archdsl.graph.scope import Scope
-from archdsl.graph.values import UNKNOWN, Shared, Template, Tensor, Unknown, Value, is_whole, traced_argument
+from archdsl.graph.program import Program, Programs
+from archdsl.graph.scope import Scope, signature
+from archdsl.graph.values import UNKNOWN, Partial, Shared, Template, Tensor, Unknown, Value, is_whole, traced_argument
 from archdsl.ops.faults import NoShorthand, WrongCount
 from archdsl.syntax import tree
 
@@ -188,7 +188,7 @@ class Elaborator(Chains):
             output_names=tuple(name for name, _ in (*outputs, *body.training)),
             train_outputs=len(body.training),
             doc=doc,
-            defaults=_defaults(definition, arguments, is_network=body.is_network),
+            defaults=self._defaults(definition, arguments, is_network=body.is_network),
             init=body.init,
         )
 
@@ -376,7 +376,8 @@ class Elaborator(Chains):
         definition = template.definition
         self._reached.add(definition)
         scope = Scope(template.scope.source, template.scope)
-        builder = Builder(definition.name.text, scope.place(definition.name.span), indexed=False)
+        is_row = definition.is_group and not any(isinstance(each, Tensor) for each in given.values())
+        builder = Builder(definition.name.text, scope.place(definition.name.span), indexed=is_row)
         entry = "x"
         while isinstance(given.get(entry), Tensor):
             entry += "_"
@@ -394,7 +395,8 @@ class Elaborator(Chains):
             else:
                 scope.names[name] = plain[name] = self._argument(name, value)
         body = Body(builder, scope, (x,), is_network=False)
-        return self._finished(body, definition, plain, scope.source.doc_above(definition.span.start))
+        module = self._finished(body, definition, plain, scope.source.doc_above(definition.span.start))
+        return module if module is None or self.is_counted(module, scope) else None
 
     def _argument(self, name: str, value: Value) -> Value:
         """The value of a parameter inside its block."""
@@ -403,7 +405,7 @@ class Elaborator(Chains):
     def _given(self, template: Template, node: tree.Mention, scope: Scope) -> dict[str, Value] | None:
         """The arguments that a call states, by parameter; None where one does not fit."""
         names = [each.name.text for each in template.definition.parameters]
-        given: dict[str, Value] = {}
+        given: dict[str, Value] = dict(template.arguments)
         complete = True
         known = set(names)
         free = (name for name in names if name not in given)
@@ -449,6 +451,24 @@ class Elaborator(Chains):
         fault = faults.BlockArguments(definition.name.text, reason, head, near)
         self.evaluator.fault(fault, scope, span, (defined,))
 
+    def _defaults(
+        self, definition: tree.Definition, arguments: dict[str, Value], *, is_network: bool
+    ) -> dict[str, Value]:
+        """The values that parameters have if they are not given; a network's are those it was compiled with."""
+        if is_network:
+            kept = (float, tuple)
+            return {name: each for name, each in arguments.items() if is_whole(each) or isinstance(each, kept)}
+        found: dict[str, Value] = {}
+        for parameter in definition.parameters:
+            match parameter.default:
+                case tree.Number(_, value):
+                    found[parameter.name.text] = value
+                case tree.Name(_, text) if text.lower() in self.evaluator.operators:
+                    found[parameter.name.text] = Partial(self.evaluator.operators[text.lower()])
+                case _:
+                    pass
+        return found
+
     @override
     def known_block(self, word: str) -> Template | None:
         return self.programs.prelude().blocks.get(word.lower())
@@ -464,13 +484,3 @@ def _identity(value: Value) -> object:
     if isinstance(value, Tensor):
         return value.type
     return tuple(map(_identity, value)) if isinstance(value, tuple) else (type(value), value)
-
-
-def _defaults(definition: tree.Definition, arguments: dict[str, Value], *, is_network: bool) -> dict[str, Value]:
-    """The values that parameters have if they are not given; a network's are those it was compiled with."""
-    if is_network:
-        return {name: each for name, each in arguments.items() if is_whole(each) or isinstance(each, tuple)}
-    literals = ((each.name.text, each.default) for each in definition.parameters)
-    return {
-        name: node.value for name, node in literals if isinstance(node, tree.Number) and isinstance(node.value, int)
-    }

@@ -13,8 +13,20 @@ from archdsl.base.tensors import Kind, TensorType
 from archdsl.base.text import Place, Span
 from archdsl.graph import faults
 from archdsl.graph.reserved import is_reserved_variable
-from archdsl.graph.scope import Scope
-from archdsl.graph.values import NOTHING, UNKNOWN, Nothing, Partial, Tensor, Unknown, Value, is_whole, kind_of
+from archdsl.graph.scope import Scope, signature
+from archdsl.graph.values import (
+    NOTHING,
+    UNKNOWN,
+    Function,
+    Nothing,
+    Partial,
+    Template,
+    Tensor,
+    Unknown,
+    Value,
+    is_whole,
+    kind_of,
+)
 from archdsl.ops import Operators
 from archdsl.ops.arguments import arguments
 from archdsl.ops.faults import TwiceGiven, UnknownArgument
@@ -23,6 +35,7 @@ from archdsl.syntax import tree
 _GRID_AXES = {1: ("width",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
 _IN = "in"
+_TOO_MANY = "gets more arguments than it has parameters"
 
 Number = int | float
 
@@ -51,6 +64,7 @@ class Evaluator:
         self.known_block: Callable[[str], Value | None] = lambda _: None
         self.values = 0
         self.depth = 0
+        self._applying: list[tree.Function] = []
         self._sizes: dict[int, tuple[Value, int]] = {}
 
     def fault(
@@ -326,12 +340,16 @@ class Evaluator:
             word = node.function.text
             if word in _FUNCTIONS:
                 return self._builtin(word, node, scope)
-            if word.lower() not in self.operators:
+            if word.lower() not in self.operators and self.known_block(word) is None:
                 known = tuple(sorted(set(_FUNCTIONS) | scope.known()))
                 return self.fault(faults.UnknownName(word, known), scope, node.function.span)
         function = self.value(node.function, scope)
         if isinstance(function, Partial):
             return self._partial(function, node.arguments, scope)
+        if isinstance(function, Function):
+            return self._applied(function, node, scope)
+        if isinstance(function, Template) and not function.definition.is_net:
+            return self._block(function, node, scope)
         if not isinstance(function, Unknown):
             self.fault(faults.WrongValue("a function", kind_of(function)), scope, node.function.span)
         return UNKNOWN
@@ -353,6 +371,67 @@ class Evaluator:
         made = Partial(function.operator, tuple(values.items()))
         self._require_items(self.size(made), scope, given.span)
         return made
+
+    def _given(
+        self,
+        definition: tree.Definition | tree.Function,
+        home: Scope,
+        arguments: tree.Arguments,
+        scope: Scope,
+        given: dict[str, Value],
+    ) -> bool:
+        """Put the arguments of a call into `given`, by parameter; whether all of them fit."""
+        names = [each.name.text for each in definition.parameters]
+        for argument in arguments.items:
+            free = (each for each in names if each not in given)
+            name = argument.name.text if argument.name else next(free, "")
+            if name not in names or name in given:
+                again = f"gets `{name}` twice" if name in given else f"has no parameter `{name}`"
+                self._misfit(definition, home, again if name else _TOO_MANY, argument.span, scope)
+                return False
+            given[name] = self.value(argument.value, scope)
+        return True
+
+    def _block(self, template: Template, node: tree.Call, scope: Scope) -> Value:
+        """A block with some of its arguments, as in `resnet(bottleneck(groups=32), [3, 4, 6, 3])`."""
+        given: dict[str, Value] = dict(template.arguments)
+        if not self._given(template.definition, template.scope, node.arguments, scope, given):
+            return UNKNOWN
+        if any(isinstance(value, Unknown) for value in given.values()):
+            return UNKNOWN
+        return Template(template.definition, template.scope, tuple(given.items()))
+
+    def _applied(self, function: Function, node: tree.Call, scope: Scope) -> Value:
+        """The value of a function that the text defines, at what its parameters are given."""
+        definition = function.definition
+        inner = Scope(function.scope.source, function.scope)
+        if not self._given(definition, function.scope, node.arguments, scope, inner.names):
+            return UNKNOWN
+        for parameter in definition.parameters:
+            if (name := parameter.name.text) not in inner.names:
+                if parameter.default is None:
+                    reason = f"has no value for `{name}`"
+                    return self._misfit(definition, function.scope, reason, node.span, scope)
+                inner.names[name] = self.value(parameter.default, inner)
+        if any(isinstance(value, Unknown) for value in inner.names.values()):
+            return UNKNOWN
+        if definition in self._applying:
+            path = [each.name.text for each in (*self._applying[self._applying.index(definition) :], definition)]
+            return self.fault(faults.Recursion(tuple(path), "function"), scope, node.function.span)
+        self._applying.append(definition)
+        self.calls.append((scope.place(node.span), definition.name.text))
+        try:
+            return self.value(definition.value, inner)
+        finally:
+            self._applying.pop()
+            self.calls.pop()
+
+    def _misfit(
+        self, definition: tree.Definition | tree.Function, home: Scope, reason: str, span: Span, scope: Scope
+    ) -> Unknown:
+        defined = (home.place(definition.name.span), "defined here")
+        fault = faults.BlockArguments(definition.name.text, reason, signature(definition, home))
+        return self.fault(fault, scope, span, (defined,))
 
     def _builtin(self, word: str, node: tree.Call, scope: Scope) -> Value:
         values: list[Value] = []

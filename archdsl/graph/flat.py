@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.base.limits import Limits
+from archdsl.base.tensors import Shape
 from archdsl.graph import faults
 from archdsl.graph.module import INPUT, Module, Step
 from archdsl.ops.operator import Operator
@@ -21,6 +22,12 @@ class Layer(NamedTuple):
     path: str
     step: Step
     training_only: bool
+
+    @property
+    def weights(self) -> dict[str, Shape]:
+        """Shapes of its learned tensors by their full names. A tensor that is the layer itself has the layer's."""
+        found = self.step.facts.weights.items()
+        return {f"{self.path}.{name}" if name else self.path: shape for name, shape in found}
 
 
 def require_layers(module: Module, limits: Limits, what: str) -> None:

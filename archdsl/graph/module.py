@@ -53,7 +53,8 @@ class Step:
     count: how often it stands in a row; more than once only where its output is of its input's type.
     shared: whether other steps of the same name use the same weights. place: the element of the text.
     role: `residual` for the sum of a `residual` whose shortcut is not written, `downsample` for the projection that it
-    added, `flatten` for the step before a fully connected layer.
+    added, `shortcut` for what a `residual` without projections does where shapes agree, `alone` for the last step of
+    its body where they do not, `flatten` for the step before a fully connected layer.
     arguments: what a block is called with, as the caller has it.
     """
 
@@ -149,6 +150,11 @@ class Module:
     def slots(self) -> int:
         """Positions that its steps take if it is indexed."""
         return sum(step.slots for step in self.steps)
+
+    @property
+    def is_named(self) -> bool:
+        """Whether it has a name to speak of: that of a block, or the word of a form with branches."""
+        return self.is_block or not self.indexed
 
     # --- facts ------------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from archdsl.graph.evaluate import Evaluator, Stop
 from archdsl.graph.library import Library
 from archdsl.graph.reserved import is_reserved_variable
 from archdsl.graph.scope import Scope
-from archdsl.graph.values import UNKNOWN, Template, Tensor, Unknown, Value
+from archdsl.graph.values import UNKNOWN, Function, Template, Tensor, Unknown, Value
 from archdsl.graph.words import DECORATIONS, split, switch
 from archdsl.ops import Operators
 from archdsl.ops.arguments import arguments
@@ -87,6 +87,9 @@ class Programs:
                 self._use(statement, scope)
             case tree.Let():
                 self.let(statement, scope)
+            case tree.Function(_, name):
+                if self.define(name, scope):
+                    scope.names[name.text] = Function(statement, scope)
             case tree.Default():
                 self._default(statement, scope)
             case _:
@@ -200,11 +203,3 @@ def settable(template: Template, operators: Operators) -> set[str]:
         free = {node.text for node in nodes if isinstance(node, tree.Name)} - bound
         names |= {name for name in free if template.scope.find(name) is None and name.lower() not in operators}
     return names
-
-
-def signature(definition: tree.Definition, scope: Scope) -> str:
-    """A definition's head as it stands in the text: `bottleneck(c, s=1)`."""
-    if not definition.parameters:
-        return f"{definition.name.text}()"
-    first, last = definition.parameters[0].span, definition.parameters[-1].span
-    return f"{definition.name.text}({scope.source.text[first.start : last.end]})"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from archdsl.base.text import Place, Source, Span
 from archdsl.graph.values import Unknown, Value
 from archdsl.ops import OperatorClass
+from archdsl.syntax import tree
 
 if TYPE_CHECKING:
     from archdsl.graph.values import Tensor
@@ -62,3 +63,11 @@ class Scope:
     def known(self) -> set[str]:
         """Every name that can be used here."""
         return {name for scope in self.outward() for name in scope.names}
+
+
+def signature(definition: tree.Definition | tree.Function, scope: Scope) -> str:
+    """A definition's head as it stands in the text: `bottleneck(c, s=1)`."""
+    if not definition.parameters:
+        return f"{definition.name.text}()"
+    first, last = definition.parameters[0].span, definition.parameters[-1].span
+    return f"{definition.name.text}({scope.source.text[first.start : last.end]})"

@@ -43,13 +43,26 @@ NOTHING: Final = Nothing()
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A block or net as a value: its definition and the scope that the definition stands in."""
+    """A block or net as a value: its definition and the scope that the definition stands in. `arguments` are those that
+    a block was given where it became a value: `bottleneck(groups=32)`."""
 
     definition: tree.Definition
     scope: Scope
+    arguments: tuple[tuple[str, Any], ...] = ()
 
     def __str__(self) -> str:
         return f"{'net' if self.definition.is_net else 'block'} {self.definition.name.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function of expressions, with the scope that its definition stands in."""
+
+    definition: tree.Function
+    scope: Scope
+
+    def __str__(self) -> str:
+        return f"function {self.definition.name.text}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +100,8 @@ class Shared:
         return f"shared {self.statement.name.text}"
 
 
-Value = int | float | str | bool | tuple["Value", ...] | Template | Partial | Tensor | Shared | Unknown | Nothing
+_Defined = Template | Function | Shared
+Value = int | float | str | bool | tuple["Value", ...] | _Defined | Partial | Tensor | Unknown | Nothing
 
 
 def kind_of(value: Value) -> str:

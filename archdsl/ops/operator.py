@@ -20,7 +20,7 @@ from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.base.windows import WHOLE, Field, Spread, Window
 from archdsl.ops.arguments import Axes, Operand, Role, arguments, roles
 from archdsl.ops.faults import BadArgument, Reject, TooLarge, WindowTooLarge, WrongTensor
-from archdsl.ops.torchcall import Apply, Layer
+from archdsl.ops.torchcall import Apply, Layer, Learned
 
 In = TypeVar("In")
 
@@ -86,7 +86,7 @@ class Operator(ABC, Generic[In]):
         """The type that comes out. Rejects what it cannot work on."""
 
     @abstractmethod
-    def torch(self, x: In) -> Layer | Apply:
+    def torch(self, x: In) -> Layer | Apply | Learned:
         """The PyTorch call."""
 
     @abstractmethod
@@ -98,7 +98,7 @@ class Operator(ABC, Generic[In]):
         return ()
 
     def weights(self, x: In) -> Mapping[str, Shape]:
-        """Its learned tensors with their shapes, by torch's names."""
+        """Its learned tensors with their shapes, by torch's names; a tensor that is the layer itself has none."""
         return {}
 
     def windows(self, x: In) -> tuple[Window | Spread, ...]:

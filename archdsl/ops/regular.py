@@ -1,16 +1,17 @@
-"""Layers that do nothing at inference, and the identity."""
+"""Layers that do nothing at inference, the scale of a residual branch, and the identity."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import final
 
 from typing_extensions import override
 
-from archdsl.base.tensors import TensorType
+from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import flag, number
 from archdsl.ops.operator import Style, Unary, require_features
-from archdsl.ops.torchcall import Layer, changed
+from archdsl.ops.torchcall import Layer, Learned, changed
 
 
 @final
@@ -41,6 +42,69 @@ class Dropout(Unary):
     @override
     def label(self, x: TensorType) -> str:
         return f"dropout, {self.p:g}"
+
+
+@final
+@dataclass(frozen=True)
+class DropPath(Unary):
+    """Stochastic depth: sets whole samples to zero at random while training, and scales the others up, so that a
+    residual connection goes without its body. Does nothing at inference."""
+
+    word = "drop_path"
+    style = Style.OTHER
+    source = "Huang, Sun, Liu, Sedra, Weinberger 2016, Deep Networks with Stochastic Depth, arXiv:1603.09382"
+
+    p: float = number("probability of a sample of zeros", 0.1, low=0, high=1)
+
+    @override
+    def output(self, x: TensorType) -> TensorType:
+        require_features(self, x)
+        return x
+
+    @override
+    def torch(self, x: TensorType) -> Layer:
+        return Layer.of("DropPath", self.p, copied="drop_path")
+
+    @override
+    def label(self, x: TensorType) -> str:
+        return f"drop path, {self.p:.3g}"
+
+
+@final
+@dataclass(frozen=True)
+class LayerScale(Unary):
+    """Multiplies each channel by a learned factor, which starts near zero.
+
+    The factors are a parameter of the block that it stands in, under the name of the layer.
+    """
+
+    word = "layer_scale"
+    style = Style.OTHER
+    source = "Touvron et al. 2021, Going Deeper with Image Transformers, arXiv:2103.17239"
+
+    init: float = number("what the factors start from", 1e-6)
+
+    @override
+    def output(self, x: TensorType) -> TensorType:
+        require_features(self, x)
+        return x
+
+    @override
+    def weights(self, x: TensorType) -> Mapping[str, Shape]:
+        return {"": (x.channels, *(1 for _ in x.grid)) if x.kind is Kind.IMAGE else (x.channels,)}
+
+    @override
+    def macs(self, x: TensorType, weights: Mapping[str, Shape], output: TensorType) -> int:
+        return 0  # a factor for each number, as in a batch norm, is no product of matrices
+
+    @override
+    def torch(self, x: TensorType) -> Learned:
+        (shape,) = self.weights(x).values()
+        return Learned("*", shape, self.init)
+
+    @override
+    def label(self, x: TensorType) -> str:
+        return "layer scale"
 
 
 @final

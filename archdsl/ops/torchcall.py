@@ -1,5 +1,5 @@
 """What an operator is in PyTorch, as data that a back end prints: `Layer` for what `__init__` builds, `Apply` for
-what `forward` writes."""
+what `forward` writes, `Learned` for a tensor of the class itself and what `forward` does with it."""
 
 from __future__ import annotations
 
@@ -76,6 +76,16 @@ class Apply:
     def of(function: str, *args: Any, layer: Layer | None = None, **kwargs: Any) -> Apply:
         """An expression, written like the call itself."""
         return Apply(function, args, tuple(kwargs.items()), layer)
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A learned tensor that `__init__` makes, filled with one number, and that `forward` joins with the incoming tensor
+    by an infix: `self.layer_scale * x`. It is a parameter of the class that it stands in, under the layer's name."""
+
+    function: str
+    shape: tuple[int, ...]
+    fill: float
 
 
 def changed(**given: tuple[Any, Any]) -> dict[str, Any]:

@@ -201,11 +201,7 @@ class FullyConvolutional(Pass):
     def weights(self, root: Module, weights: Weights) -> dict[str, torch.Tensor]:
         from archdsl.graph.flat import layers
 
-        shapes = {
-            f"{layer.path}.{name}": shape
-            for layer in layers(self.module(root))
-            for name, shape in layer.step.facts.weights.items()
-        }
+        shapes = {name: shape for layer in layers(self.module(root)) for name, shape in layer.weights.items()}
         return {name: each.view(shapes[name]) if name in shapes else each for name, each in weights.items()}
 
 

@@ -19,7 +19,7 @@ from archdsl.ops import OperatorClass, Operators
 from archdsl.ops.arguments import Argument, ArgumentKind, Role, arguments, bind
 from archdsl.ops.faults import Reject
 from archdsl.ops.operator import Operator, Style
-from archdsl.ops.torchcall import Apply, Grid, Layer, Slot
+from archdsl.ops.torchcall import Apply, Grid, Layer, Learned, Slot
 from archdsl.report.explain import explained, literal
 from archdsl.report.terminal import cells, padded
 from archdsl.report.walk import Tour
@@ -262,8 +262,10 @@ def _shape_rule(operator: Operator[Any], step: Step) -> str:
     return f"`width` features: {x} -> {out}" if channels else f"{x} -> {out}"
 
 
-def _call(call: Layer | Apply) -> str:
+def _call(call: Layer | Apply | Learned) -> str:
     """The PyTorch call in one line."""
+    if isinstance(call, Learned):
+        return f"nn.Parameter(torch.full({call.shape}, {call.fill:g})) {call.function} x"
     name = call.target if isinstance(call, Layer) else call.function
     given = [*map(_value, call.args), *(f"{key}={_value(value)}" for key, value in call.kwargs)]
     if not name[0].isalpha():

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from archdsl.base.figures import short_number
+from archdsl.graph.chains import DOWNSAMPLE
 from archdsl.graph.module import INPUT, Module, Step
 from archdsl.graph.receptive import ReceptiveFields, Seen, start
 from archdsl.ops.operator import Operator
@@ -198,11 +199,11 @@ def bare_label(step: Step) -> str:
     what = step.what
     if isinstance(what, Operator):
         return what.label(operand(step))
-    if step.role:
+    if step.role == DOWNSAMPLE:
         return "projection"
-    if not what.indexed:
+    if what.is_named:
         return what.name
-    blocks = {each.what.name if isinstance(each.what, Module) and not each.what.indexed else "" for each in what.steps}
+    blocks = {each.what.name if isinstance(each.what, Module) and each.what.is_named else "" for each in what.steps}
     if len(blocks) == 1 and (name := blocks.pop()):
         return f"{name}{times(sum(each.slots for each in what.steps))}"
     return f"{count_shown(what.layers)} layer{'s' * (what.layers != 1)}"

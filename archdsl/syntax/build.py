@@ -73,6 +73,10 @@ class Builder(Transformer[Token, Any]):
         keyword, names, value = c
         return tree.Let(_span(keyword, value), names, value)
 
+    def function(self, c: Children) -> tree.Function:
+        keyword, name, parameters, value = c
+        return tree.Function(_span(keyword, value), _word(name), parameters, value)
+
     def default(self, c: Children) -> tree.Default:
         keyword, name, arguments = c
         return tree.Default(_span(keyword, arguments), _word(name), arguments)

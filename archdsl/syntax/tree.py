@@ -313,6 +313,16 @@ class Parameter:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class Function:
+    """`let half(x) = x // 2`."""
+
+    span: Span
+    name: Word
+    parameters: tuple[Parameter, ...]
+    value: Expression
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Definition:
     """`block b(c) = ...`, `net n(classes=1000) { ... }`. A body that is one chain is a body of one statement."""
 
@@ -321,6 +331,15 @@ class Definition:
     name: Word
     parameters: tuple[Parameter, ...]
     body: tuple[Statement, ...]
+
+    @property
+    def is_group(self) -> bool:
+        """Whether the body is one pair of brackets: such a block is a row of layers, as a labelled group is."""
+        match self.body:
+            case (Run(_, Chain(_, (Element(_, Group() | Comprehension(), None, None, None, None),))),):
+                return True
+            case _:
+                return False
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -358,7 +377,7 @@ class Run:
     chain: Chain
 
 
-Statement = Use | Let | Default | Init | Share | Definition | Input | Output | Binding | Run
+Statement = Use | Let | Function | Default | Init | Share | Definition | Input | Output | Binding | Run
 
 
 @dataclass(frozen=True, eq=False, slots=True)

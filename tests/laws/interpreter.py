@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import archdsl.ops
 from archdsl.base.tensors import Kind, TensorType
-from archdsl.ops.torchcall import ALL, Apply, Grid, Layer, Slot
+from archdsl.ops.torchcall import ALL, Apply, Grid, Layer, Learned, Slot
 
 BATCH = 2
 _MODULES = Path(archdsl.ops.__file__).parent / "modules"
@@ -48,6 +48,12 @@ def _copied(name: str) -> dict[str, Any]:
     return runpy.run_path(str(_MODULES / f"{name}.py"))
 
 
+def learned(call: Learned, xs: list[Tensor]) -> Tensor:
+    """What a tensor of the class itself makes of what comes in."""
+    (x,) = xs
+    return _INFIX[call.function](nn.Parameter(torch.full(call.shape, call.fill, device=x.device)), x)
+
+
 def applied(call: Apply, xs: list[Tensor]) -> Tensor:
     """What an expression gives."""
     if call.function in _INFIX:
@@ -67,11 +73,13 @@ def applied(call: Apply, xs: list[Tensor]) -> Tensor:
     return function(*map(given, call.args), **{name: given(value) for name, value in call.kwargs})
 
 
-def run(call: Layer | Apply, xs: list[Tensor]) -> Tensor:
+def run(call: Layer | Apply | Learned, xs: list[Tensor]) -> Tensor:
     """What a call gives. Where an expression has a module that does the same, it must."""
     with torch.no_grad():
         if isinstance(call, Layer):
             return module(call)(*xs)
+        if isinstance(call, Learned):
+            return learned(call, xs)
         result = applied(call, xs)
         if call.layer is not None:
             (x,) = xs

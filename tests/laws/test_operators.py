@@ -19,7 +19,7 @@ from archdsl.ops import OPERATORS, OperatorClass
 from archdsl.ops.arguments import Argument, ArgumentKind, Role, arguments, bind
 from archdsl.ops.faults import Reject
 from archdsl.ops.operator import Operator
-from archdsl.ops.torchcall import Layer
+from archdsl.ops.torchcall import Layer, Learned
 
 _WINDOWED = tuple(each for each in OPERATORS.classes if each.by_role(Role.WINDOW))
 _WEIGHTED = tuple(OPERATORS[word] for word in ("conv", "dwconv", "deconv", "fc"))
@@ -34,6 +34,7 @@ _STRICTER = {
     "gn": "on a sequence torch would take positions for channels",
     "prelu": "on a sequence torch would take positions for channels",
     "lrn": "on a sequence torch would take positions for channels",
+    "channels_first": "torch moves the last axis of an image too",
     "pad_channels": "channels of zeros are for images",
     "pad": "a border belongs to images",
     "normalize": "torch stretches a single mean over all channels",
@@ -129,7 +130,8 @@ def compare(operator: Operator[Any], xs: tuple[TensorType, ...]) -> bool:
     x = operator.operand(xs)
     call = operator.torch(x)
     assert sizes(run(call, [tensor(each) for each in xs])) == output.shape
-    made = dict(module(call).named_parameters()) if isinstance(call, Layer) else {}
+    made = {"": torch.zeros(call.shape)} if isinstance(call, Learned) else {}
+    made |= dict(module(call).named_parameters()) if isinstance(call, Layer) else {}
     facts = operator.facts(xs, output)
     assert {name: tuple(each.shape) for name, each in made.items()} == dict(facts.weights)
     assert sum(each.numel() for each in made.values()) == facts.params
@@ -238,7 +240,10 @@ def flops(operator: Operator[Any], x: TensorType) -> int:
         layer = interpreter.module(call) if isinstance(call, Layer) else None
         with FlopCounterMode(display=False) as counter:
             x_meta = tensor(x, "meta")
-            _ = layer(x_meta) if layer is not None else interpreter.applied(call, [x_meta])
+            if isinstance(call, Learned):
+                _ = interpreter.learned(call, [x_meta])
+            else:
+                _ = layer(x_meta) if layer is not None else interpreter.applied(call, [x_meta])
     total = counter.get_total_flops()
     assert total % BATCH == 0
     return total // BATCH

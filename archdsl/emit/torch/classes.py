@@ -2,18 +2,20 @@
 
 All instances of a block are looked at together. Those whose code is equal but for numbers become one class; a number
 that differs between them becomes an expression over the constructor's arguments, the one that the text has. Where
-instances differ only in the projection of a `residual`, the class builds it under the condition that tells them apart.
+instances differ only in the projection of a `residual`, or in whether it has a shortcut, the class has the condition
+that tells them apart.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
+from archdsl.base.tensors import TensorType
 from archdsl.base.traced import (
     Expression,
     Named,
@@ -22,16 +24,31 @@ from archdsl.base.traced import (
     evaluate,
     expression_of,
     names_in,
+    plain,
     python,
 )
 from archdsl.emit.torch.forward import Forward, ForwardPlan
-from archdsl.emit.torch.nodes import Call, Hole, Items, Keyword, Node, Rows, holes, laid_out, skeleton
+from archdsl.emit.torch.nodes import (
+    Argument,
+    Call,
+    Hole,
+    Items,
+    Keyword,
+    Node,
+    Rows,
+    flat_text,
+    holes,
+    laid_out,
+    skeleton,
+    str_of_hole,
+)
 from archdsl.emit.torch.stretches import Function, Functions, folded
-from archdsl.graph.chains import DOWNSAMPLE, RESIDUAL
-from archdsl.graph.module import INPUT, Module, Step
-from archdsl.graph.values import Value, is_whole
+from archdsl.graph.chains import ALONE, DOWNSAMPLE, RESIDUAL, SHORTCUT
+from archdsl.graph.module import INPUT, Module, Step, Wire
+from archdsl.graph.values import Partial, Value, is_whole
+from archdsl.ops.activation import Plain
 from archdsl.ops.operator import Operator, Style
-from archdsl.ops.torchcall import Layer, Option
+from archdsl.ops.torchcall import Layer, Learned, Option
 
 MODULES = Path(__file__).resolve().parent.parent.parent / "ops" / "modules"
 _UNROLLED = 6
@@ -47,17 +64,21 @@ class Parameter:
     name: str
     default: Value | None
     length: int = 0
+    kind: str = "int"
 
     @property
     def annotated(self) -> str:
         """The argument as a signature has it."""
-        kind = f"tuple[{', '.join(['int'] * self.length)}]" if self.length else "int"
-        return f"{self.name}: {kind}" if self.default is None else f"{self.name}: {kind} = {self.default!r}"
+        kind = f"tuple[{', '.join(['int'] * self.length)}]" if self.length else self.kind
+        if self.default is None:
+            return f"{self.name}: {kind}"
+        return f"{self.name}: {kind} = {flat_text(value_node(self.default), str_of_hole)}"
 
 
 @dataclass(frozen=True)
 class Class:
-    """A class of the file: its name, its constructor's arguments, and the lines of its methods.
+    """A class of the file: its name, its constructor's arguments, and the lines of its methods. That of a row is an
+    `nn.Sequential`, which needs no `forward`.
 
     numbered: whether its children are 0, 1, 2, ..., so that it is an `nn.ModuleList`.
     """
@@ -74,17 +95,19 @@ class Class:
 
 @dataclass(frozen=True)
 class _Instance:
-    """One module with the code of its parts."""
+    """One module with the code of its parts. What has no name is a row's own constructor."""
 
     module: Module
     children: tuple[tuple[str, Node, str], ...]
     forward: Forward
-    values: Mapping[str, int]
+    values: Mapping[str, int | float]
+    optional: str = ""
 
     @property
     def skeleton(self) -> object:
         """What instances of one class have in common."""
-        parts = tuple((name, skeleton(node)) for name, node, role in self.children if role != DOWNSAMPLE)
+        shared = [each for each in self.children if each[2] not in {DOWNSAMPLE, self.optional}]
+        parts = tuple((name, skeleton(node)) for name, node, _ in shared)
         return (parts, self.forward, tuple(self.module.input_names))
 
     @property
@@ -92,11 +115,17 @@ class _Instance:
         """The projections by name."""
         return {name: node for name, node, role in self.children if role == DOWNSAMPLE}
 
+    @property
+    def shortcut(self) -> Step | None:
+        """The sum of a `residual` without projections; None where it has none, or more than a flag could tell."""
+        sums = [step for step in self.module.steps if step.role == SHORTCUT and len(step.inputs) > 1]
+        return sums[0] if len(sums) == 1 and sums[0].inputs[1] == Wire(INPUT) else None
+
 
 class Rejected(Exception):
     """A hole for which no expression fits all instances."""
 
-    def __init__(self, values: tuple[int, ...]) -> None:
+    def __init__(self, values: tuple[int | float, ...]) -> None:
         super().__init__(str(values))
         self.values = values
 
@@ -109,6 +138,8 @@ class Classes:
     of_module: dict[int, Class] = field(default_factory=dict[int, Class])
     functions: Functions = field(default_factory=dict[str, Function])
     _names: set[str] = field(default_factory=lambda: set(TAKEN))
+    _choices: dict[int, dict[Partial, str]] = field(default_factory=dict[int, dict[Partial, str]])
+    _chosen: dict[Partial, str] = field(default_factory=dict[Partial, str])
 
     @staticmethod
     def of(root: Module, name: str) -> Classes:
@@ -126,22 +157,24 @@ class Classes:
 
     def _add_definition(self, modules: list[Module]) -> None:
         """One class for all instances of a block, or as few as can be."""
+        for module in modules:
+            self._choices[id(module)] = _choices(module, modules)
         parts = self._parted(modules)
         base = camel(modules[0].name)
-        for part in parts:
-            suffix = _telling(part[0], parts) if len(parts) > 1 else ""
+        for part in sorted(parts, key=len, reverse=True):
+            suffix = _telling(part, parts) if len(parts) > 1 else ""
             self._add(part, self._free(base + suffix))
 
     def _parted(self, modules: list[Module]) -> list[list[Module]]:
-        if self._optional(modules) and (unified := self._unified(modules, optional=True)):
+        if (optional := self._optional(modules)) and (unified := self._unified(modules, optional)):
             return unified
-        return self._unified(modules, optional=False) or [[module] for module in modules]
+        return self._unified(modules, "") or [[module] for module in modules]
 
-    def _unified(self, modules: list[Module], *, optional: bool) -> list[list[Module]] | None:
-        """The modules by class; None if an optional projection cannot be told by a condition."""
+    def _unified(self, modules: list[Module], optional: str) -> list[list[Module]] | None:
+        """The modules by class; None if an optional projection or shortcut cannot be told by a condition."""
         by_code: dict[object, list[Module]] = {}
         for module in modules:
-            instance = self._instance(module, optional=optional)
+            instance = self._instance(module, optional)
             key = instance.skeleton if optional else (instance.skeleton, tuple(instance.projections))
             by_code.setdefault(key, []).append(module)
         parts: list[list[Module]] = []
@@ -150,7 +183,7 @@ class Classes:
             while waiting:
                 part = waiting.pop(0)
                 try:
-                    self._class(part, "", optional=optional and self._optional(part))
+                    self._class(part, "", optional and self._optional(part))
                 except Rejected as rejected:
                     if len(set(rejected.values)) < 2 or len(rejected.values) != len(part):
                         return None
@@ -159,12 +192,17 @@ class Classes:
                     parts.append(part)
         return parts
 
-    def _optional(self, modules: list[Module]) -> bool:
-        """Whether some of the modules project their shortcut and others do not."""
-        return len({any(step.role == DOWNSAMPLE for step in module.steps) for module in modules}) == 2
+    def _optional(self, modules: list[Module]) -> str:
+        """The role of what some of the modules have and others do not: `downsample`, the projection of a shortcut, or
+        `shortcut`, where all others go without; else nothing."""
+        roles = [{step.role for step in module.steps} for module in modules]
+        if len({DOWNSAMPLE in each for each in roles}) == 2:
+            return DOWNSAMPLE
+        without = [each for each in roles if SHORTCUT not in each]
+        return SHORTCUT if 0 < len(without) < len(roles) and all(ALONE in each for each in without) else ""
 
     def _add(self, modules: list[Module], name: str) -> None:
-        made = self._class(modules, name, optional=self._optional(modules))
+        made = self._class(modules, name, self._optional(modules))
         self.classes.append(made)
         for module in modules:
             self.of_module[id(module)] = made
@@ -179,22 +217,31 @@ class Classes:
 
     # --- one class --------------------------------------------------------------------------------------------------
 
-    def _class(self, modules: list[Module], name: str, *, optional: bool) -> Class:
-        instances = [self._instance(module, optional=optional) for module in modules]
+    def _class(self, modules: list[Module], name: str, optional: str) -> Class:
+        instances = [self._instance(module, optional) for module in modules]
         first = instances[0]
-        solver = _Solver(_differing(instances))
+        if optional == SHORTCUT:
+            first = next((each for each in instances if each.shortcut), first)
+        solver = _Solver(_differing(instances), [instance.values for instance in instances])
         lines: list[str] = []
         for index, (child, _, role) in enumerate(first.children):
-            if optional and role == DOWNSAMPLE:
+            if optional == role == DOWNSAMPLE:
                 continue
-            if optional and role == RESIDUAL:
+            if optional == DOWNSAMPLE and role == RESIDUAL:
                 lines += self._optional_projection(instances, solver)
                 continue
-            nodes = [self._child(instance, index, child, optional=optional) for instance in instances]
-            lines += _assigned(child, nodes, solver)
-        if first.forward.numbered:
+            is_gated = optional == role == SHORTCUT
+            having = [number for number, each in enumerate(instances) if not is_gated or each.shortcut]
+            nodes = [self._child(instances[number], index, child, optional) for number in having]
+            lines += _assigned(child, nodes, solver if len(having) == len(instances) else solver.only(having))
+        forward = first.forward
+        if forward.numbered:
             lists = [Items(tuple(node for _, node, _ in each.children), is_list=True) for each in instances]
             lines = _filled([Call("super().__init__", (each,)) for each in lists], solver)
+        if optional == SHORTCUT:
+            gate = _free_attribute(first.module)
+            lines.append(f"self.{gate} = {_agreement(instances, solver)}")
+            forward = ForwardPlan(first.module, gate=gate).lines()
         used = _ordered(modules[0], solver.used)
         parameters = tuple(_parameter(modules[0], each) for each in used)
         targets = [target for instance in instances for _, node, _ in instance.children for target in _targets(node)]
@@ -204,14 +251,14 @@ class Classes:
             modules[0],
             _required_first(parameters),
             tuple(lines),
-            first.forward,
+            forward,
             copied,
             uses_ordered="OrderedDict" in targets,
-            numbered=first.forward.numbered,
+            numbered=forward.numbered,
         )
 
-    def _child(self, instance: _Instance, index: int, name: str, *, optional: bool) -> Node:
-        """What builds a child; with an optional projection the children of instances do not stand at equal places."""
+    def _child(self, instance: _Instance, index: int, name: str, optional: str) -> Node:
+        """What builds a child; where something is optional the children of instances do not stand at equal places."""
         if not optional:
             return instance.children[index][1]
         return next(node for each, node, role in instance.children if each == name and role != RESIDUAL)
@@ -227,14 +274,17 @@ class Classes:
         inner = solver.only([index for index, has in enumerate(projecting) if has])
         nodes = [_with_stride(instance.projections[DOWNSAMPLE], stride) for instance in with_it]
         lines = _assigned(DOWNSAMPLE, nodes, inner, "    ")
-        solver.used |= inner.used
         return [f"self.{DOWNSAMPLE} = nn.Identity()", f"if {condition}:", *lines]
 
-    def _instance(self, module: Module, *, optional: bool) -> _Instance:
+    def _instance(self, module: Module, optional: str) -> _Instance:
+        self._chosen = self._choices.get(id(module), {})
+        if module.indexed:
+            row = self._sequential(module, "super().__init__")
+            return _Instance(module, (("", row, ""),), Forward((), "Tensor"), _values(module))
         children: list[tuple[str, Node, str]] = []
         said: set[str] = set()
         for step in module.steps:
-            if optional and step.role == RESIDUAL:
+            if optional == DOWNSAMPLE and step.role == RESIDUAL:
                 children.append((DOWNSAMPLE, "", RESIDUAL))
                 continue
             if step.name in said or (node := self.node(step, module)) is None:
@@ -243,7 +293,10 @@ class Classes:
             if module.is_network:
                 node, self.functions = folded(node, self.functions, self._names | {*module.arguments})
             children.append((step.name, node, step.role))
-        return _Instance(module, tuple(children), ForwardPlan(module, optional=optional).lines(), _values(module))
+        plan = ForwardPlan(
+            _without_shortcut(module) if optional == SHORTCUT else module, optional=optional == DOWNSAMPLE
+        )
+        return _Instance(module, tuple(children), plan.lines(), _values(module), optional)
 
     # --- expressions --------------------------------------------------------------------------------------------------
 
@@ -252,9 +305,13 @@ class Classes:
         if isinstance(step.what, Operator):
             call = step.what.torch(step.what.operand(step.input_types))
             if isinstance(call, Layer):
+                if chosen := self._chosen.get(Partial(type(step.what))):
+                    return Call(Argument(chosen))
                 return _in_place(layer_node(call)) if overwrites(step, module) else layer_node(call)
+            if isinstance(call, Learned):
+                return Call("nn.Parameter", (Call("torch.full", (value_node(call.shape), value_node(call.fill))),))
             return layer_node(call.layer) if in_row and call.layer else None
-        if step.what.indexed:
+        if not step.what.is_named:
             return self._sequential(step.what)
         made = self.of_module[id(step.what)]
         given = dict(step.arguments)
@@ -263,20 +320,22 @@ class Classes:
         args: list[Node] = []
         keywords: list[Keyword] = []
         for parameter in made.parameters:
-            node = value_node(given[parameter.name])
+            value = given[parameter.name]
+            chosen = self._chosen.get(value) if isinstance(value, Partial) else None
+            node = Argument(chosen) if chosen else value_node(value)
             if parameter.default is None:
                 args.append(node)
             else:
                 keywords.append(Keyword(parameter.name, node, value_node(parameter.default)))
         return Call(made.name, tuple(args), tuple(keywords))
 
-    def _sequential(self, module: Module) -> Node:
+    def _sequential(self, module: Module, target: str = "nn.Sequential") -> Node:
         items = self._row(module)
         if any(step.name for step in module.steps):
             pairs = (Items((f'"{name}"', item)) for name, item in zip(_expanded_names(module), items, strict=True))
             listed = Items(tuple(pairs), is_list=True)
-            return Call("nn.Sequential", (Call("OrderedDict", (listed,), wide=True),))
-        return Call("nn.Sequential", tuple(items), wide=len(items) > 1)
+            return Call(target, (Call("OrderedDict", (listed,), wide=True),))
+        return Call(target, tuple(items), wide=len(items) > 1)
 
     def _row(self, module: Module) -> list[Node]:
         """The items of an `nn.Sequential`."""
@@ -333,14 +392,18 @@ def value_node(value: Any) -> Node:
     match value:
         case float() if not math.isfinite(value):
             return f'float("{value}")'
-        case bool() | None | float():
+        case bool() | None:
             return repr(value)
-        case int():
+        case int() | float():
             return Hole(value)
         case str():
             return literal(value)
         case Layer():
             return layer_node(value)
+        case Partial(operator):
+            call = operator().torch(TensorType.vector(1))
+            assert isinstance(call, Layer)
+            return call.target
         case tuple():
             return Items(tuple(map(value_node, cast("tuple[Any, ...]", value))))
         case _:
@@ -354,47 +417,63 @@ def literal(text: str) -> str:
     return single if len(single) < len(double) else double
 
 
-class _Solver:
-    """Finds for each hole an expression that gives every instance its number. `used`: the names it needed."""
+_Numbers = list[Mapping[str, int | float]]
 
-    def __init__(self, values: list[Mapping[str, int]]) -> None:
+
+def _length(expression: Expression) -> tuple[int, str]:
+    text = python(expression)
+    return len(text), text
+
+
+class _Solver:
+    """Finds for each hole an expression that gives every instance its number.
+
+    values: the numbers by name of each instance. known: the same with those that no instance sets, for where nothing
+    else helps. used: the names it needed.
+    """
+
+    def __init__(self, values: _Numbers, known: _Numbers, used: set[str] | None = None) -> None:
         self.values = values
-        self.used: set[str] = set()
+        self.known = known
+        self.used: set[str] = set() if used is None else used
 
     def only(self, indices: list[int]) -> _Solver:
-        """A solver for some of the instances."""
-        return _Solver([self.values[index] for index in indices])
+        """A solver for some of the instances, which adds to the same names."""
+        values, known = ([each[index] for index in indices] for each in (self.values, self.known))
+        return _Solver(values, known, self.used)
 
-    def solve(self, numbers: list[int]) -> Expression:
+    def solve(self, numbers: Sequence[int | float]) -> Expression:
         """The expression; Rejected where there is none."""
         found = self._found(numbers)
         if found is None:
-            raise Rejected(tuple(map(int, numbers)))
+            raise Rejected(tuple(numbers))
         self.used |= names_in(found)
         return found
 
-    def _found(self, numbers: list[int]) -> Expression | None:
+    def _found(self, numbers: Sequence[int | float]) -> Expression | None:
         traces = {expression_of(number) for number in numbers}
         candidates = [each for each in traces if names_in(each) and self._fits(each, numbers)]
         simple = [each for each in candidates if not _needs_grid(each)]
         if simple:
-            return min(simple, key=lambda each: (len(python(each)), python(each)))
-        if len(set(map(int, numbers))) == 1:
-            return int(numbers[0])
+            return min(simple, key=_length)
+        if len(set(numbers)) == 1:
+            return plain(numbers[0])
         if candidates:
-            return min(candidates, key=lambda each: (len(python(each)), python(each)))
+            return min(candidates, key=_length)
         shared = [name for name in sorted(self.values[0]) if all(name in values for values in self.values)]
-        return next((Named(name) for name in shared if self._fits(Named(name), numbers)), None)
+        named = (Named(name) for name in shared)
+        unset = (each for each in sorted(traces, key=_length) if self._fits(each, numbers, self.known))
+        return next((each for each in named if self._fits(each, numbers)), next(unset, None))
 
-    def _fits(self, expression: Expression, numbers: list[int]) -> bool:
-        pairs = zip(self.values, numbers, strict=True)
+    def _fits(self, expression: Expression, numbers: Sequence[int | float], given: _Numbers | None = None) -> bool:
+        pairs = zip(given or self.values, numbers, strict=True)
         return all(evaluate(expression, values) == number for values, number in pairs)
 
 
 def _assigned(name: str, nodes: list[Node], solver: _Solver, indent: str = "") -> list[str]:
     """The lines that set a child, one expression for all instances."""
-    if name.isidentifier():
-        return _filled(nodes, solver, f"self.{name} = ", indent)
+    if name.isidentifier() or not name:
+        return _filled(nodes, solver, f"self.{name} = " if name else "", indent)
     return _filled([Call("self.add_module", (f'"{name}"', node)) for node in nodes], solver, "", indent)
 
 
@@ -403,10 +482,11 @@ def _filled(nodes: list[Node] | list[Call], solver: _Solver, prefix: str = "", i
     columns = zip(*(list(holes(node)) for node in nodes), strict=True)
     texts = [python(solver.solve([hole.value for hole in column])) for column in columns]
     first = nodes[0]
+    solver.used |= set(_arguments(first))
     by_hole = {id(hole): text for hole, text in zip(holes(first), texts, strict=True)}
 
     def fill(hole: Hole) -> str:
-        return by_hole.get(id(hole), str(int(hole.value)))
+        return by_hole.get(id(hole)) or str_of_hole(hole)
 
     lines = laid_out(_plain(first), fill, prefix, _BODY + indent)
     return [line[len(_BODY) :] for line in lines]
@@ -417,7 +497,8 @@ def _plain(node: Node) -> Node:
     match node:
         case Call(target, args, keywords, wide):
             named = tuple(Keyword(each.name, _plain(each.value), each.default) for each in keywords)
-            return Call(target.rpartition("|")[2], tuple(map(_plain, args)), named, wide)
+            bare = target.rpartition("|")[2] if isinstance(target, str) else target
+            return Call(bare, tuple(map(_plain, args)), named, wide)
         case Items(items, is_list):
             return Items(tuple(map(_plain, items)), is_list)
         case Rows(body, count):
@@ -429,7 +510,8 @@ def _plain(node: Node) -> Node:
 def _targets(node: Node) -> Iterable[str]:
     match node:
         case Call(target, args, keywords, _):
-            yield target.partition("|")[0]
+            if isinstance(target, str):
+                yield target.partition("|")[0]
             for each in (*args, *(keyword.value for keyword in keywords)):
                 yield from _targets(each)
         case Items(items, _) | Rows(items, _):
@@ -437,6 +519,31 @@ def _targets(node: Node) -> Iterable[str]:
                 yield from _targets(each)
         case _:
             return
+
+
+def _arguments(node: Node) -> Iterable[str]:
+    """The constructor arguments that stand in an expression as they are."""
+    match node:
+        case Argument(name):
+            yield name
+        case Call(target, args, keywords, _):
+            for each in (target, *args, *(keyword.value for keyword in keywords)):
+                yield from _arguments(each)
+        case Items(items, _) | Rows(items, _):
+            for each in items:
+                yield from _arguments(each)
+        case _:
+            return
+
+
+def _choices(module: Module, modules: list[Module]) -> dict[Partial, str]:
+    """The plain activations that a block is given, by the parameter: those that its instances choose differently."""
+    found: dict[Partial, str] = {}
+    for name, value in module.arguments.items():
+        varies = any(other.arguments.get(name) != value for other in modules)
+        if varies and isinstance(value, Partial) and not value.arguments and issubclass(value.operator, Plain):
+            found[value] = name
+    return found
 
 
 def _condition(instances: list[_Instance], projecting: list[bool], solver: _Solver) -> str:
@@ -459,12 +566,64 @@ def _condition(instances: list[_Instance], projecting: list[bool], solver: _Solv
     return " or ".join(parts)
 
 
+def _agreement(instances: list[_Instance], solver: _Solver) -> str:
+    """The condition under which a `residual` without projections has its shortcut: nothing changes the shape."""
+    joined = [instance.shortcut is not None for instance in instances]
+    ends = [_end(instance.module) for instance in instances]
+    starts = [instance.module.inputs[0] for instance in instances]
+    strides = [
+        max((-(-int(was) // int(now)) for was, now in zip(start.grid, end.grid, strict=True)), default=1)
+        for start, end in zip(starts, ends, strict=True)
+    ]
+    before, after = solver.solve([each.channels for each in starts]), solver.solve([each.channels for each in ends])
+    parts: list[str] = []
+    holds = [True] * len(instances)
+    if len(set(strides)) > 1:
+        parts.append(f"{python(solver.solve(strides))} == 1")
+        holds = [stride == 1 for stride in strides]
+    if before != after:
+        parts.append(f"{python(before)} == {python(after)}")
+        pairs = zip(holds, starts, ends, strict=True)
+        holds = [held and int(start.channels) == int(end.channels) for held, start, end in pairs]
+    if holds != joined:
+        raise Rejected(tuple(map(int, joined)))
+    return " and ".join(parts)
+
+
+def _end(module: Module) -> TensorType:
+    """The type that the body of a `residual` without projections gives."""
+    return next(step.outputs[0] for step in module.steps if step.role in {SHORTCUT, ALONE})
+
+
+def _without_shortcut(module: Module) -> Module:
+    """The module without what a `residual` without projections does where shapes agree."""
+    moved: dict[Wire, Wire] = {Wire(INPUT, port): Wire(INPUT, port) for port in range(len(module.inputs))}
+    steps: list[Step] = []
+    for index, step in enumerate(module.steps):
+        for port in range(len(step.outputs)):
+            gone = step.role == SHORTCUT
+            moved[Wire(index, port)] = moved[step.inputs[0]] if gone else Wire(len(steps), port)
+        if step.role != SHORTCUT:
+            steps.append(replace(step, inputs=tuple(moved[wire] for wire in step.inputs)))
+    bindings = {moved[wire]: name for wire, name in module.bindings.items()}
+    outputs = tuple(moved[wire] for wire in module.outputs)
+    return replace(module, steps=tuple(steps), outputs=outputs, bindings=bindings)
+
+
+def _free_attribute(module: Module) -> str:
+    """A name for the flag that says whether there is a shortcut, which no layer has."""
+    name = "has_shortcut"
+    while any(step.name == name for step in module.steps):
+        name += "_"
+    return name
+
+
 def _with_stride(node: Node, stride: Expression) -> Node:
     """A projection whose stride is written as the expression that the condition has, not as its value."""
     match node:
         case Call(target, args, keywords, wide):
             named = tuple(
-                Keyword(each.name, Hole(Traced(each.value.value, stride)), each.default)
+                Keyword(each.name, Hole(Traced(int(each.value.value), stride)), each.default)
                 if each.name == "stride" and isinstance(each.value, Hole)
                 else each
                 for each in keywords
@@ -491,20 +650,20 @@ def _stride(module: Module) -> int:
     return 1
 
 
-def _values(module: Module) -> dict[str, int]:
+def _values(module: Module) -> dict[str, int | float]:
     """The numbers that the constructor of an instance could be given, by name."""
-    values: dict[str, int] = {}
+    values: dict[str, int | float] = {}
     for kind, name in zip(module.inputs, ("in", *module.input_names[1:]), strict=True):
         values |= {each: int(size) for each, size in zip(dimension_names(kind, name), kind.shape, strict=True)}
     for name, value in module.arguments.items():
-        if is_whole(value):
-            values[name] = int(value)
+        if is_whole(value) or isinstance(value, float):
+            values[name] = plain(value)
         elif isinstance(value, tuple):
             values |= {f"{name}[{index}]": int(each) for index, each in enumerate(value) if is_whole(each)}
     return values
 
 
-def _differing(instances: list[_Instance]) -> list[Mapping[str, int]]:
+def _differing(instances: list[_Instance]) -> list[Mapping[str, int | float]]:
     """The numbers by name, without the parameters of a block that no instance sets: those would be arguments for
     nothing."""
     first = instances[0].module
@@ -534,7 +693,8 @@ def _ordered(module: Module, used: set[str]) -> list[str]:
 
 def _parameter(module: Module, name: str) -> Parameter:
     value = module.arguments.get(name)
-    return Parameter(name, module.defaults.get(name), len(value) if isinstance(value, tuple) else 0)
+    kind = "type[nn.Module]" if isinstance(value, Partial) else "float" if isinstance(value, float) else "int"
+    return Parameter(name, module.defaults.get(name), len(value) if isinstance(value, tuple) else 0, kind)
 
 
 def _required_first(parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
@@ -549,8 +709,8 @@ def _expanded_names(module: Module) -> list[str]:
     return names
 
 
-def _by_value(modules: list[Module], values: tuple[int, ...]) -> list[list[Module]]:
-    parts: dict[int, list[Module]] = {}
+def _by_value(modules: list[Module], values: tuple[int | float, ...]) -> list[list[Module]]:
+    parts: dict[int | float, list[Module]] = {}
     for module, value in zip(modules, values, strict=True):
         parts.setdefault(value, []).append(module)
     return list(parts.values())
@@ -563,7 +723,7 @@ def _definitions(root: Module) -> list[list[Module]]:
     for module in root.distinct():
         inner = [heights[id(step.what)] for step in module.steps if isinstance(step.what, Module)]
         heights[id(module)] = 1 + max(inner, default=0)
-        if not module.indexed:
+        if module.is_named:
             groups.setdefault((id(module.place.source), module.place.span.start, module.name), []).append(module)
     return sorted(groups.values(), key=lambda group: max(heights[id(module)] for module in group))
 
@@ -574,11 +734,14 @@ def camel(name: str) -> str:
     return made if made[0].isalpha() else f"Net{made}"
 
 
-def _telling(module: Module, parts: list[list[Module]]) -> str:
-    """What sets this class apart from the others of its block, as the end of a name."""
-    others = [part[0].arguments for part in parts if part[0] is not module]
-    for name, value in module.arguments.items():
-        if all(other.get(name) != value for other in others):
+def _telling(part: list[Module], parts: list[list[Module]]) -> str:
+    """What sets this class apart from the others of its block, as the end of a name: an argument that all its instances
+    have and no other has."""
+    others = [module.arguments for each in parts if each is not part for module in each]
+    for name, value in part[0].arguments.items():
+        if all(each.arguments.get(name) == value for each in part) and all(
+            other.get(name) != value for other in others
+        ):
             if isinstance(value, bool):
                 return f"With{camel(name)}" if value else f"Without{camel(name)}"
             if isinstance(value, int):

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archdsl.emit.torch.nodes import WIDTH
-from archdsl.graph.chains import DOWNSAMPLE, RESIDUAL
+from archdsl.graph.chains import DOWNSAMPLE, RESIDUAL, SHORTCUT
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops.operator import Operator, Style
-from archdsl.ops.torchcall import ALL, Apply, Grid, Layer, Slot
+from archdsl.ops.torchcall import ALL, Apply, Grid, Layer, Learned, Slot
 
 _NESTED = 3
 _BRANCH = 4
@@ -54,11 +54,13 @@ class ForwardPlan:
     """Works out the body of `forward` for a named module.
 
     optional: whether a `residual` without a projection calls `self.downsample`, which is then the identity.
+    gate: the attribute that says whether there is the shortcut of a `residual` without projections; "" if there is.
     """
 
-    def __init__(self, module: Module, *, optional: bool) -> None:
+    def __init__(self, module: Module, *, optional: bool = False, gate: str = "") -> None:
         self.module = module
         self.optional = optional
+        self.gate = gate
         self.readers: dict[Wire, list[int]] = {}
         for index, step in enumerate(module.steps):
             for wire in step.inputs:
@@ -146,6 +148,8 @@ class ForwardPlan:
             return True
         if not isinstance(reader.what, Operator):
             return False
+        if step.role == reader.role == SHORTCUT:
+            return True
         if self._in_short_branch(index):
             return not self._is_concat(readers[0])
         if reader.what.style in _FOLLOWERS or (reader.what.word == "dropout" and not _is_plain(step)):
@@ -204,7 +208,15 @@ class ForwardPlan:
         inputs = [self._input(wire) for wire in step.inputs]
         if self.optional and step.role == RESIDUAL and not self._projects(step):
             inputs[1] = f"self.{DOWNSAMPLE}({inputs[1]})"
-        return call_text(step, inputs, numbered=self.numbered)
+        text = call_text(step, inputs, numbered=self.numbered)
+        if self.gate and step.role == SHORTCUT and len(inputs) > 1:
+            return f"{text} if self.{self.gate} else {self._body(step.inputs[0])}"
+        return text
+
+    def _body(self, wire: Wire) -> str:
+        """The end of the body of a `residual`, without what is there for the sake of its shortcut."""
+        step = self.module.steps[wire.step]
+        return self._input(step.inputs[0] if step.role == SHORTCUT else wire)
 
     def _projects(self, step: Step) -> bool:
         shortcut = step.inputs[1].step
@@ -259,14 +271,16 @@ def _is_plain(step: Step) -> bool:
 
 def call_text(step: Step, inputs: list[str], *, numbered: bool = False) -> str:
     """The call of a step on tensors of these names."""
-    if isinstance(step.what, Operator):
-        call = step.what.torch(step.what.operand(step.input_types))
-        if isinstance(call, Apply):
-            return _apply_text(call, inputs)
     if numbered:
         target = f"self[{step.name}]"
     else:
         target = f"self.{step.name}" if step.name.isidentifier() else f'getattr(self, "{step.name}")'
+    if isinstance(step.what, Operator):
+        call = step.what.torch(step.what.operand(step.input_types))
+        if isinstance(call, Apply):
+            return _apply_text(call, inputs)
+        if isinstance(call, Learned):
+            return f" {call.function} ".join((target, *inputs))
     return f"{target}({', '.join(inputs)})"
 
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from archdsl.base.traced import plain
+
 WIDTH = 88
 INDENT = "    "
 
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """A whole number, which may remember the expression that it comes from."""
+    """A number; a whole one may remember the expression that it comes from."""
 
-    value: int
+    value: int | float
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Keyword:
 class Call:
     """`target(a, b, name=c)`. A wide call stands on several lines however short it is, as a row of layers does."""
 
-    target: str
+    target: str | Argument
     args: tuple[Node, ...] = ()
     keywords: tuple[Keyword, ...] = ()
     wide: bool = False
@@ -60,7 +62,14 @@ class Rows:
     count: Hole
 
 
-Node = str | Hole | Items | Call | Rows
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """A constructor argument that stands as it is: the class of an activation."""
+
+    name: str
+
+
+Node = str | Hole | Items | Call | Rows | Argument
 Fill = Callable[[Hole], str]
 
 
@@ -81,7 +90,7 @@ def holes(node: Node) -> Iterator[Hole]:
             for each in body:
                 yield from holes(each)
             yield count
-        case str():
+        case str() | Argument():
             return
 
 
@@ -97,7 +106,7 @@ def skeleton(node: Node) -> object:
             return (target, tuple(map(skeleton, args)), named, wide)
         case Rows(body, _):
             return ("rows", tuple(map(skeleton, body)))
-        case str():
+        case str() | Argument():
             return node
 
 
@@ -108,7 +117,7 @@ def laid_out(node: Node, fill: Fill, prefix: str, indent: str, suffix: str = "")
         return [flat]
     match node:
         case Call(target, args, keywords, _):
-            return _broken_call(f"{prefix}{target}", args, keywords, fill, indent, suffix)
+            return _broken_call(f"{prefix}{_target(target)}", args, keywords, fill, indent, suffix)
         case Rows(body, count):
             return _broken_rows(body, count, fill, prefix, indent, suffix)
         case Items(items, _):
@@ -144,6 +153,8 @@ def flat_text(node: Node, fill: Fill) -> str:
     match node:
         case str():
             return node
+        case Argument(name):
+            return name
         case Hole():
             return fill(node)
         case Items((only,), False):
@@ -154,13 +165,17 @@ def flat_text(node: Node, fill: Fill) -> str:
         case Call(target, args, keywords, _):
             parts = [flat_text(arg, fill) for arg in args]
             parts += [f"{each.name}={flat_text(each.value, fill)}" for each in _written(keywords, fill)]
-            return f"{target}({', '.join(parts)})"
+            return f"{_target(target)}({', '.join(parts)})"
         case Rows(body, count):
             loop = f"for _ in range({fill(count)})"
             if len(body) == 1:
                 return f"*({flat_text(body[0], fill)} {loop})"
             inner = ", ".join(flat_text(each, fill) for each in body)
             return f"*(layer {loop} for layer in ({inner}))"
+
+
+def _target(target: str | Argument) -> str:
+    return target if isinstance(target, str) else target.name
 
 
 def _written(keywords: tuple[Keyword, ...], fill: Fill) -> list[Keyword]:
@@ -174,7 +189,7 @@ def _written(keywords: tuple[Keyword, ...], fill: Fill) -> list[Keyword]:
 
 def str_of_hole(hole: Hole) -> str:
     """A hole as the plain number in it."""
-    return str(int(hole.value))
+    return str(plain(hole.value))
 
 
 def _is_wide(node: Node) -> bool:

@@ -41,7 +41,7 @@ def regions(module: Module, prefix: str = "", start: int = 0) -> Iterator[tuple[
             if isinstance(step.what, Module):
                 if step.what.transparent:
                     yield from regions(step.what, prefix, position)
-                elif step.what.indexed:
+                elif not step.what.is_named:
                     yield from regions(step.what, f"{path}.")
                 else:
                     yield path, step.what

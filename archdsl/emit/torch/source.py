@@ -86,15 +86,15 @@ def _copied(file: Path) -> tuple[tuple[str, ...], str]:
 
 
 def _class(made: Class, *, is_network: bool) -> str:
-    lines = [
-        f"class {made.name}({'nn.ModuleList' if made.numbered else 'nn.Module'}):",
-        *_docstring(_doc(made, is_network=is_network)),
-        "",
-    ]
+    is_row = made.module.indexed
+    base = "Sequential" if is_row else "ModuleList" if made.numbered else "Module"
+    lines = [f"class {made.name}(nn.{base}):", *_docstring(_doc(made, is_network=is_network)), ""]
     lines += _signature(made)
-    lines += [] if made.numbered else [_BODY + "super().__init__()"]
+    lines += [] if is_row or made.numbered else [_BODY + "super().__init__()"]
     lines += (_BODY + line if line else "" for line in made.init)
     lines += [] if made.module.init is Init.DEFAULT else [_BODY + "self.apply(init_weights)"]
+    if is_row:
+        return "\n".join(lines)
     lines.append("")
     arguments = ", ".join(f"{name}: Tensor" for name in made.module.input_names)
     head = f"{INDENT}def forward(self, {arguments}) -> {made.forward.returns}:"

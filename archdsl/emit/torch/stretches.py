@@ -112,7 +112,9 @@ def _goes_on(items: tuple[Node, ...], starts: list[int], length: int) -> bool:
     nexts = [items[at + length] if at + length < len(items) else None for at in starts]
     if any(not isinstance(each, Call) or each.wide or _leads(each) for each in nexts):
         return False
-    calls = [each for each in nexts if isinstance(each, Call)]
+    calls = [each for each in nexts if isinstance(each, Call) and isinstance(each.target, str)]
+    if len(calls) < len(nexts):
+        return False
     if len(set(map(skeleton, calls))) > 1:
         return False
     columns = zip(*(list(holes(call)) for call in calls), strict=True)
@@ -140,7 +142,7 @@ def _stretches(units: list[_Unit]) -> Iterator[tuple[int, int, tuple[Hole, ...]]
 
 def _function(units: list[_Unit], functions: Functions, taken: set[str]) -> Function:
     """The function that makes such layers: one that the file has, or a new one."""
-    kinds = (re.sub(r"\dd$", "", each.target.rpartition(".")[2]).lower() for each in units[0].layers)
+    kinds = (re.sub(r"\dd$", "", str(each.target).rpartition(".")[2]).lower() for each in units[0].layers)
     layers = Items(tuple(_general(units, index) for index in range(len(units[0].layers))))
     wanted = name = "_".join(kinds)
     number = 1

@@ -1,0 +1,18 @@
+from torch import Tensor, nn
+
+
+class DropPath(nn.Module):
+    """Stochastic depth: each sample of a batch is left out with probability `p` while training."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return x
+        kept = x.new_empty(x.shape[0], *(1 for _ in x.shape[1:])).bernoulli_(1 - self.p)
+        return x * kept / (1 - self.p) if self.p < 1 else x * kept
+
+    def extra_repr(self) -> str:
+        return f"p={self.p:g}"
