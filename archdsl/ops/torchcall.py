@@ -16,6 +16,7 @@ class Slot:
 
 X: Final = Slot(0)
 ALL: Final = Slot(-1)
+INFIX: Final = frozenset({"+", "*"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,9 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """An expression that `forward` writes. `function` is `torch.cat`, or an infix such as `+`.
+    """An expression that `forward` writes. `function` is `torch.cat`, an infix such as `+`, a method of the first argument
+    such as `.chunk`, or `[]`, which takes a part of the first argument: the others are a number, `slice(2, 5)` or `...`.
+    An argument may be an `Apply` itself.
 
     `layer` is the module that does the same, for places where only a module can stand (inside `nn.Sequential`).
     """
@@ -69,6 +72,16 @@ class Apply:
     def of(function: str, *args: Any, layer: Layer | None = None, **kwargs: Any) -> Apply:
         """An expression, written like the call itself."""
         return Apply(function, args, tuple(kwargs.items()), layer)
+
+
+def subscript(part: Any) -> str:
+    """One of the numbers and ranges between the brackets of `[]`, as Python writes it."""
+    match part:
+        case slice():
+            ends = ["" if end is None else str(end) for end in (part.start, part.stop)]
+            return ":".join(ends)
+        case _:
+            return "..." if part is ... else str(part)
 
 
 def changed(**given: tuple[Any, Any]) -> dict[str, Any]:

@@ -54,11 +54,18 @@ def applied(call: Apply, xs: list[Tensor]) -> Tensor:
     for each in call.args:
         if each == ALL:
             args.append(xs)
+        elif isinstance(each, Apply):
+            args.append(applied(each, xs))
         else:
             args.append(xs[each.index] if isinstance(each, Slot) else each)
+    if call.function == "[]":
+        whole, *parts = args
+        return whole[tuple(parts)] if len(parts) > 1 else whole[parts[0]]
     if call.function in _INFIX:
         return reduce(_INFIX[call.function], xs)
     space, _, name = call.function.partition(".")
+    if not space:
+        return getattr(args[0], name)(*args[1:], **dict(call.kwargs))
     assert space == "torch", call.function
     return getattr(torch, name)(*args, **dict(call.kwargs))
 

@@ -37,6 +37,8 @@ _STRICTER = {
     "pad_channels": "channels of zeros are for images",
     "pad": "a border belongs to images",
     "normalize": "torch stretches a single mean over all channels",
+    "slice": "torch cuts a part that reaches beyond the channels, or is empty",
+    "channel_shuffle": "on a sequence torch would take positions for channels",
     "upsample": "torch takes a sequence for an image of one axis",
     "gap": "torch takes a sequence for an image of one axis",
     "gmp": "torch takes a sequence for an image of one axis",

@@ -14,7 +14,7 @@ from archdsl.emit.torch.nodes import WIDTH
 from archdsl.graph.chains import DOWNSAMPLE, RESIDUAL
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops.operator import Operator, Style
-from archdsl.ops.torchcall import ALL, Apply, Slot
+from archdsl.ops.torchcall import ALL, INFIX, Apply, Slot, subscript
 
 _NESTED = 3
 _BRANCH = 4
@@ -263,17 +263,29 @@ def call_text(step: Step, inputs: list[str]) -> str:
 
 
 def _apply_text(call: Apply, inputs: list[str]) -> str:
-    if not call.function[0].isalpha():
-        return f" {call.function} ".join(inputs)
-
     def text(value: Any) -> str:
         if value == ALL:
             return f"[{', '.join(inputs)}]"
+        if isinstance(value, Apply):
+            return _apply_text(value, inputs)
         return inputs[value.index] if isinstance(value, Slot) else repr(value)
+
+    if call.function == "[]":
+        whole, *parts = call.args
+        return f"{_primary(text(whole))}[{', '.join(map(subscript, parts))}]"
+    if call.function in INFIX:
+        return f" {call.function} ".join(inputs)
 
     args = [text(value) for value in call.args]
     args += [f"{name}={text(value)}" for name, value in call.kwargs]
+    if call.function.startswith("."):
+        return f"{_primary(args[0])}{call.function}({', '.join(args[1:])})"
     return f"{call.function}({', '.join(args)})"
+
+
+def _primary(text: str) -> str:
+    """An expression that a `.` or a `[` can follow: a sum is put in brackets."""
+    return text if len(_split_arguments(text.replace(" ", ","))) == 1 else f"({text})"
 
 
 def wrapped(line: str, indent: str) -> list[str]:
