@@ -40,7 +40,9 @@ class Slice(Unary):
         if stop > x.channels:
             raise Reject(BadArgument("stop", f"{stop} is beyond the {x.channels} channels"), "stop")
         if start >= stop:
-            reason = f"{start} leaves nothing of {stop} channels" if self.stop is None else f"{start} is not below {stop}"
+            reason = (
+                f"{start} leaves nothing of {stop} channels" if self.stop is None else f"{start} is not below {stop}"
+            )
             raise Reject(BadArgument("start", reason), "start")
         return x.with_channels(stop - start)
 

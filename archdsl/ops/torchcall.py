@@ -4,7 +4,7 @@ what `forward` writes."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,10 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """An expression that `forward` writes. `function` is `torch.cat`, an infix such as `+`, a method of the first argument
-    such as `.chunk`, or `[]`, which takes a part of the first argument: the others are a number, `slice(2, 5)` or `...`.
-    An argument may be an `Apply` itself.
+    """An expression that `forward` writes.
+
+    `function` is `torch.cat`, an infix such as `+`, a method of the first argument such as `.chunk`, or `[]`, which takes
+    a part of the first argument: the others are a number, `slice(2, 5)` or `...`. An argument may be an `Apply` itself.
 
     `layer` is the module that does the same, for places where only a module can stand (inside `nn.Sequential`).
     """
@@ -78,8 +79,8 @@ def subscript(part: Any) -> str:
     """One of the numbers and ranges between the brackets of `[]`, as Python writes it."""
     match part:
         case slice():
-            ends = ["" if end is None else str(end) for end in (part.start, part.stop)]
-            return ":".join(ends)
+            ends = cast("tuple[int | None, ...]", (part.start, part.stop))
+            return ":".join("" if end is None else str(end) for end in ends)
         case _:
             return "..." if part is ... else str(part)
 

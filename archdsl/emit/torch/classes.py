@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
+from archdsl.base.text import Place
 from archdsl.base.traced import (
     Expression,
     Named,
@@ -22,10 +23,12 @@ from archdsl.base.traced import (
     evaluate,
     expression_of,
     names_in,
+    progression,
     python,
 )
 from archdsl.emit.torch.forward import Forward, ForwardPlan
-from archdsl.emit.torch.nodes import Call, Hole, Items, Keyword, Node, Rows, holes, laid_out, skeleton
+from archdsl.emit.torch.nodes import Call, Hole, Items, Keyword, Label, Node, Rows, holes, laid_out, skeleton
+from archdsl.emit.torch.series import folded
 from archdsl.graph.chains import DOWNSAMPLE, RESIDUAL
 from archdsl.graph.module import INPUT, Module, Step
 from archdsl.graph.values import Value, is_whole
@@ -102,12 +105,14 @@ class Classes:
 
     classes: list[Class] = field(default_factory=list[Class])
     of_module: dict[int, Class] = field(default_factory=dict[int, Class])
+    index: str = "i"
     _names: set[str] = field(default_factory=lambda: set(TAKEN))
 
     @staticmethod
     def of(root: Module, name: str) -> Classes:
         """The classes of a network whose own class has this name."""
-        made = Classes()
+        taken = {each for module in root.distinct() for each in module.arguments}
+        made = Classes(index=next(each for each in ("i", "index", "index_of_layer") if each not in taken))
         made._names |= {name, *(camel(path.stem) for path in MODULES.glob("*.py"))}
         for group in _definitions(root):
             if group[0] is root:
@@ -185,7 +190,7 @@ class Classes:
                 lines += self._optional_projection(instances, solver)
                 continue
             nodes = [self._child(instance, index, child, optional=optional) for instance in instances]
-            lines += _assigned(child, nodes, solver)
+            lines += _assigned(child, nodes, solver, self.index)
         used = _ordered(modules[0], solver.used)
         parameters = tuple(_parameter(modules[0], each) for each in used)
         targets = [target for instance in instances for _, node, _ in instance.children for target in _targets(node)]
@@ -210,7 +215,7 @@ class Classes:
         condition = _condition(instances, projecting, solver)
         inner = solver.only([index for index, has in enumerate(projecting) if has])
         nodes = [_with_stride(instance.projections[DOWNSAMPLE], stride) for instance in with_it]
-        lines = _assigned(DOWNSAMPLE, nodes, inner, "    ")
+        lines = _assigned(DOWNSAMPLE, nodes, inner, self.index, "    ")
         solver.used |= inner.used
         return [f"self.{DOWNSAMPLE} = nn.Identity()", f"if {condition}:", *lines]
 
@@ -253,31 +258,33 @@ class Classes:
         return Call(made.name, tuple(args), tuple(keywords))
 
     def _sequential(self, module: Module) -> Node:
-        items = self._row(module)
-        if any(step.name for step in module.steps):
-            pairs = (Items((f'"{name}"', item)) for name, item in zip(_expanded_names(module), items, strict=True))
-            listed = Items(tuple(pairs), is_list=True)
-            return Call("nn.Sequential", (Call("OrderedDict", (listed,), wide=True),))
-        return Call("nn.Sequential", tuple(items), wide=len(items) > 1)
+        items = self._row(module, names=iter(_expanded_names(module)))
+        alone = items[0] if len(items) == 1 else None
+        if not any(step.name for step in module.steps):
+            return Call("nn.Sequential", tuple(items), wide=len(items) > 1)
+        listed = replace(alone, alone=True) if isinstance(alone, Rows) else Items(tuple(items), is_list=True)
+        return Call("nn.Sequential", (Call("OrderedDict", (listed,), wide=True),))
 
-    def _row(self, module: Module) -> list[Node]:
-        """The items of an `nn.Sequential`."""
+    def _row(self, module: Module, names: Iterator[str]) -> list[Node]:
+        """The items of an `nn.Sequential`, as pairs with their names where some have names of their own."""
         named = any(step.name for step in module.steps)
-        items: list[Node] = []
+        items: list[tuple[Node, Place]] = []
         for step in module.steps:
             if isinstance(step.what, Module) and step.what.transparent:
-                body = self._row(step.what)
+                body = self._row(step.what, iter(()))
             else:
                 node = self.node(step, module, in_row=True)
                 assert node is not None, f"{step.what} has no module"
                 body = [node]
             count = int(step.count)
             unrolled = not isinstance(step.count, Traced) and len(body) > 1 and count * len(body) <= _UNROLLED
-            if count == 1 or unrolled or named:
-                items += body * count
+            if named:
+                items += ((Items((Label.of(next(names)), node)), step.place) for node in body * count)
+            elif count == 1 or unrolled:
+                items += ((node, step.place) for node in body * count)
             else:
-                items.append(Rows(tuple(body), Hole(step.count)))
-        return items
+                items.append((Rows(tuple(body), Hole(step.count)), step.place))
+        return folded(items, self.index)
 
 
 def overwrites(step: Step, module: Module) -> bool:
@@ -373,10 +380,10 @@ class _Solver:
         return all(evaluate(expression, values) == number for values, number in pairs)
 
 
-def _assigned(name: str, nodes: list[Node], solver: _Solver, indent: str = "") -> list[str]:
+def _assigned(name: str, nodes: list[Node], solver: _Solver, index: str, indent: str = "") -> list[str]:
     """The lines that set a child, one expression for all instances."""
     columns = zip(*(list(holes(node)) for node in nodes), strict=True)
-    texts = [python(solver.solve([hole.value for hole in column])) for column in columns]
+    texts = [python(_solved(column, solver, index)) for column in columns]
     first = nodes[0]
     by_hole = {id(hole): text for hole, text in zip(holes(first), texts, strict=True)}
 
@@ -390,6 +397,15 @@ def _assigned(name: str, nodes: list[Node], solver: _Solver, indent: str = "") -
     return [line[len(_BODY) :] for line in lines]
 
 
+def _solved(column: tuple[Hole, ...], solver: _Solver, index: str) -> Expression:
+    """The expression of a hole, one for all instances; inside a loop it may use the loop's index."""
+    start = solver.solve([hole.value for hole in column])
+    if not column[0].step:
+        return start
+    step = solver.solve([hole.step for hole in column])
+    return progression(start, step, index)
+
+
 def _plain(node: Node) -> Node:
     """The expression with the marks of copied classes taken away; the holes stay the same objects."""
     match node:
@@ -398,8 +414,8 @@ def _plain(node: Node) -> Node:
             return Call(target.rpartition("|")[2], tuple(map(_plain, args)), named, wide)
         case Items(items, is_list):
             return Items(tuple(map(_plain, items)), is_list)
-        case Rows(body, count):
-            return Rows(tuple(map(_plain, body)), count)
+        case Rows(body):
+            return replace(node, body=tuple(map(_plain, body)))
         case _:
             return node
 
@@ -410,7 +426,7 @@ def _targets(node: Node) -> Iterable[str]:
             yield target.partition("|")[0]
             for each in (*args, *(keyword.value for keyword in keywords)):
                 yield from _targets(each)
-        case Items(items, _) | Rows(items, _):
+        case Items(items) | Rows(items):
             for each in items:
                 yield from _targets(each)
         case _:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from string import ascii_lowercase
 from typing import Any
 
 from archdsl.emit.torch.nodes import WIDTH
@@ -139,6 +140,8 @@ class ForwardPlan:
         reader = self.module.steps[readers[0]]
         if isinstance(step.what, Operator) and step.what.word == "flatten":
             return True
+        if _is_part(step) and len(reader.inputs) == 1:
+            return True
         if not isinstance(reader.what, Operator):
             return False
         if self._in_short_branch(index):
@@ -231,11 +234,20 @@ class ForwardPlan:
         free = [name for name in freed if name not in self.names.taken and name not in given and "branch" not in name]
         readers = self.readers.get(wire, [])
         if readers and self._is_concat(readers[0]):
-            position = self.module.steps[readers[0]].inputs.index(wire) + 1
-            return self.names.fresh(f"branch{position}")
+            return self.names.fresh(self._branch(wire, readers[0]))
         if free:
             return "x" if "x" in free else free[0]
         return self.names.fresh("x" if "x" not in self.names.taken else "y")
+
+    def _branch(self, wire: Wire, concat: int) -> str:
+        """The name of a branch of a concatenation: `branch2`, or `branch2a` if that goes on into the second branch of
+        another one."""
+        position = self.module.steps[concat].inputs.index(wire)
+        readers = self.readers.get(Wire(concat), [])
+        if len(readers) == 1 and self._is_concat(readers[0]) and position < len(ascii_lowercase):
+            outer = self.module.steps[readers[0]].inputs.index(Wire(concat))
+            return f"branch{outer + 1}{ascii_lowercase[position]}"
+        return f"branch{position + 1}"
 
     def _is_concat(self, index: int) -> bool:
         what = self.module.steps[index].what
@@ -245,6 +257,14 @@ class ForwardPlan:
             and len(self.module.steps[index].inputs) > 1
             and (what.word == "concat")
         )
+
+
+def _is_part(step: Step) -> bool:
+    """Whether a step takes a part of a tensor, `x[:, 32:]`, which is best seen where it is used."""
+    if not isinstance(step.what, Operator):
+        return False
+    call = step.what.torch(step.what.operand(step.input_types))
+    return isinstance(call, Apply) and call.function == "[]"
 
 
 def _is_plain(step: Step) -> bool:

@@ -112,7 +112,8 @@ def _doc(made: Class, *, is_network: bool) -> str:
     count = len(module.outputs) - module.train_outputs
     outputs = ", ".join(_torch_shape(kind) for kind in module.output_types[:count])
     facts = f"{module.params:,} parameters, {module.macs:,} multiply-accumulates for one sample."
-    training = f" In training mode also {module.train_outputs} auxiliary outputs." if module.train_outputs else ""
+    more = module.train_outputs
+    training = f" In training mode also {more} auxiliary output{'s' if more > 1 else ''}." if more else ""
     return f"{doc}\n\n{inputs} -> {outputs}.{training}\n{facts}"
 
 
