@@ -58,8 +58,8 @@ class Layer:
 class Apply:
     """An expression that `forward` writes.
 
-    `function` is `torch.cat`, an infix such as `+`, a method of the first argument such as `.chunk`, or `[]`, which takes
-    a part of the first argument: the others are a number, `slice(2, 5)` or `...`. An argument may be an `Apply` itself.
+    `function` is `torch.cat`, an infix such as `+`, a method of the first argument such as `.chunk`, or `[]`, which
+    takes a part of the first argument: the others are numbers, `slice(2, 5)` or `...`. An argument may be an `Apply`.
 
     `layer` is the module that does the same, for places where only a module can stand (inside `nn.Sequential`).
     """
@@ -79,8 +79,8 @@ def subscript(part: Any) -> str:
     """One of the numbers and ranges between the brackets of `[]`, as Python writes it."""
     match part:
         case slice():
-            ends = cast("tuple[int | None, ...]", (part.start, part.stop))
-            return ":".join("" if end is None else str(end) for end in ends)
+            ends = cast("slice[int | None, int | None]", part)
+            return ":".join("" if end is None else str(end) for end in (ends.start, ends.stop))
         case _:
             return "..." if part is ... else str(part)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -258,33 +258,43 @@ class Classes:
         return Call(made.name, tuple(args), tuple(keywords))
 
     def _sequential(self, module: Module) -> Node:
-        items = self._row(module, names=iter(_expanded_names(module)))
-        alone = items[0] if len(items) == 1 else None
+        items = self._row(module)
         if not any(step.name for step in module.steps):
             return Call("nn.Sequential", tuple(items), wide=len(items) > 1)
+        alone = items[0] if len(items) == 1 else None
         listed = replace(alone, alone=True) if isinstance(alone, Rows) else Items(tuple(items), is_list=True)
         return Call("nn.Sequential", (Call("OrderedDict", (listed,), wide=True),))
 
-    def _row(self, module: Module, names: Iterator[str]) -> list[Node]:
+    def _row(self, module: Module) -> list[Node]:
         """The items of an `nn.Sequential`, as pairs with their names where some have names of their own."""
         named = any(step.name for step in module.steps)
         items: list[tuple[Node, Place]] = []
+        position = 0
         for step in module.steps:
             if isinstance(step.what, Module) and step.what.transparent:
-                body = self._row(step.what, iter(()))
+                body = self._row(step.what)
             else:
                 node = self.node(step, module, in_row=True)
                 assert node is not None, f"{step.what} has no module"
                 body = [node]
             count = int(step.count)
             unrolled = not isinstance(step.count, Traced) and len(body) > 1 and count * len(body) <= _UNROLLED
-            if named:
-                items += ((Items((Label.of(next(names)), node)), step.place) for node in body * count)
-            elif count == 1 or unrolled:
-                items += ((node, step.place) for node in body * count)
+            if count > 1 and not unrolled:
+                looped = _with_names(step, position, len(body), body) if named else body
+                items.append((Rows(tuple(looped), Hole(step.count), self.index if named else "_"), step.place))
             else:
-                items.append((Rows(tuple(body), Hole(step.count)), step.place))
+                for start in range(position, position + count * len(body), len(body)):
+                    written = _with_names(step, start, 0, body) if named else body
+                    items += ((node, step.place) for node in written)
+            position += step.slots
         return folded(items, self.index)
+
+
+def _with_names(step: Step, position: int, stride: int, body: list[Node]) -> list[Node]:
+    """Items of a row with their names: the step's label, or their positions, which go on by `stride` in a loop."""
+    if step.name:
+        return [Items((Label.of(step.name), node)) for node in body]
+    return [Items((Label((Hole(position + offset, stride),)), node)) for offset, node in enumerate(body)]
 
 
 def overwrites(step: Step, module: Module) -> bool:
@@ -533,14 +543,6 @@ def _parameter(module: Module, name: str) -> Parameter:
 
 def _required_first(parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
     return tuple(sorted(parameters, key=lambda each: each.default is not None))
-
-
-def _expanded_names(module: Module) -> list[str]:
-    """The name of each item of a row in which some have names."""
-    names: list[str] = []
-    for step in module.steps:
-        names += [step.name or str(len(names) + offset) for offset in range(step.slots)]
-    return names
 
 
 def _by_value(modules: list[Module], values: tuple[int, ...]) -> list[list[Module]]:
