@@ -44,12 +44,13 @@ def source(module: Module, text: Source, version: str, carried: str) -> str:
 
 
 def class_name(name: str, doc: str) -> str:
-    """The class of a network: as its documentation writes the name (`ResNet-50` makes `ResNet50`), else in camel
-    case."""
-    for word in re.findall(r"[A-Za-z][\w\-]*", doc):
-        made = re.sub(r"[^A-Za-z0-9]", "", word)
-        if made.isascii() and made.lower() == name.replace("_", "").lower() and made[0].isupper():
-            return _not_taken(made)
+    """The class of a network: as its documentation writes the name (`ResNet-50` makes `ResNet50`, `Inception v3` makes
+    `InceptionV3`), else in camel case."""
+    letters = re.sub(r"[^A-Za-z0-9]", "", name)
+    spaced = "[ ._-]?".join(letters) or "(?!)"
+    for found in re.finditer(rf"(?<![A-Za-z0-9]){spaced}(?![A-Za-z0-9])", doc, re.IGNORECASE):
+        if found[0].isascii() and found[0][0].isupper():
+            return _not_taken("".join(part[:1].upper() + part[1:] for part in re.split(r"[ ._-]", found[0])))
     return _not_taken(camel(name))
 
 
