@@ -113,6 +113,8 @@ def _made(value: int, sign: str, left: Expression, right: Expression) -> int:
         if sign in "+-" and left.sign in "+-":
             total = (left.right if left.sign == "+" else -left.right) + (right if sign == "+" else -right)
             return _made(value, "+" if total >= 0 else "-", left.left, abs(total))
+    if sign == "+" and isinstance(left, Derived) and left.sign == "+" and (times := _times(left.right, right)):
+        return _made(value, "+", left.left, Derived("*", times, right, _size(right) + 2))
     size = _size(left) + _size(right) + 1
     return Traced(value, Derived(sign, left, right, size)) if size <= _LARGEST else value
 
@@ -124,6 +126,46 @@ def _multiple(expression: Expression) -> tuple[int, Expression]:
             return times, of
         case _:
             return 1, expression
+
+
+def _times(terms: Expression, one: Expression) -> int:
+    """How often a term stands in a sum once it is there again: 2 for `k`, n + 1 for `n * k`, and 0 for any other."""
+    match terms:
+        case Derived("*", int(number), term, _) if term == one:
+            return number + 1
+        case _:
+            return 2 if terms == one and not isinstance(one, int) else 0
+
+
+def difference(one: int, other: int) -> int:
+    """`one - other`, whose trace has no terms that both have: `in_channels + 2 * k` and `in_channels + k` differ by
+    `k`."""
+    terms = _terms(expression_of(one), 1)
+    for term, factor in _terms(expression_of(other), -1).items():
+        terms[term] = terms.get(term, 0) + factor
+    value = int(one) - int(other)
+    left = {term: factor for term, factor in terms.items() if factor}
+    match list(left.items()):
+        case [(Named() | Derived() as term, int(factor))] if factor > 0:
+            return Traced(value, term if factor == 1 else Derived("*", factor, term, _size(term) + 2))
+        case _:
+            return value
+
+
+def _terms(expression: Expression, factor: int) -> dict[Expression, int]:
+    """The terms of a sum with their factors; that of the plain numbers is 1."""
+    match expression:
+        case Derived("+" | "-" as sign, left, right, _):
+            terms = _terms(left, factor)
+            for term, times in _terms(right, factor if sign == "+" else -factor).items():
+                terms[term] = terms.get(term, 0) + times
+            return terms
+        case Derived("*", int(number), term, _) | Derived("*", term, int(number), _):
+            return {term: factor * number}
+        case int(number):
+            return {1: factor * number}
+        case _:
+            return {expression: factor}
 
 
 def _size(expression: Expression) -> int:
@@ -138,6 +180,16 @@ def expression_of(value: float) -> Expression:
 def plain(value: float) -> int | float:
     """A number without its trace."""
     return int(value) if isinstance(value, int) else value
+
+
+def progression(start: Expression, step: Expression, index: str) -> Expression:
+    """`start + step * index`, written as short as it goes."""
+    terms = Named(index) if step == 1 else Derived("*", step, Named(index), _size(step) + 2)
+    if start == 0:
+        return terms
+    if step == 1 and isinstance(start, int):
+        return Derived("+", terms, start, 3)
+    return Derived("+", start, terms, _size(start) + _size(terms) + 1)
 
 
 def names_in(expression: Expression) -> frozenset[str]:

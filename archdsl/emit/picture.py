@@ -28,9 +28,9 @@ def picture(
 ) -> Picture:
     """The picture of a network.
 
-    detail: `stage`, `block`, `layer` or `op`; without it the finest of the first three with at most 40 boxes. expand:
-    paths of blocks that are opened whatever the detail. A picture of more than 5,000 boxes is made coarser, with a
-    remark that says so.
+    detail: `stage`, `block`, `layer` or `op`; without it the finest of the first three with at most 40 boxes, where
+    `stage` opens the groups of the network if they fit. expand: paths of blocks that are opened whatever the detail. A
+    picture of more than 5,000 boxes is made coarser, with a remark that says so.
     """
     expanded = frozenset(expand)
     wanted = None if detail is None else Detail(detail)
@@ -55,9 +55,12 @@ def _readable(module: Module, expanded: frozenset[str]) -> tuple[Plot, list[str]
         composer = Composer(detail, expanded)
         if composer.size(module) <= LARGEST and (plot := _plotted(module, composer)).boxes <= READABLE:
             return plot, []
-    plot = _plotted(module, Composer(Detail.STAGE, expanded))
-    if plot.boxes <= READABLE:
-        return plot, []
+    # a network that is all one labelled group would be a single box
+    groups = (step.name for step in module.steps if isinstance(step.what, Module) and step.what.indexed)
+    for opened in (expanded.union(groups), expanded):
+        plot = _plotted(module, Composer(Detail.STAGE, opened))
+        if plot.boxes <= READABLE:
+            return plot, []
     return plot, [f"the picture has {plot.boxes:,} boxes: blocks and repeats in the text would make it shorter"]
 
 

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from archdsl.base.limits import LARGEST
 from archdsl.base.tensors import Kind, Shape, TensorType
+from archdsl.base.traced import expression_of
 from archdsl.base.windows import WHOLE, Field, Spread, Window
 from archdsl.ops.arguments import Axes, Operand, Role, arguments, roles
 from archdsl.ops.faults import BadArgument, Reject, TooLarge, WindowTooLarge, WrongTensor
@@ -203,8 +204,10 @@ def per_axis(value: Axes, rank: int, argument: str) -> tuple[int, ...]:
 
 
 def compact(values: tuple[Any, ...]) -> Any:
-    """One number where all are equal, as torch takes both."""
-    return values[0] if all(value == values[0] for value in values) else values
+    """One number where all are equal, as torch takes both; numbers that are equal only by chance stay apart."""
+    first = values[0]
+    alike = all(value == first and expression_of(value) == expression_of(first) for value in values)
+    return first if alike else values
 
 
 def require_grid(operator: Unary, x: TensorType) -> None:

@@ -4,7 +4,7 @@ what `forward` writes, `Learned` for a tensor of the class itself and what `forw
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Grid:
 
 X: Final = Slot(0)
 ALL: Final = Slot(-1)
+INFIX: Final = frozenset({"+", "*"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,10 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """An expression that `forward` writes. `function` is `torch.cat`, or an infix such as `+`.
+    """An expression that `forward` writes.
+
+    `function` is `torch.cat`, an infix such as `+`, a method of the first argument such as `.chunk`, or `[]`, which
+    takes a part of the first argument: the others are numbers, `slice(2, 5)` or `...`. An argument may be an `Apply`.
 
     `layer` is the module that does the same, for places where only a module can stand (inside `nn.Sequential`).
     """
@@ -86,6 +90,16 @@ class Learned:
     function: str
     shape: tuple[int, ...]
     fill: float
+
+
+def subscript(part: Any) -> str:
+    """One of the numbers and ranges between the brackets of `[]`, as Python writes it."""
+    match part:
+        case slice():
+            ends = cast("slice[int | None, int | None]", part)
+            return ":".join("" if end is None else str(end) for end in (ends.start, ends.stop))
+        case _:
+            return "..." if part is ... else str(part)
 
 
 def changed(**given: tuple[Any, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from archdsl.ops import OperatorClass, Operators
 from archdsl.ops.arguments import Argument, ArgumentKind, Role, arguments, bind
 from archdsl.ops.faults import Reject
 from archdsl.ops.operator import Operator, Style
-from archdsl.ops.torchcall import Apply, Grid, Layer, Learned, Slot
+from archdsl.ops.torchcall import INFIX, Apply, Grid, Layer, Learned, Slot, subscript
 from archdsl.report.explain import explained, literal
 from archdsl.report.terminal import cells, padded
 from archdsl.report.walk import Tour
@@ -267,9 +267,14 @@ def _call(call: Layer | Apply | Learned) -> str:
     if isinstance(call, Learned):
         return f"nn.Parameter(torch.full({call.shape}, {call.fill:g})) {call.function} x"
     name = call.target if isinstance(call, Layer) else call.function
+    if name == "[]":
+        whole, *parts = call.args
+        return f"{_value(whole)}[{', '.join(map(subscript, parts))}]"
     given = [*map(_value, call.args), *(f"{key}={_value(value)}" for key, value in call.kwargs)]
-    if not name[0].isalpha():
+    if name in INFIX:
         return f" {name} ".join(("a", "b"))
+    if name.startswith("."):
+        return f"{given[0]}{name}({', '.join(given[1:])})"
     return f"{name}({', '.join(given)})"
 
 
@@ -279,6 +284,8 @@ def _value(value: object) -> str:
             return "[a, b]" if index < 0 else "x"
         case Grid():
             return "b.shape[2:]"
+        case Apply():
+            return _call(value)
         case _:
             return repr(value)
 

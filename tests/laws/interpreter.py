@@ -56,8 +56,6 @@ def learned(call: Learned, xs: list[Tensor]) -> Tensor:
 
 def applied(call: Apply, xs: list[Tensor]) -> Tensor:
     """What an expression gives."""
-    if call.function in _INFIX:
-        return reduce(_INFIX[call.function], xs)
 
     def given(value: Any) -> Any:
         match value:
@@ -65,12 +63,23 @@ def applied(call: Apply, xs: list[Tensor]) -> Tensor:
                 return xs if value == ALL else xs[index]
             case Grid(index):
                 return xs[index].shape[2:]
+            case Apply():
+                return applied(value, xs)
             case _:
                 return value
 
+    args = [given(each) for each in call.args]
+    kwargs = {name: given(value) for name, value in call.kwargs}
+    if call.function == "[]":
+        whole, *parts = args
+        return whole[tuple(parts)] if len(parts) > 1 else whole[parts[0]]
+    if call.function in _INFIX:
+        return reduce(_INFIX[call.function], xs)
     space, _, name = call.function.rpartition(".")
+    if not space:
+        return getattr(args[0], name)(*args[1:], **kwargs)
     function = getattr({"torch": torch, "nn.functional": nn.functional}[space], name)
-    return function(*map(given, call.args), **{name: given(value) for name, value in call.kwargs})
+    return function(*args, **kwargs)
 
 
 def run(call: Layer | Apply | Learned, xs: list[Tensor]) -> Tensor:

@@ -38,6 +38,8 @@ _STRICTER = {
     "pad_channels": "channels of zeros are for images",
     "pad": "a border belongs to images",
     "normalize": "torch stretches a single mean over all channels",
+    "slice": "torch cuts a part that reaches beyond the channels, or is empty",
+    "channel_shuffle": "on a sequence torch would take positions for channels",
     "upsample": "torch takes a sequence for an image of one axis",
     "resize": "torch takes a sequence for an image of one axis, and this call ignores a third tensor",
     "crop": "a map is cut down to the size of an image, not of a sequence",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 
 from archdsl.base.tensors import TensorType
+from archdsl.base.windows import Field
 from archdsl.emit.drawing.levels import Level, Part
 from archdsl.emit.drawing.model import (
     Cluster,
@@ -19,6 +21,7 @@ from archdsl.emit.drawing.model import (
 from archdsl.emit.drawing.routes import routes
 from archdsl.emit.drawing.words import facts_of
 from archdsl.graph.module import INPUT, Module, Wire
+from archdsl.graph.receptive import ReceptiveFields, start
 from archdsl.ops.operator import Operator, Style
 
 
@@ -181,9 +184,15 @@ def _closed_label(part: Part) -> str:
         before, after = part.input_types[0], part.outputs[0]
         words.append(str(int(after.channels)))
         if before.kind is after.kind and before.rank == after.rank > 0:
-            strides = {-(-was // now) for was, now in zip(before.grid, after.grid, strict=True)}
+            fields = ReceptiveFields().module(module, tuple(map(start, module.inputs)))[0]
+            strides = set(map(_stride, fields, before.grid, after.grid))
             words.extend(f"/{stride}" for stride in strides if len(strides) == 1 and stride > 1)
     return ", ".join(words)
+
+
+def _stride(field: Field, before: int, after: int) -> Fraction | int:
+    """How far the field of an output moves; of one that sees everything, what the sizes say."""
+    return round(before / after) if field.whole else field.jump
 
 
 def _contents(part: Part) -> str:

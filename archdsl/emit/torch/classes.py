@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from archdsl.base.tensors import TensorType
+from archdsl.base.text import Place
 from archdsl.base.traced import (
     Expression,
     Named,
@@ -25,8 +26,10 @@ from archdsl.base.traced import (
     expression_of,
     names_in,
     plain,
+    progression,
     python,
 )
+from archdsl.emit.torch import series, stretches
 from archdsl.emit.torch.forward import Forward, ForwardPlan
 from archdsl.emit.torch.nodes import (
     Argument,
@@ -34,6 +37,7 @@ from archdsl.emit.torch.nodes import (
     Hole,
     Items,
     Keyword,
+    Label,
     Node,
     Rows,
     flat_text,
@@ -42,7 +46,7 @@ from archdsl.emit.torch.nodes import (
     skeleton,
     str_of_hole,
 )
-from archdsl.emit.torch.stretches import Function, Functions, folded
+from archdsl.emit.torch.stretches import Function, Functions
 from archdsl.graph.chains import ALONE, DOWNSAMPLE, RESIDUAL, SHORTCUT
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.graph.values import Partial, Value, is_whole
@@ -137,6 +141,7 @@ class Classes:
     classes: list[Class] = field(default_factory=list[Class])
     of_module: dict[int, Class] = field(default_factory=dict[int, Class])
     functions: Functions = field(default_factory=dict[str, Function])
+    index: str = "i"
     _names: set[str] = field(default_factory=lambda: set(TAKEN))
     _choices: dict[int, dict[Partial, str]] = field(default_factory=dict[int, dict[Partial, str]])
     _chosen: dict[Partial, str] = field(default_factory=dict[Partial, str])
@@ -144,7 +149,8 @@ class Classes:
     @staticmethod
     def of(root: Module, name: str) -> Classes:
         """The classes of a network whose own class has this name."""
-        made = Classes()
+        taken = {each for module in root.distinct() for each in module.arguments}
+        made = Classes(index=next(each for each in ("i", "index", "index_of_layer") if each not in taken))
         made._names |= {name, *(camel(path.stem) for path in MODULES.glob("*.py"))}
         for group in _definitions(root):
             if group[0] is root:
@@ -233,11 +239,12 @@ class Classes:
             is_gated = optional == role == SHORTCUT
             having = [number for number, each in enumerate(instances) if not is_gated or each.shortcut]
             nodes = [self._child(instances[number], index, child, optional) for number in having]
-            lines += _assigned(child, nodes, solver if len(having) == len(instances) else solver.only(having))
+            chosen = solver if len(having) == len(instances) else solver.only(having)
+            lines += _assigned(child, nodes, chosen, self.index)
         forward = first.forward
         if forward.numbered:
             lists = [Items(tuple(node for _, node, _ in each.children), is_list=True) for each in instances]
-            lines = _filled([Call("super().__init__", (each,)) for each in lists], solver)
+            lines = _filled([Call("super().__init__", (each,)) for each in lists], solver, self.index)
         if optional == SHORTCUT:
             gate = _free_attribute(first.module)
             lines.append(f"self.{gate} = {_agreement(instances, solver)}")
@@ -273,7 +280,7 @@ class Classes:
         condition = _condition(instances, projecting, solver)
         inner = solver.only([index for index, has in enumerate(projecting) if has])
         nodes = [_with_stride(instance.projections[DOWNSAMPLE], stride) for instance in with_it]
-        lines = _assigned(DOWNSAMPLE, nodes, inner, "    ")
+        lines = _assigned(DOWNSAMPLE, nodes, inner, self.index, "    ")
         return [f"self.{DOWNSAMPLE} = nn.Identity()", f"if {condition}:", *lines]
 
     def _instance(self, module: Module, optional: str) -> _Instance:
@@ -291,7 +298,7 @@ class Classes:
                 continue
             said.add(step.name)
             if module.is_network:
-                node, self.functions = folded(node, self.functions, self._names | {*module.arguments})
+                node, self.functions = stretches.folded(node, self.functions, self._names | {*module.arguments})
             children.append((step.name, node, step.role))
         plan = ForwardPlan(
             _without_shortcut(module) if optional == SHORTCUT else module, optional=optional == DOWNSAMPLE
@@ -331,16 +338,17 @@ class Classes:
 
     def _sequential(self, module: Module, target: str = "nn.Sequential") -> Node:
         items = self._row(module)
-        if any(step.name for step in module.steps):
-            pairs = (Items((f'"{name}"', item)) for name, item in zip(_expanded_names(module), items, strict=True))
-            listed = Items(tuple(pairs), is_list=True)
-            return Call(target, (Call("OrderedDict", (listed,), wide=True),))
-        return Call(target, tuple(items), wide=len(items) > 1)
+        if not any(step.name for step in module.steps):
+            return Call(target, tuple(items), wide=len(items) > 1)
+        alone = items[0] if len(items) == 1 else None
+        listed = replace(alone, alone=True) if isinstance(alone, Rows) else Items(tuple(items), is_list=True)
+        return Call(target, (Call("OrderedDict", (listed,), wide=True),))
 
     def _row(self, module: Module) -> list[Node]:
-        """The items of an `nn.Sequential`."""
+        """The items of an `nn.Sequential`, as pairs with their names where some have names of their own."""
         named = any(step.name for step in module.steps)
-        items: list[Node] = []
+        items: list[tuple[Node, Place]] = []
+        position = 0
         for step in module.steps:
             if isinstance(step.what, Module) and step.what.transparent:
                 body = self._row(step.what)
@@ -350,11 +358,22 @@ class Classes:
                 body = [node]
             count = int(step.count)
             few = count == 1 or (len(body) > 1 and count * len(body) <= _UNROLLED)
-            if named or (few and not isinstance(step.count, Traced)):
-                items += body * count
+            if not few or (isinstance(step.count, Traced) and not step.name):
+                looped = _with_names(step, position, len(body), body) if named else body
+                items.append((Rows(tuple(looped), Hole(step.count), self.index if named else "_"), step.place))
             else:
-                items.append(Rows(tuple(body), Hole(step.count)))
-        return items
+                for start in range(position, position + count * len(body), len(body)):
+                    written = _with_names(step, start, 0, body) if named else body
+                    items += ((node, step.place) for node in written)
+            position += step.slots
+        return series.folded(items, self.index)
+
+
+def _with_names(step: Step, position: int, stride: int, body: list[Node]) -> list[Node]:
+    """Items of a row with their names: the step's label, or their positions, which go on by `stride` in a loop."""
+    if step.name:
+        return [Items((Label.of(step.name), node)) for node in body]
+    return [Items((Label((Hole(position + offset, stride),)), node)) for offset, node in enumerate(body)]
 
 
 def overwrites(step: Step, module: Module) -> bool:
@@ -470,17 +489,19 @@ class _Solver:
         return all(evaluate(expression, values) == number for values, number in pairs)
 
 
-def _assigned(name: str, nodes: list[Node], solver: _Solver, indent: str = "") -> list[str]:
+def _assigned(name: str, nodes: list[Node], solver: _Solver, index: str, indent: str = "") -> list[str]:
     """The lines that set a child, one expression for all instances."""
     if name.isidentifier() or not name:
-        return _filled(nodes, solver, f"self.{name} = " if name else "", indent)
-    return _filled([Call("self.add_module", (f'"{name}"', node)) for node in nodes], solver, "", indent)
+        return _filled(nodes, solver, index, f"self.{name} = " if name else "", indent)
+    return _filled([Call("self.add_module", (f'"{name}"', node)) for node in nodes], solver, index, "", indent)
 
 
-def _filled(nodes: list[Node] | list[Call], solver: _Solver, prefix: str = "", indent: str = "") -> list[str]:
+def _filled(
+    nodes: list[Node] | list[Call], solver: _Solver, index: str, prefix: str = "", indent: str = ""
+) -> list[str]:
     """The lines of what is equal in all instances but for the numbers in the holes."""
     columns = zip(*(list(holes(node)) for node in nodes), strict=True)
-    texts = [python(solver.solve([hole.value for hole in column])) for column in columns]
+    texts = [python(_solved(column, solver, index)) for column in columns]
     first = nodes[0]
     solver.used |= set(_arguments(first))
     by_hole = {id(hole): text for hole, text in zip(holes(first), texts, strict=True)}
@@ -492,6 +513,15 @@ def _filled(nodes: list[Node] | list[Call], solver: _Solver, prefix: str = "", i
     return [line[len(_BODY) :] for line in lines]
 
 
+def _solved(column: tuple[Hole, ...], solver: _Solver, index: str) -> Expression:
+    """The expression of a hole, one for all instances; inside a loop it may use the loop's index."""
+    start = solver.solve([hole.value for hole in column])
+    if not column[0].step:
+        return start
+    step = solver.solve([hole.step for hole in column])
+    return progression(start, step, index)
+
+
 def _plain(node: Node) -> Node:
     """The expression with the marks of copied classes taken away; the holes stay the same objects."""
     match node:
@@ -501,8 +531,8 @@ def _plain(node: Node) -> Node:
             return Call(bare, tuple(map(_plain, args)), named, wide)
         case Items(items, is_list):
             return Items(tuple(map(_plain, items)), is_list)
-        case Rows(body, count):
-            return Rows(tuple(map(_plain, body)), count)
+        case Rows(body):
+            return replace(node, body=tuple(map(_plain, body)))
         case _:
             return node
 
@@ -514,7 +544,7 @@ def _targets(node: Node) -> Iterable[str]:
                 yield target.partition("|")[0]
             for each in (*args, *(keyword.value for keyword in keywords)):
                 yield from _targets(each)
-        case Items(items, _) | Rows(items, _):
+        case Items(items) | Rows(items):
             for each in items:
                 yield from _targets(each)
         case _:
@@ -699,14 +729,6 @@ def _parameter(module: Module, name: str) -> Parameter:
 
 def _required_first(parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
     return tuple(sorted(parameters, key=lambda each: each.default is not None))
-
-
-def _expanded_names(module: Module) -> list[str]:
-    """The name of each item of a row in which some have names."""
-    names: list[str] = []
-    for step in module.steps:
-        names += [step.name or str(len(names) + offset) for offset in range(step.slots)]
-    return names
 
 
 def _by_value(modules: list[Module], values: tuple[int | float, ...]) -> list[list[Module]]:

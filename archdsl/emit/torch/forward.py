@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from string import ascii_lowercase
 from typing import Any
 
 from archdsl.emit.torch.nodes import WIDTH
 from archdsl.graph.chains import DOWNSAMPLE, RESIDUAL, SHORTCUT
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops.operator import Operator, Style
-from archdsl.ops.torchcall import ALL, Apply, Grid, Layer, Learned, Slot
+from archdsl.ops.torchcall import ALL, INFIX, Apply, Grid, Layer, Learned, Slot, subscript
 
 _NESTED = 3
 _BRANCH = 4
@@ -146,6 +147,8 @@ class ForwardPlan:
         reader = self.module.steps[readers[0]]
         if isinstance(step.what, Operator) and step.what.word == "flatten":
             return True
+        if _is_part(step) and len(reader.inputs) == 1:
+            return True
         if not isinstance(reader.what, Operator):
             return False
         if step.role == reader.role == SHORTCUT:
@@ -248,11 +251,20 @@ class ForwardPlan:
         free = [name for name in freed if name not in self.names.taken and name not in given and "branch" not in name]
         readers = self.readers.get(wire, [])
         if readers and self._is_concat(readers[0]):
-            position = self.module.steps[readers[0]].inputs.index(wire) + 1
-            return self.names.fresh(f"branch{position}")
+            return self.names.fresh(self._branch(wire, readers[0]))
         if free:
             return "x" if "x" in free else free[0]
         return self.names.fresh("x" if "x" not in self.names.taken else "y")
+
+    def _branch(self, wire: Wire, concat: int) -> str:
+        """The name of a branch of a concatenation: `branch2`, or `branch2a` if that goes on into the second branch of
+        another one."""
+        position = self.module.steps[concat].inputs.index(wire)
+        readers = self.readers.get(Wire(concat), [])
+        if len(readers) == 1 and self._is_concat(readers[0]) and position < len(ascii_lowercase):
+            outer = self.module.steps[readers[0]].inputs.index(Wire(concat))
+            return f"branch{outer + 1}{ascii_lowercase[position]}"
+        return f"branch{position + 1}"
 
     def _is_concat(self, index: int) -> bool:
         what = self.module.steps[index].what
@@ -262,6 +274,14 @@ class ForwardPlan:
             and len(self.module.steps[index].inputs) > 1
             and (what.word == "concat")
         )
+
+
+def _is_part(step: Step) -> bool:
+    """Whether a step takes a part of a tensor, `x[:, 32:]`, which is best seen where it is used."""
+    if not isinstance(step.what, Operator):
+        return False
+    call = step.what.torch(step.what.operand(step.input_types))
+    return isinstance(call, Apply) and call.function == "[]"
 
 
 def _is_plain(step: Step) -> bool:
@@ -295,23 +315,35 @@ def _is_child(step: Step) -> bool:
 
 
 def _apply_text(call: Apply, inputs: list[str]) -> str:
-    if not call.function[0].isalpha():
-        return f" {call.function} ".join(inputs)
-
     def text(value: Any) -> str:
         match value:
             case Slot(index):
                 return f"[{', '.join(inputs)}]" if value == ALL else inputs[index]
             case Grid(index):
                 return f"{inputs[index]}.shape[2:]"
+            case Apply():
+                return _apply_text(value, inputs)
             case str():
                 return f'"{value}"'
             case _:
                 return repr(value)
 
+    if call.function == "[]":
+        whole, *parts = call.args
+        return f"{_primary(text(whole))}[{', '.join(map(subscript, parts))}]"
+    if call.function in INFIX:
+        return f" {call.function} ".join(inputs)
+
     args = [text(value) for value in call.args]
     args += [f"{name}={text(value)}" for name, value in call.kwargs]
+    if call.function.startswith("."):
+        return f"{_primary(args[0])}{call.function}({', '.join(args[1:])})"
     return f"{call.function}({', '.join(args)})"
+
+
+def _primary(text: str) -> str:
+    """An expression that a `.` or a `[` can follow: a sum is put in brackets."""
+    return text if len(_split_arguments(text.replace(" ", ","))) == 1 else f"({text})"
 
 
 def wrapped(line: str, indent: str) -> list[str]:

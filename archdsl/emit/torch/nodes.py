@@ -6,6 +6,7 @@ has one expression over the constructor's arguments that gives every instance it
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -17,9 +18,26 @@ INDENT = "    "
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """A number; a whole one may remember the expression that it comes from."""
+    """A number; a whole one may remember the expression that it comes from.
+
+    Inside `Rows` it may go on with the index: it is then `value + step * i`.
+    """
 
     value: int | float
+    step: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """`"layer1"`: a string whose numbers are holes, and which is an f-string where they are not plain."""
+
+    parts: tuple[str | Hole, ...]
+
+    @staticmethod
+    def of(name: str) -> Label:
+        """The label of a name."""
+        parts = re.findall(r"[1-9][0-9]*|0(?![0-9])|[^0-9]+|0", name)
+        return Label(tuple(Hole(int(part)) if part.isdigit() else part for part in parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +74,20 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """`*(...)`: modules made `count` times over, inside a call."""
+    """`*(...)`: modules made `count` times over, inside a call, of which they may be the only argument.
+
+    index: what the loop counts with, from 0.
+    """
 
     body: tuple[Node, ...]
     count: Hole
+    index: str = "_"
+    alone: bool = False
+
+    @property
+    def brackets(self) -> tuple[str, str]:
+        """What stands around the loop."""
+        return ("", "") if self.alone else ("*(", ")")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +97,7 @@ class Argument:
     name: str
 
 
-Node = str | Hole | Items | Call | Rows | Argument
+Node = str | Hole | Label | Items | Call | Rows | Argument
 Fill = Callable[[Hole], str]
 
 
@@ -90,6 +118,8 @@ def holes(node: Node) -> Iterator[Hole]:
             for each in body:
                 yield from holes(each)
             yield count
+        case Label(parts):
+            yield from (part for part in parts if isinstance(part, Hole))
         case str() | Argument():
             return
 
@@ -97,15 +127,17 @@ def holes(node: Node) -> Iterator[Hole]:
 def skeleton(node: Node) -> object:
     """The expression without its numbers: equal for instances that can share a class."""
     match node:
-        case Hole():
-            return "#"
+        case Hole(_, step):
+            return "#i" if step else "#"
+        case Label(parts):
+            return ("label", *(skeleton(part) for part in parts))
         case Items(items, is_list):
             return ("items", is_list, *map(skeleton, items))
         case Call(target, args, keywords, wide):
             named = tuple((each.name, skeleton(each.value)) for each in keywords)
             return (target, tuple(map(skeleton, args)), named, wide)
-        case Rows(body, _):
-            return ("rows", tuple(map(skeleton, body)))
+        case Rows(body, _, _, alone):
+            return ("rows", alone, tuple(map(skeleton, body)))
         case str() | Argument():
             return node
 
@@ -118,8 +150,8 @@ def laid_out(node: Node, fill: Fill, prefix: str, indent: str, suffix: str = "")
     match node:
         case Call(target, args, keywords, _):
             return _broken_call(f"{prefix}{_target(target)}", args, keywords, fill, indent, suffix)
-        case Rows(body, count):
-            return _broken_rows(body, count, fill, prefix, indent, suffix)
+        case Rows():
+            return _broken_rows(node, fill, prefix, indent, suffix)
         case Items(items, _):
             opening, closing = node.brackets
             inner = [line for item in items for line in laid_out(item, fill, "", indent + INDENT, ",")]
@@ -131,21 +163,24 @@ def laid_out(node: Node, fill: Fill, prefix: str, indent: str, suffix: str = "")
 def _broken_call(
     head: str, args: tuple[Node, ...], keywords: tuple[Keyword, ...], fill: Fill, indent: str, suffix: str
 ) -> list[str]:
-    inner = [line for arg in args for line in laid_out(arg, fill, "", indent + INDENT, ",")]
+    # Python allows no comma behind a loop that stands alone
+    comma = "" if args and isinstance(args[0], Rows) and args[0].alone else ","
+    inner = [line for arg in args for line in laid_out(arg, fill, "", indent + INDENT, comma)]
     for keyword in _written(keywords, fill):
         inner += laid_out(keyword.value, fill, f"{keyword.name}=", indent + INDENT, ",")
     return [f"{indent}{head}(", *inner, f"{indent}){suffix}"]
 
 
-def _broken_rows(body: tuple[Node, ...], count: Hole, fill: Fill, prefix: str, indent: str, suffix: str) -> list[str]:
-    inner = indent + INDENT
-    loop = f"for _ in range({fill(count)})"
-    if len(body) == 1:
-        lines = laid_out(body[0], fill, "", inner)
-        return [f"{indent}{prefix}*(", *lines, f"{inner}{loop}", f"{indent}){suffix}"]
-    lines = [line for each in body for line in laid_out(each, fill, "", inner + INDENT, ",")]
-    head = [f"{indent}{prefix}*(", f"{inner}layer", f"{inner}{loop}", f"{inner}for layer in ("]
-    return [*head, *lines, f"{inner})", f"{indent}){suffix}"]
+def _broken_rows(rows: Rows, fill: Fill, prefix: str, indent: str, suffix: str) -> list[str]:
+    opening, closing = rows.brackets
+    inner = indent if rows.alone else indent + INDENT
+    loop = f"for {rows.index} in range({fill(rows.count)})"
+    if len(rows.body) == 1:
+        lines = [*laid_out(rows.body[0], fill, "", inner), f"{inner}{loop}"]
+    else:
+        body = [line for each in rows.body for line in laid_out(each, fill, "", inner + INDENT, ",")]
+        lines = [f"{inner}layer", f"{inner}{loop}", f"{inner}for layer in (", *body, f"{inner})"]
+    return lines if rows.alone else [f"{indent}{prefix}{opening}", *lines, f"{indent}{closing}{suffix}"]
 
 
 def flat_text(node: Node, fill: Fill) -> str:
@@ -166,12 +201,23 @@ def flat_text(node: Node, fill: Fill) -> str:
             parts = [flat_text(arg, fill) for arg in args]
             parts += [f"{each.name}={flat_text(each.value, fill)}" for each in _written(keywords, fill)]
             return f"{_target(target)}({', '.join(parts)})"
-        case Rows(body, count):
-            loop = f"for _ in range({fill(count)})"
+        case Label(parts):
+            return _label_text(parts, fill)
+        case Rows(body, count, index):
+            opening, closing = node.brackets
+            loop = f"for {index} in range({fill(count)})"
             if len(body) == 1:
-                return f"*({flat_text(body[0], fill)} {loop})"
+                return f"{opening}{flat_text(body[0], fill)} {loop}{closing}"
             inner = ", ".join(flat_text(each, fill) for each in body)
-            return f"*(layer {loop} for layer in ({inner}))"
+            return f"{opening}layer {loop} for layer in ({inner}){closing}"
+
+
+def _label_text(parts: tuple[str | Hole, ...], fill: Fill) -> str:
+    texts = [fill(part) if isinstance(part, Hole) else part for part in parts]
+    if all(text.isdigit() for part, text in zip(parts, texts, strict=True) if isinstance(part, Hole)):
+        return f'"{"".join(texts)}"'
+    filled = (f"{{{text}}}" if isinstance(part, Hole) else text for part, text in zip(parts, texts, strict=True))
+    return f'f"{"".join(filled)}"'
 
 
 def _target(target: str | Argument) -> str:
@@ -199,7 +245,7 @@ def _is_wide(node: Node) -> bool:
             return wide or any(map(_is_wide, args))
         case Items(items, _):
             return any(map(_is_wide, items))
-        case Rows(body, _):
+        case Rows(body):
             return any(map(_is_wide, body)) or len(body) > 1
         case _:
             return False

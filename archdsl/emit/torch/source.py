@@ -51,12 +51,13 @@ def source(module: Module, text: Source, version: str, carried: str) -> str:
 
 
 def class_name(name: str, doc: str) -> str:
-    """The class of a network: as its documentation writes the name (`ResNet-50` makes `ResNet50`), else in camel
-    case."""
-    for word in re.findall(r"[A-Za-z][\w\-]*", doc):
-        made = re.sub(r"[^A-Za-z0-9]", "", word)
-        if made.isascii() and made.lower() == name.replace("_", "").lower() and made[0].isupper():
-            return _not_taken(made)
+    """The class of a network: as its documentation writes the name (`ResNet-50` makes `ResNet50`, `Inception v3` makes
+    `InceptionV3`), else in camel case."""
+    letters = re.sub(r"[^A-Za-z0-9]", "", name)
+    spaced = "[ ._-]?".join(letters) or "(?!)"
+    for found in re.finditer(rf"(?<![A-Za-z0-9]){spaced}(?![A-Za-z0-9])", doc, re.IGNORECASE):
+        if found[0].isascii() and found[0][0].isupper():
+            return _not_taken("".join(part[:1].upper() + part[1:] for part in re.split(r"[ ._-]", found[0])))
     return _not_taken(camel(name))
 
 
@@ -126,8 +127,8 @@ def _doc(made: Class, *, is_network: bool) -> str:
     count = len(module.outputs) - module.train_outputs
     outputs = ", ".join(_torch_shape(kind) for kind in module.output_types[:count])
     facts = f"{module.params:,} parameters, {module.macs:,} multiply-accumulates for one sample."
-    auxiliary = {0: "", 1: " In training mode also an auxiliary output."}
-    training = auxiliary.get(module.train_outputs, f" In training mode also {module.train_outputs} auxiliary outputs.")
+    more = module.train_outputs
+    training = f" In training mode also {more} auxiliary output{'s' if more > 1 else ''}." if more else ""
     return f"{doc}\n\n{inputs} -> {outputs}.{training}\n{facts}"
 
 
