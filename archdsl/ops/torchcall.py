@@ -21,6 +21,21 @@ class Grid:
     index: int
 
 
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """An argument of a call that is passed by its name: `mask=mask`."""
+
+    name: str
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """A learned tensor of another layer of the same class among the arguments of an `Apply`: `self.wte.weight`."""
+
+    path: str
+
+
 X: Final = Slot(0)
 ALL: Final = Slot(-1)
 INFIX: Final = frozenset({"+", "*"})
@@ -41,6 +56,10 @@ class Layer:
     `target` is a class such as `nn.Conv2d`, or the name of a class in `archdsl/ops/modules` whose source the back end
     copies (then `copied` is the name of its file). `options` are the keyword arguments that have a default of torch's,
     whether they are at it or not; `kwargs` are those that must be written.
+
+    `takes` are the arguments of the call where they are not just the incoming tensors, `gives` is what comes out where
+    that is not just the tensors that the operator gives: slots in tuples, as in `(Slot(0), (Slot(1), Slot(2)))`; None
+    is thrown away. `row` is the layer that takes and gives one tensor, for `nn.Sequential`.
     """
 
     target: str
@@ -48,6 +67,9 @@ class Layer:
     kwargs: tuple[tuple[str, Any], ...] = ()
     copied: str | None = None
     options: tuple[tuple[str, Option], ...] = ()
+    takes: tuple[Any, ...] = ()
+    gives: tuple[Any, ...] = ()
+    row: Layer | None = None
 
     @staticmethod
     def of(target: str, *args: Any, copied: str | None = None, **kwargs: Any) -> Layer:
@@ -84,12 +106,16 @@ class Apply:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """A learned tensor that `__init__` makes, filled with one number, and that `forward` joins with the incoming tensor
-    by an infix: `self.layer_scale * x`. It is a parameter of the class that it stands in, under the layer's name."""
+    """A learned tensor that `__init__` makes, a parameter of the class that it stands in under the layer's name.
+
+    `function` is the infix by which `forward` joins it with the incoming tensor, `self.layer_scale * x`, or `expand`,
+    which makes one of it for each sample. It starts from `fill`, or from a normal distribution around it.
+    """
 
     function: str
     shape: tuple[int, ...]
     fill: float
+    deviation: float = 0.0
 
 
 def subscript(part: Any) -> str:

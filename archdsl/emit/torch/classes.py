@@ -314,12 +314,14 @@ class Classes:
             if isinstance(call, Layer):
                 if chosen := self._chosen.get(Partial(type(step.what))):
                     return Call(Argument(chosen))
+                if in_row and call.row:
+                    return layer_node(call.row)
                 return _in_place(layer_node(call)) if overwrites(step, module) else layer_node(call)
             if isinstance(call, Learned):
-                return Call("nn.Parameter", (Call("torch.full", (value_node(call.shape), value_node(call.fill))),))
+                return Call("nn.Parameter", (_filled_tensor(call),))
             return layer_node(call.layer) if in_row and call.layer else None
         if not step.what.is_named:
-            return self._sequential(step.what)
+            return self._list(step.what) if len(step.what.inputs) > 1 else self._sequential(step.what)
         made = self.of_module[id(step.what)]
         given = dict(step.arguments)
         for kind, name in zip(step.input_types, ("in", *step.what.input_names[1:]), strict=True):
@@ -343,6 +345,14 @@ class Classes:
         alone = items[0] if len(items) == 1 else None
         listed = replace(alone, alone=True) if isinstance(alone, Rows) else Items(tuple(items), is_list=True)
         return Call(target, (Call("OrderedDict", (listed,), wide=True),))
+
+    def _list(self, module: Module) -> Node:
+        """A row whose layers take other tensors besides the one that goes through: `forward` calls them one by one."""
+        items = self._row(module)
+        only = items[0] if len(items) == 1 else None
+        held = replace(only, alone=True) if isinstance(only, Rows) else Items(tuple(items), is_list=True)
+        named = any(step.name for step in module.steps)
+        return Call("nn.ModuleDict" if named else "nn.ModuleList", (held,))
 
     def _row(self, module: Module) -> list[Node]:
         """The items of an `nn.Sequential`, as pairs with their names where some have names of their own."""
@@ -387,6 +397,17 @@ def overwrites(step: Step, module: Module) -> bool:
     maker = module.steps[wire.step].what
     readers = sum(each == wire for other in module.steps for each in other.inputs)
     return readers == 1 and isinstance(maker, Operator) and maker.style in _NEED_NO_OUTPUT and maker.word != "lrn"
+
+
+def _filled_tensor(call: Learned) -> Node:
+    """The tensor that a learned one starts as."""
+    shape = tuple(map(value_node, call.shape))
+    if not call.deviation:
+        known = {0.0: "torch.zeros", 1.0: "torch.ones"}.get(call.fill)
+        return Call(known, shape) if known else Call("torch.full", (Items(shape), value_node(call.fill)))
+    deviation = Keyword("std", value_node(call.deviation))
+    mean = (Keyword("mean", value_node(call.fill)),) if call.fill else ()
+    return Call("nn.init.normal_", (Call("torch.empty", shape),), (*mean, deviation))
 
 
 def _in_place(node: Call) -> Call:

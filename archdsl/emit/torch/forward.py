@@ -9,13 +9,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from string import ascii_lowercase
-from typing import Any
+from typing import Any, cast
 
 from archdsl.emit.torch.nodes import WIDTH
 from archdsl.graph.chains import DOWNSAMPLE, RESIDUAL, SHORTCUT
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops.operator import Operator, Style
-from archdsl.ops.torchcall import ALL, INFIX, Apply, Grid, Layer, Learned, Slot, subscript
+from archdsl.ops.torchcall import ALL, INFIX, Apply, Grid, Layer, Learned, Passed, Slot, Weight, subscript
 
 _NESTED = 3
 _BRANCH = 4
@@ -89,19 +89,27 @@ class ForwardPlan:
             body.append(f"{self.auxiliary}: list[Tensor] = []")
         for index in statements:
             in_training = index in module.train_only
-            text = self._expression(index)
+            several = is_list(module.steps[index])
+            text = "" if several else self._expression(index)
             ends = [wire for port in range(len(module.steps[index].outputs)) if (wire := Wire(index, port)) in training]
             self.appended += ends
-            if not in_training and index == statements[-1] and module.outputs == (Wire(index),):
+            returned = index == statements[-1] and module.outputs == (Wire(index),)
+            if not in_training and returned and not several and not _gives(module.steps[index]):
                 return self._finished(body, f"return {text}")
             if in_training and not (body and body[-1].startswith("    ")):
                 body.append("if self.training:")
             indent = "    " if in_training else ""
-            if ends and in_training and len(module.steps[index].outputs) == 1 and not self.readers.get(Wire(index)):
+            if (
+                ends
+                and in_training
+                and not several
+                and len(module.steps[index].outputs) == 1
+                and not self.readers.get(Wire(index))
+            ):
                 body.append(f"{indent}{self.auxiliary}.append({text})")
                 continue
-            targets = self._targets(index, last_use)
-            body.append(f"{indent}{targets} = {text}")
+            lines = self._through(index, last_use) if several else [f"{self._targets(index, last_use)} = {text}"]
+            body += (f"{indent}{line}" for line in lines)
             if ends and not in_training:
                 body.append("if self.training:")
             body += [f"    {self.auxiliary}.append({self.names.of[wire]})" for wire in ends]
@@ -140,11 +148,20 @@ class ForwardPlan:
         step = self.module.steps[index]
         wire = Wire(index)
         readers = self.readers.get(wire, [])
-        if len(step.outputs) != 1 or len(readers) != 1 or wire in self.outputs or wire in self.module.bindings:
+        if (
+            _gives(step)
+            or is_list(step)
+            or len(step.outputs) != 1
+            or len(readers) != 1
+            or wire in self.outputs
+            or wire in self.module.bindings
+        ):
             return False
         if (index in self.module.train_only) != (readers[0] in self.module.train_only):
             return False
         reader = self.module.steps[readers[0]]
+        if is_list(reader):
+            return False
         if isinstance(step.what, Operator) and step.what.word == "flatten":
             return True
         if _is_part(step) and len(reader.inputs) == 1:
@@ -241,7 +258,56 @@ class ForwardPlan:
             if wire in last_use:
                 self.names.taken.add(name)
             targets.append(name)
-        return ", ".join(targets)
+        given = _gives(step)
+        return _pattern(given, targets) if given else ", ".join(targets)
+
+    def _through(self, index: int, last_use: Mapping[Wire, int]) -> list[str]:
+        """The lines that take a tensor through a row of layers that also take others."""
+        step = self.module.steps[index]
+        assert isinstance(step.what, Module)
+        before, *others = [self.names.of[wire] for wire in step.inputs]
+        held = [name for name in others if name in self.names.taken]
+        target = self._targets(index, last_use)
+        if target in held:
+            # what the layers take besides is needed until the last
+            self.names.taken.discard(target)
+            self.names.taken.update(held)
+            target = self.names.of[Wire(index)] = self.names.fresh("y")
+            self.names.taken.add(target)
+        lines = [] if target == before else [f"{target} = {before}"]
+        return [*lines, *self._layers(step.what, attribute(step.name), target, others)]
+
+    def _layers(self, row: Module, path: str, target: str, others: list[str], depth: int = 0) -> list[str]:
+        """The loops over a row of layers: one for each stretch of it that takes the same."""
+        lines: list[str] = []
+        layer = self.names.fresh("layer" if not depth else f"layer{depth + 1}")
+        names = row.names()
+        keyed = any(step.name for step in row.steps)
+        start = position = 0
+        for number, step in enumerate(row.steps):
+            position += step.slots
+            after = row.steps[number + 1] if number + 1 < len(row.steps) else None
+            if after is not None and after.inputs[1:] == step.inputs[1:] and is_list(after) == is_list(step):
+                continue
+            whole = start == 0 and after is None
+            given = [target, *(others[wire.port - 1] for wire in step.inputs[1:])]
+            if not whole and position - start == 1 and not is_list(step):
+                place = f'{path}["{names[number]}"]' if keyed else f"{path}[{start}]"
+                lines.append(f"{target} = {_called(step, place, given)}")
+            else:
+                held = f"{path}.values()" if keyed else path
+                part = (
+                    held if whole else f"list({held})[{start}:{position}]" if keyed else f"{held}[{start}:{position}]"
+                )
+                lines.append(f"for {layer} in {part}:")
+                if is_list(step):
+                    assert isinstance(step.what, Module)
+                    inner = self._layers(step.what, layer, target, given[1:], depth + 1)
+                else:
+                    inner = [f"{target} = {_called(step, layer, given)}"]
+                lines += (f"    {line}" for line in inner)
+            start = position
+        return lines
 
     def _target(self, wire: Wire, freed: list[str]) -> str:
         """A name from the text, else a name that has just become free, else one that says where the tensor goes."""
@@ -289,19 +355,61 @@ def _is_plain(step: Step) -> bool:
     return isinstance(step.what, Module) or step.what.style in {Style.CONV, Style.PROJECTION, Style.LINEAR}
 
 
+def is_list(step: Step) -> bool:
+    """Whether a step is a row whose layers take other tensors besides the one that goes through."""
+    return isinstance(step.what, Module) and not step.what.is_named and len(step.what.inputs) > 1
+
+
+def attribute(name: str) -> str:
+    """How `forward` reaches a child."""
+    return f"self.{name}" if name.isidentifier() else f'getattr(self, "{name}")'
+
+
+def _gives(step: Step) -> tuple[Any, ...]:
+    """What comes out of a layer, where that is not just the tensors of its operator."""
+    call = step.what.torch(step.what.operand(step.input_types)) if isinstance(step.what, Operator) else None
+    return call.gives if isinstance(call, Layer) else ()
+
+
+def _pattern(given: tuple[Any, ...], names: list[str], *, outermost: bool = True) -> str:
+    """What stands before the `=` where a layer gives tuples: `x, (h, c)`."""
+    parts: list[str] = []
+    for each in given:
+        if isinstance(each, tuple):
+            parts.append(_pattern(cast("tuple[Any, ...]", each), names, outermost=False))
+        else:
+            parts.append(names[each.index] if isinstance(each, Slot) else "_")
+    return ", ".join(parts) if outermost else f"({', '.join(parts)})"
+
+
 def call_text(step: Step, inputs: list[str], *, numbered: bool = False) -> str:
     """The call of a step on tensors of these names."""
-    if numbered:
-        target = f"self[{step.name}]"
-    else:
-        target = f"self.{step.name}" if step.name.isidentifier() else f'getattr(self, "{step.name}")'
+    target = f"self[{step.name}]" if numbered else attribute(step.name)
     if isinstance(step.what, Operator):
         call = step.what.torch(step.what.operand(step.input_types))
         if isinstance(call, Apply):
             return _apply_text(call, inputs)
-        if isinstance(call, Learned):
+        if isinstance(call, Learned) and call.function in INFIX:
             return f" {call.function} ".join((target, *inputs))
-    return f"{target}({', '.join(inputs)})"
+        if isinstance(call, Learned):
+            same = ", ".join(["-1"] * (len(call.shape) - 1))
+            return f"{target}.expand({_primary(inputs[0])}.shape[0], {same})"
+    return _called(step, target, inputs)
+
+
+def _called(step: Step, target: str, inputs: list[str]) -> str:
+    """The call of a layer or module."""
+    call = step.what.torch(step.what.operand(step.input_types)) if isinstance(step.what, Operator) else None
+    takes = call.takes if isinstance(call, Layer) else ()
+    return f"{target}({', '.join(_taken(each, inputs) for each in takes) if takes else ', '.join(inputs)})"
+
+
+def _taken(value: Any, inputs: list[str]) -> str:
+    if isinstance(value, Passed):
+        return f"{value.name}={inputs[value.slot.index]}"
+    if isinstance(value, tuple):
+        return f"({', '.join(_taken(each, inputs) for each in cast('tuple[Any, ...]', value))})"
+    return inputs[cast("Slot", value).index]
 
 
 def _is_numbered(module: Module) -> bool:
@@ -321,6 +429,8 @@ def _apply_text(call: Apply, inputs: list[str]) -> str:
                 return f"[{', '.join(inputs)}]" if value == ALL else inputs[index]
             case Grid(index):
                 return f"{inputs[index]}.shape[2:]"
+            case Weight(path):
+                return f"self.{path}"
             case Apply():
                 return _apply_text(value, inputs)
             case str():
