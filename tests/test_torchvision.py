@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from published import TORCHVISION
 from torch.utils.flop_counter import FlopCounterMode
 
 import archdsl
@@ -30,37 +31,68 @@ def randomised(model: torch.nn.Module) -> torch.nn.Module:
             torch.nn.init.uniform_(each.running_var, 0.5, 2.0)
             torch.nn.init.normal_(each.weight, 1.0, 0.3)
             torch.nn.init.normal_(each.bias)
-        elif isinstance(each, torch.nn.Dropout):
+        elif type(each).__name__ in {"Dropout", "StochasticDepth", "DropPath"}:
             each.p = 0.0
+        for name, weight in each.named_parameters(recurse=False):
+            # a scale that starts near zero would hide what it scales
+            if name == "layer_scale":
+                torch.nn.init.normal_(weight)
     return model
 
 
-# the input that the comparison takes, and torchvision's name where it is another
-INPUTS = {
-    **{f"resnet{depth}": (3, 64, 96) for depth in (18, 34, 50, 101, 152)},
-    **{f"vgg{depth}": (3, 224, 224) for depth in (11, 13, 16, 19)},
-    "alexnet_owt": (3, 224, 224),
-}
-THEIRS = {"alexnet_owt": "alexnet"}
+def theirs_of(name: str, models) -> torch.nn.Module:
+    published = TORCHVISION[name]
+    return getattr(models, published.theirs or name)(**published.options)
 
 
-# seconds each, and much memory
-LONG = {"vgg13", "vgg16", "vgg19"}
+def outputs(result: object) -> list[torch.Tensor]:
+    """What comes out, the heads of training mode in the order of the text; torchvision gives its second head first."""
+    match result:
+        case torch.Tensor():
+            return [result]
+        case tuple() if hasattr(result, "_fields"):
+            return [result[0], *reversed(result[1:])]
+        case _:
+            return list(result)
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.long) if name in LONG else name for name in INPUTS]
+    "name",
+    [pytest.param(name, marks=[pytest.mark.long] * each.takes_long) for name, each in TORCHVISION.items()],
 )
 def test_torchvisions_weights_load_and_give_torchvisions_outputs(name: str, models) -> None:
     torch.manual_seed(0)
-    shape = INPUTS[name]
-    theirs = randomised(getattr(models, THEIRS.get(name, name))()).double()
+    shape = TORCHVISION[name].input
+    theirs = randomised(theirs_of(name, models)).double()
     ours = randomised(archdsl.load(name, input=shape).to_torch(dtype=torch.float64))
     ours.load_state_dict(theirs.state_dict(), strict=True)
     x = torch.randn(2, *shape, dtype=torch.float64)
-    with torch.no_grad():
-        assert torch.allclose(ours.eval()(x), theirs.eval()(x), rtol=0, atol=1e-12)
-        assert torch.allclose(ours.train()(x), theirs.train()(x), rtol=0, atol=1e-12)
+    for training in (False, True):
+        with torch.no_grad():
+            pairs = zip(outputs(ours.train(training)(x)), outputs(theirs.train(training)(x)), strict=True)
+        for one, other in pairs:
+            assert torch.allclose(one, other, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", TORCHVISION)
+def test_torchvision_counts_the_same_parameters_and_macs(name: str, models) -> None:
+    net = archdsl.load(name)
+    with torch.device("meta"):
+        model = theirs_of(name, models).eval()
+        x = torch.empty(1, *next(iter(net.inputs.values())).shape)
+    with FlopCounterMode(display=False) as counter:
+        model(x)
+    assert sum(each.numel() for each in model.parameters()) == net.params
+    assert counter.get_total_flops() == 2 * net.macs
+
+
+@pytest.mark.parametrize("alpha", [0.35, 0.5, 0.75, 1.4])
+def test_mobilenet_v2_rounds_its_widths_as_torchvision(alpha: float, models) -> None:
+    with torch.device("meta"):
+        theirs = models.mobilenet_v2(width_mult=alpha)
+    ours = archdsl.load("mobilenet_v2", alpha=alpha).to_torch(device="meta")
+    shapes = [{key: each.shape for key, each in model.state_dict().items()} for model in (ours, theirs)]
+    assert shapes[0] == shapes[1]
 
 
 SEGMENTATION = {"fcn_resnet50": 35_322_218, "deeplabv3_resnet50": 42_004_074}

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from published import TORCHVISION
 
 import archdsl
 from archdsl.compiler import check_source, source_of
@@ -61,6 +62,21 @@ FIGURES = {
     "unet": (31_030_658, 150_428_424_448, (2, 388, 388)),
     "darknet53": (41_609_928, 9_285_115_904, (1000,)),
     "yolov3": (61_949_149, 32_932_037_632, ((255, 13, 13), (255, 26, 26), (255, 52, 52))),
+    "densenet": (7_978_856, 2_834_161_664, (1000,)),
+    "densenet121": (7_978_856, 2_834_161_664, (1000,)),
+    "densenet161": (28_681_000, 7_727_907_072, (1000,)),
+    "densenet169": (14_149_480, 3_359_843_328, (1000,)),
+    "densenet201": (20_013_928, 4_291_365_888, (1000,)),
+    "googlenet_bn": (13_004_888, 1_498_376_192, (1000,)),
+    "inception_v3": (27_161_264, 5_713_216_096, (1000,)),
+    "inception_v4": (42_679_816, 12_253_974_624, (1000,)),
+    "squeezenet1_0": (1_248_424, 818_924_576, (1000,)),
+    "squeezenet1_1": (1_235_496, 349_151_936, (1000,)),
+    "shufflenet_v2": (2_278_604, 144_907_992, (1000,)),
+    "shufflenet_v2_x0_5": (1_366_792, 40_476_448, (1000,)),
+    "shufflenet_v2_x1_0": (2_278_604, 144_907_992, (1000,)),
+    "shufflenet_v2_x1_5": (3_503_624, 295_759_392, (1000,)),
+    "shufflenet_v2_x2_0": (7_393_996, 583_253_464, (1000,)),
 }
 
 
@@ -260,6 +276,60 @@ def ledger_of_pattern(convs, pools, width=16, hidden=()):
     return net.fc(*hidden, 10)
 
 
+# figures 3 to 8 of arXiv:1602.07261: paths of (width, height and width of the window); `V`: stride 2 and no padding
+INCEPTION_V4 = {
+    "a": ["96", "64 96,3,3", "64 96,3,3 96,3,3", "pool 96"],
+    "reduction a": ["384,V", "192 224,3,3 256,V", "maxpool"],
+    "b": ["384", "192 224,1,7 256,7,1", "192 192,1,7 224,7,1 224,1,7 256,7,1", "pool 128"],
+    "reduction b": ["192 192,V", "256 256,1,7 320,7,1 320,V", "maxpool"],
+    # the two paths that split at their end
+    "c": ["256", "384 256,1,3+256,3,1", "384 448,1,3 512,3,1 256,3,1+256,1,3", "pool 256"],
+}
+
+
+def ledger_of_inception_v4():
+    net = Ledger(3, 299)
+    net.conv(32, 3, 2, 0, **NORMED).conv(32, 3, 1, 0, **NORMED).conv(64, 3, **NORMED)
+    net.join(side := net.side(64, 147).conv(96, 3, 2, 0, **NORMED))
+    net.channels, net.size = 64 + 96, side.size
+    one, other = (net.side(160, 73).conv(64, 1, **NORMED) for _ in range(2))
+    # 7x1 and 1x7 together have the weights of 14 positions
+    other.params, other.macs = other.params + 14 * 64**2 + 4 * 64, other.macs + 14 * 64**2 * 73**2
+    net.join(one.conv(96, 3, 1, 0, **NORMED), other.conv(96, 3, 1, 0, **NORMED)).size = 71
+    net.join(side := net.side(192, 71).conv(192, 3, 2, 0, **NORMED))
+    net.channels, net.size = 192 + 192, side.size
+    for name, count, channels in (
+        ("a", 4, 384), ("reduction a", 1, 1024), ("b", 7, 1024), ("reduction b", 1, 1536), ("c", 3, 1536),
+    ):  # fmt: skip
+        for _ in range(count):
+            ends = [inception_path(net, path) for path in INCEPTION_V4[name]]
+            net.channels, net.size = sum(width for width, _ in ends), ends[0][1]
+            assert net.channels == channels
+    assert net.size == 8
+    return net.gap().fc(1000)
+
+
+def inception_path(net, path):
+    """Add the costs of a path to a network; the channels that it ends with and its size."""
+    width, size = net.channels, net.size
+    for word in path.split():
+        if word == "maxpool":
+            size = (size - 3) // 2 + 1
+        elif word != "pool":
+            before, width = width, 0
+            for part in word.split("+"):
+                channels, *window = part.split(",")
+                if window == ["V"]:
+                    size = (size - 3) // 2 + 1
+                height, wide = (3, 3) if window == ["V"] else map(int, window or (1, 1))
+                weights = before * int(channels) * height * wide
+                net.params += weights + 2 * int(channels)
+                net.macs += weights * size**2
+                width += int(channels)
+    return width, size
+
+
+NORMED = {"bias": False, "norm": True}
 BOTTLENECK = {"bottleneck": True}
 LEDGERS = {
     "lenet5": ledger_of_lenet5,
@@ -290,7 +360,17 @@ LEDGERS = {
     "nin_d2l": lambda: ledger_of_nin(1, (10, 10), up=False),
     # the book's convolutions have biases, and its projections no batch norm
     "resnet18_d2l": lambda: ledger_of_resnet((2, 2, 2, 2), 1, 10, bias=True),
+    "inception_v4": ledger_of_inception_v4,
 }
+# what tests/test_segmentation.py and tests/test_torchvision.py derive, and templates, which are a member by default
+BY_HAND = {"fcn32s", "fcn16s", "fcn8s", "unet", "darknet53", "yolov3"}
+SEGMENTATION = {"fcn_resnet50", "deeplabv3_resnet50"}
+DEFAULTS = {"densenet": "densenet121", "shufflenet_v2": "shufflenet_v2_x1_0"}
+
+
+def test_every_figure_has_a_second_source():
+    assert {*LEDGERS, *TORCHVISION, *BY_HAND, *SEGMENTATION, *DEFAULTS} >= {*FIGURES}
+    assert {FIGURES[name] for name in DEFAULTS} == {FIGURES[name] for name in DEFAULTS.values()}
 
 
 @pytest.mark.parametrize("name", LEDGERS)
@@ -389,7 +469,7 @@ def test_resnet_stages(name, channels):
     assert stages == [(width, size, size) for width, size in zip(channels, (56, 28, 14, 7), strict=True)]
 
 
-@pytest.mark.parametrize("name", [name for name in FIGURES if re.fullmatch(r"(vgg|resnet)\d+\w*", name)])
+@pytest.mark.parametrize("name", [name for name in FIGURES if re.fullmatch(r"(vgg|resnet|densenet)\d+\w*", name)])
 def test_depth_is_the_number_in_the_name(name):
     weighted = [layer.path for layer in operators(name) if layer.step.what.word in {"conv", "fc"}]
     depth = [path for path in weighted if "downsample" not in path]
@@ -473,13 +553,13 @@ def test_file_opens_with_its_paper_and_what_it_shows(name):
 
 # --- names of weights -------------------------------------------------------------------------------------------------
 
-TORCHVISION = json.loads((DATA / "torchvision_weights.json").read_text())
+RECORDED = json.loads((DATA / "torchvision_weights.json").read_text())
 
 
-@pytest.mark.parametrize("name", TORCHVISION)
+@pytest.mark.parametrize("name", RECORDED)
 def test_weights_are_named_as_in_torchvision(name):
     ours = {weight: list(shape) for layer in operators(name) for weight, shape in layer.weights.items()}
-    assert ours == TORCHVISION[name]
+    assert ours == RECORDED[name]
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torchvision") is None, reason="torchvision is not installed")
@@ -487,4 +567,4 @@ def test_recorded_names_are_those_of_torchvision():
     recorded = subprocess.run(
         [sys.executable, DATA / "record_torchvision.py"], check=True, capture_output=True, text=True, timeout=300
     )
-    assert json.loads(recorded.stdout) == TORCHVISION
+    assert json.loads(recorded.stdout) == RECORDED

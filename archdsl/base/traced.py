@@ -184,9 +184,12 @@ def plain(value: float) -> int | float:
 
 def progression(start: Expression, step: Expression, index: str) -> Expression:
     """`start + step * index`, written as short as it goes."""
-    terms = Named(index) if step == 1 else Derived("*", step, Named(index), _size(step) + 2)
+    times = -step if isinstance(step, int) and step < 0 and start != 0 else step
+    terms = Named(index) if times == 1 else Derived("*", times, Named(index), _size(times) + 2)
     if start == 0:
         return terms
+    if times != step:
+        return Derived("-", start, terms, _size(start) + _size(terms) + 1)
     if step == 1 and isinstance(start, int):
         return Derived("+", terms, start, 3)
     return Derived("+", start, terms, _size(start) + _size(terms) + 1)
