@@ -29,18 +29,37 @@ def randomised(model: torch.nn.Module) -> torch.nn.Module:
             torch.nn.init.uniform_(each.running_var, 0.5, 2.0)
             torch.nn.init.normal_(each.weight, 1.0, 0.3)
             torch.nn.init.normal_(each.bias)
-        elif isinstance(each, torch.nn.Dropout):
+        elif type(each).__name__ in {"Dropout", "StochasticDepth", "DropPath"}:
             each.p = 0.0
+        for name, weight in each.named_parameters(recurse=False):
+            # a scale that starts near zero would hide what it scales
+            if name == "layer_scale":
+                torch.nn.init.normal_(weight)
     return model
 
 
-SMALLER = {"resnet18": (3, 64, 96), "resnet34": (3, 64, 96), "resnet50": (3, 64, 96)}
+SMALL, WHOLE = (3, 64, 96), (3, 224, 224)
+SIZES = {
+    "resnet18": SMALL,
+    "resnet34": SMALL,
+    "resnet50": SMALL,
+    "vgg11": WHOLE,
+    "mobilenet_v2": SMALL,
+    "mobilenet_v3_large": SMALL,
+    "mobilenet_v3_small": SMALL,
+    "efficientnet_b0": SMALL,
+    "efficientnet_b1": SMALL,
+    "convnext_tiny": SMALL,
+    "resnext50_32x4d": SMALL,
+    "wide_resnet50_2": SMALL,
+}
+LARGE = {"resnext101_32x8d": SMALL, "convnext_small": SMALL, "convnext_base": SMALL}
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50", "vgg11"])
+@pytest.mark.parametrize("name", [*SIZES, *(pytest.param(name, marks=pytest.mark.long) for name in LARGE)])
 def test_torchvisions_weights_load_and_give_torchvisions_outputs(name: str, models) -> None:
     torch.manual_seed(0)
-    shape = SMALLER.get(name, (3, 224, 224))
+    shape = (SIZES | LARGE)[name]
     theirs = randomised(getattr(models, name)()).double()
     ours = randomised(archdsl.load(name, input=shape).to_torch(dtype=torch.float64))
     ours.load_state_dict(theirs.state_dict(), strict=True)

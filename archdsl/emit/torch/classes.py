@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -216,7 +217,26 @@ class Classes:
         first = instances[0]
         if optional == SHORTCUT:
             first = next((each for each in instances if each.shortcut), first)
-        solver = _Solver(_differing(instances), [instance.values for instance in instances])
+        known = [instance.values for instance in instances]
+        solver = _Solver(_differing(instances), known)
+        lines = self._lines(first, instances, optional, solver)
+        if needed := solver.used - solver.values[0].keys() & known[0].keys():
+            # what is an argument after all is written wherever it stands
+            solver = _Solver(_differing(instances, needed), known)
+            lines = self._lines(first, instances, optional, solver)
+        forward = first.forward
+        if optional == SHORTCUT:
+            forward = ForwardPlan(first.module, gate=_free_attribute(first.module)).lines()
+        used = _ordered(modules[0], solver.used)
+        parameters = tuple(_parameter(modules[0], each) for each in used)
+        targets = [target for instance in instances for _, node, _ in instance.children for target in _targets(node)]
+        copied = frozenset(target.removeprefix("copied ") for target in targets if target.startswith("copied "))
+        return Class(
+            name, modules[0], _required_first(parameters), tuple(lines), forward, copied, "OrderedDict" in targets
+        )
+
+    def _lines(self, first: _Instance, instances: list[_Instance], optional: str, solver: _Solver) -> list[str]:
+        """The lines of the constructor that build the children."""
         lines: list[str] = []
         for index, (child, _, role) in enumerate(first.children):
             if optional == role == DOWNSAMPLE:
@@ -228,18 +248,9 @@ class Classes:
             having = [number for number, each in enumerate(instances) if not is_gated or each.shortcut]
             nodes = [self._child(instances[number], index, child, optional) for number in having]
             lines += _assigned(child, nodes, solver if len(having) == len(instances) else solver.only(having))
-        forward = first.forward
         if optional == SHORTCUT:
-            gate = _free_attribute(first.module)
-            lines.append(f"self.{gate} = {_agreement(instances, solver)}")
-            forward = ForwardPlan(first.module, gate=gate).lines()
-        used = _ordered(modules[0], solver.used)
-        parameters = tuple(_parameter(modules[0], each) for each in used)
-        targets = [target for instance in instances for _, node, _ in instance.children for target in _targets(node)]
-        copied = frozenset(target.removeprefix("copied ") for target in targets if target.startswith("copied "))
-        return Class(
-            name, modules[0], _required_first(parameters), tuple(lines), forward, copied, "OrderedDict" in targets
-        )
+            lines.append(f"self.{_free_attribute(first.module)} = {_agreement(instances, solver)}")
+        return lines
 
     def _child(self, instance: _Instance, index: int, name: str, optional: str) -> Node:
         """What builds a child; where something is optional the children of instances do not stand at equal places."""
@@ -313,7 +324,7 @@ class Classes:
 
     def _sequential(self, module: Module, target: str = "nn.Sequential") -> Node:
         items = self._row(module)
-        if any(step.name for step in module.steps):
+        if _has_names(module):
             pairs = (Items((f'"{name}"', item)) for name, item in zip(_expanded_names(module), items, strict=True))
             listed = Items(tuple(pairs), is_list=True)
             return Call(target, (Call("OrderedDict", (listed,), wide=True),))
@@ -321,7 +332,7 @@ class Classes:
 
     def _row(self, module: Module) -> list[Node]:
         """The items of an `nn.Sequential`."""
-        named = any(step.name for step in module.steps)
+        named = _has_names(module)
         items: list[Node] = []
         for step in module.steps:
             if isinstance(step.what, Module) and step.what.transparent:
@@ -642,16 +653,16 @@ def _values(module: Module) -> dict[str, int | float]:
     return values
 
 
-def _differing(instances: list[_Instance]) -> list[Mapping[str, int | float]]:
-    """The numbers by name, without the parameters of a block that no instance sets: those would be arguments for
-    nothing."""
+def _differing(instances: list[_Instance], needed: AbstractSet[str] = frozenset()) -> _Numbers:
+    """The numbers by name, without the parameters of a block that no instance sets, unless they are needed: those would
+    be arguments for nothing."""
     first = instances[0].module
     if first.is_network:
         return [instance.values for instance in instances]
     unset = {
         name
         for name, default in first.defaults.items()
-        if all(instance.values.get(name) == default for instance in instances)
+        if name not in needed and all(instance.values.get(name) == default for instance in instances)
     }
     return [{name: value for name, value in each.values.items() if name not in unset} for each in instances]
 
@@ -678,6 +689,12 @@ def _parameter(module: Module, name: str) -> Parameter:
 
 def _required_first(parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
     return tuple(sorted(parameters, key=lambda each: each.default is not None))
+
+
+def _has_names(module: Module) -> bool:
+    """Whether some items of a row have names other than their positions."""
+    named = any(step.name for step in module.steps)
+    return named and any(name != str(position) for position, name in enumerate(_expanded_names(module)))
 
 
 def _expanded_names(module: Module) -> list[str]:
