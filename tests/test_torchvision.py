@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 import archdsl
 
@@ -38,7 +39,7 @@ def randomised(model: torch.nn.Module) -> torch.nn.Module:
     return model
 
 
-SMALL, WHOLE = (3, 64, 96), (3, 224, 224)
+SMALL, WHOLE = (3, 32, 64), (3, 224, 224)
 SIZES = {
     "resnet18": SMALL,
     "resnet34": SMALL,
@@ -67,3 +68,22 @@ def test_torchvisions_weights_load_and_give_torchvisions_outputs(name: str, mode
     with torch.no_grad():
         assert torch.allclose(ours.eval()(x), theirs.eval()(x), rtol=0, atol=1e-12)
         assert torch.allclose(ours.train()(x), theirs.train()(x), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", [*SIZES, *LARGE])
+def test_torchvisions_modules_have_the_figures(name: str, models) -> None:
+    net = archdsl.load(name)
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        theirs = getattr(models, name)().eval()
+        theirs(torch.empty(1, *net.inputs["x"].shape))
+    assert sum(each.numel() for each in theirs.parameters()) == net.params
+    assert counter.get_total_flops() == 2 * net.macs
+
+
+@pytest.mark.parametrize("alpha", [0.35, 0.5, 0.75, 1.4])
+def test_mobilenet_v2_rounds_its_widths_as_torchvision(alpha: float, models) -> None:
+    with torch.device("meta"):
+        theirs = models.mobilenet_v2(width_mult=alpha)
+    ours = archdsl.load("mobilenet_v2", alpha=alpha).to_torch(device="meta")
+    shapes = [{key: each.shape for key, each in model.state_dict().items()} for model in (ours, theirs)]
+    assert shapes[0] == shapes[1]
