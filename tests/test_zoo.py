@@ -44,6 +44,26 @@ FIGURES = {
     "resnet56": (853_018, 125_485_696, (10,)),
     "resnet110": (1_727_962, 252_887_680, (10,)),
     "resnet1202": (19_421_274, 2_829_238_912, (10,)),
+    "resnext": (25_028_904, 4_230_479_872, (1000,)),
+    "resnext50_32x4d": (25_028_904, 4_230_479_872, (1000,)),
+    "resnext101_32x8d": (88_791_336, 16_414_015_488, (1000,)),
+    "wide_resnet50_2": (68_883_240, 11_398_021_120, (1000,)),
+    "se_resnet50": (28_088_024, 4_091_699_200, (1000,)),
+    "preact_resnet164": (1_703_258, 247_646_720, (10,)),
+    "wide_resnet28_10": (36_479_194, 5_243_328_768, (10,)),
+    "resnext29_8x64d": (34_426_698, 5_387_266_048, (10,)),
+    "mobilenet": (4_231_976, 568_740_352, (1000,)),
+    "mobilenet_v2": (3_504_872, 300_774_272, (1000,)),
+    "mobilenet_v3": (5_483_032, 216_589_760, (1000,)),
+    "mobilenet_v3_large": (5_483_032, 216_589_760, (1000,)),
+    "mobilenet_v3_small": (2_542_856, 56_510_400, (1000,)),
+    "efficientnet": (5_288_548, 385_814_752, (1000,)),
+    "efficientnet_b0": (5_288_548, 385_814_752, (1000,)),
+    "efficientnet_b1": (7_794_184, 686_802_832, (1000,)),
+    "convnext": (28_589_128, 4_455_531_264, (1000,)),
+    "convnext_tiny": (28_589_128, 4_455_531_264, (1000,)),
+    "convnext_small": (50_223_688, 8_683_712_256, (1000,)),
+    "convnext_base": (88_591_464, 15_354_729_472, (1000,)),
     "textbook_linear": (30_730, 30_720, (10,)),
     "textbook_conv": (164_298, 606_208, (10,)),
     "textbook_conv_pool": (69_018, 1_098_368, (10,)),
@@ -330,8 +350,71 @@ def inception_path(net, path):
 
 
 NORMED = {"bias": False, "norm": True}
+
+
+PLAIN = {"bias": False, "norm": True}
+
+
+def ledger_of_mobilenet(alpha=1.0, size=224):
+    """Table 1 of arXiv:1704.04861."""
+    net = Ledger(3, size).conv(round(32 * alpha), 3, 2, **PLAIN)
+    rows = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1)]
+    for width, stride in rows:
+        net.conv(net.channels, 3, stride, groups=net.channels, **PLAIN).conv(round(width * alpha), 1, **PLAIN)
+    return net.gap().fc(1000)
+
+
+def ledger_of_se_resnet50():
+    """ResNet-50, and after each block two matrices with biases, to a sixteenth of the channels and back."""
+    net = ledger_of_resnet((3, 4, 6, 3), **BOTTLENECK)
+    for channels, depth in zip((256, 512, 1024, 2048), (3, 4, 6, 3), strict=True):
+        middle = channels // 16
+        net.params += depth * (2 * channels * middle + middle + channels)
+        net.macs += depth * 2 * channels * middle
+    return net
+
+
+def ledger_of_preact(widths, n, *, bottleneck):
+    """Units of norm, activation and weight; the first of a stage projects its shortcut, without a norm of its own."""
+    net = Ledger(3, 32).conv(16, 3, bias=False)
+    for width, stage_stride in zip(widths, (1, 2, 2), strict=True):
+        for index in range(n):
+            net.params += 2 * net.channels
+            around = net.side(net.channels, net.size)
+            stride = stage_stride if index == 0 else 1
+            if bottleneck:
+                net.conv(width, 1, **PLAIN).conv(width, 3, stride, **PLAIN).conv(4 * width, 1, bias=False)
+            else:
+                net.conv(width, 3, stride, **PLAIN).conv(width, 3, bias=False)
+            if index == 0:
+                around.conv(net.channels, 1, stride, bias=False)
+            net.join(around)
+    net.params += 2 * net.channels
+    return net.gap().fc(10)
+
+
+def ledger_of_resnext29(groups=8, width=64):
+    """Section 5.2 of arXiv:1611.05431: three stages of three bottlenecks, from 64 channels."""
+    net = Ledger(3, 32).conv(64, 3, **PLAIN)
+    for factor, stage_stride in ((1, 1), (2, 2), (4, 2)):
+        for index in range(3):
+            around = net.side(net.channels, net.size)
+            stride = stage_stride if index == 0 else 1
+            if index == 0:
+                around.conv(256 * factor, 1, stride, **PLAIN)
+            middle = groups * width * factor
+            net.conv(middle, 1, **PLAIN).conv(middle, 3, stride, groups=groups, **PLAIN).conv(256 * factor, 1, **PLAIN)
+            net.join(around)
+    return net.gap().fc(10)
+
+
 BOTTLENECK = {"bottleneck": True}
 LEDGERS = {
+    "mobilenet": ledger_of_mobilenet,
+    "se_resnet50": ledger_of_se_resnet50,
+    "preact_resnet164": lambda: ledger_of_preact((16, 32, 64), 18, bottleneck=True),
+    "wide_resnet28_10": lambda: ledger_of_preact((160, 320, 640), 4, bottleneck=False),
+    "resnext29_8x64d": ledger_of_resnext29,
     "lenet5": ledger_of_lenet5,
     "alexnet": ledger_of_alexnet,
     "alexnet_owt": ledger_of_alexnet_owt,
@@ -365,7 +448,14 @@ LEDGERS = {
 # what tests/test_segmentation.py and tests/test_torchvision.py derive, and templates, which are a member by default
 BY_HAND = {"fcn32s", "fcn16s", "fcn8s", "unet", "darknet53", "yolov3"}
 SEGMENTATION = {"fcn_resnet50", "deeplabv3_resnet50"}
-DEFAULTS = {"densenet": "densenet121", "shufflenet_v2": "shufflenet_v2_x1_0"}
+DEFAULTS = {
+    "densenet": "densenet121",
+    "shufflenet_v2": "shufflenet_v2_x1_0",
+    "resnext": "resnext50_32x4d",
+    "mobilenet_v3": "mobilenet_v3_large",
+    "efficientnet": "efficientnet_b0",
+    "convnext": "convnext_tiny",
+}
 
 
 def test_every_figure_has_a_second_source():
@@ -524,6 +614,33 @@ def test_input_size_can_be_set():
     net = archdsl.load("resnet50", input=(1, 96, 96))
     assert net.params == FIGURES["resnet50"][0] - 2 * 64 * 49
     assert [kind.shape for kind in net.outputs.values()] == [(1000,)]
+
+
+# table 6 and 7 of arXiv:1704.04861: millions of multiply-adds and of parameters
+MOBILENETS = [(1, 224, 569, 4.2), (0.75, 224, 325, 2.6), (0.5, 224, 149, 1.3), (0.25, 224, 41, 0.5), (1, 128, 186, 4.2)]
+
+
+@pytest.mark.parametrize(("alpha", "resolution", "macs", "params"), MOBILENETS)
+def test_mobilenet_scales_as_its_paper(alpha, resolution, macs, params):
+    net, ledger = archdsl.load("mobilenet", alpha=alpha, resolution=resolution), ledger_of_mobilenet(alpha, resolution)
+    assert (net.params, net.macs) == (ledger.params, ledger.macs)
+    assert (round(net.macs / 1e6), round(net.params / 1e6, 1)) == (macs, params)
+
+
+def test_a_thousand_layers_of_identity_mappings():
+    """Section 4 of arXiv:1603.05027: 1.7 and 10.2 million parameters, which must be without those of norms."""
+    for n, millions in ((18, 1.7), (111, 10.2)):
+        found = operators("preact_resnet164", n=n)
+        weights = [layer.step.facts.params for layer in found if layer.step.what.word != "bn"]
+        assert len([layer for layer in found if layer.step.what.word == "conv"]) - 3 + 1 == 9 * n + 2
+        assert round(sum(weights) / 1e6, 1) == millions
+
+
+def test_stochastic_depth_grows_with_depth():
+    rates = [layer.step.what.p for layer in operators("convnext_tiny", "drop_path")]
+    assert rates == [pytest.approx(0.1 * index / 17) for index in range(18)]
+    # only where there is a shortcut to go without the body
+    assert len(operators("efficientnet_b0", "drop_path")) == 9
 
 
 # --- the files --------------------------------------------------------------------------------------------------------

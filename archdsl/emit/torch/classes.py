@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -228,27 +229,16 @@ class Classes:
         first = instances[0]
         if optional == SHORTCUT:
             first = next((each for each in instances if each.shortcut), first)
-        solver = _Solver(_differing(instances), [instance.values for instance in instances])
-        lines: list[str] = []
-        for index, (child, _, role) in enumerate(first.children):
-            if optional == role == DOWNSAMPLE:
-                continue
-            if optional == DOWNSAMPLE and role == RESIDUAL:
-                lines += self._optional_projection(instances, solver)
-                continue
-            is_gated = optional == role == SHORTCUT
-            having = [number for number, each in enumerate(instances) if not is_gated or each.shortcut]
-            nodes = [self._child(instances[number], index, child, optional) for number in having]
-            chosen = solver if len(having) == len(instances) else solver.only(having)
-            lines += _assigned(child, nodes, chosen, self.index)
+        known = [instance.values for instance in instances]
+        solver = _Solver(_differing(instances), known)
+        lines = self._lines(first, instances, optional, solver)
+        if needed := solver.used - solver.values[0].keys() & known[0].keys():
+            # what is an argument after all is written wherever it stands
+            solver = _Solver(_differing(instances, needed), known)
+            lines = self._lines(first, instances, optional, solver)
         forward = first.forward
-        if forward.numbered:
-            lists = [Items(tuple(node for _, node, _ in each.children), is_list=True) for each in instances]
-            lines = _filled([Call("super().__init__", (each,)) for each in lists], solver, self.index)
         if optional == SHORTCUT:
-            gate = _free_attribute(first.module)
-            lines.append(f"self.{gate} = {_agreement(instances, solver)}")
-            forward = ForwardPlan(first.module, gate=gate).lines()
+            forward = ForwardPlan(first.module, gate=_free_attribute(first.module)).lines()
         used = _ordered(modules[0], solver.used)
         parameters = tuple(_parameter(modules[0], each) for each in used)
         targets = [target for instance in instances for _, node, _ in instance.children for target in _targets(node)]
@@ -263,6 +253,27 @@ class Classes:
             uses_ordered="OrderedDict" in targets,
             numbered=forward.numbered,
         )
+
+    def _lines(self, first: _Instance, instances: list[_Instance], optional: str, solver: _Solver) -> list[str]:
+        """The lines of the constructor that build the children."""
+        lines: list[str] = []
+        for index, (child, _, role) in enumerate(first.children):
+            if optional == role == DOWNSAMPLE:
+                continue
+            if optional == DOWNSAMPLE and role == RESIDUAL:
+                lines += self._optional_projection(instances, solver)
+                continue
+            is_gated = optional == role == SHORTCUT
+            having = [number for number, each in enumerate(instances) if not is_gated or each.shortcut]
+            nodes = [self._child(instances[number], index, child, optional) for number in having]
+            chosen = solver if len(having) == len(instances) else solver.only(having)
+            lines += _assigned(child, nodes, chosen, self.index)
+        if optional == SHORTCUT:
+            lines.append(f"self.{_free_attribute(first.module)} = {_agreement(instances, solver)}")
+        if first.forward.numbered:
+            lists = [Items(tuple(node for _, node, _ in each.children), is_list=True) for each in instances]
+            return _filled([Call("super().__init__", (each,)) for each in lists], solver, self.index)
+        return lines
 
     def _child(self, instance: _Instance, index: int, name: str, optional: str) -> Node:
         """What builds a child; where something is optional the children of instances do not stand at equal places."""
@@ -340,7 +351,7 @@ class Classes:
 
     def _sequential(self, module: Module, target: str = "nn.Sequential") -> Node:
         items = self._row(module)
-        if not any(step.name for step in module.steps):
+        if not _has_names(module):
             return Call(target, tuple(items), wide=len(items) > 1)
         alone = items[0] if len(items) == 1 else None
         listed = replace(alone, alone=True) if isinstance(alone, Rows) else Items(tuple(items), is_list=True)
@@ -351,12 +362,12 @@ class Classes:
         items = self._row(module)
         only = items[0] if len(items) == 1 else None
         held = replace(only, alone=True) if isinstance(only, Rows) else Items(tuple(items), is_list=True)
-        named = any(step.name for step in module.steps)
+        named = _has_names(module)
         return Call("nn.ModuleDict" if named else "nn.ModuleList", (held,))
 
     def _row(self, module: Module) -> list[Node]:
         """The items of an `nn.Sequential`, as pairs with their names where some have names of their own."""
-        named = any(step.name for step in module.steps)
+        named = _has_names(module)
         items: list[tuple[Node, Place]] = []
         position = 0
         for step in module.steps:
@@ -714,16 +725,16 @@ def _values(module: Module) -> dict[str, int | float]:
     return values
 
 
-def _differing(instances: list[_Instance]) -> list[Mapping[str, int | float]]:
-    """The numbers by name, without the parameters of a block that no instance sets: those would be arguments for
-    nothing."""
+def _differing(instances: list[_Instance], needed: AbstractSet[str] = frozenset()) -> _Numbers:
+    """The numbers by name, without the parameters of a block that no instance sets, unless they are needed: those would
+    be arguments for nothing."""
     first = instances[0].module
     if first.is_network:
         return [instance.values for instance in instances]
     unset = {
         name
         for name, default in first.defaults.items()
-        if all(instance.values.get(name) == default for instance in instances)
+        if name not in needed and all(instance.values.get(name) == default for instance in instances)
     }
     return [{name: value for name, value in each.values.items() if name not in unset} for each in instances]
 
@@ -750,6 +761,19 @@ def _parameter(module: Module, name: str) -> Parameter:
 
 def _required_first(parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
     return tuple(sorted(parameters, key=lambda each: each.default is not None))
+
+
+def _has_names(module: Module) -> bool:
+    """Whether some items of a row have names other than their positions."""
+    return any(name != str(position) for name, position in _named_positions(module))
+
+
+def _named_positions(module: Module) -> Iterator[tuple[str, int]]:
+    position = 0
+    for step in module.steps:
+        if step.name:
+            yield step.name, position
+        position += step.slots
 
 
 def _by_value(modules: list[Module], values: tuple[int | float, ...]) -> list[list[Module]]:

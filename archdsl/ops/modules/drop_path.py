@@ -2,7 +2,7 @@ from torch import Tensor, nn
 
 
 class DropPath(nn.Module):
-    """Stochastic depth: each sample of a batch is left out with probability `p` while training."""
+    """Stochastic depth: while training, samples are left out with probability `p`."""
 
     def __init__(self, p: float) -> None:
         super().__init__()
