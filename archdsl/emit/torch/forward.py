@@ -253,7 +253,7 @@ class ForwardPlan:
         targets: list[str] = []
         for port in range(len(step.outputs)):
             wire = Wire(index, port)
-            name = self._target(wire, freed)
+            name = self._target(wire, freed) if wire in last_use or len(step.outputs) == 1 else "_"
             self.names.of[wire] = name
             if wire in last_use:
                 self.names.taken.add(name)

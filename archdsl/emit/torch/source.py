@@ -148,8 +148,11 @@ def _docstring(text: str, indent: str = INDENT) -> list[str]:
     lines: list[str] = []
     for paragraph in _docstring_text(text).split("\n"):
         lines += textwrap.wrap(paragraph, width) or [""]
-    if len(lines) == 1 and len(lines[0]) + len(indent) + 6 <= WIDTH:
-        return [f'{indent}"""{lines[0]}"""']
+    if len(lines) == 1:
+        # with the quotes at both ends a line may be too long that is not without
+        lines = textwrap.wrap(lines[0], width - 3)
+        if len(lines) == 1:
+            return [f'{indent}"""{lines[0]}"""']
     return [f'{indent}"""{lines[0]}', *(f"{indent}{line}" if line else "" for line in lines[1:]), f'{indent}"""']
 
 

@@ -104,7 +104,9 @@ def _alike(items: tuple[Node, ...]) -> list[list[_Unit]]:
 
 def _leads(item: Node) -> bool:
     """Whether a layer goes from one number of channels to another."""
-    return isinstance(item, Call) and not item.wide and [type(arg) for arg in item.args[:2]] == [Hole, Hole]
+    if not isinstance(item, Call) or item.wide or not str(item.target).startswith("nn."):
+        return False
+    return len(item.args) > 1 and all(isinstance(arg, Hole) and isinstance(arg.value, int) for arg in item.args[:2])
 
 
 def _goes_on(items: tuple[Node, ...], starts: list[int], length: int) -> bool:
