@@ -242,7 +242,11 @@ class ForwardPlan:
     def _branch(self, wire: Wire, concat: int) -> str:
         """The name of a branch of a concatenation: `branch2`, or `branch2a` if that goes on into the second branch of
         another one."""
-        position = self.module.steps[concat].inputs.index(wire)
+        inputs = self.module.steps[concat].inputs
+        labels = [self.module.steps[each.step].name if each.step != INPUT else "" for each in inputs]
+        position = inputs.index(wire)
+        if all(label.startswith("branch") for label in labels):  # as the text names them
+            return labels[position]
         readers = self.readers.get(Wire(concat), [])
         if len(readers) == 1 and self._is_concat(readers[0]) and position < len(ascii_lowercase):
             outer = self.module.steps[readers[0]].inputs.index(Wire(concat))
