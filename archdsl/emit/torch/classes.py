@@ -26,7 +26,7 @@ from archdsl.base.traced import (
     progression,
     python,
 )
-from archdsl.emit.torch.forward import Forward, ForwardPlan
+from archdsl.emit.torch.forward import Forward, ForwardPlan, call_text, expression_of_step
 from archdsl.emit.torch.nodes import Call, Hole, Items, Keyword, Label, Node, Rows, holes, laid_out, skeleton
 from archdsl.emit.torch.series import folded
 from archdsl.graph.chains import DOWNSAMPLE, RESIDUAL
@@ -106,6 +106,7 @@ class Classes:
     classes: list[Class] = field(default_factory=list[Class])
     of_module: dict[int, Class] = field(default_factory=dict[int, Class])
     index: str = "i"
+    layers: dict[int, frozenset[str]] = field(default_factory=dict[int, frozenset[str]])
     _names: set[str] = field(default_factory=lambda: set(TAKEN))
 
     @staticmethod
@@ -125,11 +126,23 @@ class Classes:
 
     def _add_definition(self, modules: list[Module]) -> None:
         """One class for all instances of a block, or as few as can be."""
+        self.layers |= {id(module): self._layers(modules) for module in modules}
         parts = self._parted(modules)
         base = camel(modules[0].name)
         for part in parts:
             suffix = _telling(part[0], parts) if len(parts) > 1 else ""
             self._add(part, self._free(base + suffix))
+
+    def _layers(self, modules: list[Module]) -> frozenset[str]:
+        """The steps of a block that are layers since as expressions they would tell its instances apart: `forward` knows no
+        constructor's arguments."""
+        texts: dict[str, set[str]] = {}
+        looks: dict[str, set[object]] = {}
+        for step in (step for module in modules for step in module.steps):
+            if (call := expression_of_step(step)) is not None and call.layer is not None:
+                texts.setdefault(step.name, set()).add(call_text(call, ["x"]))
+                looks.setdefault(step.name, set()).add(skeleton(layer_node(call.layer)))
+        return frozenset(name for name, found in texts.items() if len(found) > 1 and len(looks[name]) == 1)
 
     def _parted(self, modules: list[Module]) -> list[list[Module]]:
         if self._optional(modules) and (unified := self._unified(modules, optional=True)):
@@ -230,7 +243,9 @@ class Classes:
                 continue
             said.add(step.name)
             children.append((step.name, node, step.role))
-        return _Instance(module, tuple(children), ForwardPlan(module, optional=optional).lines(), _values(module))
+        layers = self.layers.get(id(module), frozenset())
+        plan = ForwardPlan(module, optional=optional, layers=layers)
+        return _Instance(module, tuple(children), plan.lines(), _values(module))
 
     # --- expressions --------------------------------------------------------------------------------------------------
 
@@ -240,7 +255,8 @@ class Classes:
             call = step.what.torch(step.what.operand(step.input_types))
             if isinstance(call, Layer):
                 return _in_place(layer_node(call)) if overwrites(step, module) else layer_node(call)
-            return layer_node(call.layer) if in_row and call.layer else None
+            as_layer = in_row or step.name in self.layers.get(id(module), frozenset())
+            return layer_node(call.layer) if as_layer and call.layer else None
         if step.what.indexed:
             return self._sequential(step.what)
         made = self.of_module[id(step.what)]

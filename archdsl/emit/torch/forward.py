@@ -50,12 +50,14 @@ class _Names:
 class ForwardPlan:
     """Works out the body of `forward` for a named module.
 
-    optional: whether a `residual` without a projection calls `self.downsample`, which is then the identity.
+    optional: whether a `residual` without a projection calls `self.downsample`, which is then the identity. layers: the
+    names of steps that call a layer although an expression would do.
     """
 
-    def __init__(self, module: Module, *, optional: bool) -> None:
+    def __init__(self, module: Module, *, optional: bool, layers: frozenset[str] = frozenset()) -> None:
         self.module = module
         self.optional = optional
+        self.layers = layers
         self.readers: dict[Wire, list[int]] = {}
         for index, step in enumerate(module.steps):
             for wire in step.inputs:
@@ -140,7 +142,9 @@ class ForwardPlan:
         reader = self.module.steps[readers[0]]
         if isinstance(step.what, Operator) and step.what.word == "flatten":
             return True
-        if _is_part(step) and len(reader.inputs) == 1:
+        call = expression_of_step(step)
+        if call and call.function == "[]" and step.name not in self.layers and len(reader.inputs) == 1:
+            # `x[:, 32:]` is best seen where it is used
             return True
         if not isinstance(reader.what, Operator):
             return False
@@ -149,8 +153,8 @@ class ForwardPlan:
         if reader.what.style in _FOLLOWERS or (reader.what.word == "dropout" and not _is_plain(step)):
             return self._leads(step) and self._depth(index) < _NESTED
         # `y + self.downsample(x)`: a shortcut of one call stands in the sum
-        is_infix = isinstance(call := reader.what.torch(reader.what.operand(reader.input_types)), Apply)
-        return is_infix and call.function == "+" and step.role == DOWNSAMPLE
+        sums = expression_of_step(reader)
+        return sums is not None and sums.function == "+" and step.role == DOWNSAMPLE
 
     def _in_short_branch(self, index: int) -> bool:
         """Whether a step belongs to a branch of a concatenation that one line can hold."""
@@ -202,7 +206,11 @@ class ForwardPlan:
         inputs = [self._input(wire) for wire in step.inputs]
         if self.optional and step.role == RESIDUAL and not self._projects(step):
             inputs[1] = f"self.{DOWNSAMPLE}({inputs[1]})"
-        return call_text(step, inputs)
+        call = None if step.name in self.layers else expression_of_step(step)
+        if call is not None:
+            return call_text(call, inputs)
+        target = f"self.{step.name}" if step.name.isidentifier() else f'getattr(self, "{step.name}")'
+        return f"{target}({', '.join(inputs)})"
 
     def _projects(self, step: Step) -> bool:
         shortcut = step.inputs[1].step
@@ -263,35 +271,25 @@ class ForwardPlan:
         )
 
 
-def _is_part(step: Step) -> bool:
-    """Whether a step takes a part of a tensor, `x[:, 32:]`, which is best seen where it is used."""
-    if not isinstance(step.what, Operator):
-        return False
-    call = step.what.torch(step.what.operand(step.input_types))
-    return isinstance(call, Apply) and call.function == "[]"
-
-
 def _is_plain(step: Step) -> bool:
     """Whether a step is a layer with weights of its own, after which a dropout is better seen on a line of its own."""
     return isinstance(step.what, Module) or step.what.style in {Style.CONV, Style.PROJECTION, Style.LINEAR}
 
 
-def call_text(step: Step, inputs: list[str]) -> str:
-    """The call of a step on tensors of these names."""
-    if isinstance(step.what, Operator):
-        call = step.what.torch(step.what.operand(step.input_types))
-        if isinstance(call, Apply):
-            return _apply_text(call, inputs)
-    target = f"self.{step.name}" if step.name.isidentifier() else f'getattr(self, "{step.name}")'
-    return f"{target}({', '.join(inputs)})"
+def expression_of_step(step: Step) -> Apply | None:
+    """The expression that stands for a step in `forward`; None where it is a layer."""
+    call = step.what.torch(step.what.operand(step.input_types)) if isinstance(step.what, Operator) else None
+    return call if isinstance(call, Apply) else None
 
 
-def _apply_text(call: Apply, inputs: list[str]) -> str:
+def call_text(call: Apply, inputs: list[str]) -> str:
+    """An expression on tensors of these names."""
+
     def text(value: Any) -> str:
         if value == ALL:
             return f"[{', '.join(inputs)}]"
         if isinstance(value, Apply):
-            return _apply_text(value, inputs)
+            return call_text(value, inputs)
         return inputs[value.index] if isinstance(value, Slot) else repr(value)
 
     if call.function == "[]":
