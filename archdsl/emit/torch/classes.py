@@ -134,8 +134,8 @@ class Classes:
             self._add(part, self._free(base + suffix))
 
     def _layers(self, modules: list[Module]) -> frozenset[str]:
-        """The steps of a block that are layers since as expressions they would tell its instances apart: `forward` knows no
-        constructor's arguments."""
+        """The steps of a block that are layers since as expressions they would tell its instances apart: `forward` does
+        not know the constructor's arguments."""
         texts: dict[str, set[str]] = {}
         looks: dict[str, set[object]] = {}
         for step in (step for module in modules for step in module.steps):
