@@ -79,6 +79,32 @@ def test_the_tooltips_add_up_to_the_network(name, detail):
     assert (params, macs) == (net.params, net.train_macs)
 
 
+def test_a_network_that_is_one_group_is_drawn_open():
+    made = picture(archdsl.load("densenet201").module)
+    blocks = [(node.label, node.note) for node in made.nodes if node.label.startswith("denseblock")]
+    assert blocks == [
+        ("denseblock1, 256", "dense_layer ×6"),
+        ("denseblock2, 512", "dense_layer ×12"),
+        ("denseblock3, 1792", "dense_layer ×48"),
+        ("denseblock4, 1920", "dense_layer ×32"),
+    ]
+
+
+def test_the_stride_of_a_closed_block_is_that_of_its_windows():
+    # 35 positions become 17, and 73 become 71
+    labels = [node.label for node in picture(archdsl.load("inception_v4").module).nodes]
+    assert "reduction_a, 1024, /2" in labels
+    assert "mixed_4a, 192" in labels
+
+
+def test_open_blocks_with_different_inputs_stay_apart():
+    text = (
+        "block fire(s, e) = conv1-s -> relu -> concat { conv1-e | conv3-e }\nINPUT[8x8x4] -> fire(4, 8) -> fire(4, 8)"
+    )
+    made = picture(archdsl.parse(text + " -> fire(4, 8)").module, Detail.LAYER)
+    assert [cluster.count for cluster in made.clusters] == [1, 2]
+
+
 @pytest.mark.parametrize("name", ZOO)
 def test_without_a_detail_a_picture_can_be_taken_in(name):
     made = picture(archdsl.load(name).module)

@@ -105,6 +105,13 @@ def test_the_width_multiplier_and_another_head() -> None:
     assert head_of(net.module) == ("fc",)
 
 
+def test_a_slice_takes_the_same_part_of_fewer_channels() -> None:
+    text = "INPUT[8x8x3] -> conv3-{0} -> concat {{ slice(0, {1}) | slice({1}) -> conv3-{1} }} -> gap -> fc-10"
+    half = archdsl.parse(text.format(16, 8)).apply("widen(0.5)")
+    assert half.params == archdsl.parse(text.format(8, 4)).params
+    assert half.to_torch()(torch.randn(1, 3, 8, 8)).shape == (1, 10)
+
+
 def test_dead_steps_go_with_their_weights() -> None:
     net = archdsl.parse("net n {\n input 8x8x3\n x = conv3-4\n y = x -> conv3-8\n x -> relu\n}")
     assert [each.code for each in net.warnings] == ["W0603"]

@@ -119,3 +119,24 @@ def test_a_progression_is_as_short_as_it_goes(start: int, step: int, text: str) 
 def test_a_label_is_the_name_that_it_was_made_of(name: str) -> None:
     assert flat_text(Label.of(name), str_of_hole) == f'"{name}"'
     assert all(part.step == 0 for part in Label.of(name).parts if isinstance(part, Hole))
+
+
+def test_slices_whose_ends_differ_between_instances_make_one_class() -> None:
+    text = """
+        block part(c) = concat { slice(0, c) | slice(c) -> conv1-c -> relu }
+        net n { input 8x8x16
+          part(3) -> part(4) -> part(5) -> gap -> fc-10 }
+    """
+    net = archdsl.parse(text)
+    source = net.source()
+    assert source.count("class Part") == 1
+    assert "self.slice1 = Slice(0, c)" in source
+    assert emitted(net) == expected(net)
+    assert net.to_torch()(torch.randn(2, 16, 8, 8)).shape == (2, 10)
+
+
+def test_a_slice_that_is_the_same_in_all_instances_is_an_expression() -> None:
+    text = "block part(c) = concat { slice(0, 3) -> relu | slice(3) -> conv1-c }\nINPUT[8x8x16] -> part(5) -> part(7)"
+    source = archdsl.parse(text).source()
+    assert "self.relu1(x[:, :3])" in source
+    assert "x[:, 3:]" in source

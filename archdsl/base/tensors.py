@@ -16,12 +16,18 @@ Shape = tuple[int, ...]
 
 
 class Kind(StrEnum):
-    """What the axes of a tensor mean."""
+    """What the axes of a tensor mean.
+
+    A state is that of a recurrent layer: layers and directions, then features; torch puts the batch between them. A
+    mask says of each position whether it is padding.
+    """
 
     IMAGE = "image"
     SEQUENCE = "sequence"
     VECTOR = "vector"
     TOKENS = "tokens"
+    STATE = "state"
+    MASK = "mask"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +95,8 @@ class TensorType:
     @property
     def paper(self) -> str:
         """As papers write it, channels last: `56x56x64`."""
-        if self.kind is Kind.TOKENS:
-            return f"{self.shape[0]} tokens"
+        if self.kind in {Kind.TOKENS, Kind.MASK}:
+            return f"{self.shape[0]} {'tokens' if self.kind is Kind.TOKENS else 'flags'}"
         return "x".join(map(str, (*self.grid, self.channels)))
 
     def __str__(self) -> str:

@@ -113,6 +113,10 @@ def _made(value: int, sign: str, left: Expression, right: Expression) -> int:
         if sign in "+-" and left.sign in "+-":
             total = (left.right if left.sign == "+" else -left.right) + (right if sign == "+" else -right)
             return _made(value, "+" if total >= 0 else "-", left.left, abs(total))
+    if sign == "+" and left == right:
+        return Traced(value, Derived("*", 2, right, _size(right) + 2))
+    if sign == "//" and (term := _divided(left, right)) is not None:
+        return Traced(value, term)
     if sign == "+" and isinstance(left, Derived) and left.sign == "+" and (times := _times(left.right, right)):
         return _made(value, "+", left.left, Derived("*", times, right, _size(right) + 2))
     size = _size(left) + _size(right) + 1
@@ -126,6 +130,17 @@ def _multiple(expression: Expression) -> tuple[int, Expression]:
             return times, of
         case _:
             return 1, expression
+
+
+def _divided(product: Expression, divisor: Expression) -> Expression | None:
+    """What is left of a product divided by a factor that goes into it: `c` of `2 * c // 2`."""
+    match product, divisor:
+        case ((Derived("*", int(factor), term, _) | Derived("*", term, int(factor), _)), int(by)) if (
+            by and not factor % by
+        ):
+            return term if factor == by else Derived("*", factor // by, term, _size(term) + 2)
+        case _:
+            return None
 
 
 def _times(terms: Expression, one: Expression) -> int:

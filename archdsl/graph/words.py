@@ -13,9 +13,9 @@ from archdsl.base.text import Span
 from archdsl.graph import faults
 from archdsl.graph.evaluate import Evaluator
 from archdsl.graph.scope import Scope
-from archdsl.graph.values import Nothing, Partial, Tensor, Unknown, Value, kind_of
+from archdsl.graph.values import Nothing, Partial, Shared, Tensor, Unknown, Value, kind_of
 from archdsl.ops import OperatorClass, Operators
-from archdsl.ops.arguments import ArgumentKind, Role, arguments, bind
+from archdsl.ops.arguments import ArgumentKind, Role, SharedLayer, arguments, bind
 from archdsl.ops.faults import MissingArgument, NoShorthand, OperatorFault, Reject, TwiceGiven, UnknownArgument
 from archdsl.ops.operator import Operator
 from archdsl.syntax import tree
@@ -98,9 +98,15 @@ class Words:
         if node.arguments is not None:
             complete &= self._named_and_positional(node.arguments, operator, given, scope)
         values: dict[str, Value] = {}
+        layers: dict[str, SharedLayer] = {}
         for name, value in {**(defaults or {}), **given.values}.items():
             if isinstance(value, Unknown):
                 return None
+            if isinstance(value, Shared):
+                if (found_layer := self._layer(value, given.spans.get(name, node.name.span), scope)) is None:
+                    return None
+                layers[name] = found_layer
+                continue
             if not isinstance(value, Nothing):
                 values[name] = value
         if not complete:
@@ -109,11 +115,21 @@ class Words:
         if operands is None:
             return None
         decorations = {name: values.pop(name) for name in DECORATIONS if name in values and operator.decorated}
-        made = self._bound(node, operator, values, frozenset(operands), given.spans, scope)
+        made = self._bound(node, operator, {**values, **layers}, frozenset(operands), given.spans, scope)
         followers = self._followers(node, decorations, given.spans, scope) if decorations else ()
         if made is None or followers is None:
             return None
         return Reading(made, followers, given.spans, tuple(operands.values()))
+
+    def _layer(self, value: Shared, span: Span, scope: Scope) -> SharedLayer | None:
+        """A shared layer as an argument: it must have been used before, so that its weights are known."""
+        name = value.statement.name.text
+        first = value.home.shared.get(name)
+        if first is None or not isinstance(first.what, Operator):
+            fault = faults.WrongValue("a shared layer that is used before", f"`{name}`, which is not")
+            self.evaluator.fault(fault, scope, span)
+            return None
+        return SharedLayer(name, tuple(first.facts.weights.items()))
 
     def _operands(
         self,
@@ -206,7 +222,7 @@ class Words:
         self,
         node: tree.Mention,
         operator: OperatorClass,
-        values: dict[str, Value],
+        values: Mapping[str, object],
         operands: frozenset[str],
         spans: dict[str, Span],
         scope: Scope,

@@ -7,7 +7,20 @@ from inspect import isabstract
 from types import ModuleType
 from typing import Any, cast, final
 
-from archdsl.ops import activation, conv, dense, merge, norm, pool, rearrange, regular, resample
+from archdsl.ops import (
+    activation,
+    attention,
+    conv,
+    dense,
+    embedding,
+    merge,
+    norm,
+    pool,
+    rearrange,
+    recurrent,
+    regular,
+    resample,
+)
 from archdsl.ops.operator import Operator
 
 OperatorClass = type[Operator[Any]]
@@ -65,5 +78,5 @@ def collect(*modules: ModuleType) -> Operators:
     return Operators(tuple(classes))
 
 
-BUILTIN = (conv, pool, dense, norm, activation, regular, resample, rearrange, merge)
+BUILTIN = (conv, pool, dense, norm, activation, regular, resample, rearrange, embedding, recurrent, attention, merge)
 OPERATORS = collect(*BUILTIN)

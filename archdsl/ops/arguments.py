@@ -42,6 +42,7 @@ class ArgumentKind(StrEnum):
     FLAG = "`true` or `false`"
     CHOICE = "one of its words"
     NUMBERS = "a list of numbers"
+    LAYER = "a layer that `share` declares"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,8 @@ class Argument:
                 return isinstance(value, bool)
             case ArgumentKind.CHOICE:
                 return value in self.choices
+            case ArgumentKind.LAYER:
+                return isinstance(value, SharedLayer)
 
     def _refusal(self, value: object) -> Reject:
         if self.kind is ArgumentKind.CHOICE and isinstance(value, str):
@@ -121,6 +124,17 @@ def shown(value: object) -> str:
             return f"`{value:.6g}`"
         case _:
             return f"the {str(value)[:40]}"
+
+
+@dataclass(frozen=True, slots=True)
+class SharedLayer:
+    """A layer that `share` declares, as an argument: its name, and the shapes of its learned tensors by name."""
+
+    name: str
+    weights: tuple[tuple[str, tuple[int, ...]], ...]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +214,11 @@ def flag(doc: str, default: object = REQUIRED) -> Any:
 def choice(doc: str, choices: tuple[str, ...], default: object = REQUIRED) -> Any:
     """One of some words."""
     return _declared(ArgumentKind.CHOICE, doc, default, choices=choices)
+
+
+def layer(doc: str) -> Any:
+    """A layer that `share` declares."""
+    return _declared(ArgumentKind.LAYER, doc, REQUIRED)
 
 
 def given() -> Any:

@@ -11,7 +11,7 @@ from typing_extensions import override
 from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import flag, width
 from archdsl.ops.faults import Reject, WrongTensor
-from archdsl.ops.operator import Style, Unary, require_features, require_grid
+from archdsl.ops.operator import Style, Unary, require_features
 from archdsl.ops.torchcall import Apply, Layer, X, changed
 
 
@@ -74,52 +74,3 @@ class Flatten(Unary):
     @override
     def label(self, x: TensorType) -> str:
         return "flatten"
-
-
-def _permuted(axes: tuple[int, ...]) -> Apply:
-    return Apply.of("torch.permute", X, axes, layer=Layer.of("Permute", axes, copied="permute"))
-
-
-@final
-@dataclass(frozen=True)
-class ChannelsLast(Unary):
-    """A map with its channels as the last axis: a grid of vectors, on whose features `fc` and `ln` work."""
-
-    word = "channels_last"
-    style = Style.OTHER
-
-    @override
-    def output(self, x: TensorType) -> TensorType:
-        require_grid(self, x)
-        return TensorType((*x.grid, x.channels), Kind.SEQUENCE)
-
-    @override
-    def torch(self, x: TensorType) -> Apply:
-        return _permuted((0, *range(2, x.rank + 2), 1))
-
-    @override
-    def label(self, x: TensorType) -> str:
-        return "channels last"
-
-
-@final
-@dataclass(frozen=True)
-class ChannelsFirst(Unary):
-    """A grid of vectors as a map, with its channels before the grid, as convolutions want it."""
-
-    word = "channels_first"
-    style = Style.OTHER
-
-    @override
-    def output(self, x: TensorType) -> TensorType:
-        if x.kind is not Kind.SEQUENCE:
-            raise Reject(WrongTensor(self.word, "a sequence or a grid of vectors", x))
-        return TensorType.image(x.channels, *x.grid)
-
-    @override
-    def torch(self, x: TensorType) -> Apply:
-        return _permuted((0, x.rank + 1, *range(1, x.rank + 1)))
-
-    @override
-    def label(self, x: TensorType) -> str:
-        return "channels first"

@@ -8,7 +8,8 @@ from typing import ClassVar, final
 
 from typing_extensions import override
 
-from archdsl.base.tensors import TensorType
+from archdsl.base.tensors import Kind, TensorType
+from archdsl.ops.arguments import choice
 from archdsl.ops.faults import CannotMerge, Reject
 from archdsl.ops.operator import Style, Variadic
 from archdsl.ops.torchcall import ALL, Apply
@@ -73,22 +74,31 @@ class Mul(Variadic):
 @final
 @dataclass(frozen=True)
 class Concat(Variadic):
-    """Its branches side by side, along the channels. All other sizes must be equal."""
+    """Its branches side by side, along the channels. All other sizes must be equal.
+
+    `concat("positions")` puts sequences one after the other instead, as a class token before the patches.
+    """
 
     word = "concat"
     style = Style.MERGE
     variadic: ClassVar[bool] = True
 
+    along: str = choice("what comes one after the other", ("channels", "positions"), "channels")
+
     @override
     def output(self, x: Types) -> TensorType:
         first = x[0]
+        if self.along == "positions":
+            if any(each.kind is not Kind.SEQUENCE or each.rank != 1 or each.channels != first.channels for each in x):
+                raise Reject(CannotMerge("concatenate", x))
+            return TensorType.sequence(sum(each.grid[0] for each in x), first.channels)
         if any(each.kind is not first.kind or each.grid != first.grid for each in x):
             raise Reject(CannotMerge("concatenate", x))
         return first.with_channels(sum(each.channels for each in x))
 
     @override
     def torch(self, x: Types) -> Apply:
-        return Apply.of("torch.cat", ALL, dim=1 if x[0].kind == "image" else -1)
+        return Apply.of("torch.cat", ALL, dim=1 if x[0].kind == "image" or self.along == "positions" else -1)
 
     @override
     def label(self, x: Types) -> str:

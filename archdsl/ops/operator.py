@@ -222,6 +222,12 @@ def require_features(operator: Unary, x: TensorType) -> None:
         raise Reject(WrongTensor(operator.word, "features", x))
 
 
+def require_sequence(operator: Operator[Any], x: TensorType) -> None:
+    """Refuse what is no row of vectors."""
+    if x.kind is not Kind.SEQUENCE or x.rank != 1:
+        raise Reject(WrongTensor(operator.word, "a sequence", x))
+
+
 def slide(operator: Unary, x: TensorType, windows: tuple[Window | Spread, ...]) -> Shape:
     """The grid that comes out of sliding windows, one for each axis."""
     grid = tuple([window.slide(length) for window, length in zip(windows, x.grid, strict=True)])

@@ -8,9 +8,10 @@ from typing import final
 from typing_extensions import override
 
 from archdsl.base.tensors import Kind, TensorType
-from archdsl.ops.arguments import integer
-from archdsl.ops.faults import BadArgument, GroupsDoNotDivide, Reject
-from archdsl.ops.operator import Style, Unary, require_features, require_grid
+from archdsl.base.windows import Window
+from archdsl.ops.arguments import Axes, axes, integer
+from archdsl.ops.faults import BadArgument, GroupsDoNotDivide, Reject, WrongTensor
+from archdsl.ops.operator import Style, Unary, by_axes, per_axis, require_features, require_grid, require_sequence
 from archdsl.ops.torchcall import Apply, Layer, X, changed
 
 _MOST_CHUNKS = 4
@@ -94,3 +95,300 @@ class ChannelShuffle(Unary):
     @override
     def label(self, x: TensorType) -> str:
         return f"channel shuffle, {self.groups}"
+
+
+@final
+@dataclass(frozen=True)
+class Split(Unary):
+    """Equal parts of the channels, side by side: `q, k, v = ... -> split(3)`."""
+
+    word = "split"
+    style = Style.OTHER
+
+    parts: int = integer("how many parts", low=2)
+
+    @override
+    def output(self, x: TensorType) -> TensorType:
+        require_features(self, x)
+        if x.channels % self.parts:
+            raise Reject(BadArgument("parts", f"{x.channels} channels do not split into {self.parts}"), "parts")
+        return x.with_channels(x.channels // self.parts)
+
+    @override
+    def also(self, x: TensorType) -> tuple[TensorType, ...]:
+        return (self.output(x),) * (self.parts - 1)
+
+    @override
+    def torch(self, x: TensorType) -> Apply:
+        return Apply.of(".chunk", X, self.parts, dim=1 if x.kind is Kind.IMAGE else -1)
+
+    @override
+    def label(self, x: TensorType) -> str:
+        return f"split, {self.parts}"
+
+
+@final
+@dataclass(frozen=True)
+class ChannelsLast(Unary):
+    """A map with its channels as the last axis: a grid of vectors, on whose features `fc` and `ln` work."""
+
+    word = "channels_last"
+    style = Style.OTHER
+
+    @override
+    def output(self, x: TensorType) -> TensorType:
+        require_grid(self, x)
+        return TensorType((*x.grid, x.channels), Kind.SEQUENCE)
+
+    @override
+    def torch(self, x: TensorType) -> Apply:
+        return _permuted((0, *range(2, x.rank + 2), 1))
+
+    @override
+    def label(self, x: TensorType) -> str:
+        return "channels last"
+
+
+@final
+@dataclass(frozen=True)
+class ChannelsFirst(Unary):
+    """A grid of vectors as a map, with its channels before the grid, as convolutions want it."""
+
+    word = "channels_first"
+    style = Style.OTHER
+
+    @override
+    def output(self, x: TensorType) -> TensorType:
+        if x.kind is not Kind.SEQUENCE:
+            raise Reject(WrongTensor(self.word, "a sequence or a grid of vectors", x))
+        return TensorType.image(x.channels, *x.grid)
+
+    @override
+    def torch(self, x: TensorType) -> Apply:
+        return _permuted((0, x.rank + 1, *range(1, x.rank + 1)))
+
+    @override
+    def label(self, x: TensorType) -> str:
+        return "channels first"
+
+
+@final
+@dataclass(frozen=True)
+class ToSequence(Unary):
+    """The positions of a map or grid of vectors in a row, each with its channels as features: patches as tokens."""
+
+    word = "to_sequence"
+    style = Style.OTHER
+    source = "Dosovitskiy et al. 2020, An Image Is Worth 16x16 Words, arXiv:2010.11929"
+    sees_all = True
+
+    @override
+    def output(self, x: TensorType) -> TensorType:
+        if x.kind not in {Kind.IMAGE, Kind.SEQUENCE}:
+            raise Reject(WrongTensor(self.word, "a map or a grid of vectors", x))
+        return TensorType.sequence(x.positions, x.channels)
+
+    @override
+    def torch(self, x: TensorType) -> Apply:
+        if x.kind is Kind.SEQUENCE:
+            return Apply.of("torch.flatten", X, 1, -2, layer=Layer.of("nn.Flatten", 1, -2))
+        rows = Apply.of("torch.flatten", X, 2)
+        layer = Layer.of("nn.Sequential", Layer.of("nn.Flatten", 2), _transposition((0, 2, 1)))
+        return Apply.of(".transpose", rows, 1, 2, layer=layer)
+
+    @override
+    def label(self, x: TensorType) -> str:
+        return "to sequence"
+
+
+@final
+@dataclass(frozen=True)
+class ToImage(Unary):
+    """A sequence as a map of `height` rows, its features as channels: the way back from `to_sequence`."""
+
+    word = "to_image"
+    style = Style.OTHER
+    sees_all = True
+
+    height: int = integer("rows of the map")
+
+    @override
+    def output(self, x: TensorType) -> TensorType:
+        require_sequence(self, x)
+        width, rest = divmod(x.grid[0], self.height)
+        if rest:
+            reason = f"{x.grid[0]} positions do not make {self.height} rows"
+            raise Reject(BadArgument("height", reason), "height")
+        return TensorType.image(x.channels, self.height, width)
+
+    @override
+    def torch(self, x: TensorType) -> Apply:
+        size = (self.height, x.grid[0] // self.height)
+        layer = Layer.of("nn.Sequential", _transposition((0, 2, 1)), Layer.of("nn.Unflatten", 2, size))
+        return Apply.of(".unflatten", Apply.of(".transpose", X, 1, 2), 2, size, layer=layer)
+
+    @override
+    def label(self, x: TensorType) -> str:
+        return f"to image, {self.height}×{x.grid[0] // self.height}"
+
+
+@final
+@dataclass(frozen=True)
+class Transpose(Unary):
+    """A sequence with its positions and its features exchanged, so that `fc` mixes positions."""
+
+    word = "transpose"
+    style = Style.OTHER
+    source = "Tolstikhin et al. 2021, MLP-Mixer, arXiv:2105.01601"
+
+    @override
+    def output(self, x: TensorType) -> TensorType:
+        require_sequence(self, x)
+        return TensorType.sequence(x.channels, x.grid[0])
+
+    @override
+    def torch(self, x: TensorType) -> Apply:
+        return Apply.of(".transpose", X, 1, 2, layer=_transposition((0, 2, 1)))
+
+    @override
+    def label(self, x: TensorType) -> str:
+        return "transpose"
+
+
+@final
+@dataclass(frozen=True)
+class Reshape(Unary):
+    """The same numbers with other sizes, in torch's order: `fc-8192 -> reshape((512, 4, 4))` makes a map."""
+
+    word = "reshape"
+    style = Style.OTHER
+    sees_all = True
+
+    shape: Axes = axes("sizes in torch's order, without the batch", low=1)
+
+    def _shape(self) -> tuple[int, ...]:
+        return (self.shape,) if isinstance(self.shape, int) else self.shape
+
+    @override
+    def output(self, x: TensorType) -> TensorType:
+        require_features(self, x)
+        if len(self._shape()) > 4:
+            raise Reject(BadArgument("shape", f"{len(self._shape())} sizes are more than four"), "shape")
+        made = TensorType.of(self._shape())
+        if made.size != x.size:
+            raise Reject(BadArgument("shape", f"it holds {made.size:,} numbers, and {x.size:,} come in"), "shape")
+        return made
+
+    @override
+    def torch(self, x: TensorType) -> Layer:
+        return Layer.of("Reshape", self._shape(), copied="reshape")
+
+    @override
+    def label(self, x: TensorType) -> str:
+        return f"reshape to {self.output(x)}"
+
+
+@final
+@dataclass(frozen=True)
+class Roll(Unary):
+    """Moves all positions of a map or grid; what leaves at one end comes in at the other."""
+
+    word = "roll"
+    style = Style.OTHER
+
+    by: Axes = axes("positions, one number or one for each axis; negative ones move to the start")
+
+    def _by(self, x: TensorType) -> tuple[int, ...]:
+        return per_axis(self.by, x.rank, "by")
+
+    @override
+    def output(self, x: TensorType) -> TensorType:
+        if x.kind not in {Kind.IMAGE, Kind.SEQUENCE}:
+            raise Reject(WrongTensor(self.word, "a map, a sequence or a grid of vectors", x))
+        self._by(x)
+        return x
+
+    @override
+    def torch(self, x: TensorType) -> Layer:
+        first = 2 if x.kind is Kind.IMAGE else 1
+        return Layer.of("Roll", self._by(x), tuple(range(first, first + x.rank)), copied="roll")
+
+    @override
+    def label(self, x: TensorType) -> str:
+        return f"roll by {', '.join(map(str, self._by(x)))}"
+
+
+@final
+@dataclass(frozen=True)
+class Select(Unary):
+    """The vector at one position of a sequence: `select(0)` is the class token, `select(-1)` the last output."""
+
+    word = "select"
+    style = Style.OTHER
+    sees_all = True
+
+    position: int = integer("the position, from 0 on, or from the end, from -1 on", low=None)
+
+    @override
+    def output(self, x: TensorType) -> TensorType:
+        require_sequence(self, x)
+        if not -x.grid[0] <= self.position < x.grid[0]:
+            reason = f"the sequence has {x.grid[0]} positions, and {self.position} is asked for"
+            raise Reject(BadArgument("position", reason), "position")
+        return TensorType.vector(x.channels)
+
+    @override
+    def torch(self, x: TensorType) -> Apply:
+        layer = Layer.of("Select", self.position, copied="select")
+        return Apply.of("[]", X, slice(None), self.position, layer=layer)
+
+    @override
+    def label(self, x: TensorType) -> str:
+        return f"position {self.position}"
+
+
+@final
+@dataclass(frozen=True)
+class SpaceToDepth(Unary):
+    """Squares of positions as one position with all their channels: half as high and wide, four times as many channels.
+
+    On a map the channels are in the order of `nn.PixelUnshuffle`; on a grid of vectors column by column, as Swin merges
+    its patches, and a grid that does not divide is padded.
+    """
+
+    word = "space_to_depth"
+    style = Style.POOL
+    source = "Shi et al. 2016, Efficient Sub-Pixel Convolutional Neural Network, arXiv:1609.05158"
+
+    factor: int = integer("size of the squares", 2, low=2)
+
+    @override
+    def windows(self, x: TensorType) -> tuple[Window, ...]:
+        return (Window(self.factor, self.factor, ceil=x.kind is Kind.SEQUENCE),) * x.rank
+
+    @override
+    def output(self, x: TensorType) -> TensorType:
+        if x.kind not in {Kind.IMAGE, Kind.SEQUENCE} or x.rank != 2:
+            raise Reject(WrongTensor(self.word, "a map or a grid of vectors, of two axes", x))
+        if x.kind is Kind.IMAGE and any(length % self.factor for length in x.grid):
+            raise Reject(BadArgument("factor", f"{by_axes(x.grid)} positions do not split into squares"), "factor")
+        grid = tuple(-(-length // self.factor) for length in x.grid)
+        return x.replace(x.channels * self.factor**2, grid)
+
+    @override
+    def torch(self, x: TensorType) -> Layer:
+        if x.kind is Kind.IMAGE:
+            return Layer.of("nn.PixelUnshuffle", self.factor)
+        return Layer.of("SpaceToDepth", self.factor, copied="space_to_depth")
+
+    @override
+    def label(self, x: TensorType) -> str:
+        return f"space to depth, /{self.factor}"
+
+
+def _transposition(axes: tuple[int, ...]) -> Layer:
+    return Layer.of("Permute", axes, copied="permute")
+
+
+def _permuted(axes: tuple[int, ...]) -> Apply:
+    return Apply.of("torch.permute", X, axes, layer=_transposition(axes))

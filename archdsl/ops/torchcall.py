@@ -38,7 +38,7 @@ class Weight:
 
 X: Final = Slot(0)
 ALL: Final = Slot(-1)
-INFIX: Final = frozenset({"+", "*"})
+INFIX: Final = frozenset({"+", "*", "=="})
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from archdsl.ops.dense import Flatten, FullyConnected
 from archdsl.ops.norm import BatchNorm
 from archdsl.ops.operator import Operator
 from archdsl.ops.pool import GlobalAveragePool
+from archdsl.ops.rearrange import Slice
 from archdsl.ops.regular import Dropout
 from archdsl.passes.faults import NoSuchPath, UnknownPass
 from archdsl.passes.rewrite import Visit, rewritten
@@ -286,6 +287,11 @@ class Widen(Pass):
             what = at.kept
             if isinstance(what, (Conv, Deconv, FullyConnected)) and id(at.step) not in last:
                 return replace(cast("Any", what), width=max(1, round(self.alpha * what.width)))
+            if isinstance(what, Slice):
+                # a part of the channels stays the same part of them
+                before, after = at.step.input_types[0].channels, at.types[0].channels
+                stop = None if what.stop is None else what.stop * after // before
+                return replace(what, start=what.start * after // before, stop=stop)
             return what
 
         return rewritten(root, change)

@@ -96,6 +96,10 @@ def _folded(first: Part, second: Part) -> Part | None:
     # a count would say that each of them has weights of its own
     if len(first.outputs) != 1 or first.is_merge or first.shared or first.key != second.key:
         return None
+    # open blocks show what is in each of them, which differs where their inputs do
+    costs = (first.params * second.count, first.macs * second.count)
+    if first.inside is not None and costs != (second.params * first.count, second.macs * first.count):
+        return None
     return replace(
         first, count=first.count + second.count, params=first.params + second.params, macs=first.macs + second.macs
     )

@@ -31,7 +31,7 @@ from archdsl.base.traced import (
     python,
 )
 from archdsl.emit.torch import series, stretches
-from archdsl.emit.torch.forward import Forward, ForwardPlan
+from archdsl.emit.torch.forward import Forward, ForwardPlan, call_text, expression_of_step
 from archdsl.emit.torch.nodes import (
     Argument,
     Call,
@@ -143,6 +143,7 @@ class Classes:
     of_module: dict[int, Class] = field(default_factory=dict[int, Class])
     functions: Functions = field(default_factory=dict[str, Function])
     index: str = "i"
+    layers: dict[int, frozenset[str]] = field(default_factory=dict[int, frozenset[str]])
     _names: set[str] = field(default_factory=lambda: set(TAKEN))
     _choices: dict[int, dict[Partial, str]] = field(default_factory=dict[int, dict[Partial, str]])
     _chosen: dict[Partial, str] = field(default_factory=dict[Partial, str])
@@ -166,11 +167,23 @@ class Classes:
         """One class for all instances of a block, or as few as can be."""
         for module in modules:
             self._choices[id(module)] = _choices(module, modules)
+        self.layers |= {id(module): self._layers(modules) for module in modules}
         parts = self._parted(modules)
         base = camel(modules[0].name)
         for part in sorted(parts, key=len, reverse=True):
             suffix = _telling(part, parts) if len(parts) > 1 else ""
             self._add(part, self._free(base + suffix))
+
+    def _layers(self, modules: list[Module]) -> frozenset[str]:
+        """The steps of a block that are layers since as expressions they would tell its instances apart: `forward` does
+        not know the constructor's arguments."""
+        texts: dict[str, set[str]] = {}
+        looks: dict[str, set[object]] = {}
+        for step in (step for module in modules for step in module.steps):
+            if (call := expression_of_step(step)) is not None and call.layer is not None:
+                texts.setdefault(step.name, set()).add(call_text(call, ["x"]))
+                looks.setdefault(step.name, set()).add(skeleton(layer_node(call.layer)))
+        return frozenset(name for name, found in texts.items() if len(found) > 1 and len(looks[name]) == 1)
 
     def _parted(self, modules: list[Module]) -> list[list[Module]]:
         if (optional := self._optional(modules)) and (unified := self._unified(modules, optional)):
@@ -238,7 +251,9 @@ class Classes:
             lines = self._lines(first, instances, optional, solver)
         forward = first.forward
         if optional == SHORTCUT:
-            forward = ForwardPlan(first.module, gate=_free_attribute(first.module)).lines()
+            gate = _free_attribute(first.module)
+            layers = self.layers.get(id(first.module), frozenset())
+            forward = ForwardPlan(first.module, gate=gate, layers=layers).lines()
         used = _ordered(modules[0], solver.used)
         parameters = tuple(_parameter(modules[0], each) for each in used)
         targets = [target for instance in instances for _, node, _ in instance.children for target in _targets(node)]
@@ -312,7 +327,9 @@ class Classes:
                 node, self.functions = stretches.folded(node, self.functions, self._names | {*module.arguments})
             children.append((step.name, node, step.role))
         plan = ForwardPlan(
-            _without_shortcut(module) if optional == SHORTCUT else module, optional=optional == DOWNSAMPLE
+            _without_shortcut(module) if optional == SHORTCUT else module,
+            optional=optional == DOWNSAMPLE,
+            layers=self.layers.get(id(module), frozenset()),
         )
         return _Instance(module, tuple(children), plan.lines(), _values(module), optional)
 
@@ -330,7 +347,8 @@ class Classes:
                 return _in_place(layer_node(call)) if overwrites(step, module) else layer_node(call)
             if isinstance(call, Learned):
                 return Call("nn.Parameter", (_filled_tensor(call),))
-            return layer_node(call.layer) if in_row and call.layer else None
+            as_layer = in_row or step.name in self.layers.get(id(module), frozenset())
+            return layer_node(call.layer) if as_layer and call.layer else None
         if not step.what.is_named:
             return self._list(step.what) if len(step.what.inputs) > 1 else self._sequential(step.what)
         made = self.of_module[id(step.what)]

@@ -56,12 +56,16 @@ class ForwardPlan:
 
     optional: whether a `residual` without a projection calls `self.downsample`, which is then the identity.
     gate: the attribute that says whether there is the shortcut of a `residual` without projections; "" if there is.
+    layers: the names of steps that call a layer although an expression would do.
     """
 
-    def __init__(self, module: Module, *, optional: bool = False, gate: str = "") -> None:
+    def __init__(
+        self, module: Module, *, optional: bool = False, gate: str = "", layers: frozenset[str] = frozenset()
+    ) -> None:
         self.module = module
         self.optional = optional
         self.gate = gate
+        self.layers = layers
         self.readers: dict[Wire, list[int]] = {}
         for index, step in enumerate(module.steps):
             for wire in step.inputs:
@@ -164,7 +168,9 @@ class ForwardPlan:
             return False
         if isinstance(step.what, Operator) and step.what.word == "flatten":
             return True
-        if _is_part(step) and len(reader.inputs) == 1:
+        call = expression_of_step(step)
+        if call and call.function == "[]" and step.name not in self.layers and len(reader.inputs) == 1:
+            # `x[:, 32:]` is best seen where it is used
             return True
         if not isinstance(reader.what, Operator):
             return False
@@ -175,8 +181,8 @@ class ForwardPlan:
         if reader.what.style in _FOLLOWERS or (reader.what.word == "dropout" and not _is_plain(step)):
             return self._leads(step) and self._depth(index) < _NESTED
         # `y + self.downsample(x)`: a shortcut of one call stands in the sum
-        is_infix = isinstance(call := reader.what.torch(reader.what.operand(reader.input_types)), Apply)
-        return is_infix and call.function == "+" and step.role == DOWNSAMPLE
+        sums = expression_of_step(reader)
+        return sums is not None and sums.function == "+" and step.role == DOWNSAMPLE
 
     def _in_short_branch(self, index: int) -> bool:
         """Whether a step belongs to a branch of a concatenation that one line can hold."""
@@ -228,7 +234,9 @@ class ForwardPlan:
         inputs = [self._input(wire) for wire in step.inputs]
         if self.optional and step.role == RESIDUAL and not self._projects(step):
             inputs[1] = f"self.{DOWNSAMPLE}({inputs[1]})"
-        text = call_text(step, inputs, numbered=self.numbered)
+        call = None if step.name in self.layers else expression_of_step(step)
+        target = f"self[{step.name}]" if self.numbered else attribute(step.name)
+        text = call_text(call, inputs) if call else _layer_text(step, target, inputs)
         if self.gate and step.role == SHORTCUT and len(inputs) > 1:
             return f"{text} if self.{self.gate} else {self._body(step.inputs[0])}"
         return text
@@ -325,7 +333,11 @@ class ForwardPlan:
     def _branch(self, wire: Wire, concat: int) -> str:
         """The name of a branch of a concatenation: `branch2`, or `branch2a` if that goes on into the second branch of
         another one."""
-        position = self.module.steps[concat].inputs.index(wire)
+        inputs = self.module.steps[concat].inputs
+        labels = [self.module.steps[each.step].name if each.step != INPUT else "" for each in inputs]
+        position = inputs.index(wire)
+        if all(label.startswith("branch") for label in labels):  # as the text names them
+            return labels[position]
         readers = self.readers.get(Wire(concat), [])
         if len(readers) == 1 and self._is_concat(readers[0]) and position < len(ascii_lowercase):
             outer = self.module.steps[readers[0]].inputs.index(Wire(concat))
@@ -340,14 +352,6 @@ class ForwardPlan:
             and len(self.module.steps[index].inputs) > 1
             and (what.word == "concat")
         )
-
-
-def _is_part(step: Step) -> bool:
-    """Whether a step takes a part of a tensor, `x[:, 32:]`, which is best seen where it is used."""
-    if not isinstance(step.what, Operator):
-        return False
-    call = step.what.torch(step.what.operand(step.input_types))
-    return isinstance(call, Apply) and call.function == "[]"
 
 
 def _is_plain(step: Step) -> bool:
@@ -382,19 +386,15 @@ def _pattern(given: tuple[Any, ...], names: list[str], *, outermost: bool = True
     return ", ".join(parts) if outermost else f"({', '.join(parts)})"
 
 
-def call_text(step: Step, inputs: list[str], *, numbered: bool = False) -> str:
-    """The call of a step on tensors of these names."""
-    target = f"self[{step.name}]" if numbered else attribute(step.name)
-    if isinstance(step.what, Operator):
-        call = step.what.torch(step.what.operand(step.input_types))
-        if isinstance(call, Apply):
-            return _apply_text(call, inputs)
-        if isinstance(call, Learned) and call.function in INFIX:
-            return f" {call.function} ".join((target, *inputs))
-        if isinstance(call, Learned):
-            same = ", ".join(["-1"] * (len(call.shape) - 1))
-            return f"{target}.expand({_primary(inputs[0])}.shape[0], {same})"
-    return _called(step, target, inputs)
+def _layer_text(step: Step, target: str, inputs: list[str]) -> str:
+    """What `forward` writes for a layer, a module, or a learned tensor."""
+    call = step.what.torch(step.what.operand(step.input_types)) if isinstance(step.what, Operator) else None
+    if not isinstance(call, Learned):
+        return _called(step, target, inputs)
+    if call.function in INFIX:
+        return f" {call.function} ".join((target, *inputs))
+    same = ", ".join(["-1"] * (len(call.shape) - 1))
+    return f"{target}.expand({_primary(inputs[0])}.shape[0], {same})"
 
 
 def _called(step: Step, target: str, inputs: list[str]) -> str:
@@ -422,7 +422,15 @@ def _is_child(step: Step) -> bool:
     return isinstance(step.what, Module) or isinstance(step.what.torch(step.what.operand(step.input_types)), Layer)
 
 
-def _apply_text(call: Apply, inputs: list[str]) -> str:
+def expression_of_step(step: Step) -> Apply | None:
+    """The expression that stands for a step in `forward`; None where it is a layer."""
+    call = step.what.torch(step.what.operand(step.input_types)) if isinstance(step.what, Operator) else None
+    return call if isinstance(call, Apply) else None
+
+
+def call_text(call: Apply, inputs: list[str]) -> str:
+    """An expression on tensors of these names."""
+
     def text(value: Any) -> str:
         match value:
             case Slot(index):
@@ -432,9 +440,11 @@ def _apply_text(call: Apply, inputs: list[str]) -> str:
             case Weight(path):
                 return f"self.{path}"
             case Apply():
-                return _apply_text(value, inputs)
+                return call_text(value, inputs)
             case str():
                 return f'"{value}"'
+            case tuple():
+                return f"({', '.join(map(text, cast('tuple[Any, ...]', value)))})"
             case _:
                 return repr(value)
 
@@ -442,7 +452,7 @@ def _apply_text(call: Apply, inputs: list[str]) -> str:
         whole, *parts = call.args
         return f"{_primary(text(whole))}[{', '.join(map(subscript, parts))}]"
     if call.function in INFIX:
-        return f" {call.function} ".join(inputs)
+        return f" {call.function} ".join(inputs if call.args == (ALL,) else map(text, call.args))
 
     args = [text(value) for value in call.args]
     args += [f"{name}={text(value)}" for name, value in call.kwargs]

@@ -156,8 +156,29 @@ def laid_out(node: Node, fill: Fill, prefix: str, indent: str, suffix: str = "")
             opening, closing = node.brackets
             inner = [line for item in items for line in laid_out(item, fill, "", indent + INDENT, ",")]
             return [f"{indent}{prefix}{opening}", *inner, f"{indent}{closing}{suffix}"]
+        case Hole() if not prefix:
+            return [f"{indent}{line}" for line in _broken_expression(f"{fill(node)}{suffix}", WIDTH - len(indent))]
         case _:
             return [flat]
+
+
+def _broken_expression(text: str, width: int) -> list[str]:
+    """The lines of a long expression, each but the first with the sign that it begins with: sums are broken first."""
+    for signs in (r"[+\-]", r"\*|//|%"):
+        lines = _split(text, signs)
+        if len(lines) > 1:
+            return [
+                part for line in lines for part in ([line] if len(line) <= width else _broken_expression(line, width))
+            ]
+    return [text]
+
+
+def _split(text: str, signs: str) -> list[str]:
+    """An expression in pieces that begin with one of some signs, those in brackets left alone."""
+    places = (found.start() for found in re.finditer(rf"(?<= )(?:{signs})(?= )", text))
+    ends = [place for place in places if text.count("(", 0, place) == text.count(")", 0, place)]
+    starts = [0, *ends]
+    return [text[start:end].strip() for start, end in zip(starts, [*ends, None], strict=True)]
 
 
 def _broken_call(

@@ -1,0 +1,242 @@
+"""Attention: multi-head, of given queries, and within shifted windows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Any, ClassVar, final
+
+from typing_extensions import override
+
+from archdsl.base.tensors import Kind, Shape, TensorType
+from archdsl.ops.arguments import Operand, flag, given, integer, number
+from archdsl.ops.faults import BadArgument, Reject, WrongTensor
+from archdsl.ops.operator import Operator, Style, Unary, require_sequence
+from archdsl.ops.torchcall import Apply, Layer, Passed, Slot, X, changed
+
+Types = tuple[TensorType, ...]
+_MASK = Operand("mask", "which positions of the memory are padding, as `padding_mask` gives it")
+
+
+def _require_heads(heads: int, features: int) -> None:
+    if features % heads:
+        raise Reject(BadArgument("heads", f"{features} features do not split into {heads} heads"), "heads")
+
+
+def _require_mask(operator: Operator[Types], mask: TensorType | None, memory: TensorType) -> None:
+    if mask is None:
+        return
+    if mask.kind is not Kind.MASK:
+        raise Reject(WrongTensor(operator.word, "a mask, as `padding_mask` gives it", mask), "mask")
+    if mask.shape[0] != memory.grid[0]:
+        reason = f"it is for {mask.shape[0]} positions, and {memory.grid[0]} are attended to"
+        raise Reject(BadArgument("mask", reason), "mask")
+
+
+def _takes(names: tuple[str, ...], positional: tuple[str, ...]) -> tuple[Any, ...]:
+    """The incoming tensor and the operands, those by name that would else need the ones before them."""
+    slots = {name: Slot(index + 1) for index, name in enumerate(names)}
+    plain = positional if all(name in slots for name in positional) else ()
+    return (X, *(slots[name] if name in plain else Passed(name, slots[name]) for name in names))
+
+
+@final
+@dataclass(frozen=True)
+class Attention(Operator[Types]):
+    """Multi-head attention: each position looks at all others, or at those of `memory`, in several ways at once.
+
+    `attention(8)` is self-attention with 8 heads, `attention(memory, heads=8)` attends to another sequence,
+    `causal=true` looks at no later position, `mask` leaves out padding. Its weights have the names of
+    `nn.MultiheadAttention`.
+    """
+
+    word = "attention"
+    style = Style.ATTENTION
+    source = "Vaswani et al. 2017, Attention Is All You Need, arXiv:1706.03762"
+    operands: ClassVar[tuple[Operand, ...]] = (
+        Operand("memory", "the sequence that is attended to; the incoming one if not given"),
+        _MASK,
+    )
+    sees_all = True
+
+    heads: int = integer("heads, which share the features among them", 1)
+    causal: bool = flag("whether positions see only themselves and earlier ones", False)
+    dropout: float = number("probability of a zero among the weights of attention", 0.0, low=0, high=1)
+    bias: bool = flag("whether biases are added", True)
+    given: tuple[str, ...] = given()
+
+    @override
+    def output(self, x: Types) -> TensorType:
+        require_sequence(self, x[0])
+        _require_heads(self.heads, x[0].channels)
+        named = self.by_name(x)
+        memory = named.get("memory", x[0])
+        if memory.kind is not Kind.SEQUENCE or memory.rank != 1 or memory.channels != x[0].channels:
+            raise Reject(WrongTensor(self.word, f"a memory of {x[0].channels} features", memory), "memory")
+        _require_mask(self, named.get("mask"), memory)
+        return x[0]
+
+    @override
+    def weights(self, x: Types) -> Mapping[str, Shape]:
+        features = x[0].channels
+        found: dict[str, Shape] = {"in_proj_weight": (3 * features, features)}
+        if self.bias:
+            found["in_proj_bias"] = (3 * features,)
+        found["out_proj.weight"] = (features, features)
+        return found | {"out_proj.bias": (features,)} if self.bias else found
+
+    @override
+    def macs(self, x: Types, weights: Mapping[str, Shape], output: TensorType) -> int:
+        features, length = x[0].channels, x[0].positions
+        memory = self.by_name(x).get("memory", x[0]).positions
+        projections = 2 * length * features**2 + 2 * memory * features**2
+        return projections + 2 * length * memory * features
+
+    @override
+    def torch(self, x: Types) -> Layer:
+        options = changed(dropout=(self.dropout, 0.0), bias=(self.bias, True), causal=(self.causal, False))
+        takes = _takes(self.given, ("memory", "mask")) if self.given else ()
+        return Layer.of("Attention", x[0].channels, self.heads, copied="attention", **options, takes=takes)
+
+    @override
+    def label(self, x: Types) -> str:
+        kind = "cross-attention" if "memory" in self.given else "attention"
+        return f"{self.heads}-head {'causal ' if self.causal else ''}{kind}"
+
+
+@final
+@dataclass(frozen=True)
+class DotAttention(Operator[Types]):
+    """Attention without weights of its own, of the incoming queries to given keys and values: `q -> dot_attention(k, v)`.
+
+    The products are divided by the root of a head's features. Values are the keys if none are given.
+    """
+
+    word = "dot_attention"
+    style = Style.ATTENTION
+    source = "Luong, Pham, Manning 2015, Effective Approaches to Attention-based NMT, arXiv:1508.04025"
+    operands: ClassVar[tuple[Operand, ...]] = (
+        Operand("keys", "what the queries are compared with", required=True),
+        Operand("values", "what is summed up; the keys if not given"),
+        _MASK,
+    )
+    sees_all = True
+
+    heads: int = integer("heads, which share the features among them", 1)
+    causal: bool = flag("whether positions see only themselves and earlier ones", False)
+    dropout: float = number("probability of a zero among the weights of attention", 0.0, low=0, high=1)
+    given: tuple[str, ...] = given()
+
+    def _values(self, x: Types) -> TensorType:
+        named = self.by_name(x)
+        return named.get("values", named["keys"])
+
+    @override
+    def output(self, x: Types) -> TensorType:
+        require_sequence(self, x[0])
+        named = self.by_name(x)
+        keys, values = named["keys"], self._values(x)
+        for name, kind in (("keys", keys), ("values", values)):
+            if kind.kind is not Kind.SEQUENCE or kind.rank != 1 or kind.grid != keys.grid:
+                raise Reject(WrongTensor(self.word, "keys and values of equally many positions", kind), name)
+            _require_heads(self.heads, kind.channels)
+        if keys.channels != x[0].channels:
+            raise Reject(WrongTensor(self.word, f"keys of {x[0].channels} features", keys), "keys")
+        _require_mask(self, named.get("mask"), keys)
+        return x[0].with_channels(values.channels)
+
+    @override
+    def macs(self, x: Types, weights: Mapping[str, Shape], output: TensorType) -> int:
+        positions = x[0].positions * self.by_name(x)["keys"].positions
+        return positions * (x[0].channels + self._values(x).channels)
+
+    @override
+    def torch(self, x: Types) -> Layer:
+        options = changed(heads=(self.heads, 1), causal=(self.causal, False), dropout=(self.dropout, 0.0))
+        takes = _takes(self.given, ("keys", "values"))
+        return Layer.of("DotAttention", copied="dot_attention", **options, takes=takes)
+
+    @override
+    def label(self, x: Types) -> str:
+        return f"{self.heads}-head {'causal ' if self.causal else ''}dot-product attention"
+
+
+@final
+@dataclass(frozen=True)
+class WindowAttention(Unary):
+    """Attention within each window of a grid of vectors, with a learned bias for each relative position.
+
+    `shift` moves the windows, so that the next layer connects what this one keeps apart; where a window covers the
+    whole grid they stay. A grid that the window does not divide is padded.
+    """
+
+    word = "window_attention"
+    style = Style.ATTENTION
+    source = "Liu et al. 2021, Swin Transformer, arXiv:2103.14030"
+    sees_all = True
+
+    heads: int = integer("heads, which share the features among them")
+    window: int = integer("size of the windows on both axes", 7)
+    shift: int = integer("positions by which the windows are moved", 0, low=0)
+
+    @override
+    def output(self, x: TensorType) -> TensorType:
+        if x.kind is not Kind.SEQUENCE or x.rank != 2:
+            raise Reject(WrongTensor(self.word, "a grid of vectors, as `channels_last` gives it", x))
+        _require_heads(self.heads, x.channels)
+        if self.shift >= self.window:
+            raise Reject(BadArgument("shift", f"{self.shift} is not below the window {self.window}"), "shift")
+        return x
+
+    @override
+    def weights(self, x: TensorType) -> Mapping[str, Shape]:
+        features = x.channels
+        return {
+            "relative_position_bias_table": ((2 * self.window - 1) ** 2, self.heads),
+            "qkv.weight": (3 * features, features),
+            "qkv.bias": (3 * features,),
+            "proj.weight": (features, features),
+            "proj.bias": (features,),
+        }
+
+    @override
+    def macs(self, x: TensorType, weights: Mapping[str, Shape], output: TensorType) -> int:
+        features = x.channels
+        positions = prod(-(-length // self.window) * self.window for length in x.grid)
+        return positions * (4 * features**2 + 2 * self.window**2 * features)
+
+    @override
+    def torch(self, x: TensorType) -> Layer:
+        options = changed(shift=(self.shift, 0))
+        return Layer.of("WindowAttention", x.channels, self.heads, self.window, copied="window_attention", **options)
+
+    @override
+    def label(self, x: TensorType) -> str:
+        shifted = "shifted " if self.shift else ""
+        return f"{self.heads}-head attention in {shifted}windows of {self.window}×{self.window}"
+
+
+@final
+@dataclass(frozen=True)
+class PaddingMask(Unary):
+    """Which tokens are padding, for attention to leave them out."""
+
+    word = "padding_mask"
+    style = Style.OTHER
+
+    token: int = integer("the token that stands for padding", 0, low=0)
+
+    @override
+    def output(self, x: TensorType) -> TensorType:
+        if x.kind is not Kind.TOKENS:
+            raise Reject(WrongTensor(self.word, "tokens", x))
+        return TensorType(x.shape, Kind.MASK)
+
+    @override
+    def torch(self, x: TensorType) -> Apply:
+        return Apply.of("==", X, self.token)
+
+    @override
+    def label(self, x: TensorType) -> str:
+        return f"token {self.token} is padding"

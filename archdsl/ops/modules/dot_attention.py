@@ -1,0 +1,35 @@
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class DotAttention(nn.Module):
+    """Attention of given queries, keys and values; `mask` is true where keys are padding."""
+
+    def __init__(self, heads: int = 1, causal: bool = False, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.heads, self.causal, self.dropout = heads, causal, dropout
+
+    def forward(
+        self,
+        queries: Tensor,
+        keys: Tensor,
+        values: Tensor | None = None,
+        mask: Tensor | None = None,
+    ) -> Tensor:
+        values = keys if values is None else values
+        q, k, v = (x.unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in (queries, keys, values))
+        seen = None if mask is None else ~mask[:, None, None]
+        if seen is not None and self.causal:
+            # each position and those before it
+            pairs = torch.ones_like(q[0, 0, :, :1] * k[0, 0, :, 0]).bool()
+            seen = seen & pairs.tril()
+        y = F.scaled_dot_product_attention(
+            q,
+            k,
+            v,
+            attn_mask=seen,
+            dropout_p=self.dropout if self.training else 0.0,
+            is_causal=self.causal and seen is None,
+        )
+        return y.transpose(1, 2).flatten(2)

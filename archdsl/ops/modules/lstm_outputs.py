@@ -1,0 +1,8 @@
+from torch import Tensor, nn
+
+
+class LSTMOutputs(nn.LSTM):
+    """The outputs of a recurrent layer alone, as `nn.Sequential` wants it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x)[0]

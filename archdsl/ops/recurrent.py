@@ -1,0 +1,206 @@
+"""Recurrent layers: RNN, GRU and LSTM, and their last states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, final
+
+from typing_extensions import override
+
+from archdsl.base.tensors import Kind, Shape, TensorType
+from archdsl.ops.arguments import Operand, choice, flag, given, integer, number, width
+from archdsl.ops.faults import BadArgument, MissingArgument, Reject, WrongTensor
+from archdsl.ops.operator import Operator, Style, Unary, require_sequence
+from archdsl.ops.torchcall import Apply, Layer, Slot, X, changed
+
+Types = tuple[TensorType, ...]
+_HIDDEN = Operand("h", "state of each layer and direction that it starts from; zeros if not given")
+_CELL = Operand("c", "cell state of each layer and direction that it starts from")
+
+
+class Recurrent(Operator[Types]):
+    """A recurrent layer. `gates`: how many matrices there are for each output. `states`: how many states it has."""
+
+    style = Style.RECURRENT
+    operands: ClassVar[tuple[Operand, ...]] = (_HIDDEN,)
+    sees_all = True
+    gates: ClassVar[int]
+    held: ClassVar[int] = 1
+    width: int
+    layers: int
+    bidirectional: bool
+    dropout: float
+    bias: bool
+    states: bool
+    given: tuple[str, ...]
+
+    @property
+    def directions(self) -> int:
+        """1, or 2 if it also goes backwards."""
+        return 2 if self.bidirectional else 1
+
+    def _state(self) -> TensorType:
+        return TensorType((self.layers * self.directions, self.width), Kind.STATE)
+
+    @override
+    def output(self, x: Types) -> TensorType:
+        require_sequence(self, x[0])
+        for name, kind in self.by_name(x).items():
+            if kind != self._state():
+                reason = f"the state is {kind}, and {self._state()} is wanted: layers and directions, features"
+                raise Reject(BadArgument(name, reason), name)
+        if 0 < len(self.given) < self.held:
+            missing = next(each for each in self.operands if each.name not in self.given)
+            how = f"{self.word}({missing.name}=...)"
+            raise Reject(MissingArgument(self.word, missing.name, missing.doc, how), missing.name)
+        return x[0].with_channels(self.width * self.directions)
+
+    @override
+    def also(self, x: Types) -> Types:
+        return (self._state(),) * self.held if self.states else ()
+
+    @override
+    def weights(self, x: Types) -> Mapping[str, Shape]:
+        found: dict[str, Shape] = {}
+        rows = self.gates * self.width
+        for layer in range(self.layers):
+            before = x[0].channels if layer == 0 else self.width * self.directions
+            for way in ("", "_reverse")[: self.directions]:
+                found[f"weight_ih_l{layer}{way}"] = (rows, before)
+                found[f"weight_hh_l{layer}{way}"] = (rows, self.width)
+                if self.bias:
+                    found[f"bias_ih_l{layer}{way}"] = found[f"bias_hh_l{layer}{way}"] = (rows,)
+        return found
+
+    def _options(self) -> dict[str, Any]:
+        """Keyword arguments of torch's module besides those that all have."""
+        return {}
+
+    @override
+    def torch(self, x: Types) -> Layer:
+        options = changed(
+            num_layers=(self.layers, 1),
+            bias=(self.bias, True),
+            dropout=(self.dropout, 0.0),
+            bidirectional=(self.bidirectional, False),
+        )
+        name = self.word.upper()
+        sizes = (x[0].channels, self.width)
+        both = (Slot(1), Slot(2)) if self.held == 2 else Slot(1)
+        return Layer.of(
+            f"nn.{name}",
+            *sizes,
+            batch_first=True,
+            **self._options(),
+            **options,
+            takes=(X, both) if self.given else (),
+            gives=(X, both if self.states else None),
+            row=Layer.of(f"{name}Outputs", *sizes, copied=f"{self.word}_outputs", batch_first=True, **options),
+        )
+
+    @override
+    def label(self, x: Types) -> str:
+        many = f", {self.layers} layers" if self.layers > 1 else ""
+        both = "bidirectional " if self.bidirectional else ""
+        return f"{both}{self.word.upper()}, {self.width}{many}"
+
+
+@final
+@dataclass(frozen=True)
+class Rnn(Recurrent):
+    """Elman's recurrent layer: each output is an activation of the input and of the output before.
+
+    `y, h = ... -> rnn-64(states=true)` also gives the last state of each layer; `rnn-64(h)` starts from one.
+    """
+
+    word = "rnn"
+    source = "Elman 1990, Finding Structure in Time"
+    gates = 1
+
+    width: int = width("features of its state")
+    layers: int = integer("layers, each on the outputs of the one before", 1)
+    bidirectional: bool = flag("whether a second one goes through the sequence backwards", False)
+    act: str = choice("activation", ("tanh", "relu"), "tanh")
+    dropout: float = number("probability of a zero between the layers", 0.0, low=0, high=1)
+    bias: bool = flag("whether biases are added", True)
+    states: bool = flag("whether it also gives its last state", False)
+    given: tuple[str, ...] = given()
+
+    @override
+    def _options(self) -> dict[str, Any]:
+        return changed(nonlinearity=(self.act, "tanh"))
+
+
+@final
+@dataclass(frozen=True)
+class Gru(Recurrent):
+    """Gated recurrent unit: gates decide how much of its state each input replaces.
+
+    `y, h = ... -> gru-64(states=true)` also gives the last state of each layer; `gru-64(h)` starts from one.
+    """
+
+    word = "gru"
+    source = "Cho et al. 2014, Learning Phrase Representations using RNN Encoder-Decoder, arXiv:1406.1078"
+    gates = 3
+
+    width: int = width("features of its state")
+    layers: int = integer("layers, each on the outputs of the one before", 1)
+    bidirectional: bool = flag("whether a second one goes through the sequence backwards", False)
+    dropout: float = number("probability of a zero between the layers", 0.0, low=0, high=1)
+    bias: bool = flag("whether biases are added", True)
+    states: bool = flag("whether it also gives its last state", False)
+    given: tuple[str, ...] = given()
+
+
+@final
+@dataclass(frozen=True)
+class Lstm(Recurrent):
+    """Long short-term memory: a cell that gates let values into and out of.
+
+    `y, h, c = ... -> lstm-64(states=true)` also gives the last states of each layer; `lstm-64(h, c)` starts from some.
+    """
+
+    word = "lstm"
+    source = "Hochreiter, Schmidhuber 1997, Long Short-Term Memory"
+    operands: ClassVar[tuple[Operand, ...]] = (_HIDDEN, _CELL)
+    gates = 4
+    held = 2
+
+    width: int = width("features of its state")
+    layers: int = integer("layers, each on the outputs of the one before", 1)
+    bidirectional: bool = flag("whether a second one goes through the sequence backwards", False)
+    dropout: float = number("probability of a zero between the layers", 0.0, low=0, high=1)
+    bias: bool = flag("whether biases are added", True)
+    states: bool = flag("whether it also gives its last states", False)
+    given: tuple[str, ...] = given()
+
+
+@final
+@dataclass(frozen=True)
+class FinalState(Unary):
+    """The state of the last layer after the whole sequence, as a vector; of both directions if `bidirectional`."""
+
+    word = "final"
+    style = Style.OTHER
+    sees_all = True
+
+    bidirectional: bool = flag("whether the layer goes both ways, so that it has two last states", False)
+
+    @override
+    def output(self, x: TensorType) -> TensorType:
+        directions = 2 if self.bidirectional else 1
+        if x.kind is not Kind.STATE or x.shape[0] % directions:
+            raise Reject(WrongTensor(self.word, "the state of a recurrent layer", x))
+        return TensorType.vector(directions * x.channels)
+
+    @override
+    def torch(self, x: TensorType) -> Apply:
+        last = Apply.of("[]", X, -1)
+        if not self.bidirectional:
+            return last
+        return Apply.of("torch.cat", (Apply.of("[]", X, -2), last), dim=1)
+
+    @override
+    def label(self, x: TensorType) -> str:
+        return "final state"
