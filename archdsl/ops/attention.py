@@ -108,7 +108,7 @@ class Attention(Operator[Types]):
 @final
 @dataclass(frozen=True)
 class DotAttention(Operator[Types]):
-    """Attention without weights of its own, of the incoming queries to given keys and values: `q -> dot_attention(k, v)`.
+    """Attention without weights, of the incoming queries to given keys and values: `q -> dot_attention(k, v)`.
 
     The products are divided by the root of a head's features. Values are the keys if none are given.
     """

@@ -339,7 +339,7 @@ class Select(Unary):
 
     @override
     def torch(self, x: TensorType) -> Apply:
-        layer = Layer.of("Select", self.position, copied="select")
+        layer = Layer.of("SelectPosition", self.position, copied="select_position")
         return Apply.of("[]", X, slice(None), self.position, layer=layer)
 
     @override

@@ -96,7 +96,9 @@ class Recurrent(Operator[Types]):
             **options,
             takes=(X, both) if self.given else (),
             gives=(X, both if self.states else None),
-            row=Layer.of(f"{name}Outputs", *sizes, copied=f"{self.word}_outputs", batch_first=True, **options),
+            row=Layer.of(
+                f"{self.word.title()}Outputs", *sizes, copied=f"{self.word}_outputs", batch_first=True, **options
+            ),
         )
 
     @override

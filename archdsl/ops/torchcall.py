@@ -72,7 +72,15 @@ class Layer:
     row: Layer | None = None
 
     @staticmethod
-    def of(target: str, *args: Any, copied: str | None = None, **kwargs: Any) -> Layer:
+    def of(
+        target: str,
+        *args: Any,
+        copied: str | None = None,
+        takes: tuple[Any, ...] = (),
+        gives: tuple[Any, ...] = (),
+        row: Layer | None = None,
+        **kwargs: Any,
+    ) -> Layer:
         """A layer, written like the call itself."""
         options = tuple((name, value) for name, value in kwargs.items() if isinstance(value, Option))
         written = tuple(
@@ -80,7 +88,7 @@ class Layer:
             for name, value in kwargs.items()
             if not isinstance(value, Option) or value.value != value.default
         )
-        return Layer(target, args, written, copied, options)
+        return Layer(target, args, written, copied, options, takes, gives, row)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ class Attention(nn.Module):
         causal: bool = False,
     ) -> None:
         super().__init__()
-        self.heads, self.dropout, self.causal = heads, dropout, causal
+        self.width, self.heads = width, heads
+        self.dropout, self.causal = dropout, causal
         self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
         self.in_proj_bias = nn.Parameter(torch.empty(3 * width)) if bias else None
         self.out_proj = nn.Linear(width, width, bias=bias)
@@ -31,13 +32,16 @@ class Attention(nn.Module):
             nn.init.zeros_(self.in_proj_bias)
             nn.init.zeros_(self.out_proj.bias)
 
-    def forward(self, x: Tensor, memory: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        queries, keys, values = (self._split(y) for y in self._projected(x, memory))
-        seen, causal = self._seen(queries, keys, mask)
+    def forward(
+        self, x: Tensor, memory: Tensor | None = None, mask: Tensor | None = None
+    ) -> Tensor:
+        q, k, v = self._projected(x, memory)
+        q, k, v = self._split(q), self._split(k), self._split(v)
+        seen, causal = self._seen(q, k, mask)
         y = F.scaled_dot_product_attention(
-            queries,
-            keys,
-            values,
+            q,
+            k,
+            v,
             attn_mask=seen,
             dropout_p=self.dropout if self.training else 0.0,
             is_causal=causal,
@@ -48,21 +52,22 @@ class Attention(nn.Module):
         weight, bias = self.in_proj_weight, self.in_proj_bias
         if memory is None:
             return F.linear(x, weight, bias).chunk(3, dim=-1)
-        parts = [weight.shape[1], 2 * weight.shape[1]]
-        first, others = weight.split(parts)
-        ahead, behind = (None, None) if bias is None else bias.split(parts)
-        pairs = F.linear(memory, others, behind).chunk(2, dim=-1)
-        return F.linear(x, first, ahead), *pairs
+        own, others = slice(self.width), slice(self.width, None)
+        first, second = (None, None) if bias is None else (bias[own], bias[others])
+        k, v = F.linear(memory, weight[others], second).chunk(2, dim=-1)
+        return F.linear(x, weight[own], first), k, v
 
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
-    def _seen(self, queries: Tensor, keys: Tensor, mask: Tensor | None) -> tuple[Tensor | None, bool]:
+    def _seen(
+        self, q: Tensor, k: Tensor, mask: Tensor | None
+    ) -> tuple[Tensor | None, bool]:
         if mask is None:
             return None, self.causal
         seen = ~mask[:, None, None]
         if self.causal:
             # each position and those before it
-            pairs = torch.ones_like(queries[0, 0, :, :1] * keys[0, 0, :, 0]).bool()
+            pairs = torch.ones_like(q[0, 0, :, :1] * k[0, 0, :, 0]).bool()
             seen = seen & pairs.tril()
         return seen, False

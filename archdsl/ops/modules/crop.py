@@ -2,7 +2,7 @@ from torch import Tensor, nn
 
 
 class Crop(nn.Module):
-    """The part of a map that is as large as another: its centre, or from `offset` on."""
+    """The part of a map as large as another: its centre, or from `offset` on."""
 
     def __init__(self, offset: int | None = None, rank: int = 2) -> None:
         super().__init__()

@@ -4,9 +4,11 @@ from torch.nn import functional as F
 
 
 class DotAttention(nn.Module):
-    """Attention of given queries, keys and values; `mask` is true where keys are padding."""
+    """Attention of given queries, keys and values; `mask` is true for padding."""
 
-    def __init__(self, heads: int = 1, causal: bool = False, dropout: float = 0.0) -> None:
+    def __init__(
+        self, heads: int = 1, causal: bool = False, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.heads, self.causal, self.dropout = heads, causal, dropout
 
@@ -17,8 +19,8 @@ class DotAttention(nn.Module):
         values: Tensor | None = None,
         mask: Tensor | None = None,
     ) -> Tensor:
-        values = keys if values is None else values
-        q, k, v = (x.unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in (queries, keys, values))
+        q, k = self._split(queries), self._split(keys)
+        v = k if values is None else self._split(values)
         seen = None if mask is None else ~mask[:, None, None]
         if seen is not None and self.causal:
             # each position and those before it
@@ -33,3 +35,6 @@ class DotAttention(nn.Module):
             is_causal=self.causal and seen is None,
         )
         return y.transpose(1, 2).flatten(2)
+
+    def _split(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)

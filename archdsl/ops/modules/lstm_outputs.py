@@ -1,7 +1,7 @@
 from torch import Tensor, nn
 
 
-class LSTMOutputs(nn.LSTM):
+class LstmOutputs(nn.LSTM):
     """The outputs of a recurrent layer alone, as `nn.Sequential` wants it."""
 
     def forward(self, x: Tensor) -> Tensor:

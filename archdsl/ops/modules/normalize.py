@@ -5,12 +5,14 @@ from torch import Tensor, nn
 
 
 class Normalize(nn.Module):
-    """Subtracts a fixed mean and divides by a fixed standard deviation of each channel."""
+    """Subtracts a fixed mean of each channel and divides by a fixed deviation."""
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, mean: Sequence[float], std: Sequence[float], shape: Sequence[int]) -> None:
+    def __init__(
+        self, mean: Sequence[float], std: Sequence[float], shape: Sequence[int]
+    ) -> None:
         super().__init__()
         self.values = (tuple(mean), tuple(std), tuple(shape))
         self.register_buffer("mean", torch.empty(*shape), persistent=False)

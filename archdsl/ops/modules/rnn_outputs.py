@@ -1,7 +1,7 @@
 from torch import Tensor, nn
 
 
-class RNNOutputs(nn.RNN):
+class RnnOutputs(nn.RNN):
     """The outputs of a recurrent layer alone, as `nn.Sequential` wants it."""
 
     def forward(self, x: Tensor) -> Tensor:

@@ -33,41 +33,42 @@ class WindowAttention(nn.Module):
         self.relative_position_index = (down * (2 * window - 1) + across).flatten()
 
     def forward(self, x: Tensor) -> Tensor:
-        batch, height, width = x.shape[0], x.shape[1], x.shape[2]
-        window = self.window
+        height, width, window = x.shape[1], x.shape[2], self.window
         x = F.pad(x, (0, 0, 0, -width % window, 0, -height % window))
-        size = (x.shape[1], x.shape[2])
-        shift = [0 if window >= length else self.shift for length in size]
-        x = x.roll((-shift[0], -shift[1]), (1, 2))
+        # where one window covers everything there is nothing to connect
+        down = self.shift * (x.shape[1] > window)
+        right = self.shift * (x.shape[2] > window)
+        x = x.roll((-down, -right), (1, 2))
         y = self.qkv(self._windows(x)).unflatten(-1, (3, self.heads, -1))
-        queries, keys, values = y.permute(2, 0, 3, 1, 4)
-        y = F.scaled_dot_product_attention(queries, keys, values, attn_mask=self._bias(x, shift))
+        q, k, v = y.permute(2, 0, 3, 1, 4)
+        bias = self._bias(x, down, right)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
         y = self.proj(y.transpose(1, 2).flatten(2))
-        grid = (batch, size[0] // window, size[1] // window, window, window, -1)
-        y = y.view(grid).transpose(2, 3).flatten(3, 4).flatten(1, 2)
-        y = y.view(batch, *size, -1).roll((shift[0], shift[1]), (1, 2))
+        rows, columns = x.shape[1] // window, x.shape[2] // window
+        y = y.view(x.shape[0], rows, columns, window, window, -1).transpose(2, 3)
+        y = y.flatten(3, 4).flatten(1, 2).roll((down, right), (1, 2))
         return y[:, :height, :width]
 
     def _windows(self, x: Tensor) -> Tensor:
-        window = (self.window, self.window)
-        y = x.unflatten(2, (-1, window[1])).unflatten(1, (-1, window[0]))
+        square = (-1, self.window)
+        y = x.unflatten(2, square).unflatten(1, square)
         return y.transpose(2, 3).flatten(3, 4).flatten(0, 2)
 
-    def _bias(self, x: Tensor, shift: list[int]) -> Tensor:
+    def _bias(self, x: Tensor, down: int, right: int) -> Tensor:
         places = self.window**2
         table = self.relative_position_bias_table[self.relative_position_index]
         bias = table.view(1, places, places, -1).permute(0, 3, 1, 2)
-        if not any(shift):
+        if not self.shift:
             return bias
-        region = x.new_zeros(x.shape[1], x.shape[2], 1)
-        for axis, moved in enumerate(shift):
-            if moved:
-                # three regions along the axis, of which the last two are in one window
-                length = region.shape[axis]
-                number = torch.arange(length, device=x.device)
-                number = (number >= length - self.window).to(region.dtype) + (number >= length - moved).to(region.dtype)
-                region = region * 3 + number.view(-1, *[1] * (2 - axis))
-        region = self._windows(region[None]).squeeze(-1)
-        apart = region[:, None] != region[:, :, None]
+        rows = self._bands(x[0, :, 0, 0], down)
+        columns = self._bands(x[0, 0, :, 0], right)
+        regions = self._windows((3 * rows[:, None] + columns)[None, :, :, None])
+        apart = regions != regions.transpose(1, 2)
         hidden = torch.zeros_like(apart, dtype=bias.dtype).masked_fill(apart, -100.0)
         return bias + hidden[:, None].repeat(x.shape[0], 1, 1, 1)
+
+    def _bands(self, line: Tensor, shift: int) -> Tensor:
+        """Numbers that tell the two parts of the last window and the rest apart."""
+        place = torch.ones_like(line, dtype=torch.int).cumsum(0)
+        length = line.shape[0]
+        return (place > length - self.window).int() + (place > length - shift).int()

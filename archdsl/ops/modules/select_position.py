@@ -1,7 +1,7 @@
 from torch import Tensor, nn
 
 
-class Select(nn.Module):
+class SelectPosition(nn.Module):
     """The vector at one position of a sequence."""
 
     def __init__(self, position: int) -> None:
