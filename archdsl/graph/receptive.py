@@ -51,8 +51,8 @@ class ReceptiveFields:
     def _once(self, step: Step, given: tuple[Seen, ...]) -> tuple[Seen, ...]:
         if isinstance(step.what, Module):
             return self.module(step.what, given)
-        if len(given) != 1:
-            return (_union(given[:1] if step.what.sized_like else given),)
+        if len(given) != 1 and not step.what.sized_like:
+            return (_union(given),)
         return (step.what.sees(step.input_types, given[0]),)
 
     def module(self, module: Module, given: tuple[Seen, ...]) -> tuple[Seen, ...]:
@@ -91,8 +91,9 @@ class ReceptiveFields:
 
     def _partly(self, step: Step, given: list[Seen | None]) -> tuple[Seen | None, ...]:
         """A step of whose inputs only some depend on the input in question."""
-        reads_first = isinstance(step.what, Operator) and step.what.sized_like
-        known = tuple(each for each in (given[:1] if reads_first else given) if each is not None)
+        if isinstance(step.what, Operator) and step.what.sized_like:
+            given = given[:1]
+        known = tuple(each for each in given if each is not None)
         if not known:
             return tuple(None for _ in step.outputs)
         if len(given) == 1:

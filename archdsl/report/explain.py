@@ -200,7 +200,9 @@ def _sees(spot: Spot, operator: Operator[Any]) -> Iterator[tuple[str, str]]:
         yield "sees", "the whole input"
         return
     windows = operator.windows(operand(spot.step))
-    if windows and len(windows) == len(before):
+    if operator.sized_like:
+        yield from _by_axis([f"{_field(now)}, moves by {now.jump}" for now in after], "sees")
+    elif windows and len(windows) == len(before):
         axes = zip(before, after, windows, strict=True)
         yield from _by_axis([_recurrence(was, now, window) for was, now, window in axes], "sees")
     elif len(spot.before) > 1 and len(set(spot.before)) > 1:
