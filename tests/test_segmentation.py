@@ -62,10 +62,27 @@ def test_fcn_by_hand(stride: int) -> None:
     assert fcn(stride).figures() == FIGURES[f"fcn{stride}s"]
 
 
+def centred(stride: int) -> list[float]:
+    """Where the crops begin if what is joined lies over each other: position i of a map stands over the pixel at
+    `step*i + at`, the middle of what its windows cover."""
+    step, at = 1, 1.0 - 100
+    pooled: list[tuple[int, float]] = []
+    for _ in range(5):
+        step, at = 2 * step, at + step / 2
+        pooled.append((step, at))
+    at += 3 * step
+    offsets: list[float] = []
+    for earlier_step, earlier in (pooled[3], pooled[2])[: {32: 0, 16: 1, 8: 2}[stride]]:
+        step, at = step // 2, at - 1.5 * step / 2
+        assert step == earlier_step
+        offsets.append((at - earlier) / step)
+    return [*offsets, (2 * stride - 1) / 2 - at]
+
+
 @pytest.mark.parametrize(("stride", "offsets"), [(32, [19]), (16, [5, 27]), (8, [5, 9, 31])])
-def test_fcn_crops_where_its_authors_do(stride: int, offsets: list[int]) -> None:
+def test_fcn_joins_what_lies_over_each_other(stride: int, offsets: list[int]) -> None:
     found = [layer.step.what for layer in layers(archdsl.load(f"fcn{stride}s").module)]
-    assert [each.offset for each in found if each.word == "crop"] == offsets
+    assert [each.offset for each in found if each.word == "crop"] == offsets == centred(stride)
 
 
 @pytest.mark.parametrize("size", [(64, 96), (101, 75)])

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, final
 
 from typing_extensions import override
 
-from archdsl.base.tensors import Kind, TensorType
+from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.base.windows import SAME, Field, Spread, Window
 from archdsl.ops.arguments import Axes, axes, choice, flag, integer, window
 from archdsl.ops.faults import BadArgument, Reject, WrongCount, WrongTensor
@@ -19,9 +19,16 @@ _LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
 _MODES = ("nearest", "linear", "bilinear", "bicubic")
 
 
-def _interpolated(before: int, after: int, mode: str, *, align_corners: bool) -> Field:
+def _resampled(operator: Upsample | Resize, seen: tuple[Field, ...], before: Shape, after: Shape) -> tuple[Field, ...]:
+    """What is seen by the positions of a map that was brought from one grid to another."""
+    axes = zip(seen, before, after, strict=False)
+    return tuple(field.then(_interpolated(operator, was, now)) for field, was, now in axes)
+
+
+def _interpolated(operator: Upsample | Resize, before: int, after: int) -> Field:
     """What a position sees along an axis that goes from one length to another, as torch interpolates: position o lies
     at (o + 1/2)*before/after - 1/2 and sees one neighbour on each side, or two in the bicubic mode."""
+    mode, align_corners = operator.mode, operator.align_corners and operator.mode != "nearest"
     if before == after or (align_corners and after == 1):
         return SAME
     jump, at, grain = Fraction(before, after), Fraction(before - after, 2 * after), Fraction(1, 2 * after)
@@ -78,9 +85,7 @@ class Upsample(Unary):
 
     @override
     def sees(self, xs: tuple[TensorType, ...], seen: tuple[Field, ...]) -> tuple[Field, ...]:
-        sizes = zip(seen, xs[0].grid, self.output(xs[0]).grid, strict=True)
-        aligned = self.align_corners and self.mode != "nearest"
-        return tuple(field.then(_interpolated(*each, self.mode, align_corners=aligned)) for field, *each in sizes)
+        return _resampled(self, seen, xs[0].grid, self.output(xs[0]).grid)
 
     @override
     def torch(self, x: TensorType) -> Layer:
@@ -144,9 +149,7 @@ class Resize(Variadic):
 
     @override
     def sees(self, xs: Types, seen: tuple[Field, ...]) -> tuple[Field, ...]:
-        sizes = zip(seen, xs[0].grid, xs[1].grid, strict=True)
-        aligned = self.align_corners and self.mode != "nearest"
-        return tuple(field.then(_interpolated(*each, self.mode, align_corners=aligned)) for field, *each in sizes)
+        return _resampled(self, seen, xs[0].grid, xs[1].grid)
 
     @override
     def torch(self, x: Types) -> Apply:
@@ -190,7 +193,7 @@ class Crop(Variadic):
     def sees(self, xs: Types, seen: tuple[Field, ...]) -> tuple[Field, ...]:
         centres = (Fraction((length - wanted) // 2) for length, wanted in zip(xs[0].grid, xs[1].grid, strict=True))
         starts = centres if self.offset is None else (Fraction(self.offset) for _ in seen)
-        return tuple(field.then(Field(start, start)) for field, start in zip(seen, starts, strict=True))
+        return tuple(field.then(Field(start, start)) for field, start in zip(seen, starts, strict=False))
 
     @override
     def torch(self, x: Types) -> Layer:
