@@ -179,24 +179,6 @@ def test_yolov3_is_called_with_other_classes_and_anchors() -> None:
 # --- what follows the size of another tensor --------------------------------------------------------------------------
 
 
-def like(text: str) -> torch.nn.Module:
-    """The module of a net with a map and one whose size it is to have."""
-    return archdsl.parse(f"net n {{ input x: 9x8x2\n input like: 4x5x1\n {text} {{ x | like }} }}").to_torch()
-
-
-def test_a_crop_is_the_centre_or_begins_at_its_offset() -> None:
-    x, small = torch.randn(2, 2, 9, 8), torch.empty(2, 1, 4, 5)
-    assert torch.equal(like("crop")(x, small), x[:, :, 2:6, 1:6])
-    assert torch.equal(like("crop(offset=3)")(x, small), x[:, :, 3:7, 3:8])
-
-
-def test_a_resized_map_is_interpolated() -> None:
-    x, small = torch.randn(2, 2, 9, 8), torch.empty(2, 1, 4, 5)
-    expected = torch.nn.Upsample((4, 5), mode="bilinear", align_corners=True)(x)
-    assert torch.equal(like('resize(mode="bilinear", align_corners=true)')(x, small), expected)
-    assert torch.equal(like("resize")(x, small), torch.nn.Upsample((4, 5))(x))
-
-
 @pytest.mark.parametrize("mode", ["nearest", "linear", "bicubic"])
 @pytest.mark.parametrize("aligned", [False, True])
 @pytest.mark.parametrize("sizes", [(4, 8), (4, 9), (9, 4), (5, 7), (7, 1), (1, 6), (13, 8), (6, 6)])
