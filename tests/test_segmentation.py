@@ -252,6 +252,14 @@ def test_a_count_that_is_an_argument_makes_one_class() -> None:
     assert net.to_torch()(torch.randn(1, 3, 32, 32)).shape == (1, 16, 8, 8)
 
 
+def test_all_items_of_an_argument_are_the_argument() -> None:
+    inner = "block a(cs) = conv1-(cs[0]) -> conv1-(cs[1])"
+    outer = "block b(cs) = a(cs) -> a([cs[1], cs[0]])"
+    source = archdsl.parse(f"{inner}\n{outer}\nnet n {{ input 8x8x3\n b([4, 5]) -> b([6, 7]) }}").source()
+    assert "A(in_channels, cs)" in source
+    assert "A(cs[1], (cs[1], cs[0]))" in source
+
+
 def test_equal_widths_that_are_joined_are_a_multiple() -> None:
     text = "block b(c) = concat { conv1-c | conv3-c | conv5-c } -> conv1-c\nnet n { input 8x8x3\n b(4) }"
     assert "nn.Conv2d(3 * c, c, 1)" in archdsl.parse(text).source()

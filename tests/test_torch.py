@@ -189,7 +189,10 @@ def test_hostile_words_stay_words() -> None:
     assert net.to_torch()(torch.randn(1, 3, 8, 8)).shape == (1, 4, 8, 8)
 
 
-@pytest.mark.parametrize("name", ["resnet50", "googlenet", "vgg16", "alexnet", "resnet20", "nin"])
+@pytest.mark.parametrize(
+    "name",
+    ["resnet50", "googlenet", "vgg16", "alexnet", "resnet20", "nin", "fcn8s", "unet", "yolov3", "deeplabv3_resnet50"],
+)
 def test_ruff_accepts_the_file_as_it_is(name: str, tmp_path: Path) -> None:
     path = tmp_path / "made.py"
     path.write_text(archdsl.load(name).source())

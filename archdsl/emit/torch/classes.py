@@ -369,6 +369,12 @@ class _Solver:
         self.used |= names_in(found)
         return found
 
+    def argument_of(self, items: list[str]) -> str:
+        """The constructor argument whose items these are, all of them in their order; nothing if there is none."""
+        name = items[0].partition("[")[0] if items else ""
+        length = sum(each.startswith(f"{name}[") for each in self.values[0])
+        return name if items and items == [f"{name}[{index}]" for index in range(length)] else ""
+
     def _found(self, numbers: list[int]) -> Expression | None:
         traces = {expression_of(number) for number in numbers}
         candidates = [each for each in traces if names_in(each) and self._fits(each, numbers)]
@@ -404,20 +410,27 @@ def _filled(nodes: list[Node] | list[Call], solver: _Solver, prefix: str = "", i
     def fill(hole: Hole) -> str:
         return by_hole.get(id(hole), str(int(hole.value)))
 
-    lines = laid_out(_plain(first), fill, prefix, _BODY + indent)
+    lines = laid_out(_plain(first, by_hole, solver), fill, prefix, _BODY + indent)
     return [line[len(_BODY) :] for line in lines]
 
 
-def _plain(node: Node) -> Node:
-    """The expression with the marks of copied classes taken away; the holes stay the same objects."""
+def _plain(node: Node, texts: Mapping[int, str], solver: _Solver) -> Node:
+    """The expression without the marks of copied classes, and with the name of an argument for all of its items; the
+    other holes, whose texts are given, stay the same objects."""
+
+    def plain(each: Node) -> Node:
+        return _plain(each, texts, solver)
+
     match node:
         case Call(target, args, keywords, wide):
-            named = tuple(Keyword(each.name, _plain(each.value), each.default) for each in keywords)
-            return Call(target.rpartition("|")[2], tuple(map(_plain, args)), named, wide)
+            named = tuple(Keyword(each.name, plain(each.value), each.default) for each in keywords)
+            return Call(target.rpartition("|")[2], tuple(map(plain, args)), named, wide)
+        case Items(items, False) if whole := solver.argument_of([texts.get(id(item), "") for item in items]):
+            return whole
         case Items(items, is_list):
-            return Items(tuple(map(_plain, items)), is_list)
+            return Items(tuple(map(plain, items)), is_list)
         case Rows(body, count):
-            return Rows(tuple(map(_plain, body)), count)
+            return Rows(tuple(map(plain, body)), count)
         case _:
             return node
 
