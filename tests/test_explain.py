@@ -14,7 +14,7 @@ from archdsl.report.catalogue import faults
 from archdsl.report.walk import Tour
 
 RIGHT = re.compile(r"(?P<value>\d[\d,./]*\d|\d)(?:\.\.)?(?: -> (?P<rounded>\d+))?")
-WORDS = re.compile(r"\b(?:input )?positions|\bweights")
+WORDS = re.compile(r"\b(?:input )?positions|\bweights|^(?:sees +)?at most ")
 
 
 def sums(text):

@@ -8,6 +8,7 @@ from test_zoo import FIGURES, VGG, Ledger
 
 import archdsl
 from archdsl.graph.flat import layers
+from archdsl.graph.receptive import ReceptiveFields, start
 
 
 class Maps(Ledger):
@@ -61,10 +62,27 @@ def test_fcn_by_hand(stride: int) -> None:
     assert fcn(stride).figures() == FIGURES[f"fcn{stride}s"]
 
 
+def centred(stride: int) -> list[float]:
+    """Where the crops begin if what is joined lies over each other: position i of a map stands over the pixel at
+    `step*i + at`, the middle of what its windows cover."""
+    step, at = 1, 1.0 - 100
+    pooled: list[tuple[int, float]] = []
+    for _ in range(5):
+        step, at = 2 * step, at + step / 2
+        pooled.append((step, at))
+    at += 3 * step
+    offsets: list[float] = []
+    for earlier_step, earlier in (pooled[3], pooled[2])[: {32: 0, 16: 1, 8: 2}[stride]]:
+        step, at = step // 2, at - 1.5 * step / 2
+        assert step == earlier_step
+        offsets.append((at - earlier) / step)
+    return [*offsets, (2 * stride - 1) / 2 - at]
+
+
 @pytest.mark.parametrize(("stride", "offsets"), [(32, [19]), (16, [5, 27]), (8, [5, 9, 31])])
-def test_fcn_crops_where_its_authors_do(stride: int, offsets: list[int]) -> None:
+def test_fcn_joins_what_lies_over_each_other(stride: int, offsets: list[int]) -> None:
     found = [layer.step.what for layer in layers(archdsl.load(f"fcn{stride}s").module)]
-    assert [each.offset for each in found if each.word == "crop"] == offsets
+    assert [each.offset for each in found if each.word == "crop"] == offsets == centred(stride)
 
 
 @pytest.mark.parametrize("size", [(64, 96), (101, 75)])
@@ -161,22 +179,38 @@ def test_yolov3_is_called_with_other_classes_and_anchors() -> None:
 # --- what follows the size of another tensor --------------------------------------------------------------------------
 
 
-def like(text: str) -> torch.nn.Module:
-    """The module of a net with a map and one whose size it is to have."""
-    return archdsl.parse(f"net n {{ input x: 9x8x2\n input like: 4x5x1\n {text} {{ x | like }} }}").to_torch()
+@pytest.mark.parametrize("mode", ["nearest", "linear", "bicubic"])
+@pytest.mark.parametrize("aligned", [False, True])
+@pytest.mark.parametrize("sizes", [(4, 8), (4, 9), (9, 4), (5, 7), (7, 1), (1, 6), (13, 8), (6, 6)])
+def test_what_an_interpolated_position_sees(mode: str, sizes: tuple[int, int], *, aligned: bool) -> None:
+    """Against the gradient of torch, position after position: all that it sees lies within, and not much else."""
+    before, after = sizes
+    x = torch.ones(1, 1, before, 3, dtype=torch.float64, requires_grad=True)
+    how = f'mode="{mode}", align_corners={str(aligned).lower()}'
+    net = archdsl.parse(f"net n {{ input x: {before}x3x1\n input like: {after}x3x1\n resize({how}) {{ x | like }} }}")
+    same = archdsl.parse(f"INPUT[{before}x3x1] -> upsample(size=({after}, 3), {how})")
+    fields = [
+        ReceptiveFields().module(each.module, tuple(map(start, each.module.inputs)))[0][0] for each in (net, same)
+    ]
+    assert fields[0] == fields[1]
+    result = net.to_torch(dtype=torch.float64)(x, torch.empty(1, 1, after, 3))
+    for position in range(after):
+        (gradient,) = torch.autograd.grad(result[0, 0, position, 1], x, retain_graph=True)
+        rows = gradient[0, 0, :, 1].nonzero().flatten().tolist()
+        low, high = (end + position * fields[0].jump for end in (fields[0].low, fields[0].high))
+        assert low <= min(rows)
+        assert max(rows) <= high
+    assert fields[0].size <= {"nearest": 1, "linear": 2, "bicubic": 4}[mode]
 
 
-def test_a_crop_is_the_centre_or_begins_at_its_offset() -> None:
-    x, small = torch.randn(2, 2, 9, 8), torch.empty(2, 1, 4, 5)
-    assert torch.equal(like("crop")(x, small), x[:, :, 2:6, 1:6])
-    assert torch.equal(like("crop(offset=3)")(x, small), x[:, :, 3:7, 3:8])
-
-
-def test_a_resized_map_is_interpolated() -> None:
-    x, small = torch.randn(2, 2, 9, 8), torch.empty(2, 1, 4, 5)
-    expected = torch.nn.Upsample((4, 5), mode="bilinear", align_corners=True)(x)
-    assert torch.equal(like('resize(mode="bilinear", align_corners=true)')(x, small), expected)
-    assert torch.equal(like("resize")(x, small), torch.nn.Upsample((4, 5))(x))
+def test_a_crop_shifts_what_is_seen() -> None:
+    text = "net n { input x: 9x8x1\n crop(offset=2) { x | [conv3-1(p=0) -> conv3-1(p=0)] } }"
+    module = archdsl.parse(text).module
+    rows, columns = ReceptiveFields().module(module, (start(module.inputs[0]),))[0]
+    assert (rows.low, rows.high, columns.low, columns.high) == (2, 2, 2, 2)
+    centre = archdsl.parse(text.replace("(offset=2)", "")).module
+    rows, columns = ReceptiveFields().module(centre, (start(centre.inputs[0]),))[0]
+    assert (rows.low, rows.high, columns.low, columns.high) == (2, 2, 2, 2)
 
 
 @pytest.mark.parametrize("word", ["crop", "resize"])
@@ -190,7 +224,7 @@ def test_only_the_size_of_the_other_tensor_is_seen(word: str) -> None:
     assert x.grad is not None
     assert int((x.grad != 0).sum()) == 9
     (row,) = [line for line in str(net.summary()).splitlines() if line.startswith(f"{word}1 ")]
-    assert row.endswith(" 3")
+    assert row.split()[-1].removeprefix("<=") == "3"
 
 
 def test_the_code_follows_the_size_of_the_input() -> None:
@@ -216,6 +250,14 @@ def test_a_count_that_is_an_argument_makes_one_class() -> None:
     net = archdsl.parse(text)
     assert net.source().count("class ") == 2
     assert net.to_torch()(torch.randn(1, 3, 32, 32)).shape == (1, 16, 8, 8)
+
+
+def test_all_items_of_an_argument_are_the_argument() -> None:
+    inner = "block a(cs) = conv1-(cs[0]) -> conv1-(cs[1])"
+    outer = "block b(cs) = a(cs) -> a([cs[1], cs[0]])"
+    source = archdsl.parse(f"{inner}\n{outer}\nnet n {{ input 8x8x3\n b([4, 5]) -> b([6, 7]) }}").source()
+    assert "A(in_channels, cs)" in source
+    assert "A(cs[1], (cs[1], cs[0]))" in source
 
 
 def test_equal_widths_that_are_joined_are_a_multiple() -> None:

@@ -259,7 +259,11 @@ def test_hostile_words_stay_words() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["resnet50", "googlenet", "vgg16", "alexnet", "resnet20", "nin", "densenet", "inception_v3"]
+    "name",
+    [
+        *("resnet50", "googlenet", "vgg16", "alexnet", "resnet20", "nin", "densenet", "inception_v3"),
+        *("fcn8s", "unet", "yolov3", "deeplabv3_resnet50", "mobilenet_v3", "convnext", "vit"),
+    ],
 )
 def test_ruff_accepts_the_file_as_it_is(name: str, tmp_path: Path) -> None:
     path = tmp_path / "made.py"

@@ -67,10 +67,10 @@ class ReceptiveFields:
             return self.module(step.what, given)
         if step.what.sees_all:
             return tuple(tuple(WHOLE for _ in kind.grid or given[0]) for kind in step.outputs)
-        if len(given) == 1:
+        if len(given) == 1 or step.what.sized_like:
             seen = step.what.sees(step.input_types, given[0])
         else:
-            seen = _union(given[:1] if step.what.sized_like else given)
+            seen = _union(given)
         return tuple(seen for _ in step.outputs)
 
     def module(self, module: Module, given: tuple[Seen, ...]) -> tuple[Seen, ...]:
@@ -109,8 +109,9 @@ class ReceptiveFields:
 
     def _partly(self, step: Step, given: list[Seen | None]) -> tuple[Seen | None, ...]:
         """A step of whose inputs only some depend on the input in question."""
-        reads_first = isinstance(step.what, Operator) and step.what.sized_like
-        known = tuple(each for each in (given[:1] if reads_first else given) if each is not None)
+        if isinstance(step.what, Operator) and step.what.sized_like:
+            given = given[:1]
+        known = tuple(each for each in given if each is not None)
         if not known:
             return tuple(None for _ in step.outputs)
         if len(given) == 1:

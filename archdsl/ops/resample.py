@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, ClassVar, final
 
 from typing_extensions import override
 
-from archdsl.base.tensors import Kind, TensorType
-from archdsl.base.windows import Spread, Window
+from archdsl.base.tensors import Kind, Shape, TensorType
+from archdsl.base.windows import SAME, Field, Spread, Window
 from archdsl.ops.arguments import Axes, axes, choice, flag, integer, window
 from archdsl.ops.faults import BadArgument, Reject, WrongCount, WrongTensor
 from archdsl.ops.operator import Style, Unary, Variadic, by_axes, compact, per_axis, require_grid
@@ -16,6 +17,27 @@ from archdsl.ops.torchcall import Apply, Grid, Layer, X, changed
 
 _LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
 _MODES = ("nearest", "linear", "bilinear", "bicubic")
+
+
+def _resampled(operator: Upsample | Resize, seen: tuple[Field, ...], before: Shape, after: Shape) -> tuple[Field, ...]:
+    """What is seen by the positions of a map that was brought from one grid to another."""
+    axes = zip(seen, before, after, strict=False)
+    return tuple(field.then(_interpolated(operator, was, now)) for field, was, now in axes)
+
+
+def _interpolated(operator: Upsample | Resize, before: int, after: int) -> Field:
+    """What a position sees along an axis that goes from one length to another, as torch interpolates: position o lies
+    at (o + 1/2)*before/after - 1/2 and sees one neighbour on each side, or two in the bicubic mode."""
+    mode, align_corners = operator.mode, operator.align_corners and operator.mode != "nearest"
+    if before == after or (align_corners and after == 1):
+        return SAME
+    jump, at, grain = Fraction(before, after), Fraction(before - after, 2 * after), Fraction(1, 2 * after)
+    if mode == "nearest":
+        return Field(Fraction(1, jump.denominator) - 1, Fraction(0), jump, bound=True)
+    if align_corners:
+        jump, at, grain = Fraction(before - 1, after - 1), Fraction(0), Fraction(1, after - 1)
+    wider = mode == "bicubic"
+    return Field(at - 1 - wider + grain, at + 1 + wider, jump, bound=True)
 
 
 def _torch_mode(mode: str, rank: int) -> str:
@@ -60,6 +82,10 @@ class Upsample(Unary):
             return ()
         factors = per_axis(self.factor, x.rank, "factor")
         return tuple(Spread(factor, factor) for factor in factors)
+
+    @override
+    def sees(self, xs: tuple[TensorType, ...], seen: tuple[Field, ...]) -> tuple[Field, ...]:
+        return _resampled(self, seen, xs[0].grid, self.output(xs[0]).grid)
 
     @override
     def torch(self, x: TensorType) -> Layer:
@@ -122,6 +148,10 @@ class Resize(Variadic):
         return TensorType.image(first.channels, *like.grid)
 
     @override
+    def sees(self, xs: Types, seen: tuple[Field, ...]) -> tuple[Field, ...]:
+        return _resampled(self, seen, xs[0].grid, xs[1].grid)
+
+    @override
     def torch(self, x: Types) -> Apply:
         mode = _torch_mode(self.mode, x[0].rank)
         aligned: dict[str, Any] = {"align_corners": True} if self.align_corners and self.mode != "nearest" else {}
@@ -158,6 +188,12 @@ class Crop(Variadic):
                 where = f" from {begins} on" if begins else ""
                 raise Reject(BadArgument("crop", f"{length} positions have no part of {wanted}{where}"))
         return TensorType.image(first.channels, *like.grid)
+
+    @override
+    def sees(self, xs: Types, seen: tuple[Field, ...]) -> tuple[Field, ...]:
+        centres = (Fraction((length - wanted) // 2) for length, wanted in zip(xs[0].grid, xs[1].grid, strict=True))
+        starts = centres if self.offset is None else (Fraction(self.offset) for _ in seen)
+        return tuple(field.then(Field(start, start)) for field, start in zip(seen, starts, strict=False))
 
     @override
     def torch(self, x: Types) -> Layer:

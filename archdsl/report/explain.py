@@ -200,7 +200,9 @@ def _sees(spot: Spot, operator: Operator[Any]) -> Iterator[tuple[str, str]]:
         yield "sees", "the whole input"
         return
     windows = operator.windows(operand(spot.step))
-    if windows and len(windows) == len(before):
+    if operator.sized_like:
+        yield from _by_axis([f"{_field(now)}, moves by {now.jump}" for now in after], "sees")
+    elif windows and len(windows) == len(before):
         axes = zip(before, after, windows, strict=True)
         yield from _by_axis([_recurrence(was, now, window) for was, now, window in axes], "sees")
     elif len(spot.before) > 1 and len(set(spot.before)) > 1:
@@ -215,7 +217,8 @@ def _recurrence(was: Field, now: Field, window: Window | Spread) -> str:
         moves = f"moves by {was.jump}/{window.stride} = {now.jump}" if window.stride > 1 else f"moves by {now.jump}"
         return f"{_field(now)}, {moves}"
     wider = f"({window.size} - 1)" + (f"*{window.dilation}" if window.dilation > 1 else "")
-    size = f"{was.size:,} + {wider}*{was.jump} = {now.size:,}"
+    grows_whole = ((window.extent - 1) * was.jump).denominator == 1
+    size = f"{was.size:,} + {wider}*{was.jump} = {now.size:,}" if grows_whole else f"{now.size:,}"
     bound = "at most " if now.bound else ""
     moves = f", moves by {was.jump}*{window.stride} = {now.jump}" if window.stride > 1 else f", moves by {now.jump}"
     return f"{bound}{size}{moves}"

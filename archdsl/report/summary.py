@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
+from itertools import islice
 from typing import Any
 
 from archdsl.base.figures import short_number
@@ -67,6 +67,11 @@ class Row:
     def shapes(self) -> str:
         """The shapes that come out, as papers write them."""
         return ", ".join(map(str, self.outputs))
+
+    @property
+    def short_shapes(self) -> str:
+        """The shape that comes out, or how many do."""
+        return self.shapes if len(self.outputs) == 1 else f"{len(self.outputs)} tensors"
 
 
 @dataclass(frozen=True)
@@ -175,9 +180,8 @@ def summary(
     named: the inputs, the outputs and the outputs of training by name.
     """
     tour = Tour(module)
-    levels = Counter(spot.depth for spot, _ in tour.folded())
-    most = max(levels, default=0) + 1
-    chosen = _levels(levels) if depth is None else min(depth or most, most)
+    most = max((spot.depth for spot, _ in tour.folded()), default=0) + 1
+    chosen = _levels(tour, most) if depth is None else min(depth or most, most)
     rows = tuple(_row(spot, opened) for spot, opened in tour.folded(chosen))
     inputs, outputs, training = named
     return Summary(
@@ -188,7 +192,7 @@ def summary(
         training,
         rows,
         chosen,
-        levels.get(chosen, 0),
+        sum(1 for _ in tour.folded(chosen + 1)) - len(rows),
         module.params,
         module.inference_params,
         module.macs,
@@ -196,14 +200,11 @@ def summary(
     )
 
 
-def _levels(levels: Mapping[int, int]) -> int:
+def _levels(tour: Tour, most: int) -> int:
     """The most levels whose rows together fit on a page, and at least one."""
-    total = 0
-    for depth in range(len(levels)):
-        total += levels[depth]
-        if total > PAGE and depth:
-            return depth
-    return max(len(levels), 1)
+    # a module is opened where it stands first, which depends on how deep the walk goes
+    fitting = (depth for depth in range(1, most) if sum(1 for _ in islice(tour.folded(depth + 1), PAGE + 1)) > PAGE)
+    return next(fitting, most)
 
 
 def _row(spot: Spot, opened: str) -> Row:
@@ -245,14 +246,20 @@ class _Column:
 
 
 def _columns(
-    table: Summary, *, field: bool = True, shares: bool = True, short: bool = False, operator: int = _ALL
+    table: Summary,
+    *,
+    field: bool = True,
+    shapes: bool = True,
+    shares: bool = True,
+    short: bool = False,
+    operator: int = _ALL,
 ) -> list[_Column]:
     rows = table.rows
     macs = _short if short else _number
     wanted = [
         _Column("layer", tuple("  " * row.depth + row.name for row in rows), gap=""),
         _Column("operator", tuple(cut(row.shown, operator) for row in rows)),
-        _Column("output", tuple(row.shapes for row in rows)),
+        _Column("output", tuple(row.shapes if shapes else row.short_shapes for row in rows)),
         _Column("parameters", tuple(_number(row.params) for row in rows), right=True),
     ]
     if shares:
@@ -266,14 +273,19 @@ def _columns(
 
 def _fitting(table: Summary, width: int | None) -> list[_Column]:
     """The columns that fit into a width: first what the reader misses least goes, at last the labels are cut."""
-    leaner: tuple[dict[str, bool], ...] = ({}, {"field": False}, {"field": False, "short": True})
+    leaner: tuple[dict[str, bool], ...] = (
+        {},
+        {"field": False},
+        {"field": False, "short": True},
+        {"field": False, "short": True, "shapes": False},
+    )
     for options in leaner:
         if _width(made := _columns(table, **options)) <= (width or _ALL):
             return made
-    leanest = _columns(table, field=False, short=True, shares=False)
+    leanest = _columns(table, field=False, shapes=False, short=True, shares=False)
     excess = max(_width(leanest) - (width or _ALL), 0)
     longest = max((cells(row.shown) for row in table.rows), default=0)
-    return _columns(table, field=False, short=True, shares=False, operator=max(longest - excess, 16))
+    return _columns(table, field=False, shapes=False, short=True, shares=False, operator=max(longest - excess, 16))
 
 
 def _width(columns: list[_Column]) -> int:

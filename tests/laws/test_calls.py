@@ -103,6 +103,17 @@ CALLS: dict[str, tuple[str, Callable[[], nn.Module] | Callable[[Tensor], Tensor]
     "pad_channels(after=2)": (SOLID, lambda x: F.pad(x, (0, 0, 0, 0, 0, 0, 0, 2))),
 }
 
+# on two images, of 9x12 and 5x7 positions
+PAIRS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "crop": lambda x, _: x[:, :, 2:7, 2:9],
+    "crop(offset=3)": lambda x, _: x[:, :, 3:8, 3:10],
+    "resize": lambda x, y: F.interpolate(x, y.shape[2:]),
+    'resize(mode="linear")': lambda x, y: F.interpolate(x, y.shape[2:], mode="bilinear"),
+    'resize(mode="bicubic", align_corners=true)': lambda x, y: F.interpolate(
+        x, y.shape[2:], mode="bicubic", align_corners=True
+    ),
+}
+
 
 def _channels(values: tuple[float, ...]) -> Tensor:
     return torch.tensor(values)[:, None, None]
@@ -113,6 +124,14 @@ def layer(text: str, size: str) -> tuple[Operator[object], TensorType]:
     (step,) = archdsl.parse(f"{size} -> {text}", input=_size(size)).module.steps
     assert isinstance(step.what, Operator)
     return step.what, step.input_types[0]
+
+
+def merge(text: str) -> tuple[Operator[object], tuple[TensorType, ...]]:
+    """The one operator of a text on two images, and what comes into it."""
+    net = archdsl.parse(f"net n {{ input x: 9x12x6\n input y: 5x7x2\n {text} {{ x | y }} }}")
+    (step,) = net.module.steps
+    assert isinstance(step.what, Operator)
+    return step.what, step.input_types
 
 
 def _size(text: str) -> TensorType:
@@ -141,6 +160,13 @@ def test_the_call_is_the_one_that_a_person_would_write(text: str) -> None:
     assert made.extra_repr() == wanted.extra_repr()
 
 
+@pytest.mark.parametrize("text", PAIRS)
+def test_the_call_on_two_images_is_the_one_that_a_person_would_write(text: str) -> None:
+    operator, kinds = merge(text)
+    xs = [torch.randn(2, *kind.shape) for kind in kinds]
+    assert torch.equal(run(operator.torch(operator.operand(kinds)), xs), PAIRS[text](*xs))
+
+
 def _is_function(reference: object) -> bool:
     """Whether a reference is applied to a tensor; the others make a module."""
     code = getattr(reference, "__code__", None)
@@ -154,6 +180,9 @@ def test_every_argument_of_every_operator_is_used_in_a_call() -> None:
         operator, _ = layer(text, size)
         tried.setdefault(operator.word, set()).update(operator.arguments())
     shown_elsewhere = {("dropout", "p"), ("dropout", "channels")}
+    for text in PAIRS:
+        operator, _ = merge(text)
+        tried.setdefault(operator.word, set()).update(operator.arguments())
     for cls in OPERATORS.classes:
         missing = {(cls.word, name) for name in arguments(cls)} - {(cls.word, name) for name in tried.get(cls.word, ())}
         assert missing <= shown_elsewhere, missing

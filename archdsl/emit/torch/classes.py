@@ -519,6 +519,12 @@ class _Solver:
         self.used |= names_in(found)
         return found
 
+    def argument_of(self, items: list[str]) -> str:
+        """The constructor argument whose items these are, all of them in their order; nothing if there is none."""
+        name = items[0].partition("[")[0] if items else ""
+        length = sum(each.startswith(f"{name}[") for each in self.values[0])
+        return name if items and items == [f"{name}[{index}]" for index in range(length)] else ""
+
     def _found(self, numbers: Sequence[int | float]) -> Expression | None:
         traces = {expression_of(number) for number in numbers}
         candidates = [each for each in traces if names_in(each) and self._fits(each, numbers)]
@@ -559,7 +565,7 @@ def _filled(
     def fill(hole: Hole) -> str:
         return by_hole.get(id(hole)) or str_of_hole(hole)
 
-    lines = laid_out(_plain(first), fill, prefix, _BODY + indent)
+    lines = laid_out(_plain(first, by_hole, solver), fill, prefix, _BODY + indent)
     return [line[len(_BODY) :] for line in lines]
 
 
@@ -572,17 +578,24 @@ def _solved(column: tuple[Hole, ...], solver: _Solver, index: str) -> Expression
     return progression(start, step, index)
 
 
-def _plain(node: Node) -> Node:
-    """The expression with the marks of copied classes taken away; the holes stay the same objects."""
+def _plain(node: Node, texts: Mapping[int, str], solver: _Solver) -> Node:
+    """The expression without the marks of copied classes, and with the name of an argument for all of its items; the
+    other holes, whose texts are given, stay the same objects."""
+
+    def plain(each: Node) -> Node:
+        return _plain(each, texts, solver)
+
     match node:
         case Call(target, args, keywords, wide):
-            named = tuple(Keyword(each.name, _plain(each.value), each.default) for each in keywords)
+            named = tuple(Keyword(each.name, plain(each.value), each.default) for each in keywords)
             bare = target.rpartition("|")[2] if isinstance(target, str) else target
-            return Call(bare, tuple(map(_plain, args)), named, wide)
+            return Call(bare, tuple(map(plain, args)), named, wide)
+        case Items(items, False) if whole := solver.argument_of([texts.get(id(item), "") for item in items]):
+            return whole
         case Items(items, is_list):
-            return Items(tuple(map(_plain, items)), is_list)
+            return Items(tuple(map(plain, items)), is_list)
         case Rows(body):
-            return replace(node, body=tuple(map(_plain, body)))
+            return replace(node, body=tuple(map(plain, body)))
         case _:
             return node
 
