@@ -126,7 +126,7 @@ class Classes:
 
     def _add_definition(self, modules: list[Module]) -> None:
         """One class for all instances of a block, or as few as can be."""
-        self.layers |= {id(module): self._layers(modules) for module in modules}
+        self.layers |= dict.fromkeys(map(id, modules), self._layers(modules))
         parts = self._parted(modules)
         base = camel(modules[0].name)
         for part in parts:
