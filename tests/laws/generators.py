@@ -324,7 +324,7 @@ def _image_layer(d: _Drawing, size: Size) -> Word:
             return _pool(d, low)
         case _:
             groups = d.one(*_divisors(channels))
-            return Word(d.one(*_POINTWISE, f"gn({groups})"), same)
+            return Word(d.one(*_POINTWISE, f"gn({groups})", f"channel_shuffle({groups})"), same)
 
 
 def _pool(d: _Drawing, low: int) -> Word:

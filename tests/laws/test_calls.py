@@ -101,6 +101,11 @@ CALLS: dict[str, tuple[str, Callable[[], nn.Module] | Callable[[Tensor], Tensor]
     "pad((1, 2, 3))": (SOLID, lambda x: F.pad(x, (3, 3, 2, 2, 1, 1))),
     "pad_channels(1, 4)": (IMAGE, lambda x: F.pad(x, (0, 0, 0, 0, 1, 4))),
     "pad_channels(after=2)": (SOLID, lambda x: F.pad(x, (0, 0, 0, 0, 0, 0, 0, 2))),
+    "slice(1, 5)": (IMAGE, lambda x: x[:, 1:5]),
+    "slice(3)": (IMAGE, lambda x: x.chunk(2, dim=1)[1]),
+    "slice(stop=4, start=2)": (IMAGE, lambda x: x.chunk(3, dim=1)[1]),
+    # channels 0, 2 and 4 are the first of each group
+    "channel_shuffle(groups=3)": (IMAGE, lambda x: x[:, [0, 2, 4, 1, 3, 5]]),
 }
 
 # on two images, of 9x12 and 5x7 positions

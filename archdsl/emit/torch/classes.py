@@ -167,7 +167,7 @@ class Classes:
         """One class for all instances of a block, or as few as can be."""
         for module in modules:
             self._choices[id(module)] = _choices(module, modules)
-        self.layers |= {id(module): self._layers(modules) for module in modules}
+        self.layers |= dict.fromkeys(map(id, modules), self._layers(modules))
         parts = self._parted(modules)
         base = camel(modules[0].name)
         for part in sorted(parts, key=len, reverse=True):
