@@ -212,7 +212,7 @@ class Chains(ABC):
                 return found and self._positive(found, node, scope)
 
     def _kind(self, kind: tree.Word, shape: tuple[int, ...], scope: Scope) -> TensorType | None:
-        wanted = {"image": (2, 4), "sequence": (2, 2), "vector": (1, 1), "tokens": (1, 1)}
+        wanted = {"image": (2, 4), "sequence": (2, 4), "vector": (1, 1), "tokens": (1, 1)}
         if kind.text not in wanted:
             fault = faults.UnknownName(kind.text, tuple(wanted))
             self.evaluator.fault(fault, scope, kind.span)

@@ -432,8 +432,8 @@ class _Solver:
 
     def only(self, indices: list[int]) -> _Solver:
         """A solver for some of the instances, which adds to the same names."""
-        chosen = ([each[index] for index in indices] for each in (self.values, self.known))
-        return _Solver(*chosen, self.used)
+        values, known = ([each[index] for index in indices] for each in (self.values, self.known))
+        return _Solver(values, known, self.used)
 
     def solve(self, numbers: Sequence[int | float]) -> Expression:
         """The expression; Rejected where there is none."""
