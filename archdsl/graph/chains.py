@@ -510,9 +510,12 @@ class Chains(ABC):
         """What `residual(...) { ... }` is given; None where something is wrong with it."""
         given: dict[str, Value] = {}
         for argument in node.arguments.items if node.arguments else ():
-            name = argument.name.text if argument.name else ""
-            if name not in _RESIDUAL_ARGUMENTS:
-                fault = UnknownArgument(RESIDUAL, name or "c", tuple(_RESIDUAL_ARGUMENTS))
+            if argument.name is None:
+                fault = faults.WrongValue("a named argument of `residual`", "a plain one")
+                self.evaluator.fault(fault, scope, argument.span)
+                return None
+            if (name := argument.name.text) not in _RESIDUAL_ARGUMENTS:
+                fault = UnknownArgument(RESIDUAL, name, tuple(_RESIDUAL_ARGUMENTS))
                 self.evaluator.fault(fault, scope, argument.span)
                 return None
             value = self.evaluator.value(argument.value, scope)

@@ -126,7 +126,10 @@ _FORMS = {
         goes through a projection: a 1x1 convolution with the stride that makes the sizes agree, and a batch norm if
         the body has one.
 
-        `residual { body | shortcut }` names the shortcut. With arguments it is the block below."""
+        `residual(project=false) { body }` adds it only where the shapes agree. `drop` is stochastic depth: the
+        probability that a sample goes without the body while training.
+
+        `residual { body | shortcut }` names the shortcut. With arguments alone it is the block below."""
 }
 
 
