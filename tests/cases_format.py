@@ -18,6 +18,7 @@ A stage is a function in this file, decorated with `@stage("name")`, from a case
 `UPDATE=1 pytest` writes what comes out into the pages; look at the difference.
 """
 
+import ast
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -163,6 +164,23 @@ def _shapes(case: Case, options: str) -> str:
     ]
     widths = [max(len(row[index]) for row in rows) for index in range(2)]
     return "\n".join(f"{path:<{widths[0]}}  {shape:<{widths[1]}}  {params}" for path, shape, params in rows)
+
+
+@stage("torch")
+def _torch(case: Case, options: str) -> str:
+    """The classes of the emitted file, without blank lines and docstrings; those named, or all that are not copied."""
+    code = case.network.source().partition("\nclass ")
+    tree = ast.parse("".join(code[1:]).partition("\nARCH = ")[0])
+    wanted = options.split()
+    shown: list[str] = []
+    for each in tree.body:
+        assert isinstance(each, ast.ClassDef)
+        if wanted and each.name not in wanted:
+            continue
+        text = ast.get_source_segment("".join(code[1:]), each) or ""
+        text = re.sub(r'\n +"""(?:.|\n)*?"""', "", text, count=1)
+        shown.append(re.sub(r"\n\n+", "\n", text))
+    return "\n\n".join(shown)
 
 
 def _picture(case: Case, options: str) -> Picture:

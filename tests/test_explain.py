@@ -141,7 +141,7 @@ def test_every_operator_has_a_page_with_an_example_that_compiles(operator):
 def test_an_operator_is_written_as_it_is_read(word):
     step = manual.sample(OPERATORS[word])
     if not OPERATORS[word].variadic:
-        text = f"INPUT[{step.input_types[0]}] -> {manual.written(step.what)}"
+        text = f"{manual.source(step.input_types[0])} -> {manual.written(step.what)}"
         assert (
             archdsl.parse(text).module.steps[-1].what.arguments().items()
             >= {name: value for name, value in step.what.arguments().items() if name != "bias"}.items()

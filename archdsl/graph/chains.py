@@ -213,7 +213,7 @@ class Chains(ABC):
                 return found and self._positive(found, node, scope)
 
     def _kind(self, kind: tree.Word, shape: tuple[int, ...], scope: Scope) -> TensorType | None:
-        wanted = {"image": (2, 4), "sequence": (2, 2), "vector": (1, 1), "tokens": (1, 1)}
+        wanted = {"image": (2, 4), "sequence": (2, 4), "vector": (1, 1), "tokens": (1, 1)}
         if kind.text not in wanted:
             fault = faults.UnknownName(kind.text, tuple(wanted))
             self.evaluator.fault(fault, scope, kind.span)
@@ -555,9 +555,12 @@ class Chains(ABC):
         """What `residual(...) { ... }` is given; None where something is wrong with it."""
         given: dict[str, Value] = {}
         for argument in node.arguments.items if node.arguments else ():
-            name = argument.name.text if argument.name else ""
-            if name not in _RESIDUAL_ARGUMENTS:
-                fault = UnknownArgument(RESIDUAL, name or "c", tuple(_RESIDUAL_ARGUMENTS))
+            if argument.name is None:
+                fault = faults.WrongValue("a named argument of `residual`", "a plain one")
+                self.evaluator.fault(fault, scope, argument.span)
+                return None
+            if (name := argument.name.text) not in _RESIDUAL_ARGUMENTS:
+                fault = UnknownArgument(RESIDUAL, name, tuple(_RESIDUAL_ARGUMENTS))
                 self.evaluator.fault(fault, scope, argument.span)
                 return None
             value = self.evaluator.value(argument.value, scope)

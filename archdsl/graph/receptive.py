@@ -67,10 +67,8 @@ class ReceptiveFields:
             return self.module(step.what, given)
         if step.what.sees_all:
             return tuple(tuple(WHOLE for _ in kind.grid or given[0]) for kind in step.outputs)
-        if len(given) == 1 or step.what.sized_like:
-            seen = step.what.sees(step.input_types, given[0])
-        else:
-            seen = _union(given)
+        reads_first = len(given) == 1 or step.what.sized_like
+        seen = step.what.sees(step.input_types, given[0]) if reads_first else _union(given)
         return tuple(seen for _ in step.outputs)
 
     def module(self, module: Module, given: tuple[Seen, ...]) -> tuple[Seen, ...]:

@@ -126,7 +126,10 @@ _FORMS = {
         goes through a projection: a 1x1 convolution with the stride that makes the sizes agree, and a batch norm if
         the body has one.
 
-        `residual { body | shortcut }` names the shortcut. With arguments it is the block below."""
+        `residual(project=false) { body }` adds it only where the shapes agree. `drop` is stochastic depth: the
+        probability that a sample goes without the body while training.
+
+        `residual { body | shortcut }` names the shortcut. With arguments alone it is the block below."""
 }
 
 
@@ -233,13 +236,18 @@ def _table(rows: list[tuple[str, ...]]) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
+def source(kind: TensorType) -> str:
+    """The input that has a type, as a chain starts with it. Sizes joined by `x` would be those of an image."""
+    return f"INPUT[{kind.shape}]" if kind.kind is Kind.SEQUENCE else f"INPUT[{kind}]"
+
+
 def _sample_lines(operator: OperatorClass, step: Step) -> list[str]:
     assert isinstance(step.what, Operator)
     made = step.what
     text = f"{operator.word} {{ | }}" if operator.variadic else written(made)
     rule = textwrap.wrap(_shape_rule(made, step), WIDTH - 2)
     lines = ["Shape", "", *(f"  {line}" for line in rule), "", "Example", ""]
-    lines += [f"  INPUT[{step.input_types[0]}] -> {text}", ""]
+    lines += [f"  {source(step.input_types[0])} -> {text}", ""]
     module = Module("", step.input_types, (step,), (Wire(0),), step.place, {})
     lines += explained(next(Tour(module).spots())).text().split("\n")[1:]
     call = _call(made.torch(made.operand(step.input_types)))

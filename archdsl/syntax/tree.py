@@ -334,10 +334,10 @@ class Definition:
 
     @property
     def is_group(self) -> bool:
-        """Whether the body is one pair of brackets: such a block is a row of layers, as a labelled group is."""
+        """Whether it is `=` one pair of brackets: such a block is a row of layers, as a labelled group is."""
         match self.body:
-            case (Run(_, Chain(_, (Element(_, Group() | Comprehension(), None, None, None, None),))),):
-                return True
+            case (Run(span, Chain(_, (Element(_, Group() | Comprehension(), None, None, None, None),))),):
+                return span.end == self.span.end  # braces would end behind it
             case _:
                 return False
 

@@ -89,6 +89,8 @@ CALLS: dict[str, tuple[str, Callable[[], nn.Module] | Callable[[Tensor], Tensor]
     "softmax": (IMAGE, lambda x: x.softmax(1)),
     "log_softmax": (IMAGE, lambda x: x.log_softmax(1)),
     "identity": (IMAGE, lambda x: x),
+    "layer_scale(0.25)": (IMAGE, lambda x: 0.25 * x),
+    "channels_last": (IMAGE, lambda x: x.permute(0, 2, 3, 1)),
     "upsample2": (IMAGE, lambda x: x.repeat_interleave(2, 2).repeat_interleave(2, 3)),
     "upsample2x3": (IMAGE, lambda x: x.repeat_interleave(2, 2).repeat_interleave(3, 3)),
     "upsample(size=(13, 7))": (IMAGE, lambda x: F.interpolate(x, (13, 7))),
@@ -184,10 +186,10 @@ def test_every_argument_of_every_operator_is_used_in_a_call() -> None:
     for text, (size, _) in CALLS.items():
         operator, _ = layer(text, size)
         tried.setdefault(operator.word, set()).update(operator.arguments())
-    shown_elsewhere = {("dropout", "p"), ("dropout", "channels")}
     for text in PAIRS:
         operator, _ = merge(text)
         tried.setdefault(operator.word, set()).update(operator.arguments())
+    shown_elsewhere = {("dropout", "p"), ("dropout", "channels"), ("drop_path", "p")}
     for cls in OPERATORS.classes:
         missing = {(cls.word, name) for name in arguments(cls)} - {(cls.word, name) for name in tried.get(cls.word, ())}
         assert missing <= shown_elsewhere, missing
@@ -223,3 +225,25 @@ def test_branches_meet_in_their_order(word: str, wanted: Callable[[Tensor, Tenso
     kind = TensorType.image(6, 3, 4)
     a, b = torch.rand(2, 6, 3, 4), torch.rand(2, 6, 3, 4)
     assert torch.equal(run(cls().torch((kind, kind)), [a, b]), wanted(a, b))
+
+
+@pytest.mark.parametrize("p", [0.0, 0.25, 1.0])
+def test_drop_path_leaves_out_whole_samples_and_scales_the_others(p: float) -> None:
+    torch.manual_seed(0)
+    operator, kind = layer(f"drop_path({p})", IMAGE)
+    call = operator.torch(operator.operand((kind,)))
+    assert isinstance(call, Layer)
+    made, x = module(call), torch.ones(4_000, *kind.shape)
+    assert torch.equal(made(x), x)
+    dropped = made.train()(x)
+    samples = dropped.flatten(1)
+    assert torch.equal(samples.amin(1), samples.amax(1))
+    assert {round(each, 6) for each in samples[:, 0].tolist()} <= {0.0, round(1 / (1 - p), 6) if p < 1 else 0.0}
+    assert (samples[:, 0] == 0).float().mean().item() == pytest.approx(p, abs=0.03)
+
+
+def test_channels_come_last_and_first_again() -> None:
+    net = archdsl.parse("INPUT[5x6x7x6] -> channels_last -> channels_first")
+    x = torch.randn(2, 6, 5, 6, 7)
+    assert [step.outputs[0].shape for step in net.module.steps] == [(5, 6, 7, 6), (6, 5, 6, 7)]
+    assert torch.equal(net.to_torch()(x), x)

@@ -7,19 +7,17 @@ from dataclasses import replace
 from typing import Any, Final
 
 from archdsl.base.tensors import Kind
-from archdsl.emit.drawing.levels import Level, Member, Part
+from archdsl.emit.drawing.levels import INERT, Level, Member, Part
 from archdsl.graph.module import INPUT, Wire
 from archdsl.ops.activation import AlongChannels
 from archdsl.ops.dense import Flatten
 from archdsl.ops.norm import LocalResponseNorm, Normalize
 from archdsl.ops.operator import Operator, Style
-from archdsl.ops.regular import Dropout, Identity
 
 FLATTEN: Final = "flatten"
 
 # what a textbook names wherever it stands
 _ALWAYS_NAMED: Final = (AlongChannels, LocalResponseNorm, Normalize)
-_INERT: Final = (Dropout, Identity)
 _PASSING: Final = frozenset({Style.NORM, Style.ACTIVATION})
 
 
@@ -111,11 +109,15 @@ def _taken_in(first: Part, second: Part, readers: set[str]) -> Part | None:
     before, after = first.operator, second.operator
     if isinstance(before, Flatten) and len(first.members) == 1 and second.count >= first.count == 1:
         return _unflattened(first, second)
-    if before is None or after is None or first.count > 1 or second.count > 1:
+    if (before is None and first.inside is not None) or after is None or first.count > 1 or second.count > 1:
         return None
     if (first.training, first.aside) != (second.training, second.aside):
         return None
-    if isinstance(after, _INERT) or (_follows(before, second) and readers != {"mul"}):
+    if isinstance(after, INERT):
+        return _together(first, second, first.lead)
+    if before is None:
+        return None
+    if _follows(before, second) and readers != {"mul"}:
         return _together(first, second, first.lead)
     if len(first.members) == 1 and (_leads_to(first, after)):
         return _together(first, second, len(first.members) + second.lead)

@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from archdsl.base.tensors import TensorType
 from archdsl.graph.module import INPUT, Step, Wire
 from archdsl.graph.receptive import Seen
 from archdsl.ops.operator import Operator
+from archdsl.ops.regular import Dropout, DropPath, Identity
+
+# what does nothing at inference, and goes without a box where it can
+INERT: Final = (Dropout, DropPath, Identity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,8 @@ class Part:
         if self.inside is not None:
             level = self.inside
             return (*look, level.outputs, *((part.key, part.count, part.inputs) for part in level.parts))
-        return (*look, *(_what(member.step) for member in self.members))
+        told = (member.step for member in self.members if member.step is self.step or not _is_inert(member.step))
+        return (*look, *map(_what, told))
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +108,10 @@ class Level:
             if part.inputs == (Wire(INPUT),) and self.outputs == (Wire(0),):
                 return part
         return None
+
+
+def _is_inert(step: Step) -> bool:
+    return isinstance(step.what, INERT)
 
 
 def _what(step: Step) -> object:

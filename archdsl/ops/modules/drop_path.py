@@ -11,7 +11,8 @@ class DropPath(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.p == 0:
             return x
-        kept = x.new_empty(x.shape[0], *(1 for _ in x.shape[1:])).bernoulli_(1 - self.p)
+        sizes = [x.shape[0]] + [1] * (x.dim() - 1)
+        kept = x.new_empty(sizes).bernoulli_(1 - self.p)
         return x * kept / (1 - self.p) if self.p < 1 else x * kept
 
     def extra_repr(self) -> str:
