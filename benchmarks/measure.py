@@ -1,0 +1,83 @@
+"""What the benchmarks share: two pieces of work timed in turns, and torchvision's models on a CPU torch."""
+
+from __future__ import annotations
+
+import gc
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any, NamedTuple
+
+import torch
+
+_library = torch.library.Library("torchvision", "DEF")
+Work = Callable[[], object]
+
+
+class Times(NamedTuple):
+    """Medians in seconds of two pieces of work, and the median of the ratios of neighbours in time."""
+
+    ours: float
+    theirs: float
+    ratio: float
+    rounds: int
+
+    def row(self, what: str) -> str:
+        """A line of a table, in milliseconds."""
+        return f"{what:<58}{1000 * self.ours:>10.2f}{1000 * self.theirs:>10.2f}{self.ratio:>8.3f}{self.rounds:>7}"
+
+
+HEAD = f"{'milliseconds':<58}{'ours':>10}{'theirs':>10}{'ratio':>8}{'rounds':>7}"
+
+
+def seconds(work: Work) -> float:
+    """The time of one call."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def in_turns(ours: Work, theirs: Work, *, budget: float = 6.0, least: int = 7, most: int = 400) -> Times:
+    """Time two pieces of work in turns, for about `budget` seconds.
+
+    Which one begins changes with each round, and a round gives one ratio, so that a machine that others use, or that
+    gets slower, does the same to both sides.
+    """
+    for _ in range(2):
+        ours()
+        theirs()
+    gc.collect()
+    gc.disable()
+    first: list[float] = []
+    second: list[float] = []
+    end = time.perf_counter() + budget
+    while len(first) < least or (len(first) < most and time.perf_counter() < end):
+        if len(first) % 2:
+            second.append(seconds(theirs))
+            first.append(seconds(ours))
+        else:
+            first.append(seconds(ours))
+            second.append(seconds(theirs))
+    gc.enable()
+    ratio = statistics.median(one / other for one, other in zip(first, second, strict=True))
+    return Times(statistics.median(first), statistics.median(second), ratio, len(first))
+
+
+def torchvision_models() -> Any:
+    """torchvision's models. Its wheel is made for CUDA; with these two schemas it imports on a CPU torch too."""
+    for name in ("nms", "qnms"):
+        try:
+            _library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        except RuntimeError:  # there already
+            break
+    import torchvision
+
+    return torchvision.models
+
+
+def machine() -> str:
+    """What a reader of the figures must know."""
+    packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "torchvision"))
+    return f"Python {platform.python_version()}, {packages}, {torch.get_num_threads()} threads"
