@@ -8,8 +8,11 @@ above 1 the emitted code is the slower.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
+
+os.environ["GOMP_SPINCOUNT"] = "0"  # threads that wait do not take the processors that others use
 
 import torch
 from measure import HEAD, Work, in_turns, machine, torchvision_models
