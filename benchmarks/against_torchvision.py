@@ -152,7 +152,7 @@ def rows(name: str) -> Iterator[str]:
         x = torch.randn(batch, *shape)
         with torch.inference_mode():
             assert torch.allclose(ours.eval()(x), theirs.eval()(x), rtol=1e-4, atol=1e-4), name
-        budget = 8.0 if batch == 1 else 14.0
+        budget = 5.0 if batch == 1 else 10.0
         yield in_turns(forward(ours, x), forward(theirs, x), budget=budget).row(f"{name}, batch {batch}, forward")
         timed = in_turns(step(ours, x), step(theirs, x), budget=budget)
         yield timed.row(f"{name}, batch {batch}, forward and backward")

@@ -34,6 +34,6 @@ def for_inference(
     if compiled:
         # weights are frozen only where gradients are off while it compiles, whatever the caller has set
         model.compile(fullgraph=True, options={**_FASTEST, **(options or {})})
-        held = cast("Any", model)
-        held._compiled_call_impl = torch.no_grad()(held._compiled_call_impl)
+        held = vars(model)
+        held["_compiled_call_impl"] = torch.no_grad()(held["_compiled_call_impl"])
     return model
