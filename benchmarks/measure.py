@@ -28,7 +28,8 @@ class Times(NamedTuple):
 
     def row(self, what: str) -> str:
         """A line of a table, in milliseconds."""
-        return f"{what:<58}{1000 * self.ours:>10.2f}{1000 * self.theirs:>10.2f}{self.ratio:>8.3f}{self.work:>8.3f}{self.rounds:>7}"
+        times = f"{1000 * self.ours:>10.2f}{1000 * self.theirs:>10.2f}"
+        return f"{what:<58}{times}{self.ratio:>8.3f}{self.work:>8.3f}{self.rounds:>7}"
 
 
 HEAD = f"{'milliseconds':<58}{'ours':>10}{'theirs':>10}{'ratio':>8}{'work':>8}{'rounds':>7}"

@@ -33,7 +33,7 @@ def for_inference(
         cast("Any", model).to(memory_format=formats[axes])
     if compiled:
         # weights are frozen only where gradients are off while it compiles, whatever the caller has set
-        model.compile(fullgraph=True, options={**_FASTEST, **(options or {})})
+        cast("Any", model).compile(fullgraph=True, options={**_FASTEST, **(options or {})})
         held = vars(model)
         held["_compiled_call_impl"] = torch.no_grad()(held["_compiled_call_impl"])
     return model
