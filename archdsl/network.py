@@ -215,6 +215,26 @@ class Network:
 
         return compile_regions(self.module, model, **options)
 
+    def to_inference(
+        self,
+        model: torch.nn.Module,
+        *,
+        dtype: torch.dtype | None = None,
+        compiled: bool = True,
+        options: Mapping[str, Any] | None = None,
+    ) -> torch.nn.Module:
+        """A live module of this network set up to be as fast as it gets at inference, with the weights of `model`.
+
+        The pass `inference` is applied, images lie channels last, gradients are off, and it is compiled at its first
+        call with its weights as constants. `model` stays as it is. dtype: of the weights, and then of the inputs.
+        compiled: False to leave it uncompiled. options: the compiler's own, such as `{"max_autotune": False}` for a
+        shorter wait.
+        """
+        from archdsl.emit.torch.inference import for_inference
+
+        axes = max((kind.rank for kind in self.inputs.values() if kind.kind == "image"), default=0)
+        return for_inference(self.convert(model, "inference"), axes, dtype, compiled=compiled, options=options)
+
     def to_onnx(self, model: torch.nn.Module) -> bytes:
         """The ONNX file of a live module of this network, for any batch size. Raises `archdsl.emit.onnx.NoOnnx`
         where the packages for it are missing."""

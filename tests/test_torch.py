@@ -258,24 +258,31 @@ def test_hostile_words_stay_words() -> None:
     assert net.to_torch()(torch.randn(1, 3, 8, 8)).shape == (1, 4, 8, 8)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("resnet50", "googlenet", "vgg16", "alexnet", "resnet20", "nin", "densenet", "inception_v3"),
-        *("fcn8s", "unet", "yolov3", "deeplabv3_resnet50", "mobilenet_v3", "convnext", "vit"),
-    ],
-)
-def test_ruff_accepts_the_file_as_it_is(name: str, tmp_path: Path) -> None:
-    path = tmp_path / "made.py"
-    path.write_text(archdsl.load(name).source())
+def test_ruff_accepts_the_files_of_the_zoo_as_they_are(tmp_path: Path) -> None:
+    for name in zoo_names():
+        (tmp_path / f"{name}.py").write_text(archdsl.load(name).source())
     for command in (["format", "--check"], ["check"]):
         done = subprocess.run(
-            [sys.executable, "-m", "ruff", *command, "--isolated", str(path)],
+            [sys.executable, "-m", "ruff", *command, "--isolated", "--no-cache", str(tmp_path)],
             capture_output=True,
             text=True,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.long
+def test_pyright_accepts_the_files_as_they_are(tmp_path: Path) -> None:
+    for name in ("resnet50", "googlenet", "vgg16", "nin", "lenet5", "resnet20", "vgg11_lrn"):
+        (tmp_path / f"{name}.py").write_text(archdsl.load(name).source())
+    done = subprocess.run(
+        [sys.executable, "-m", "pyright", "--pythonpath", sys.executable, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_text_travels_with_the_file_and_can_be_had_back(tmp_path: Path) -> None:
