@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-SMALL, WHOLE = (3, 64, 96), (3, 224, 224)
+SMALL, SQUARE, WHOLE = (3, 64, 96), (3, 64, 64), (3, 224, 224)
 
 
 @dataclass(frozen=True)
@@ -13,12 +13,14 @@ class Published:
     """A network of torchvision.
 
     input: what the comparison of outputs runs on. theirs: torchvision's name where it is another. options: what its
-    constructor needs to be quick. takes_long: whether the comparison takes many seconds.
+    constructor needs to be quick, and `resized` what it needs to take that input. takes_long: whether the comparison
+    takes many seconds.
     """
 
     input: tuple[int, int, int] = SMALL
     theirs: str = ""
     options: dict[str, Any] = field(default_factory=dict)
+    resized: dict[str, Any] = field(default_factory=dict)
     takes_long: bool = False
 
 
@@ -40,4 +42,8 @@ TORCHVISION = {
     **dict.fromkeys(("mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small"), Published()),
     **dict.fromkeys(("efficientnet_b0", "efficientnet_b1", "convnext_tiny"), Published()),
     **dict.fromkeys(("convnext_small", "convnext_base"), LONG),
+    **dict.fromkeys(("vit_b_16", "vit_b_32"), Published(SQUARE, resized={"image_size": 64})),
+    "vit_l_16": Published(SQUARE, resized={"image_size": 64}, takes_long=True),
+    "swin_t": Published(),
+    **dict.fromkeys(("swin_s", "swin_b"), LONG),
 }

@@ -35,14 +35,14 @@ def randomised(model: torch.nn.Module) -> torch.nn.Module:
             each.p = 0.0
         for name, weight in each.named_parameters(recurse=False):
             # a scale that starts near zero would hide what it scales
-            if name == "layer_scale":
+            if name in {"layer_scale", "class_token", "relative_position_bias_table"}:
                 torch.nn.init.normal_(weight)
     return model
 
 
-def theirs_of(name: str, models) -> torch.nn.Module:
+def theirs_of(name: str, models, **resized: object) -> torch.nn.Module:
     published = TORCHVISION[name]
-    return getattr(models, published.theirs or name)(**published.options)
+    return getattr(models, published.theirs or name)(**published.options, **resized)
 
 
 def outputs(result: object) -> list[torch.Tensor]:
@@ -63,7 +63,7 @@ def outputs(result: object) -> list[torch.Tensor]:
 def test_torchvisions_weights_load_and_give_torchvisions_outputs(name: str, models) -> None:
     torch.manual_seed(0)
     shape = TORCHVISION[name].input
-    theirs = randomised(theirs_of(name, models)).double()
+    theirs = randomised(theirs_of(name, models, **TORCHVISION[name].resized)).double()
     ours = randomised(archdsl.load(name, input=shape).to_torch(dtype=torch.float64))
     ours.load_state_dict(theirs.state_dict(), strict=True)
     x = torch.randn(2, *shape, dtype=torch.float64)

@@ -101,6 +101,8 @@ def _made(value: int, sign: str, left: Expression, right: Expression) -> int:
     expression, so the trace of one is dropped; this also bounds the depth of every walk over expressions."""
     if isinstance(left, int) and isinstance(right, int):
         return value
+    if sign == "*" and 0 in (left, right):
+        return value
     if (sign in "+-" and right == 0) or (sign in {"*", "//"} and right == 1):
         return Traced(value, left)
     if (sign == "+" and left == 0) or (sign == "*" and left == 1):
