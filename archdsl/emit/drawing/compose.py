@@ -6,7 +6,6 @@ beside it; equal neighbours and equal branches fold.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
@@ -163,8 +162,10 @@ def title_of(step: Step) -> str:
     module = step.what
     if isinstance(module, Operator):
         return ""
-    automatic = re.fullmatch(rf"\d*|(repeat|{re.escape(module.name)})\d+", step.name)
-    if not automatic:
+    word = step.name.rstrip("0123456789")
+    # `encoder_layer_3` is the block `encoder_layer`, by its number
+    plain, name = (each.replace("_", "").lower() for each in (word, module.name))
+    if word and not (word != step.name and plain in {"repeat", name}):
         return step.name
     return module.name if module.is_block or module.is_network else ""
 
