@@ -1,12 +1,16 @@
-"""How much of the programme of random tests runs: a slice in CI, all of it under `pytest -m long`."""
+"""How much of the programme of tests runs: a slice in CI, all of it under `pytest -m long`."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import settings
+
+from archdsl.compiler import source_of
+from archdsl.graph.library import zoo_names
 
 Test = TypeVar("Test", bound=Callable[..., object])
 
@@ -22,3 +26,15 @@ def examples(in_ci: int, in_full: int) -> Callable[[Test], Test]:
         return pytest.mark.long(test) if full else test
 
     return decorate
+
+
+def zoo() -> list[Any]:
+    """The networks of the zoo; of a family that shares a template the first stands for all in CI."""
+    seen: set[str] = set()
+    found: list[Any] = []
+    for name in zoo_names():
+        used = re.search(r"^use (\w+)", source_of(name)[0].text, re.MULTILINE)
+        family = used[1] if used else name
+        found.append(pytest.param(name, marks=pytest.mark.long) if family in seen else name)
+        seen.add(family)
+    return found

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from xml.etree import ElementTree as ET
 
 import pytest
+from programme import zoo
 
 import archdsl
 from archdsl.emit import render as rendering
@@ -18,9 +19,8 @@ from archdsl.emit.drawing.columns import in_columns
 from archdsl.emit.drawing.model import Detail, Direction, Kind, Role
 from archdsl.emit.picture import picture
 from archdsl.emit.render import CannotRender, NoGraphviz, render
-from archdsl.graph.library import zoo_names
 
-ZOO = zoo_names()
+ZOO = zoo()
 HOSTILE = 'a "b" <c>&d; \\N \\l {e|f} &amp; [td] é ×'
 UNET = """
 block two(c) = conv3-c -> relu -> conv3-c -> relu

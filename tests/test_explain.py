@@ -4,10 +4,10 @@ import re
 from fractions import Fraction
 
 import pytest
+from programme import zoo
 
 import archdsl
 from archdsl.cli import said_about
-from archdsl.graph.library import zoo_names
 from archdsl.ops import OPERATORS
 from archdsl.report import manual
 from archdsl.report.catalogue import faults
@@ -35,7 +35,7 @@ def value(expression):
     return Fraction(eval(re.sub(r"(\d+)", r"Fraction(\1)", expression), {"Fraction": Fraction}))
 
 
-@pytest.mark.parametrize("name", zoo_names())
+@pytest.mark.parametrize("name", zoo())
 def test_every_sum_is_right(name):
     text = archdsl.load(name).explain()
     found = list(sums(text))

@@ -5,6 +5,7 @@ import time
 from html.parser import HTMLParser
 
 import pytest
+from programme import zoo
 
 import archdsl
 from archdsl.graph.flat import layers
@@ -19,7 +20,7 @@ def of(text, **settings):
     return archdsl.parse(text, **settings)
 
 
-@pytest.mark.parametrize("name", zoo_names())
+@pytest.mark.parametrize("name", zoo())
 def test_rows_add_up_to_the_totals(name):
     net = archdsl.load(name)
     for depth in range(1, 5):
@@ -46,7 +47,7 @@ def _total(rows, fact):
     return total
 
 
-@pytest.mark.parametrize("name", zoo_names())
+@pytest.mark.parametrize("name", zoo())
 def test_every_layer_can_be_found_by_its_path(name):
     net = archdsl.load(name)
     tour = Tour(net.module)
@@ -139,7 +140,7 @@ def test_the_default_depth_fits_on_a_page():
         assert len(finer.rows) == len(table.rows) + table.more
 
 
-@pytest.mark.parametrize("name", zoo_names())
+@pytest.mark.parametrize("name", zoo())
 def test_the_table_fits_into_eighty_columns(name):
     for depth in (None, 1, 0):
         assert max(map(cells, archdsl.load(name).summary(depth).text(80).split("\n"))) <= 80
@@ -210,7 +211,7 @@ def test_html_is_well_formed_and_escaped():
 # --- structure --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", zoo_names())
+@pytest.mark.parametrize("name", zoo())
 def test_structure_refers_only_to_what_it_holds(name):
     net = archdsl.load(name)
     document = net.structure()
