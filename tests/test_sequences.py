@@ -9,7 +9,9 @@ import archdsl
 
 def lstm(features, width, gates=4, directions=1):
     """A layer of nn.LSTM: a matrix for what comes in, one for the state, and two biases for each gate."""
-    return directions * gates * (features * width + width**2 + 2 * width), directions * gates * (features + width) * width
+    return directions * gates * (features * width + width**2 + 2 * width), directions * gates * (
+        features + width
+    ) * width
 
 
 def classifier(gates):
