@@ -13,6 +13,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import archdsl
+from archdsl.base.tensors import Kind
 from archdsl.graph.library import zoo_names
 
 SMALL = ["lenet5", "resnet20", "tiny_vgg", "textbook_linear", "textbook_conv_pool"]
@@ -20,7 +21,13 @@ LENGTHS = {"resnet50": 120, "googlenet": 130, "vgg16": 60}
 
 
 def example(net: archdsl.Network, batch: int = 2, **options: object) -> list[torch.Tensor]:
-    return [torch.randn(batch, *kind.shape, **options) for kind in net.inputs.values()]  # type: ignore[arg-type]
+    """Numbers from a normal distribution; of tokens, the first eight."""
+    return [
+        torch.randint(8, (batch, *kind.shape), **options)  # type: ignore[arg-type]
+        if kind.kind is Kind.TOKENS
+        else torch.randn(batch, *kind.shape, **options)  # type: ignore[arg-type]
+        for kind in net.inputs.values()
+    ]
 
 
 @pytest.mark.parametrize("name", zoo_names())

@@ -105,6 +105,16 @@ FIGURES = {
     "shufflenet_v2_x1_0": (2_278_604, 144_907_992, (1000,)),
     "shufflenet_v2_x1_5": (3_503_624, 295_759_392, (1000,)),
     "shufflenet_v2_x2_0": (7_393_996, 583_253_464, (1000,)),
+    "lstm_classifier": (3_351_554, 78_644_224, (2,)),
+    "gru_classifier": (3_153_922, 58_983_424, (2,)),
+    "rnn_classifier": (2_758_658, 19_661_824, (2,)),
+    "lstm_lm": (19_780_400, 464_100_000, (35, 10000)),
+    "seq2seq": (384_144_000, 4_320_000_000, (30, 80000)),
+    "seq2seq_attention": (216_064_000, 5_805_000_000, (50, 50000)),
+    "transformer": (63_082_496, 4_106_485_760, (64, 37000)),
+    "gpt2": (124_439_808, 145_824_153_600, (1024, 50257)),
+    "bert": (109_482_240, 48_318_971_904, ((512, 768), (768,))),
+    "mlp_mixer": (59_880_472, 12_601_767_936, (1000,)),
 }
 
 
@@ -453,8 +463,12 @@ LEDGERS = {
     "resnet18_d2l": lambda: ledger_of_resnet((2, 2, 2, 2), 1, 10, bias=True),
     "inception_v4": ledger_of_inception_v4,
 }
-# what tests/test_segmentation.py and tests/test_torchvision.py derive, and templates, which are a member by default
+# what other files derive (test_segmentation, test_torchvision, test_sequences), and templates, a member by default
 BY_HAND = {"fcn32s", "fcn16s", "fcn8s", "unet", "darknet53", "yolov3"}
+SEQUENCES = {
+    "lstm_classifier", "gru_classifier", "rnn_classifier", "lstm_lm", "seq2seq", "seq2seq_attention", "transformer", "gpt2",
+    "bert", "mlp_mixer",
+}  # fmt: skip
 SEGMENTATION = {"fcn_resnet50", "deeplabv3_resnet50"}
 DEFAULTS = {
     "densenet": "densenet121",
@@ -469,7 +483,7 @@ DEFAULTS = {
 
 
 def test_every_figure_has_a_second_source():
-    assert {*LEDGERS, *TORCHVISION, *BY_HAND, *SEGMENTATION, *DEFAULTS} >= {*FIGURES}
+    assert {*LEDGERS, *TORCHVISION, *BY_HAND, *SEQUENCES, *SEGMENTATION, *DEFAULTS} >= {*FIGURES}
     assert {FIGURES[name] for name in DEFAULTS} == {FIGURES[name] for name in DEFAULTS.values()}
 
 

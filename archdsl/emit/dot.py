@@ -76,6 +76,9 @@ def _graph(picture: Picture) -> dict[str, str]:
         "tooltip": quoted(f"{picture.name}: {picture.caption}"),
         "pad": "0.1",
     }
+    if sum(node.id.startswith("input:") for node in picture.nodes) > 1:
+        # else what comes from a second input stands below the cluster that it goes into
+        attributes["newrank"] = "true"
     if picture.price > DEAR:
         attributes |= {"splines": "false", "nslimit": "2", "nslimit1": "2", "mclimit": "0.2"}
     return attributes

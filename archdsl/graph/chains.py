@@ -240,7 +240,7 @@ class Chains(ABC):
         self, node: tree.Mention, scope: Scope, builder: Builder, incoming: Tensors, label: str, *, is_first: bool
     ) -> Tensors:
         word = node.name.text
-        value = scope.find(word)
+        value = scope.incoming if word == "in" else scope.find(word)
         if node.branches is not None and word.lower() == "residual":
             return self._with_branches(node, scope, builder, incoming, label, self._residual)
         if value is None and (found := self.words.split(word)) is not None:

@@ -12,7 +12,7 @@ from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import choice, integer, number
 from archdsl.ops.faults import BadArgument, Reject
 from archdsl.ops.operator import Style, Unary, require_features
-from archdsl.ops.torchcall import Layer, changed
+from archdsl.ops.torchcall import Apply, Layer, X, changed
 
 
 class Activation(Unary):
@@ -264,3 +264,28 @@ class LogSoftmax(AlongChannels):
     aliases = ("logsoftmax",)
     shown = "log softmax"
     module = "nn.LogSoftmax"
+
+
+@final
+@dataclass(frozen=True)
+class Scale(Unary):
+    """Multiplies by a number that is not learned, as the Transformer its embeddings by the root of their width."""
+
+    word = "scale"
+    style = Style.OTHER
+    source = "Vaswani et al. 2017, Attention Is All You Need, arXiv:1706.03762"
+
+    factor: float = number("the number")
+
+    @override
+    def output(self, x: TensorType) -> TensorType:
+        require_features(self, x)
+        return x
+
+    @override
+    def torch(self, x: TensorType) -> Apply:
+        return Apply.of("*", X, self.factor, layer=Layer.of("Scale", self.factor, copied="scale"))
+
+    @override
+    def label(self, x: TensorType) -> str:
+        return f"times {self.factor:.4g}"

@@ -110,7 +110,8 @@ class Attention(Operator[Types]):
 class DotAttention(Operator[Types]):
     """Attention without weights, of the incoming queries to given keys and values: `q -> dot_attention(k, v)`.
 
-    The products are divided by the root of a head's features. Values are the keys if none are given.
+    The products are divided by the root of a head's features, as the Transformer does it, unless a scale is given;
+    Luong's score `dot` is `scale=1`. Values are the keys if none are given.
     """
 
     word = "dot_attention"
@@ -126,6 +127,9 @@ class DotAttention(Operator[Types]):
     heads: int = integer("heads, which share the features among them", 1)
     causal: bool = flag("whether positions see only themselves and earlier ones", False)
     dropout: float = number("probability of a zero among the weights of attention", 0.0, low=0, high=1)
+    scale: float | None = number(
+        "what products are multiplied by; 1 over the root of a head's features if not given", None
+    )
     given: tuple[str, ...] = given()
 
     def _values(self, x: Types) -> TensorType:
@@ -154,6 +158,7 @@ class DotAttention(Operator[Types]):
     @override
     def torch(self, x: Types) -> Layer:
         options = changed(heads=(self.heads, 1), causal=(self.causal, False), dropout=(self.dropout, 0.0))
+        options |= changed(scale=(self.scale, None))
         takes = _takes(self.given, ("keys", "values"))
         return Layer.of("DotAttention", copied="dot_attention", **options, takes=takes)
 

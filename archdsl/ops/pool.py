@@ -212,7 +212,7 @@ class GlobalAveragePool(Unary):
         pool = Layer.of(f"nn.AdaptiveAvgPool{rank}d", 1)
         if self.keep:
             return pool
-        dims = tuple(range(2, 2 + rank))
+        dims = 2 if rank == 1 else tuple(range(2, 2 + rank))
         return Apply.of("torch.mean", X, dim=dims, layer=Layer.of("nn.Sequential", pool, Layer.of("nn.Flatten")))
 
     @override
@@ -246,7 +246,7 @@ class GlobalMaxPool(Unary):
         pool = Layer.of(f"nn.AdaptiveMaxPool{rank}d", 1)
         if self.keep:
             return pool
-        dims = tuple(range(2, 2 + rank))
+        dims = 2 if rank == 1 else tuple(range(2, 2 + rank))
         return Apply.of("torch.amax", X, dim=dims, layer=Layer.of("nn.Sequential", pool, Layer.of("nn.Flatten")))
 
     @override

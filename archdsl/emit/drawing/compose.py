@@ -24,7 +24,7 @@ PROJECTION: Final = "downsample"
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Where a module stands: the path of what is around it, its position in a row, what its inputs see, how many open
-    blocks are around it."""
+    blocks are around it. again: whether its weights are those of an earlier module."""
 
     seen: tuple[Seen, ...]
     prefix: str = ""
@@ -32,6 +32,7 @@ class Scope:
     depth: int = 0
     training: bool = False
     aside: bool = False
+    again: bool = False
 
 
 class Composer:
@@ -56,12 +57,14 @@ class Composer:
         made: list[tuple[Wire, ...]] = []
         position = scope.position
         fields = self._fields.after_steps(module, scope.seen)
+        owned = {index for index, _ in module.owned_with_index()}
         for index, step in enumerate(module.steps):
             inputs = _moved(step.inputs, made)
             before = tuple(scope.seen[w.port] if w.step == INPUT else fields[w.step][w.port] for w in step.inputs)
             training = scope.training or index in module.train_only
-            member = Member(f"{scope.prefix}{step.name or position}", step, fields[index])
-            inner = replace(scope, seen=before, position=position, training=training)
+            again = scope.again or index not in owned
+            member = Member(f"{scope.prefix}{step.name or position}", step, fields[index], again)
+            inner = replace(scope, seen=before, position=position, training=training, again=again)
             made.append(_placed(self._drawn(member, inner), inputs, parts))
             position += step.slots
         level = Level(module.inputs, tuple(parts), _moved(module.outputs, made))
@@ -183,7 +186,7 @@ def _part(member: Member, scope: Scope) -> Part:
         inputs=step.inputs,
         input_types=step.input_types,
         outputs=step.outputs,
-        params=step.params * step.count,
+        params=member.params * step.count,
         macs=step.macs * step.count,
         title=title_of(step),
         count=step.count,
@@ -195,8 +198,8 @@ def _part(member: Member, scope: Scope) -> Part:
 
 def _renamed(only: Part, part: Part, prefix: str) -> Part:
     """The box of a module at the place where the module stands."""
-    seen = part.members[0].seen
-    members = tuple(Member(f"{prefix}{each.path}", each.step, seen) for each in only.members)
+    whole = part.members[0]
+    members = tuple(Member(f"{prefix}{each.path}", each.step, whole.seen, whole.again) for each in only.members)
     return replace(
         only,
         members=members,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from archdsl.base.tensors import Kind
-from archdsl.emit.drawing.levels import INERT, Level, Member, Part
+from archdsl.emit.drawing.levels import INERT, Level, Part
 from archdsl.graph.module import INPUT, Wire
 from archdsl.ops.activation import AlongChannels
 from archdsl.ops.dense import Flatten
@@ -226,7 +226,7 @@ def _with_copies(level: Level, parts: list[Part | None], row: list[int], copies:
     member = first.members[0]
     parts[row[-1]] = replace(
         first,
-        members=(Member(f"{member.path}:row", member.step, member.seen),),
+        members=(replace(member, path=f"{member.path}:row"),),
         lead=0,
         count=1,
         copies=copies,

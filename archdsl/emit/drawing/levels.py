@@ -22,11 +22,18 @@ INERT: Final = (Dropout, DropPath, Identity)
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A step that a part stands for: its path, and what its output sees of the network's input."""
+    """A step that a part stands for: its path, and what its output sees of the network's input. again: whether its
+    weights are those of an earlier step, where they are counted."""
 
     path: str
     step: Step
     seen: tuple[Seen, ...]
+    again: bool = False
+
+    @property
+    def params(self) -> int:
+        """The parameters of one repetition."""
+        return 0 if self.again else self.step.params
 
 
 @dataclass(frozen=True, eq=False)

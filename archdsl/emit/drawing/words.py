@@ -31,7 +31,7 @@ def facts_of(member: Member, part: Part) -> Facts:
     else:
         label, arguments = part.title or what.name, what.arguments
     leads = member is part.members[part.lead]
-    others = [each.step for each in part.members if each is not member]
+    others = [each for each in part.members if each is not member]
     count = 1 if isinstance(what, Flatten) else part.count
     return Facts(
         path=member.path,
@@ -39,8 +39,8 @@ def facts_of(member: Member, part: Part) -> Facts:
         arguments=tuple((name, _written(value)) for name, value in arguments.items()),
         inputs=tuple(kind.shape for kind in step.input_types),
         output=step.outputs[0].shape if step.outputs else (),
-        params=part.params - sum(each.params for each in others) * part.count if leads else step.params * count,
-        macs=part.macs - sum(each.macs for each in others) * part.count if leads else step.macs * count,
+        params=part.params - sum(each.params for each in others) * part.count if leads else member.params * count,
+        macs=part.macs - sum(each.step.macs for each in others) * part.count if leads else step.macs * count,
         seen=_field(member.seen[0]) if member.seen else "",
         line=step.place.line_column[0],
         count=count,

@@ -321,7 +321,9 @@ class ForwardPlan:
         """A name from the text, else a name that has just become free, else one that says where the tensor goes."""
         if wire in self.module.bindings:
             return self.names.fresh(self.module.bindings[wire])
-        given = set(self.module.bindings.values())
+        # a memory or mask beside the first tensor keeps its name to itself
+        beside = {self.names.of[each] for each in self._reads(wire.step)[1:] if each.step == INPUT and each.port}
+        given = beside | set(self.module.bindings.values())
         free = [name for name in freed if name not in self.names.taken and name not in given and "branch" not in name]
         readers = self.readers.get(wire, [])
         if readers and self._is_concat(readers[0]):
@@ -443,6 +445,8 @@ def call_text(call: Apply, inputs: list[str]) -> str:
                 return call_text(value, inputs)
             case str():
                 return f'"{value}"'
+            case (alone,):
+                return f"({text(alone)},)"
             case tuple():
                 return f"({', '.join(map(text, cast('tuple[Any, ...]', value)))})"
             case _:

@@ -7,10 +7,15 @@ class DotAttention(nn.Module):
     """Attention of given queries, keys and values; `mask` is true for padding."""
 
     def __init__(
-        self, heads: int = 1, causal: bool = False, dropout: float = 0.0
+        self,
+        heads: int = 1,
+        causal: bool = False,
+        dropout: float = 0.0,
+        scale: float | None = None,
     ) -> None:
         super().__init__()
         self.heads, self.causal, self.dropout = heads, causal, dropout
+        self.scale = scale
 
     def forward(
         self,
@@ -33,6 +38,7 @@ class DotAttention(nn.Module):
             attn_mask=seen,
             dropout_p=self.dropout if self.training else 0.0,
             is_causal=self.causal and seen is None,
+            scale=self.scale,
         )
         return y.transpose(1, 2).flatten(2)
 
