@@ -180,9 +180,14 @@ class ForwardPlan:
             return not self._is_concat(readers[0])
         if reader.what.style in _FOLLOWERS or (reader.what.word == "dropout" and not _is_plain(step)):
             return self._leads(step) and self._depth(index) < _NESTED
-        # `y + self.downsample(x)`: a shortcut of one call stands in the sum
+        # `y + self.downsample(x)`: a shortcut of one call stands in the sum, and so does a learned tensor
         sums = expression_of_step(reader)
-        return sums is not None and sums.function == "+" and step.role == DOWNSAMPLE
+        if sums is None or sums.function not in INFIX:
+            return False
+        return step.role == DOWNSAMPLE or (_is_expanded(step) and not all(map(self._is_learned, reader.inputs)))
+
+    def _is_learned(self, wire: Wire) -> bool:
+        return wire.step != INPUT and _is_expanded(self.module.steps[wire.step])
 
     def _in_short_branch(self, index: int) -> bool:
         """Whether a step belongs to a branch of a concatenation that one line can hold."""
@@ -236,6 +241,9 @@ class ForwardPlan:
             inputs[1] = f"self.{DOWNSAMPLE}({inputs[1]})"
         call = None if step.name in self.layers else expression_of_step(step)
         target = f"self[{step.name}]" if self.numbered else attribute(step.name)
+        if index in self.inlined and _is_expanded(step):
+            # sums and products take one tensor for all samples
+            return target
         text = call_text(call, inputs) if call else _layer_text(step, target, inputs)
         if self.gate and step.role == SHORTCUT and len(inputs) > 1:
             return f"{text} if self.{self.gate} else {self._body(step.inputs[0])}"
@@ -364,6 +372,12 @@ def _is_plain(step: Step) -> bool:
 def is_list(step: Step) -> bool:
     """Whether a step is a row whose layers take other tensors besides the one that goes through."""
     return isinstance(step.what, Module) and not step.what.is_named and len(step.what.inputs) > 1
+
+
+def _is_expanded(step: Step) -> bool:
+    """Whether a step is a learned tensor, the same for each sample."""
+    call = step.what.torch(step.what.operand(step.input_types)) if isinstance(step.what, Operator) else None
+    return isinstance(call, Learned) and call.function not in INFIX
 
 
 def attribute(name: str) -> str:
