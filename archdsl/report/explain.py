@@ -129,8 +129,9 @@ def _sizes(step: Step, operator: Operator[Any]) -> Iterator[tuple[str, str]]:
         sums = (window.arithmetic(length) for window, length in zip(windows, x.grid, strict=True))
         yield from _by_axis(list(sums))
     elif isinstance(operator, Concat):
-        channels = [kind.channels for kind in step.input_types]
-        yield "channels", f"{' + '.join(map(str, channels))} = {out.channels:,}"
+        in_a_row = operator.along == "positions"
+        sizes = [kind.positions if in_a_row else kind.channels for kind in step.input_types]
+        yield operator.along, f"{' + '.join(map(str, sizes))} = {out.positions if in_a_row else out.channels:,}"
     elif out.positions == 1 and out.channels == x.size != x.channels:
         yield "features", f"{_product((*x.grid, x.channels))} = {out.channels:,}"
     elif operator.sees_all and out.positions == 1 < x.positions:
