@@ -95,7 +95,11 @@ class Tour:
         """The steps inside a spot's module, in one of its repetitions."""
         step = spot.step
         assert isinstance(step.what, Module)
-        inputs = self.fields.step(replace(step, count=repetition), spot.before) if repetition else spot.before
+        inputs = spot.before
+        if repetition:
+            # what a repeated block takes besides is the same for each repetition
+            through = self.fields.step(replace(step, count=repetition), spot.before)
+            inputs = (*through, *spot.before[len(through) :])
         position = spot.position + repetition * (step.slots // step.count)
         outer = spot.path.rpartition(".")[0]
         own = f"{outer}.{position}".lstrip(".") if repetition else spot.path
