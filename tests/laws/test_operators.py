@@ -18,7 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from archdsl.base.tensors import Kind, TensorType
 from archdsl.ops import OPERATORS, OperatorClass
 from archdsl.ops.arguments import Argument, ArgumentKind, Role, SharedLayer, arguments, bind
-from archdsl.ops.faults import Reject
+from archdsl.ops.faults import Reject, WrongTensor
 from archdsl.ops.operator import Operator
 from archdsl.ops.torchcall import Layer, Learned
 
@@ -42,6 +42,14 @@ _STRICTER = {
     "normalize": "torch stretches a single mean over all channels",
     "slice": "torch cuts a part that reaches beyond the channels, or is empty",
     "channel_shuffle": "on a sequence torch would take positions for channels",
+    "split": "torch makes the last part smaller, or gives fewer",
+    "tied": "torch gives one number for each position where the weights are a vector",
+    "position_embedding": "torch adds a single vector to all positions",
+    "positional_encoding": "torch adds a single vector to all positions",
+    "window_attention": "windows that are moved by their size or more are those of a smaller shift",
+    "rnn": "torch ignores dropout where there is one layer, with a warning",
+    "gru": "torch ignores dropout where there is one layer, with a warning",
+    "lstm": "torch ignores dropout where there is one layer, with a warning",
     "upsample": "torch takes a sequence for an image of one axis",
     "resize": "torch takes a sequence for an image of one axis, and this call ignores a third tensor",
     "crop": "a map is cut down to the size of an image, not of a sequence",
@@ -67,7 +75,7 @@ def images(draw: st.DrawFn, longest: int = 9, channels: int = 6) -> TensorType:
 _SIZE = st.integers(1, 6)
 _VECTORS = st.builds(TensorType.vector, _SIZE)
 _ROWS = st.builds(TensorType.sequence, _SIZE, _SIZE)
-_WIDER_ROWS = st.builds(TensorType.sequence, _SIZE, st.sampled_from((2, 4, 6, 8, 12)))
+_WIDER_ROWS = st.builds(TensorType.sequence, _SIZE, st.sampled_from((12, 24)))
 _GRIDS = st.builds(lambda *sizes: TensorType(sizes, Kind.SEQUENCE), st.integers(1, 9), st.integers(1, 9), _SIZE)
 _TOKENS = st.builds(lambda length: TensorType((length,), Kind.TOKENS), _SIZE)
 _STATES = st.builds(lambda layers, features: TensorType((layers, features), Kind.STATE), _SIZE, _SIZE)
@@ -103,7 +111,7 @@ def values(argument: Argument, x: TensorType) -> st.SearchStrategy[Any]:
             return st.one_of(small, st.integers(max(low, 1), max(low, 1, x.channels)))
         case ArgumentKind.AXES if argument.name == "shape":
             orders = st.permutations(x.shape).map(tuple)
-            return st.one_of(orders, st.just(x.size), st.lists(_SIZE, min_size=1, max_size=5).map(tuple))
+            return st.one_of(orders, st.just(x.size), st.lists(_SIZE, min_size=1, max_size=4).map(tuple))
         case ArgumentKind.AXES:
             return st.one_of(small, st.tuples(*(small for _ in x.grid or (1,))), st.tuples(small, small))
         case ArgumentKind.NUMBER:
@@ -127,7 +135,8 @@ def operators(draw: st.DrawFn, cls: OperatorClass, x: TensorType) -> Operator[An
     for name, argument in arguments(cls).items():
         if argument.required or draw(st.booleans()):
             given[name] = draw(values(argument, x))
-    names = {each.name for each in cls.operands if each.required or draw(st.booleans())}
+    everything = draw(st.booleans())
+    names = {each.name for each in cls.operands if each.required or everything or draw(st.booleans())}
     return bind(cls, given, frozenset(names))
 
 
@@ -141,7 +150,7 @@ def operands(draw: st.DrawFn, operator: Operator[Any], x: TensorType) -> tuple[T
     made: dict[str, TensorType] = {}
     for name in operator.given:  # type: ignore[attr-defined]
         wanted = _wanted(operator, x, made, name)
-        made[name] = draw(st.one_of(st.just(wanted), st.just(wanted), st.just(wanted), near(wanted)))
+        made[name] = draw(st.one_of(*[st.just(wanted)] * 5, near(wanted)))
         if name in {"memory", "keys"} and draw(st.booleans()):
             made[name] = made[name].replace(made[name].channels, (draw(_SIZE),))
     return tuple(made.values())
@@ -186,7 +195,7 @@ def compare(operator: Operator[Any], xs: tuple[TensorType, ...]) -> bool:
         outputs = operator.results(xs)
     except Reject as reject:
         note(reject.fault.message)
-        if operator.word not in _STRICTER:
+        if operator.word not in _STRICTER and not _of_another_kind(operator, xs[0], reject):
             assert_torch_refuses(operator, xs)
         return False
     x = operator.operand(xs)
@@ -199,6 +208,13 @@ def compare(operator: Operator[Any], xs: tuple[TensorType, ...]) -> bool:
     assert {name: tuple(each.shape) for name, each in made.items()} == dict(facts.weights)
     assert sum(each.numel() for each in made.values()) == facts.params
     return True
+
+
+def _of_another_kind(operator: Operator[Any], x: TensorType, reject: Reject) -> bool:
+    """Whether something is refused for what its axes mean, which torch does not know."""
+    if x.kind is Kind.IMAGE:
+        return operator.word in _TAKEN
+    return isinstance(reject.fault, WrongTensor)
 
 
 def shared(operator: Operator[Any], device: str = "cpu") -> dict[str, torch.Tensor]:
