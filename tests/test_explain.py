@@ -2,6 +2,7 @@
 
 import re
 from fractions import Fraction
+from textwrap import dedent
 
 import pytest
 from programme import zoo
@@ -131,19 +132,26 @@ def test_every_operator_has_a_page_with_an_example_that_compiles(operator):
     page = manual.operator_page(operator)
     assert "In PyTorch" in page
     assert all(len(line) <= 80 for line in page.split("\n"))
-    example = next(line.strip() for line in page.split("\n") if line.startswith("  INPUT["))
-    net = archdsl.parse(example)
+    example = page.partition("\nExample\n\n")[2].partition("\n\n")[0]
+    net = archdsl.parse(dedent(example))
     step = next(step for step in net.module.steps if step.what.word == operator.word)
     assert f"{', '.join(map(str, step.input_types))} -> {step.outputs[0]}" in page
+
+
+@pytest.mark.parametrize("operator", OPERATORS.classes, ids=lambda each: each.word)
+def test_the_page_of_an_operator_says_which_tensors_it_takes_besides(operator):
+    page = manual.operator_page(operator)
+    assert ("\nTensors\n" in page) == bool(operator.operands)
+    for each in operator.operands:
+        assert re.search(rf"^  {each.name} .*{each.doc.split()[0]}", page, re.MULTILINE)
 
 
 @pytest.mark.parametrize("word", [each.word for each in OPERATORS.classes])
 def test_an_operator_is_written_as_it_is_read(word):
     step = manual.sample(OPERATORS[word])
     if not OPERATORS[word].variadic:
-        text = f"{manual.source(step.input_types[0])} -> {manual.written(step.what)}"
         assert (
-            archdsl.parse(text).module.steps[-1].what.arguments().items()
+            archdsl.parse(manual.example(step)).module.steps[-1].what.arguments().items()
             >= {name: value for name, value in step.what.arguments().items() if name != "bias"}.items()
         )
 

@@ -101,7 +101,7 @@ class Prelu(Activation):
     @override
     def output(self, x: TensorType) -> TensorType:
         require_features(self, x)
-        if self.slopes not in {1, x.channels} or (self.slopes != 1 and x.kind is Kind.SEQUENCE):
+        if self.slopes not in {1, x.channels} or (self.slopes != 1 and x.kind not in {Kind.IMAGE, Kind.VECTOR}):
             raise Reject(BadArgument("slopes", f"{self.slopes} slopes for {x.channels} channels"), "slopes")
         return x
 

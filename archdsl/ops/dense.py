@@ -11,7 +11,7 @@ from typing_extensions import override
 from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import flag, width
 from archdsl.ops.faults import Reject, WrongTensor
-from archdsl.ops.operator import Style, Unary, require_features
+from archdsl.ops.operator import Style, Unary, require_samples
 from archdsl.ops.torchcall import Apply, Layer, X, changed
 
 
@@ -64,7 +64,7 @@ class Flatten(Unary):
 
     @override
     def output(self, x: TensorType) -> TensorType:
-        require_features(self, x)
+        require_samples(self, x)
         return TensorType.vector(x.size)
 
     @override

@@ -183,6 +183,10 @@ class Param(Unary):
 
     @override
     def output(self, x: TensorType) -> TensorType:
+        if (
+            x.kind is Kind.STATE
+        ):  # of what comes in only the number of samples matters, and torch puts it first elsewhere
+            raise Reject(WrongTensor(self.word, "anything but a state", x))
         shape = (self.shape,) if isinstance(self.shape, int) else self.shape
         if len(shape) > 4:
             raise Reject(BadArgument("shape", f"{len(shape)} sizes are more than four"), "shape")

@@ -11,7 +11,7 @@ from typing_extensions import override
 from archdsl.base.tensors import Kind, TensorType
 from archdsl.ops.arguments import choice
 from archdsl.ops.faults import CannotMerge, Reject
-from archdsl.ops.operator import Style, Variadic
+from archdsl.ops.operator import Style, Variadic, require_features
 from archdsl.ops.torchcall import ALL, Apply
 
 Types = tuple[TensorType, ...]
@@ -28,6 +28,7 @@ class Add(Variadic):
 
     @override
     def output(self, x: Types) -> TensorType:
+        require_features(self, x[0])
         if any(each != x[0] for each in x):
             raise Reject(CannotMerge("add", x))
         return x[0]
@@ -52,6 +53,8 @@ class Mul(Variadic):
 
     @override
     def output(self, x: Types) -> TensorType:
+        require_features(self, x[0])
+
         def stretched(one: TensorType, other: TensorType) -> TensorType:
             if one.kind is not other.kind or len(one.shape) != len(other.shape):
                 raise Reject(CannotMerge("multiply", x))
@@ -88,6 +91,7 @@ class Concat(Variadic):
     @override
     def output(self, x: Types) -> TensorType:
         first = x[0]
+        require_features(self, first)
         if self.along == "positions":
             if any(each.kind is not Kind.SEQUENCE or each.rank != 1 or each.channels != first.channels for each in x):
                 raise Reject(CannotMerge("concatenate", x))

@@ -11,7 +11,7 @@ from typing_extensions import override
 from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import flag, integer, number, numbers
 from archdsl.ops.faults import BadArgument, GroupsDoNotDivide, Reject, WrongTensor
-from archdsl.ops.operator import Style, Unary, require_features
+from archdsl.ops.operator import Style, Unary, require_features, require_samples
 from archdsl.ops.torchcall import Layer, changed
 
 
@@ -36,7 +36,7 @@ class BatchNorm(Unary):
 
     @override
     def output(self, x: TensorType) -> TensorType:
-        require_features(self, x)
+        require_samples(self, x)
         if x.kind is Kind.SEQUENCE:
             raise Reject(WrongTensor(self.word, "an image or a vector", x))
         return x
@@ -109,7 +109,7 @@ class GroupNorm(Unary):
 
     @override
     def output(self, x: TensorType) -> TensorType:
-        require_features(self, x)
+        require_samples(self, x)
         if x.kind is Kind.SEQUENCE:
             raise Reject(WrongTensor(self.word, "an image or a vector", x))
         if x.channels % self.groups:

@@ -216,10 +216,18 @@ def require_grid(operator: Unary, x: TensorType) -> None:
         raise Reject(WrongTensor(operator.word, "an image", x))
 
 
-def require_features(operator: Unary, x: TensorType) -> None:
-    """Refuse tokens, which have no features yet."""
-    if x.kind is Kind.TOKENS:
+def require_features(operator: Operator[Any], x: TensorType) -> None:
+    """Refuse tokens, which have no features yet, and masks."""
+    if x.kind in {Kind.TOKENS, Kind.MASK}:
         raise Reject(WrongTensor(operator.word, "features", x))
+
+
+def require_samples(operator: Unary, x: TensorType) -> None:
+    """Refuse also the state of a recurrent layer, whose samples are not one after the other: torch puts its layers
+    first."""
+    require_features(operator, x)
+    if x.kind is Kind.STATE:
+        raise Reject(WrongTensor(operator.word, "an image, a sequence or a vector", x))
 
 
 def require_sequence(operator: Operator[Any], x: TensorType) -> None:

@@ -11,7 +11,16 @@ from archdsl.base.tensors import Kind, TensorType
 from archdsl.base.windows import Window
 from archdsl.ops.arguments import Axes, axes, integer
 from archdsl.ops.faults import BadArgument, GroupsDoNotDivide, Reject, WrongTensor
-from archdsl.ops.operator import Style, Unary, by_axes, per_axis, require_features, require_grid, require_sequence
+from archdsl.ops.operator import (
+    Style,
+    Unary,
+    by_axes,
+    per_axis,
+    require_features,
+    require_grid,
+    require_samples,
+    require_sequence,
+)
 from archdsl.ops.torchcall import Apply, Layer, X, changed
 
 _MOST_CHUNKS = 4
@@ -271,7 +280,7 @@ class Reshape(Unary):
 
     @override
     def output(self, x: TensorType) -> TensorType:
-        require_features(self, x)
+        require_samples(self, x)
         if len(self._shape()) > 4:
             raise Reject(BadArgument("shape", f"{len(self._shape())} sizes are more than four"), "shape")
         made = TensorType.of(self._shape())

@@ -50,6 +50,8 @@ class Recurrent(Operator[Types]):
             if kind != self._state():
                 reason = f"the state is {kind}, and {self._state()} is wanted: layers and directions, features"
                 raise Reject(BadArgument(name, reason), name)
+        if self.dropout and self.layers == 1:
+            raise Reject(BadArgument("dropout", "it works between layers, and there is only one"), "dropout")
         if 0 < len(self.given) < self.held:
             missing = next(each for each in self.operands if each.name not in self.given)
             how = f"{self.word}({missing.name}=...)"
@@ -79,26 +81,23 @@ class Recurrent(Operator[Types]):
 
     @override
     def torch(self, x: Types) -> Layer:
-        options = changed(
+        options = self._options() | changed(
             num_layers=(self.layers, 1),
             bias=(self.bias, True),
             dropout=(self.dropout, 0.0),
             bidirectional=(self.bidirectional, False),
         )
-        name = self.word.upper()
         sizes = (x[0].channels, self.width)
         both = (Slot(1), Slot(2)) if self.held == 2 else Slot(1)
+        outputs, copied = f"{self.word.title()}Outputs", f"{self.word}_outputs"
         return Layer.of(
-            f"nn.{name}",
+            f"nn.{self.word.upper()}",
             *sizes,
             batch_first=True,
-            **self._options(),
             **options,
             takes=(X, both) if self.given else (),
             gives=(X, both if self.states else None),
-            row=Layer.of(
-                f"{self.word.title()}Outputs", *sizes, copied=f"{self.word}_outputs", batch_first=True, **options
-            ),
+            row=Layer.of(outputs, *sizes, copied=copied, batch_first=True, **options),
         )
 
     @override

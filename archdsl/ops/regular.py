@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import flag, number
-from archdsl.ops.operator import Style, Unary, require_features
+from archdsl.ops.operator import Style, Unary, require_features, require_samples
 from archdsl.ops.torchcall import Layer, Learned, changed
 
 
@@ -58,7 +58,7 @@ class DropPath(Unary):
 
     @override
     def output(self, x: TensorType) -> TensorType:
-        require_features(self, x)
+        require_samples(self, x)
         return x
 
     @override

@@ -114,7 +114,7 @@ def _steps(spots: Iterable[Spot], tour: Tour) -> Iterator[Explanation]:
 
 def _operator_lines(spot: Spot, operator: Operator[Any]) -> Iterator[tuple[str, str]]:
     step = spot.step
-    yield "shape", f"{', '.join(map(str, step.input_types))} -> {step.outputs[0]}"
+    yield "shape", f"{', '.join(map(str, step.input_types))} -> {', '.join(map(str, step.outputs))}"
     yield from _sizes(step, operator)
     yield from _weights(spot, operator)
     yield from _macs(step, operator)
@@ -129,9 +129,9 @@ def _sizes(step: Step, operator: Operator[Any]) -> Iterator[tuple[str, str]]:
         sums = (window.arithmetic(length) for window, length in zip(windows, x.grid, strict=True))
         yield from _by_axis(list(sums))
     elif isinstance(operator, Concat):
-        in_a_row = operator.along == "positions"
-        sizes = [kind.positions if in_a_row else kind.channels for kind in step.input_types]
-        yield operator.along, f"{' + '.join(map(str, sizes))} = {out.positions if in_a_row else out.channels:,}"
+        in_rows = operator.along == "positions"
+        joined = [kind.positions if in_rows else kind.channels for kind in step.input_types]
+        yield operator.along, f"{' + '.join(map(str, joined))} = {out.positions if in_rows else out.channels:,}"
     elif out.positions == 1 and out.channels == x.size != x.channels:
         yield "features", f"{_product((*x.grid, x.channels))} = {out.channels:,}"
     elif operator.sees_all and out.positions == 1 < x.positions:

@@ -16,10 +16,10 @@ from archdsl.base.text import Place, Source, Span
 from archdsl.base.windows import Window
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops import OperatorClass, Operators
-from archdsl.ops.arguments import Argument, ArgumentKind, Role, arguments, bind
+from archdsl.ops.arguments import Argument, ArgumentKind, Operand, Role, SharedLayer, arguments, bind
 from archdsl.ops.faults import Reject
 from archdsl.ops.operator import Operator, Style
-from archdsl.ops.torchcall import INFIX, Apply, Grid, Layer, Learned, Slot, subscript
+from archdsl.ops.torchcall import ALL, INFIX, Apply, Grid, Layer, Learned, Slot, Weight, subscript
 from archdsl.report.explain import explained, literal
 from archdsl.report.terminal import cells, padded
 from archdsl.report.walk import Tour
@@ -32,10 +32,17 @@ _SAMPLES = (
     TensorType.image(64, 56, 56),
     TensorType.image(3, 224, 224),
     TensorType.sequence(196, 768),
+    TensorType((56, 56, 96), Kind.SEQUENCE),
     TensorType((196,), Kind.TOKENS),
     TensorType.vector(4096),
+    TensorType((1, 128), Kind.STATE),
 )
 _GUESSES = {Role.WINDOW: 3, Role.WIDTH: 128, Role.STRIDE: 2, Role.NONE: 2}
+_NAMED_GUESSES: dict[str, object] = {"vocabulary": 30_000, "heads": 8, "shape": (64, 8, 8)}
+_SHARED = SharedLayer("words", (("weight", (30_000, 768)),))
+# what a text says before a tensor that cannot come in from outside, or before one that a shared layer made
+_STATE = ("input (196, 768)", "y, h = gru-128(states=true)", "h")
+_WORDS = ("input tokens(196)", "share words = embedding-768(30000)", "words")
 _FAMILIES = {
     Style.CONV: "convolution",
     Style.PROJECTION: "depthwise and channels",
@@ -110,6 +117,11 @@ def operator_page(operator: OperatorClass) -> str:
         parts += ["", *_paragraphs(prose)]
     if declared:
         parts += ["", "Arguments", "", *_table([_argument(each) for each in declared.values()])]
+    if operator.operands:
+        parts += ["", "Tensors", "", *_table([_operand(each) for each in operator.operands])]
+        first = operator.operands[0].name
+        prose = f"They stand before the arguments, or by name: `{operator.word}({first}={first})`."
+        parts += ["", *_paragraphs(prose)]
     if operator.decorated:
         parts += ["", "`norm=` and `act=` put a norm and an activation after it: `act=relu`."]
     step = sample(operator)
@@ -148,17 +160,33 @@ def block_page(word: str) -> str | None:
 
 def sample(operator: OperatorClass) -> Step | None:
     """The operator with plain arguments at work on a plain tensor, or None where it takes none of the samples."""
-    for x in reversed(_SAMPLES) if operator.flattens else _SAMPLES:
+    required = tuple(each.name for each in operator.operands if each.required)
+    samples = [each for each in _SAMPLES if each.kind is Kind.VECTOR] if operator.flattens else _SAMPLES
+    for x in samples:
         for windowed in (False, True):
             try:
-                made = bind(operator, _guessed(operator, windowed=windowed))
-                xs = (x, x) if operator.variadic else (x,)
-                output = made.output(made.operand(xs))
+                made = bind(operator, _guessed(operator, windowed=windowed), frozenset(required))
+                xs = (x, x) if operator.variadic else (x, *(x for _ in required))
+                outputs = made.results(xs)
             except Reject:
                 continue
-            wires = tuple(Wire(INPUT) for _ in xs)
-            return Step("", made, wires, xs, (output,), Place(Source("sample", ""), Span(0, 0)))
+            wires = tuple(Wire(INPUT, port) for port in range(len(xs)))
+            return Step("", made, wires, xs, outputs, Place(Source("sample", ""), Span(0, 0)))
     return None
+
+
+def example(step: Step) -> str:
+    """A whole text whose last layer is a sample, and has its inputs."""
+    assert isinstance(step.what, Operator)
+    text = f"{step.what.word} {{ | }}" if step.what.variadic else written(step.what)
+    x = step.input_types[0]
+    operands = getattr(step.what, "given", ())
+    if operands:
+        before = [f"input {name}: {_type(kind)}" for name, kind in zip(("x", *operands), step.input_types, strict=True)]
+        return "\n".join((*before, f"x -> {text}"))
+    if _SHARED in step.what.arguments().values():
+        return "\n".join(_WORDS) + f" -> {text}"
+    return "\n".join(_STATE) + f" -> {text}" if x.kind is Kind.STATE else f"INPUT[{_type(x)}] -> {text}"
 
 
 def written(operator: Operator[Any]) -> str:
@@ -175,8 +203,8 @@ def written(operator: Operator[Any]) -> str:
         text += f"/{stride}"
     elif stride is not None:
         given["stride"] = stride
-    rest = ", ".join(f"{name}={literal(value)}" for name, value in given.items())
-    return f"{text}({rest})" if rest else text
+    rest = [*getattr(operator, "given", ()), *(f"{name}={literal(value)}" for name, value in given.items())]
+    return f"{text}({', '.join(rest)})" if rest else text
 
 
 def _taken(given: dict[str, object], operator: Operator[Any], role: Role) -> object:
@@ -193,7 +221,11 @@ def _guessed(operator: OperatorClass, *, windowed: bool) -> dict[str, object]:
 
 
 def _guess(argument: Argument) -> object:
+    if argument.name in _NAMED_GUESSES:
+        return _NAMED_GUESSES[argument.name]
     match argument.kind:
+        case ArgumentKind.LAYER:
+            return _SHARED
         case ArgumentKind.FLAG:
             return True
         case ArgumentKind.CHOICE:
@@ -210,6 +242,11 @@ def _argument(argument: Argument) -> tuple[str, ...]:
     default = "required" if argument.required else "" if argument.default is None else literal(argument.default)
     choices = f": {', '.join(f'`{each}`' for each in argument.choices)}" if argument.choices else ""
     return argument.name, shorthand, default, f"{argument.doc}{choices}{_bounds(argument)}"
+
+
+def _operand(operand: Operand) -> tuple[str, ...]:
+    """Name and meaning of a tensor that is taken besides, in the columns of the arguments."""
+    return operand.name, "", "required" if operand.required else "", operand.doc
 
 
 def _bounds(argument: Argument) -> str:
@@ -236,18 +273,23 @@ def _table(rows: list[tuple[str, ...]]) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
-def source(kind: TensorType) -> str:
-    """The input that has a type, as a chain starts with it. Sizes joined by `x` would be those of an image."""
-    return f"INPUT[{kind.shape}]" if kind.kind is Kind.SEQUENCE else f"INPUT[{kind}]"
+def _type(kind: TensorType) -> str:
+    """A type as an input declares it. Sizes joined by `x` would be those of an image."""
+    match kind.kind:
+        case Kind.SEQUENCE:
+            return str(kind.shape) if kind.rank == 1 else f"sequence{kind.shape}"
+        case Kind.TOKENS:
+            return f"tokens({kind.shape[0]})"
+        case _:
+            return str(kind)
 
 
 def _sample_lines(operator: OperatorClass, step: Step) -> list[str]:
     assert isinstance(step.what, Operator)
     made = step.what
-    text = f"{operator.word} {{ | }}" if operator.variadic else written(made)
     rule = textwrap.wrap(_shape_rule(made, step), WIDTH - 2)
     lines = ["Shape", "", *(f"  {line}" for line in rule), "", "Example", ""]
-    lines += [f"  {source(step.input_types[0])} -> {text}", ""]
+    lines += [*(f"  {line}" for line in example(step).split("\n")), ""]
     module = Module("", step.input_types, (step,), (Wire(0),), step.place, {})
     lines += explained(next(Tour(module).spots())).text().split("\n")[1:]
     call = _call(made.torch(made.operand(step.input_types)))
@@ -273,14 +315,15 @@ def _shape_rule(operator: Operator[Any], step: Step) -> str:
 def _call(call: Layer | Apply | Learned) -> str:
     """The PyTorch call in one line."""
     if isinstance(call, Learned):
-        return f"nn.Parameter(torch.full({call.shape}, {call.fill:g})) {call.function} x"
+        made = f"nn.Parameter(torch.full({call.shape}, {call.fill:g}))"
+        return f"{made}.expand(N, ...)" if call.function == "expand" else f"{made} {call.function} x"
     name = call.target if isinstance(call, Layer) else call.function
     if name == "[]":
         whole, *parts = call.args
         return f"{_value(whole)}[{', '.join(map(subscript, parts))}]"
     given = [*map(_value, call.args), *(f"{key}={_value(value)}" for key, value in call.kwargs)]
     if name in INFIX:
-        return f" {name} ".join(("a", "b"))
+        return f" {name} ".join(("a", "b") if call.args == (ALL,) else map(_value, call.args))
     if name.startswith("."):
         return f"{given[0]}{name}({', '.join(given[1:])})"
     return f"{name}({', '.join(given)})"
@@ -294,6 +337,10 @@ def _value(value: object) -> str:
             return "b.shape[2:]"
         case Apply():
             return _call(value)
+        case Weight(path):
+            return path
+        case tuple():
+            return f"({', '.join(map(_value, cast('tuple[object, ...]', value)))})"
         case _:
             return repr(value)
 

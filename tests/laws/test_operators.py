@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -10,19 +11,20 @@ import torch
 from hypothesis import assume, given, note
 from hypothesis import strategies as st
 from laws import interpreter
-from laws.interpreter import BATCH, module, run, sizes, tensor
+from laws.interpreter import BATCH, called, kind_of, module, results, tensor
 from programme import examples
 from torch.utils.flop_counter import FlopCounterMode
 
 from archdsl.base.tensors import Kind, TensorType
 from archdsl.ops import OPERATORS, OperatorClass
-from archdsl.ops.arguments import Argument, ArgumentKind, Role, arguments, bind
-from archdsl.ops.faults import Reject
+from archdsl.ops.arguments import Argument, ArgumentKind, Role, SharedLayer, arguments, bind
+from archdsl.ops.faults import Reject, WrongTensor
 from archdsl.ops.operator import Operator
 from archdsl.ops.torchcall import Layer, Learned
 
 _WINDOWED = tuple(each for each in OPERATORS.classes if each.by_role(Role.WINDOW))
-_WEIGHTED = tuple(OPERATORS[word] for word in ("conv", "dwconv", "deconv", "fc"))
+_SEQUENTIAL = ("rnn", "gru", "lstm", "tied", "attention", "dot_attention", "window_attention")
+_WEIGHTED = tuple(OPERATORS[word] for word in ("conv", "dwconv", "deconv", "fc", *_SEQUENTIAL))
 
 # what the language refuses and torch would take, each with its reason
 _STRICTER = {
@@ -40,6 +42,14 @@ _STRICTER = {
     "normalize": "torch stretches a single mean over all channels",
     "slice": "torch cuts a part that reaches beyond the channels, or is empty",
     "channel_shuffle": "on a sequence torch would take positions for channels",
+    "split": "torch makes the last part smaller, or gives fewer",
+    "tied": "torch gives one number for each position where the weights are a vector",
+    "position_embedding": "torch adds a single vector to all positions",
+    "positional_encoding": "torch adds a single vector to all positions",
+    "window_attention": "windows that are moved by their size or more are those of a smaller shift",
+    "rnn": "torch ignores dropout where there is one layer, with a warning",
+    "gru": "torch ignores dropout where there is one layer, with a warning",
+    "lstm": "torch ignores dropout where there is one layer, with a warning",
     "upsample": "torch takes a sequence for an image of one axis",
     "resize": "torch takes a sequence for an image of one axis, and this call ignores a third tensor",
     "crop": "a map is cut down to the size of an image, not of a sequence",
@@ -63,22 +73,45 @@ def images(draw: st.DrawFn, longest: int = 9, channels: int = 6) -> TensorType:
 
 
 _SIZE = st.integers(1, 6)
-_ROWS = st.one_of(st.builds(TensorType.sequence, _SIZE, _SIZE), st.builds(TensorType.vector, _SIZE))
+_VECTORS = st.builds(TensorType.vector, _SIZE)
+_ROWS = st.builds(TensorType.sequence, _SIZE, _SIZE)
+_WIDER_ROWS = st.builds(TensorType.sequence, _SIZE, st.sampled_from((12, 24)))
+_GRIDS = st.builds(lambda *sizes: TensorType(sizes, Kind.SEQUENCE), st.integers(1, 9), st.integers(1, 9), _SIZE)
+_TOKENS = st.builds(lambda length: TensorType((length,), Kind.TOKENS), _SIZE)
+_STATES = st.builds(lambda layers, features: TensorType((layers, features), Kind.STATE), _SIZE, _SIZE)
+_MASKS = st.builds(lambda length: TensorType((length,), Kind.MASK), _SIZE)
+_FEATURELESS = st.one_of(_TOKENS, _MASKS)
+
+# what an operator takes that does not take images; the others are mostly given these
+_TAKEN = {
+    **dict.fromkeys(("to_image", "transpose", "select", "position_embedding", "tied"), _ROWS),
+    **dict.fromkeys(("rnn", "gru", "lstm"), _ROWS),
+    **dict.fromkeys(("positional_encoding", "attention", "dot_attention"), _WIDER_ROWS),
+    **dict.fromkeys(("window_attention", "channels_first"), _GRIDS),
+    "space_to_depth": st.one_of(images(), _GRIDS),
+    "embedding": _TOKENS,
+    "padding_mask": _TOKENS,
+    "final": _STATES,
+}
 
 
-def inputs() -> st.SearchStrategy[TensorType]:
-    """A tensor of any kind but tokens, images above all."""
-    return st.one_of(images(), images(), images(), _ROWS)
+def inputs(cls: OperatorClass) -> st.SearchStrategy[TensorType]:
+    """A tensor of any kind, of those that the operator takes above all."""
+    taken = _TAKEN.get(cls.word, images())
+    return st.one_of(taken, taken, taken, taken, images(), _ROWS, _VECTORS, _GRIDS, _FEATURELESS, _STATES)
 
 
 def values(argument: Argument, x: TensorType) -> st.SearchStrategy[Any]:
     """A value of an argument, within its declared bounds."""
-    low = 0 if argument.low is None else int(argument.low)
+    low = -4 if argument.low is None else int(argument.low)
     small = st.integers(low, max(low, min(int(argument.high or low + 4), low + 4)))
     match argument.kind:
         case ArgumentKind.INTEGER:
             # channels are what most counts have to divide
             return st.one_of(small, st.integers(max(low, 1), max(low, 1, x.channels)))
+        case ArgumentKind.AXES if argument.name == "shape":
+            orders = st.permutations(x.shape).map(tuple)
+            return st.one_of(orders, st.just(x.size), st.lists(_SIZE, min_size=1, max_size=4).map(tuple))
         case ArgumentKind.AXES:
             return st.one_of(small, st.tuples(*(small for _ in x.grid or (1,))), st.tuples(small, small))
         case ArgumentKind.NUMBER:
@@ -89,23 +122,59 @@ def values(argument: Argument, x: TensorType) -> st.SearchStrategy[Any]:
             return st.sampled_from(argument.choices)
         case ArgumentKind.NUMBERS:
             return st.lists(st.floats(0.5, 2, width=32), min_size=x.channels, max_size=x.channels).map(tuple)
+        case ArgumentKind.LAYER:
+            fits = st.tuples(_SIZE, st.just(x.channels))
+            others = st.lists(_SIZE, min_size=1, max_size=4).map(tuple)
+            return st.one_of(fits, fits, others).map(lambda shape: SharedLayer("shared", (("weight", shape),)))
 
 
 @st.composite
 def operators(draw: st.DrawFn, cls: OperatorClass, x: TensorType) -> Operator[Any]:
-    """An operator of a class, with arguments drawn from their own bounds."""
+    """An operator of a class, with arguments drawn from their own bounds, with or without its optional operands."""
     given: dict[str, Any] = {}
     for name, argument in arguments(cls).items():
         if argument.required or draw(st.booleans()):
             given[name] = draw(values(argument, x))
-    return bind(cls, given)
+    everything = draw(st.booleans())
+    names = {each.name for each in cls.operands if each.required or everything or draw(st.booleans())}
+    return bind(cls, given, frozenset(names))
 
 
-def operands(cls: OperatorClass) -> st.SearchStrategy[tuple[TensorType, ...]]:
-    """What comes into an operator of a class."""
-    if not cls.variadic:
-        return inputs().map(lambda x: (x,))
-    return inputs().flatmap(lambda x: st.lists(st.one_of(st.just(x), near(x)), min_size=2, max_size=4).map(tuple))
+@st.composite
+def operands(draw: st.DrawFn, operator: Operator[Any], x: TensorType) -> tuple[TensorType, ...]:
+    """What comes into an operator, after the first: mostly what it takes."""
+    if operator.variadic:
+        return tuple(draw(st.lists(st.one_of(st.just(x), near(x)), min_size=1, max_size=3)))
+    if not operator.operands:
+        return ()
+    made: dict[str, TensorType] = {}
+    for name in operator.given:  # type: ignore[attr-defined]
+        wanted = _wanted(operator, x, made, name)
+        made[name] = draw(st.one_of(*[st.just(wanted)] * 5, near(wanted)))
+        if name in {"memory", "keys"} and draw(st.booleans()):
+            made[name] = made[name].replace(made[name].channels, (draw(_SIZE),))
+    return tuple(made.values())
+
+
+def _wanted(operator: Any, x: TensorType, before: dict[str, TensorType], name: str) -> TensorType:
+    """A type that an operand may have, given those of the operands before it."""
+    match name:
+        case "h" | "c":
+            return TensorType((operator.layers * (1 + operator.bidirectional), operator.width), Kind.STATE)
+        case "mask":
+            return TensorType((before.get("memory", before.get("keys", x)).shape[0],), Kind.MASK)
+        case "values":
+            return TensorType.sequence(before["keys"].shape[0], 2 * operator.heads)
+        case _:
+            return x
+
+
+@st.composite
+def drawn(draw: st.DrawFn, cls: OperatorClass) -> tuple[Operator[Any], tuple[TensorType, ...]]:
+    """An operator of a class and what comes into it."""
+    x = draw(inputs(cls))
+    operator = draw(operators(cls, x))
+    return operator, (x, *draw(operands(operator, x)))
 
 
 def near(x: TensorType) -> st.SearchStrategy[TensorType]:
@@ -113,7 +182,7 @@ def near(x: TensorType) -> st.SearchStrategy[TensorType]:
     changed = st.tuples(st.integers(0, len(x.shape) - 1), st.integers(1, 4)).map(
         lambda change: TensorType((*x.shape[: change[0]], change[1], *x.shape[change[0] + 1 :]), x.kind)
     )
-    return st.one_of(changed, inputs())
+    return st.one_of(changed, images(), _ROWS, _VECTORS, _FEATURELESS, _STATES)
 
 
 # --- shapes, weights and refusals -------------------------------------------------------------------------------------
@@ -121,23 +190,37 @@ def near(x: TensorType) -> st.SearchStrategy[TensorType]:
 
 def compare(operator: Operator[Any], xs: tuple[TensorType, ...]) -> bool:
     """Hold an operator to torch on some inputs; whether both take them."""
-    note(f"{operator} on {', '.join(map(str, xs))}")
+    note(f"{operator} on {', '.join(f'{each.kind} {each}' for each in xs)}")
     try:
-        output = operator.result(xs)
+        outputs = operator.results(xs)
     except Reject as reject:
         note(reject.fault.message)
-        if operator.word not in _STRICTER and xs[0].kind is Kind.IMAGE:
+        if operator.word not in _STRICTER and not _of_another_kind(operator, xs[0], reject):
             assert_torch_refuses(operator, xs)
         return False
     x = operator.operand(xs)
     call = operator.torch(x)
-    assert sizes(run(call, [tensor(each) for each in xs])) == output.shape
+    given = results(call, [tensor(each) for each in xs], shared(operator))
+    assert tuple(kind_of(each, kind) for each, kind in zip(given, outputs, strict=True)) == outputs
     made = {"": torch.zeros(call.shape)} if isinstance(call, Learned) else {}
     made |= dict(module(call).named_parameters()) if isinstance(call, Layer) else {}
-    facts = operator.facts(xs, output)
+    facts = operator.facts(xs, outputs[0])
     assert {name: tuple(each.shape) for name, each in made.items()} == dict(facts.weights)
     assert sum(each.numel() for each in made.values()) == facts.params
     return True
+
+
+def _of_another_kind(operator: Operator[Any], x: TensorType, reject: Reject) -> bool:
+    """Whether something is refused for what its axes mean, which torch does not know."""
+    if x.kind is Kind.IMAGE:
+        return operator.word in _TAKEN
+    return isinstance(reject.fault, WrongTensor)
+
+
+def shared(operator: Operator[Any], device: str = "cpu") -> dict[str, torch.Tensor]:
+    """The weights of shared layers that an operator uses."""
+    layers = [each for each in operator.arguments().values() if isinstance(each, SharedLayer)]
+    return {f"{each.name}.{name}": torch.zeros(shape, device=device) for each in layers for name, shape in each.weights}
 
 
 def assert_torch_refuses(operator: Operator[Any], xs: tuple[TensorType, ...]) -> None:
@@ -147,19 +230,38 @@ def assert_torch_refuses(operator: Operator[Any], xs: tuple[TensorType, ...]) ->
     except Reject:
         return
     try:
-        result = run(call, [tensor(each) for each in xs])
+        given = results(call, [tensor(each) for each in xs], shared(operator))
     except (RuntimeError, ValueError, TypeError, AssertionError, IndexError, NotImplementedError):
         return
     # torch goes on with tensors of no positions; a network does not
-    assert result.numel() == 0
+    assert given[0].numel() == 0
 
 
 @pytest.mark.parametrize("cls", OPERATORS.classes, ids=lambda cls: cls.word)
 @examples(60, 2_000)
 @given(st.data())
 def test_shapes_weights_and_refusals_are_those_of_torch(cls: OperatorClass, data: st.DataObject) -> None:
-    xs = data.draw(operands(cls))
-    compare(data.draw(operators(cls, xs[0])), xs)
+    compare(*data.draw(drawn(cls)))
+
+
+@pytest.mark.parametrize("cls", OPERATORS.classes, ids=lambda cls: cls.word)
+def test_every_operator_is_drawn_in_a_form_that_it_takes(cls: OperatorClass) -> None:
+    """With each of its operands and without; the law above is no use for an operator that is always refused."""
+    taken: set[tuple[str, ...]] = set()
+
+    @examples(100, 100)
+    @given(drawn(cls))
+    def look(case: tuple[Operator[Any], tuple[TensorType, ...]]) -> None:
+        operator, xs = case
+        with suppress(Reject):
+            operator.results(xs)
+            taken.add(getattr(operator, "given", ()))
+
+    look()
+    assert taken
+    for each in cls.operands:
+        assert any(each.name in names for names in taken)
+        assert each.required or any(each.name not in names for names in taken)
 
 
 @st.composite
@@ -218,34 +320,43 @@ def test_every_windowed_operator_is_drawn_in_every_form() -> None:
         assert {(1, True), (2, True), (3, True)} <= taken, cls.word
 
 
-@examples(50, 1_000)
-@given(st.sampled_from(OPERATORS.classes), st.data())
-def test_tokens_are_refused_by_all_that_counts_with_features(cls: OperatorClass, data: st.DataObject) -> None:
-    x = TensorType((5,), Kind.TOKENS)
-    assume(not cls.variadic)
-    operator = data.draw(operators(cls, TensorType.image(3, 4, 5)))
-    if cls.word == "identity":
-        assert operator.result((x,)) == x
+# what takes tensors without features; nothing else does
+_TAKE_TOKENS = {"identity", "param", "embedding", "padding_mask"}
+_TAKE_MASKS = {"identity", "param"}
+
+
+@pytest.mark.parametrize("cls", OPERATORS.classes, ids=lambda cls: cls.word)
+@examples(10, 200)
+@given(st.data())
+def test_what_has_no_features_is_refused_by_all_that_counts_with_them(cls: OperatorClass, data: st.DataObject) -> None:
+    x = data.draw(_FEATURELESS)
+    operator = data.draw(operators(cls, data.draw(images())))
+    xs = (x, *data.draw(operands(operator, x)))
+    if cls.word in (_TAKE_TOKENS if x.kind is Kind.TOKENS else _TAKE_MASKS):
+        assert operator.result(xs)
         return
     with pytest.raises(Reject):
-        operator.result((x,))
+        operator.result(xs)
 
 
 # --- MACs -------------------------------------------------------------------------------------------------------------
 
 
-def flops(operator: Operator[Any], x: TensorType) -> int:
+def flops(operator: Operator[Any], xs: tuple[TensorType, ...]) -> int:
     """What torch counts for one sample, on the meta device, where nothing hides its products."""
-    call = operator.torch(operator.operand((x,)))
+    call = operator.torch(operator.operand(xs))
     with torch.device("meta"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         layer = interpreter.module(call) if isinstance(call, Layer) else None
         with FlopCounterMode(display=False) as counter:
-            x_meta = tensor(x, "meta")
-            if isinstance(call, Learned):
-                _ = interpreter.learned(call, [x_meta])
+            on_meta = [tensor(each, "meta") for each in xs]
+            if isinstance(call, Layer):
+                assert layer is not None
+                _ = called(layer, call, on_meta)
+            elif isinstance(call, Learned):
+                _ = interpreter.learned(call, on_meta)
             else:
-                _ = layer(x_meta) if layer is not None else interpreter.applied(call, [x_meta])
+                _ = interpreter.applied(call, on_meta, shared(operator, "meta"))
     total = counter.get_total_flops()
     assert total % BATCH == 0
     return total // BATCH
@@ -257,15 +368,18 @@ def flops(operator: Operator[Any], x: TensorType) -> int:
 def test_macs_are_half_of_what_torch_counts(cls: OperatorClass, data: st.DataObject) -> None:
     if cls.by_role(Role.WINDOW):
         operator, x = data.draw(windowed(cls))
+        xs: tuple[TensorType, ...] = (x,)
+    elif cls.word == "fc":
+        xs = (data.draw(st.one_of(_ROWS, _VECTORS)),)
+        operator = data.draw(operators(cls, xs[0]))
     else:
-        x = data.draw(_ROWS)
-        operator = data.draw(operators(cls, x))
+        operator, xs = data.draw(drawn(cls))
     try:
-        output = operator.result((x,))
+        output = operator.result(xs)
     except Reject:
         assume(False)
         return
-    assert 2 * operator.facts((x,), output).macs == flops(operator, x) > 0
+    assert 2 * operator.facts(xs, output).macs == flops(operator, xs) > 0
 
 
 _FREE = [each for each in OPERATORS.classes if each not in _WEIGHTED and not each.variadic]
@@ -275,11 +389,10 @@ _FREE = [each for each in OPERATORS.classes if each not in _WEIGHTED and not eac
 @examples(10, 200)
 @given(st.data())
 def test_what_torch_counts_as_free_has_no_macs(cls: OperatorClass, data: st.DataObject) -> None:
-    x = data.draw(inputs())
-    operator = data.draw(operators(cls, x))
+    operator, xs = data.draw(drawn(cls))
     try:
-        output = operator.result((x,))
+        output = operator.result(xs)
     except Reject:
         assume(False)
         return
-    assert operator.facts((x,), output).macs == 0 == flops(operator, x)
+    assert operator.facts(xs, output).macs == 0 == flops(operator, xs)
