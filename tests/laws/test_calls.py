@@ -190,7 +190,7 @@ def test_every_argument_of_every_operator_is_used_in_a_call() -> None:
         operator, _ = merge(text)
         tried.setdefault(operator.word, set()).update(operator.arguments())
     shown_elsewhere = {("dropout", "p"), ("dropout", "channels"), ("drop_path", "p")}
-    # test_sequences.py, beside this file and above it
+    # test_sequence_operators.py tries these, and tests/test_sequences.py
     sequential = ("split", "embedding", "attention", "dot_attention", "window_attention", "padding_mask", "param")
     sequential += ("rnn", "gru", "lstm", "final", "tied", "position_embedding", "positional_encoding")
     sequential += ("to_image", "reshape", "roll", "select", "space_to_depth")
