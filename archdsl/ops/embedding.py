@@ -183,7 +183,9 @@ class Param(Unary):
 
     @override
     def output(self, x: TensorType) -> TensorType:
-        if x.kind is Kind.STATE:  # of what comes in only the number of samples matters, and torch puts it first elsewhere
+        if (
+            x.kind is Kind.STATE
+        ):  # of what comes in only the number of samples matters, and torch puts it first elsewhere
             raise Reject(WrongTensor(self.word, "anything but a state", x))
         shape = (self.shape,) if isinstance(self.shape, int) else self.shape
         if len(shape) > 4:

@@ -220,9 +220,7 @@ def _of_another_kind(operator: Operator[Any], x: TensorType, reject: Reject) -> 
 def shared(operator: Operator[Any], device: str = "cpu") -> dict[str, torch.Tensor]:
     """The weights of shared layers that an operator uses."""
     layers = [each for each in operator.arguments().values() if isinstance(each, SharedLayer)]
-    return {
-        f"{each.name}.{name}": torch.zeros(shape, device=device) for each in layers for name, shape in each.weights
-    }
+    return {f"{each.name}.{name}": torch.zeros(shape, device=device) for each in layers for name, shape in each.weights}
 
 
 def assert_torch_refuses(operator: Operator[Any], xs: tuple[TensorType, ...]) -> None:

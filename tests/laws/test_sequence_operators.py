@@ -132,9 +132,7 @@ def swin() -> Any:
         ((3, 3), 4, 2),  # or all of it
     ],
 )
-def test_window_attention_is_that_of_torchvision(
-    swin: Any, grid: tuple[int, int], window: int, shift: int
-) -> None:
+def test_window_attention_is_that_of_torchvision(swin: Any, grid: tuple[int, int], window: int, shift: int) -> None:
     kind = TensorType((*grid, D), Kind.SEQUENCE)
     layer, call = made("window_attention", kind, heads=3, window=window, shift=shift)
     theirs = swin.ShiftedWindowAttention(D, [window] * 2, [shift] * 2, 3).double().eval()
