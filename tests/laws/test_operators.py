@@ -251,7 +251,7 @@ def test_every_operator_is_drawn_in_a_form_that_it_takes(cls: OperatorClass) -> 
     """With each of its operands and without; the law above is no use for an operator that is always refused."""
     taken: set[tuple[str, ...]] = set()
 
-    @examples(100, 100)
+    @examples(400, 400)
     @given(drawn(cls))
     def look(case: tuple[Operator[Any], tuple[TensorType, ...]]) -> None:
         operator, xs = case
