@@ -126,7 +126,7 @@ def operator_page(operator: OperatorClass) -> str:
         parts += ["", "`norm=` and `act=` put a norm and an activation after it: `act=relu`."]
     step = sample(operator)
     if step is not None:
-        parts += ["", *_sample_lines(operator, step)]
+        parts += ["", *_sample_lines(step)]
     if operator.source:
         parts += ["", *textwrap.wrap(f"From {operator.source}.", WIDTH, break_on_hyphens=False)]
     return "\n".join((*parts, ""))
@@ -284,7 +284,7 @@ def _type(kind: TensorType) -> str:
             return str(kind)
 
 
-def _sample_lines(operator: OperatorClass, step: Step) -> list[str]:
+def _sample_lines(step: Step) -> list[str]:
     assert isinstance(step.what, Operator)
     made = step.what
     rule = textwrap.wrap(_shape_rule(made, step), WIDTH - 2)

@@ -155,3 +155,9 @@ def kind_of(x: Tensor, kind: TensorType) -> TensorType:
     numbers = {Kind.TOKENS: torch.long, Kind.MASK: torch.bool}
     assert x.dtype == numbers.get(kind.kind, torch.float)
     return TensorType((*x.shape[:batch], *x.shape[batch + 1 :]), kind.kind)
+
+
+def sizes(x: Tensor) -> tuple[int, ...]:
+    """The shape of a tensor without its batch."""
+    assert x.shape[0] == BATCH
+    return tuple(x.shape[1:])

@@ -2,6 +2,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 class PositionalEncoding(nn.Module):
@@ -25,4 +26,5 @@ class PositionalEncoding(nn.Module):
         self.encoding = waves.to(self.encoding.dtype)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.encoding[: x.shape[1]]
+        places = torch.ones_like(x[0, :, 0], dtype=torch.long).cumsum(0) - 1
+        return x + F.embedding(places, self.encoding)

@@ -1,0 +1,91 @@
+"""Networks of the operators on sequences: traced, exported, built on the meta device, and with what they start from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import archdsl
+from archdsl.base.tensors import Kind
+from archdsl.network import Network
+
+NETS = {
+    "embedding": "INPUT[tokens(9)] -> embedding-8(30) -> fc-4",
+    "tied": "input tokens(9)\nshare words = embedding-8(30)\nwords -> fc-8 -> tied(words)",
+    "position_embedding": "INPUT[(9, 8)] -> position_embedding",
+    "positional_encoding": "INPUT[(9, 8)] -> positional_encoding",
+    "param": 'input (9, 8)\nx = fc-8\nt = x -> param((1, 8), mean=1, deviation=0.5) as t\nconcat("positions") { t | x }',
+    "rnn": "INPUT[(9, 8)] -> rnn-6(act=relu)",
+    "gru": "input (9, 8)\ny, h = gru-6(states=true)\nh -> final",
+    "lstm": "input (9, 8)\ny, h, c = lstm-6(layers=2, states=true)\ny -> fc-8 -> lstm-6(h, c, layers=2)",
+    "final": "input (9, 8)\ny, h = gru-6(bidirectional=true, states=true)\nh -> final(bidirectional=true)",
+    "attention": "INPUT[(9, 8)] -> attention(2, causal=true)",
+    "cross": "input x: (9, 8)\ninput y: (7, 8)\ny -> attention(x, heads=2, causal=true)",
+    "mask": "input t: tokens(9)\np = t -> padding_mask(29)\nt -> embedding-8(30) -> attention(2, mask=p, causal=true)",
+    "dot_attention": "input q: (9, 8)\ninput k: (7, 8)\ninput v: (7, 4)\nq -> dot_attention(k, v, heads=2)",
+    "window_attention": "INPUT[sequence(9, 6, 8)] -> window_attention(2, window=4, shift=2)",
+    "space_to_depth": "INPUT[sequence(9, 6, 8)] -> space_to_depth -> ln",
+    "map": "INPUT[4x6x8] -> space_to_depth -> roll(1) -> channels_last -> fc-8 -> channels_first -> reshape((8, 6))",
+    "row": "INPUT[4x6x8] -> to_sequence -> transpose -> fc-24 -> transpose -> to_image(4) -> to_sequence -> select(-1)",
+    "split": "input (9, 8)\na, b = fc-8 -> split(2)\na -> mul { a | b }",
+    "group": "input x: (9, 8)\ninput y: (7, 8)\nm = y -> ln\nx -> [residual { attention(m, heads=2) }]*3 -> ln",
+}
+
+
+def inputs(net: Network, device: str = "cpu") -> tuple[Tensor, ...]:
+    def one(kind: Any) -> Tensor:
+        if kind.kind is Kind.TOKENS:
+            return torch.randint(0, 30, (2, *kind.shape), device=device)
+        return torch.randn(2, *kind.shape, device=device)
+
+    return tuple(map(one, net.inputs.values()))
+
+
+@pytest.mark.filterwarnings("ignore:The tensor attributes .*_flat_weights")  # of torch's own recurrent layers
+@pytest.mark.parametrize("name", NETS)
+def test_networks_on_sequences_are_traced_exported_and_made_without_memory(name: str) -> None:
+    net = archdsl.parse(NETS[name])
+    torch.manual_seed(0)
+    model, xs = net.to_torch().eval(), inputs(net)
+    with torch.no_grad():
+        wanted = model(*xs)
+        assert tuple(wanted.shape) == (2, *next(iter(net.outputs.values())).shape)
+        assert torch.equal(torch.fx.symbolic_trace(model)(*xs), wanted)
+        exported = torch.export.export(model, xs).module()
+        torch.testing.assert_close(exported(*xs), wanted, rtol=0, atol=1e-6)
+        empty = net.to_torch(device="meta").eval()
+        assert empty(*inputs(net, "meta")).shape == wanted.shape
+    assert sum(each.numel() for each in empty.parameters()) == net.params
+    # a model that was made without memory starts like any other
+    filled = empty.to_empty(device="cpu")
+    for each in filled.modules():
+        if hasattr(each, "reset_parameters"):
+            each.reset_parameters()
+    for name_, buffer in model.named_buffers():
+        assert torch.equal(filled.get_buffer(name_), buffer)
+
+
+def test_dropout_of_attention_leaves_its_weights_out_while_training() -> None:
+    for text in ("attention(2, dropout=1)", "attention(2, dropout=1, causal=true)"):
+        model = archdsl.parse(f"INPUT[(9, 8)] -> {text} -> relu").to_torch()
+        x = torch.randn(2, 9, 8)
+        assert not model.train()(x).any()  # and the bias is zero
+        assert model.eval()(x).any()
+    model = archdsl.parse("input q: (9, 8)\nq -> dot_attention(q, dropout=1)").to_torch()
+    assert not model.train()(torch.randn(2, 9, 8)).any()
+
+
+def test_dropout_of_a_recurrent_layer_is_between_its_layers() -> None:
+    model = archdsl.parse("INPUT[(9, 8)] -> lstm-6(layers=2, dropout=0.25) as body").to_torch()
+    assert next(model.children()).dropout == 0.25
+
+
+def test_a_learned_tensor_starts_from_its_distribution() -> None:
+    torch.manual_seed(0)
+    net = archdsl.parse("INPUT[3] -> param((100, 100), mean=2, deviation=0.5) as t")
+    weight = dict(net.to_torch().named_parameters())["t"]
+    assert weight.mean().item() == pytest.approx(2, abs=0.03)
+    assert weight.std().item() == pytest.approx(0.5, abs=0.03)
