@@ -338,7 +338,8 @@ def test_the_zoo_fits_into_eighty_columns(run, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     _, out, _ = run("zoo")
     assert max(map(len, out.splitlines())) <= 80
-    assert "resnet152                 60,192,808  11.5G  224x224x3  He et al. 2015" in out
+    assert re.search(r"^resnet152 +60,192,808  11.5G  224x224x3 +He et al. 2015$", out, re.MULTILINE)
+    assert re.search(r"^transformer +63,082,496  4.11G  2 × 64 tokens +Vaswani", out, re.MULTILINE)
     assert out.index("resnet18 ") < out.index("resnet101 ")
 
 

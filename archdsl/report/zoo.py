@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -36,7 +37,8 @@ class Entry:
     def of(name: str, module: Module, source: Source) -> Entry:
         """The entry of a network, its paper taken from the heading of its file."""
         paper = " ".join(source.heading().split("\n\n")[0].split())
-        inputs = ", ".join(map(str, module.inputs))
+        kinds = Counter(map(str, module.inputs))
+        inputs = ", ".join(kind if count == 1 else f"{count} × {kind}" for kind, count in kinds.items())
         return Entry(name, inputs, module.inference_params, module.macs, paper.rstrip("."), module.doc)
 
     @property
