@@ -1,6 +1,6 @@
 """`torch.compile` by regions and of the whole network: the time to the first result, and the time of a step after it.
 
-    python benchmarks/compiling.py [--train] [resnet152 mixer]
+    python benchmarks/compiling.py [--train] [resnet152 transformer]
 
 Each first result is had in a process of its own with an empty cache, after a tiny network has been compiled there, so
 that what the compiler prepares once (precompiled headers, a look at the processor) is not counted. Steps are timed in
@@ -23,17 +23,17 @@ from torch import nn
 
 import archdsl
 
-# 48 equal blocks on a sequence of 196 tokens; put a transformer here once the language has one
-MIXER = """
-block mlp(d, hidden) = residual { ln -> fc-hidden -> gelu -> fc-d }
-net mixer { input (196, 192)
-  mlp(192, 768)*48 -> ln -> fc-1000 }
+# 48 blocks of the Vision Transformer on a sequence of 196 tokens
+TRANSFORMER = """
+use vit (encoder_layer)
+net transformer { input (196, 192)
+  encoder_layer(3, 768)*48 -> ln -> fc-1000 }
 """
-NAMES = ("resnet152", "mixer")
+NAMES = ("resnet152", "transformer")
 
 
 def network(name: str) -> archdsl.Network:
-    return archdsl.parse(MIXER) if name == "mixer" else archdsl.load(name)
+    return archdsl.parse(TRANSFORMER) if name == "transformer" else archdsl.load(name)
 
 
 def step(net: archdsl.Network, model: nn.Module, *, train: bool) -> Work:

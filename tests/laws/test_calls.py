@@ -78,6 +78,7 @@ CALLS: dict[str, tuple[str, Callable[[], nn.Module] | Callable[[Tensor], Tensor]
     "elu(0.7)": (IMAGE, lambda x: F.elu(x, 0.7)),
     "selu": (IMAGE, F.selu),
     "gelu": (IMAGE, F.gelu),
+    "scale(2.5)": (IMAGE, lambda x: 2.5 * x),
     'gelu(approximate="tanh")': (IMAGE, lambda x: F.gelu(x, approximate="tanh")),
     "silu": (IMAGE, F.silu),
     "mish": (IMAGE, F.mish),
