@@ -149,9 +149,9 @@ def block_page(word: str) -> str | None:
 def sample(operator: OperatorClass) -> Step | None:
     """The operator with plain arguments at work on a plain tensor, or None where it takes none of the samples."""
     for x in reversed(_SAMPLES) if operator.flattens else _SAMPLES:
-        for windowed in (False, True):
+        for more in (None, operator.by_role(Role.WINDOW), next(iter(arguments(operator)), None)):
             try:
-                made = bind(operator, _guessed(operator, windowed=windowed))
+                made = bind(operator, _guessed(operator, more))
                 xs = (x, x) if operator.variadic else (x,)
                 output = made.output(made.operand(xs))
             except Reject:
@@ -184,12 +184,9 @@ def _taken(given: dict[str, object], operator: Operator[Any], role: Role) -> obj
     return given.pop(name, None) if name else None
 
 
-def _guessed(operator: OperatorClass, *, windowed: bool) -> dict[str, object]:
-    """Values for the arguments that an operator cannot do without, and for a window that it can."""
-    chosen = {name: each for name, each in arguments(operator).items() if each.required}
-    if windowed and (name := operator.by_role(Role.WINDOW)):
-        chosen[name] = arguments(operator)[name]
-    return {name: _guess(each) for name, each in chosen.items()}
+def _guessed(operator: OperatorClass, more: str | None) -> dict[str, object]:
+    """Values for the arguments that an operator cannot do without, and for one more."""
+    return {name: _guess(each) for name, each in arguments(operator).items() if each.required or name == more}
 
 
 def _guess(argument: Argument) -> object:
