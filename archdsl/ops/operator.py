@@ -216,7 +216,7 @@ def require_grid(operator: Unary, x: TensorType) -> None:
         raise Reject(WrongTensor(operator.word, "an image", x))
 
 
-def require_features(operator: Unary, x: TensorType) -> None:
+def require_features(operator: Operator[Any], x: TensorType) -> None:
     """Refuse tokens, which have no features yet."""
     if x.kind is Kind.TOKENS:
         raise Reject(WrongTensor(operator.word, "features", x))
