@@ -69,7 +69,8 @@ class Window:
     """A window that slides along one axis, as torch counts it.
 
     size: positions it covers before dilation (F). padding: positions added at each end (P). `ceil` rounds the number
-    of steps up instead of down, but never starts a window in the padding on the right.
+    of steps up instead of down, but never starts a window in the padding on the right. after: positions added at the
+    end, where they are not as many as before.
     """
 
     size: int
@@ -77,6 +78,12 @@ class Window:
     padding: int = 0
     dilation: int = 1
     ceil: bool = False
+    after: int | None = None
+
+    @property
+    def padded(self) -> int:
+        """Positions added at both ends together."""
+        return self.padding + (self.padding if self.after is None else self.after)
 
     @property
     def extent(self) -> int:
@@ -85,7 +92,7 @@ class Window:
 
     def slide(self, length: int) -> int:
         """Positions it takes along `length`; not positive where it does not fit."""
-        room = length - self.extent + 2 * self.padding
+        room = length - self.extent + self.padded
         if not self.ceil:
             return room // self.stride + 1
         steps = -(-room // self.stride) + 1
@@ -97,7 +104,7 @@ class Window:
 
     def exact(self, length: int) -> bool:
         """Whether the stride divides, so that no position of the input is left over."""
-        return (length - self.extent + 2 * self.padding) % self.stride == 0
+        return (length - self.extent + self.padded) % self.stride == 0
 
     @property
     def field(self) -> Field:
@@ -108,8 +115,9 @@ class Window:
     def arithmetic(self, length: int) -> str:
         """The sum with its numbers: `(224 - 7 + 2*3)/2 + 1 = 112.5 -> 112`."""
         size = f"(({self.size} - 1)*{self.dilation} + 1)" if self.dilation != 1 else f"{self.size}"
-        top = f"{length} - {size} + 2*{self.padding}"
-        value = Fraction(length - self.extent + 2 * self.padding, self.stride) + 1
+        padding = f"2*{self.padding}" if self.after is None else f"{self.padding} + {self.after}"
+        top = f"{length} - {size} + {padding}"
+        value = Fraction(length - self.extent + self.padded, self.stride) + 1
         rounded = self.slide(length)
         shown = str(rounded) if value == rounded else f"{_decimal(value)} -> {rounded}"
         return f"({top})/{self.stride} + 1 = {shown}"

@@ -16,7 +16,7 @@ from archdsl.base.text import Span
 from archdsl.base.traced import Traced, dimension_names, substituted, traced_type
 from archdsl.graph import faults
 from archdsl.graph.build import Builder
-from archdsl.graph.evaluate import Evaluator
+from archdsl.graph.evaluate import INCOMING, Evaluator
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.graph.reserved import is_reserved
 from archdsl.graph.scope import Scope
@@ -240,7 +240,7 @@ class Chains(ABC):
         self, node: tree.Mention, scope: Scope, builder: Builder, incoming: Tensors, label: str, *, is_first: bool
     ) -> Tensors:
         word = node.name.text
-        value = scope.incoming if word == "in" else scope.find(word)
+        value = self.evaluator.name(word, scope, node.name.span) if word == INCOMING else scope.find(word)
         if node.branches is not None and word.lower() == "residual":
             return self._with_branches(node, scope, builder, incoming, label, self._residual)
         if value is None and (found := self.words.split(word)) is not None:

@@ -34,7 +34,7 @@ from archdsl.syntax import tree
 
 _GRID_AXES = {1: ("width",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
-_IN = "in"
+INCOMING = "in"
 _TOO_MANY = "gets more arguments than it has parameters"
 
 Number = int | float
@@ -150,7 +150,7 @@ class Evaluator:
         """What a name stands for: something defined, a word of the language, an operator, or a hyper-parameter."""
         if (value := scope.find(text)) is not None:
             return value
-        if text == _IN:
+        if text == INCOMING:
             return self._incoming(scope, span)
         if text in _CONSTANTS:
             return _CONSTANTS[text]
@@ -165,7 +165,7 @@ class Evaluator:
 
     def _incoming(self, scope: Scope, span: Span) -> Value:
         if scope.incoming is None:
-            return self.fault(faults.NothingComesIn(_IN), scope, span)
+            return self.fault(faults.NothingComesIn(INCOMING), scope, span)
         return scope.incoming
 
     def setting(self, name: str, scope: Scope, span: Span) -> Value:

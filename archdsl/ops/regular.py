@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 from typing_extensions import override
 
 from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import flag, number
-from archdsl.ops.operator import Style, Unary, require_features, require_samples
+from archdsl.ops.faults import CannotMerge, Reject, WrongCount
+from archdsl.ops.operator import Style, Unary, Variadic, require_features, require_samples
 from archdsl.ops.torchcall import Layer, Learned, changed
 
 
@@ -68,6 +69,37 @@ class DropPath(Unary):
     @override
     def label(self, x: TensorType) -> str:
         return f"drop path, {self.p:.3g}"
+
+
+@final
+@dataclass(frozen=True)
+class Sample(Variadic):
+    """Draws each number from a normal distribution: `sample { mean | log_variance }`, as variational autoencoders do.
+
+    The noise is outside of the way of the gradients, which reach both. At inference it gives the mean.
+    """
+
+    word = "sample"
+    style = Style.OTHER
+    source = "Kingma, Welling 2013, Auto-Encoding Variational Bayes, arXiv:1312.6114"
+    variadic: ClassVar[bool] = True
+
+    @override
+    def output(self, x: tuple[TensorType, ...]) -> TensorType:
+        if len(x) != 2:
+            raise Reject(WrongCount(self.word, "means and logarithms of variances: `{ a | b }`", len(x)))
+        if x[0] != x[1]:
+            raise Reject(CannotMerge("sample from", x))
+        require_features(self, x[0])
+        return x[0]
+
+    @override
+    def torch(self, x: tuple[TensorType, ...]) -> Layer:
+        return Layer.of("Sample", copied="sample")
+
+    @override
+    def label(self, x: tuple[TensorType, ...]) -> str:
+        return "sample"
 
 
 @final

@@ -11,7 +11,7 @@ from typing_extensions import override
 from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.base.windows import SAME, Field, Spread, Window
 from archdsl.ops.arguments import Axes, axes, choice, flag, integer, window
-from archdsl.ops.faults import BadArgument, Reject, WrongCount, WrongTensor
+from archdsl.ops.faults import BadArgument, MissingArgument, Reject, WrongCount, WrongTensor
 from archdsl.ops.operator import Style, Unary, Variadic, by_axes, compact, per_axis, require_grid
 from archdsl.ops.torchcall import Apply, Grid, Layer, X, changed
 
@@ -207,35 +207,50 @@ class Crop(Variadic):
 @final
 @dataclass(frozen=True)
 class Pad(Unary):
-    """Adds a border of zeros around a map (`pad(2)`)."""
+    """Adds a border of zeros around a map (`pad(2)`), or at one end only (`pad(before=2)`).
+
+    In front of a convolution it makes that one causal: `pad(before=2) -> conv3-64(p=0)` sees no later position.
+    """
 
     word = "pad"
     style = Style.OTHER
 
-    p: Axes = axes("positions added at each end", low=0)
+    p: Axes | None = axes("positions added at each end", None, low=0)
+    before: Axes | None = axes("positions added before; `p`, or none, if not given", None, low=0)
+    after: Axes | None = axes("positions added after; `p`, or none, if not given", None, low=0)
+
+    def ends(self, rank: int) -> tuple[tuple[int, int], ...]:
+        """How many positions are added before and after, on each axis."""
+        p = per_axis(self.p or 0, rank, "p")
+        before = p if self.before is None else per_axis(self.before, rank, "before")
+        after = p if self.after is None else per_axis(self.after, rank, "after")
+        return tuple(zip(before, after, strict=True))
 
     @override
     def windows(self, x: TensorType) -> tuple[Window, ...]:
-        return tuple(Window(1, padding=p) for p in per_axis(self.p, x.rank, "p"))
+        ends = self.ends(x.rank)
+        return tuple(Window(1, padding=a, after=None if a == b else b) for a, b in ends)
 
     @override
     def output(self, x: TensorType) -> TensorType:
         require_grid(self, x)
+        if (self.p, self.before, self.after) == (None, None, None):
+            raise Reject(MissingArgument(self.word, "p", "positions to add", self.usage("p")), "p")
         grid = (each.slide(length) for each, length in zip(self.windows(x), x.grid, strict=True))
         return TensorType.image(x.channels, *grid)
 
     @override
     def torch(self, x: TensorType) -> Layer:
-        paddings = per_axis(self.p, x.rank, "p")
         # torch wants both ends of each axis, the last axis first
-        ends = compact(paddings)
-        if not isinstance(ends, int):
-            ends = tuple(p for each in reversed(paddings) for p in (each, each))
-        return Layer.of(f"nn.ZeroPad{len(paddings)}d", ends)
+        ends = tuple(p for axis in reversed(self.ends(x.rank)) for p in axis)
+        return Layer.of(f"nn.ZeroPad{x.rank}d", compact(ends))
 
     @override
     def label(self, x: TensorType) -> str:
-        return f"pad, {by_axes(per_axis(self.p, x.rank, 'p'))}"
+        before, after = zip(*self.ends(x.rank), strict=True)
+        if before == after:
+            return f"pad, {by_axes(before)}"
+        return f"pad, {by_axes(before)} before, {by_axes(after)} after"
 
 
 @final

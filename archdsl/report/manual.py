@@ -163,9 +163,9 @@ def sample(operator: OperatorClass) -> Step | None:
     required = tuple(each.name for each in operator.operands if each.required)
     samples = [each for each in _SAMPLES if each.kind is Kind.VECTOR] if operator.flattens else _SAMPLES
     for x in samples:
-        for windowed in (False, True):
+        for more in (None, operator.by_role(Role.WINDOW), next(iter(arguments(operator)), None)):
             try:
-                made = bind(operator, _guessed(operator, windowed=windowed), frozenset(required))
+                made = bind(operator, _guessed(operator, more), frozenset(required))
                 xs = (x, x) if operator.variadic else (x, *(x for _ in required))
                 outputs = made.results(xs)
             except Reject:
@@ -212,12 +212,9 @@ def _taken(given: dict[str, object], operator: Operator[Any], role: Role) -> obj
     return given.pop(name, None) if name else None
 
 
-def _guessed(operator: OperatorClass, *, windowed: bool) -> dict[str, object]:
-    """Values for the arguments that an operator cannot do without, and for a window that it can."""
-    chosen = {name: each for name, each in arguments(operator).items() if each.required}
-    if windowed and (name := operator.by_role(Role.WINDOW)):
-        chosen[name] = arguments(operator)[name]
-    return {name: _guess(each) for name, each in chosen.items()}
+def _guessed(operator: OperatorClass, more: str | None) -> dict[str, object]:
+    """Values for the arguments that an operator cannot do without, and for one more."""
+    return {name: _guess(each) for name, each in arguments(operator).items() if each.required or name == more}
 
 
 def _guess(argument: Argument) -> object:

@@ -102,6 +102,8 @@ CALLS: dict[str, tuple[str, Callable[[], nn.Module] | Callable[[Tensor], Tensor]
     ),
     "pad((1, 3))": (IMAGE, lambda x: F.pad(x, (3, 3, 1, 1))),
     "pad((1, 2, 3))": (SOLID, lambda x: F.pad(x, (3, 3, 2, 2, 1, 1))),
+    "pad(before=2)": (ROW, lambda x: F.pad(x, (2, 0))),
+    "pad(1, before=(0, 3), after=(2, 4))": (IMAGE, lambda x: F.pad(x, (3, 4, 0, 2))),
     "pad_channels(1, 4)": (IMAGE, lambda x: F.pad(x, (0, 0, 0, 0, 1, 4))),
     "pad_channels(after=2)": (SOLID, lambda x: F.pad(x, (0, 0, 0, 0, 0, 0, 0, 2))),
     "slice(1, 5)": (IMAGE, lambda x: x[:, 1:5]),
@@ -253,6 +255,26 @@ def test_drop_path_leaves_out_whole_samples_and_scales_the_others(p: float) -> N
     assert torch.equal(samples.amin(1), samples.amax(1))
     assert {round(each, 6) for each in samples[:, 0].tolist()} <= {0.0, round(1 / (1 - p), 6) if p < 1 else 0.0}
     assert (samples[:, 0] == 0).float().mean().item() == pytest.approx(p, abs=0.03)
+
+
+def test_sample_gives_the_mean_and_while_training_a_normal_number_around_it() -> None:
+    cls, kind = OPERATORS["sample"], TensorType.vector(2)
+    mean = torch.tensor([3.0, -1.0]).repeat(40_000, 1).requires_grad_()
+    log_variance = torch.tensor([4.0, 0.25]).log().repeat(40_000, 1).requires_grad_()
+    call = cls().torch((kind, kind))
+    assert isinstance(call, Layer)
+    made = module(call)
+    assert torch.equal(made(mean, log_variance), mean)
+    torch.manual_seed(0)
+    drawn = made.train()(mean, log_variance)
+    assert drawn.mean(0).tolist() == pytest.approx([3.0, -1.0], abs=0.05)
+    assert drawn.var(0).tolist() == pytest.approx([4.0, 0.25], rel=0.05)
+    drawn.sum().backward()
+    assert mean.grad is not None
+    assert log_variance.grad is not None
+    # mean + exp(v/2)*noise has the derivatives 1 and (what was drawn - mean)/2
+    assert torch.equal(mean.grad, torch.ones_like(mean))
+    assert torch.allclose(log_variance.grad, (drawn - mean).detach() / 2, atol=1e-6)
 
 
 def test_channels_come_last_and_first_again() -> None:

@@ -43,6 +43,8 @@ def windowed(draw: st.DrawFn, word: str) -> tuple[Operator[Any], TensorType]:
         "factor": lambda: axes(1, 4),
         "stride": lambda: axes(1, 3),
         "p": lambda: axes(0, 2),
+        "before": lambda: axes(0, 2),
+        "after": lambda: axes(0, 2),
         "dilation": lambda: axes(1, 3),
         "output_padding": lambda: axes(0, 2),
         "ceil": lambda: draw(st.booleans()),
