@@ -114,7 +114,7 @@ class Split(Unary):
     word = "split"
     style = Style.OTHER
 
-    parts: int = integer("how many parts", low=2)
+    parts: int = integer("how many parts", low=2, high=1000)
 
     @override
     def output(self, x: TensorType) -> TensorType:

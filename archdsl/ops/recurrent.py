@@ -120,7 +120,7 @@ class Rnn(Recurrent):
     gates = 1
 
     width: int = width("features of its state")
-    layers: int = integer("layers, each on the outputs of the one before", 1)
+    layers: int = integer("layers, each on the outputs of the one before", 1, high=1000)
     bidirectional: bool = flag("whether a second one goes through the sequence backwards", False)
     act: str = choice("activation", ("tanh", "relu"), "tanh")
     dropout: float = number("probability of a zero between the layers", 0.0, low=0, high=1)
@@ -146,7 +146,7 @@ class Gru(Recurrent):
     gates = 3
 
     width: int = width("features of its state")
-    layers: int = integer("layers, each on the outputs of the one before", 1)
+    layers: int = integer("layers, each on the outputs of the one before", 1, high=1000)
     bidirectional: bool = flag("whether a second one goes through the sequence backwards", False)
     dropout: float = number("probability of a zero between the layers", 0.0, low=0, high=1)
     bias: bool = flag("whether biases are added", True)
@@ -169,7 +169,7 @@ class Lstm(Recurrent):
     held = 2
 
     width: int = width("features of its state")
-    layers: int = integer("layers, each on the outputs of the one before", 1)
+    layers: int = integer("layers, each on the outputs of the one before", 1, high=1000)
     bidirectional: bool = flag("whether a second one goes through the sequence backwards", False)
     dropout: float = number("probability of a zero between the layers", 0.0, low=0, high=1)
     bias: bool = flag("whether biases are added", True)
