@@ -1,6 +1,6 @@
 """The pictures of the pages on the zoo, drawn anew into docs/images: `python docs/pictures.py`.
 
-A page shows a picture by its name, `![Swin-T, drawn by archdsl](../images/swin_t.svg)`; every one that is shown is drawn.
+A page shows a picture by its name, `![Swin-T](../images/swin_t.svg)`; every one that is shown is drawn.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ _SHOWN = re.compile(r"\(\.\./images/(\w+)\.svg\)")
 
 def main() -> None:
     """Draw every picture that a page shows."""
-    shown = {name for page in sorted(DOCS.rglob("*.md")) for name in _SHOWN.findall(page.read_text(encoding="utf-8"))}
+    pages = (page.read_text(encoding="utf-8") for page in DOCS.rglob("*.md"))
+    shown = {name for page in pages for name in _SHOWN.findall(page)}
     for name in sorted(shown):
         archdsl.load(name).draw(DOCS / "images" / f"{name}.svg")
         print(name)

@@ -89,3 +89,47 @@ def test_a_learned_tensor_starts_from_its_distribution() -> None:
     weight = dict(net.to_torch().named_parameters())["t"]
     assert weight.mean().item() == pytest.approx(2, abs=0.03)
     assert weight.std().item() == pytest.approx(0.5, abs=0.03)
+
+
+IN_ROWS = {
+    "a row of layers that start from a state": "input (5, 8)\n y, h, c = lstm-8(states=true)\n y -> [lstm-8(h, c)]*3",
+    "a state in a row": "input (5, 8)\n y, h = gru-8(states=true)\n h -> [final -> fc-3] as top",
+    "tokens in a row": "input t: tokens(5)\n m = t -> [padding_mask] as mask\n t -> embedding-8(20) -> attention(2, mask=m)",
+    "rows in rows": "input (5, 8)\n m = fc-8\n [[attention(m) as a -> relu] as b -> relu -> attention(m)] as c",
+    "an output of training": "input (5, 8)\n a = fc-4\n y = a -> lstm-8\n z = a -> fc-3\n output z\n output y (train)",
+}
+
+
+@pytest.mark.parametrize("name", IN_ROWS)
+def test_what_is_no_module_stands_in_rows_all_the_same(name: str) -> None:
+    net = archdsl.parse(f"net n {{\n {IN_ROWS[name]}\n}}")
+    x = torch.randn(2, 5, 8) if "tokens" not in IN_ROWS[name] else torch.randint(0, 20, (2, 5))
+    results = net.to_torch().train()(x)
+    kinds = [*net.outputs.values(), *net.train_outputs.values()]
+    found = results if isinstance(results, tuple) else (results,)
+    assert [tuple(each.shape[1:]) for each in found] == [kind.shape for kind in kinds]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "block head(e) = tied(e)\nnet n {\n input t: tokens(5)\n share w = embedding-8(20)\n t -> w -> head(w)\n}",
+        "net n {\n input t: tokens(5)\n share w = embedding-8(20)\n t -> w -> [dropout -> tied(w)] as head\n}",
+    ],
+)
+def test_shared_weights_are_used_in_the_class_that_has_them(text: str) -> None:
+    with pytest.raises(archdsl.ArchError, match="E0409"):
+        archdsl.parse(text)
+
+
+def test_a_repeat_that_takes_other_tensors_sees_as_far_as_what_is_written_out() -> None:
+    repeated, written = (
+        archdsl.parse(f"net n {{\n input 64x64x8\n m = conv1-8\n m -> {body}\n}}")
+        for body in (
+            "[residual { conv3-8 | m }]*6",
+            "[" + " -> ".join(["residual { conv3-8 | m }"] * 6) + "] as r",
+        )
+    )
+    assert (
+        [row.seen for row in repeated.summary(1).rows] == [row.seen for row in written.summary(1).rows] == ["1", "13"]
+    )

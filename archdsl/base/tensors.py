@@ -1,8 +1,8 @@
 """What flows along an edge: the type of a tensor, without its batch.
 
-Sizes are stored in torch's order. An image is channels, then a grid of one to three axes; a sequence is a grid of one
-axis, then features; a vector is features alone. The word *channels* means the axis that a layer's weights run over in
-each of them, so that one rule serves a 1x1 convolution and a fully connected layer.
+Sizes are stored in torch's order. An image is channels, then a grid of one to three axes; a sequence is a grid, mostly
+of one axis, then features; a vector is features alone. The word *channels* means the axis that a layer's weights run
+over in each of them, so that one rule serves a 1x1 convolution and a fully connected layer.
 """
 
 from __future__ import annotations

@@ -22,9 +22,10 @@ from archdsl.graph.reserved import is_reserved
 from archdsl.graph.scope import Scope
 from archdsl.graph.values import Partial, Shared, Template, Tensor, Unknown, Value, kind_of
 from archdsl.graph.words import Reading, Words, switch
-from archdsl.ops.arguments import bind
+from archdsl.ops.arguments import SharedLayer, bind
 from archdsl.ops.faults import CannotMerge, Reject, UnknownArgument, WrongCount
 from archdsl.ops.operator import Operator
+from archdsl.ops.torchcall import Apply, Layer
 from archdsl.syntax import tree
 
 Tensors = tuple[Tensor, ...] | None
@@ -331,6 +332,11 @@ class Chains(ABC):
         if label and reading.followers:
             return self._decorated(node, reading, x, scope, builder, label)
         operands = [self.reached(each, builder) for each in reading.operands]
+        shared = (each for each in vars(reading.operator).values() if isinstance(each, SharedLayer))
+        if (outside := next((each for each in shared if each.name not in builder.shared), None)) is not None:
+            # another class has the weights
+            self.evaluator.fault(faults.OutsideTensor(outside.name), scope, node.name.span)
+            return None
         if None in operands:
             self.evaluator.fault(faults.OutsideTensor(node.name.text), scope, node.name.span)
             return None
@@ -401,7 +407,7 @@ class Chains(ABC):
         except Reject as reject:
             self.words.reject(reject, node, spans, scope)
             return None
-        if builder.indexed and "" in operator.weights(operator.operand(tuple([x.type for x in xs]))):
+        if builder.indexed and not _is_layer(operator, tuple([x.type for x in xs])):
             made = self._as_module(operator, xs, node, scope, builder, name)
             return None if made is None else (made,)
         return builder.add(operator, xs, outputs, scope.place(node.span), name=name, role=role)
@@ -823,6 +829,12 @@ def _spliced(body: Module, xs: tuple[Tensor, ...], builder: Builder) -> Tensor:
         )
         x = made[0]
     return x
+
+
+def _is_layer(operator: Operator[Any], types: tuple[TensorType, ...]) -> bool:
+    """Whether an `nn.Sequential` can hold an operator: a learned tensor and a mere expression are no modules."""
+    call = operator.torch(operator.operand(types))
+    return isinstance(call, Layer) or (isinstance(call, Apply) and call.layer is not None)
 
 
 def _taken_position(module: Module) -> Step | None:

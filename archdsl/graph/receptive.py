@@ -106,7 +106,20 @@ class ReceptiveFields:
         )
 
     def _partly(self, step: Step, given: list[Seen | None]) -> tuple[Seen | None, ...]:
-        """A step of whose inputs only some depend on the input in question."""
+        """A step, with its repetitions, of whose inputs only some depend on the input in question."""
+        if step.count == 1 or len(given) == 1:
+            return self._partly_once(step, given)
+        before = given[0]
+        for _ in range(min(step.count, _SOON)):
+            after = self._partly_once(step, [before, *given[1:]])[0]
+            if after == before:
+                return (after,)
+            before = after
+        if before is None or step.count <= _SOON:
+            return (before,)
+        return (tuple(WHOLE for _ in before),)
+
+    def _partly_once(self, step: Step, given: list[Seen | None]) -> tuple[Seen | None, ...]:
         if isinstance(step.what, Operator) and step.what.sized_like:
             given = given[:1]
         known = tuple(each for each in given if each is not None)

@@ -26,14 +26,20 @@ MODULE_NAMES = frozenset(
     """.split()  # noqa: SIM905 - a list of 117 strings would be longer and no clearer
 )
 
+# what the containers of torch have besides, which hold the layers of a group by name
+CONTAINER_NAMES = frozenset({"append", "clear", "extend", "insert", "items", "keys", "pop", "update", "values"})
 _WRITTEN = frozenset({"self", "super", "torch", "nn", "getattr", "range", "init_weights"})
 
 
 def is_reserved(name: str) -> bool:
-    """Whether a layer of this name would hide something of Python or of `nn.Module`, or be hidden by it."""
+    """Whether a layer of this name would hide something of Python or of torch's modules, or be hidden by it."""
+    return _is_taken(name) or name in CONTAINER_NAMES
+
+
+def _is_taken(name: str) -> bool:
     return keyword.iskeyword(name) or keyword.issoftkeyword(name) or name in MODULE_NAMES or name.startswith("__")
 
 
 def is_reserved_variable(name: str) -> bool:
     """Whether a parameter, input or bound tensor of this name would hide what the emitted methods use."""
-    return is_reserved(name) or name in _WRITTEN
+    return _is_taken(name) or name in _WRITTEN

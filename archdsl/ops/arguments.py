@@ -101,8 +101,9 @@ class Argument:
         return Reject(WrongType(self.name, self.kind, shown(value)), self.name)
 
     def _require_within_bounds(self, number: float) -> None:
-        if self.low is not None and number < self.low:
-            raise Reject(BadArgument(self.name, f"{number:,} is below {self.low:g}"), self.name)
+        low = -LARGEST if self.low is None else self.low
+        if number < low:
+            raise Reject(BadArgument(self.name, f"{number:,} is below {low:g}"), self.name)
         high = LARGEST if self.high is None else self.high
         if number > high:
             raise Reject(BadArgument(self.name, f"{number:,} is above {high:g}"), self.name)

@@ -1,4 +1,4 @@
-"""Attention: multi-head, of given queries, and within shifted windows."""
+"""Attention: multi-head, of given queries, within shifted windows, and masks for it."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ class WindowAttention(Unary):
     sees_all = True
 
     heads: int = integer("heads, which share the features among them")
-    window: int = integer("size of the windows on both axes", 7)
+    window: int = integer("size of the windows on both axes", 7, high=64)
     shift: int = integer("positions by which the windows are moved", 0, low=0)
 
     @override

@@ -1,4 +1,4 @@
-"""Fully connected layers, and the steps from a map to a vector and to rows of vectors."""
+"""Fully connected layers, and the step from a map to a vector."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ class PositionalEncoding(Unary):
     style = Style.EMBEDDING
     source = "Vaswani et al. 2017, Attention Is All You Need, arXiv:1706.03762"
 
-    length: int = integer("positions that are prepared for", 5000)
+    length: int = integer("positions that are prepared for", 5000, high=1_000_000)
 
     @override
     def output(self, x: TensorType) -> TensorType:

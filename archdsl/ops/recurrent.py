@@ -20,7 +20,7 @@ _CELL = Operand("c", "cell state of each layer and direction that it starts from
 
 
 class Recurrent(Operator[Types]):
-    """A recurrent layer. `gates`: how many matrices there are for each output. `states`: how many states it has."""
+    """A recurrent layer. `gates`: how many matrices there are for each output. `held`: how many states it has."""
 
     style = Style.RECURRENT
     operands: ClassVar[tuple[Operand, ...]] = (_HIDDEN,)

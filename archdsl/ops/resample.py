@@ -1,4 +1,4 @@
-"""Making maps larger without weights, and padding."""
+"""Changing the size of maps without weights: upsampling, resizing, cropping, padding."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ from archdsl.base.traced import (
     python,
 )
 from archdsl.emit.torch import series, stretches
-from archdsl.emit.torch.forward import Forward, ForwardPlan, call_text, expression_of_step
+from archdsl.emit.torch.forward import Forward, ForwardPlan, call_text, expression_of_step, is_list
 from archdsl.emit.torch.nodes import (
     Argument,
     Call,
@@ -350,7 +350,7 @@ class Classes:
             as_layer = in_row or step.name in self.layers.get(id(module), frozenset())
             return layer_node(call.layer) if as_layer and call.layer else None
         if not step.what.is_named:
-            return self._list(step.what) if len(step.what.inputs) > 1 else self._sequential(step.what)
+            return self._list(step.what) if is_list(step) else self._sequential(step.what)
         made = self.of_module[id(step.what)]
         given = dict(step.arguments)
         for kind, name in zip(step.input_types, ("in", *step.what.input_names[1:]), strict=True):
@@ -405,7 +405,7 @@ class Classes:
                     written = _with_names(step, start, 0, body) if named else body
                     items += ((node, step.place) for node in written)
             position += step.slots
-        return series.folded(items, self.index)
+        return series.looped(items, self.index)
 
 
 def _with_names(step: Step, position: int, stride: int, body: list[Node]) -> list[Node]:

@@ -94,22 +94,18 @@ class ForwardPlan:
         for index in statements:
             in_training = index in module.train_only
             several = is_list(module.steps[index])
+            is_expression = not several and not _gives(module.steps[index])
             text = "" if several else self._expression(index)
             ends = [wire for port in range(len(module.steps[index].outputs)) if (wire := Wire(index, port)) in training]
             self.appended += ends
             returned = index == statements[-1] and module.outputs == (Wire(index),)
-            if not in_training and returned and not several and not _gives(module.steps[index]):
+            if not in_training and returned and is_expression:
                 return self._finished(body, f"return {text}")
             if in_training and not (body and body[-1].startswith("    ")):
                 body.append("if self.training:")
             indent = "    " if in_training else ""
-            if (
-                ends
-                and in_training
-                and not several
-                and len(module.steps[index].outputs) == 1
-                and not self.readers.get(Wire(index))
-            ):
+            is_read = bool(self.readers.get(Wire(index)))
+            if ends and in_training and is_expression and len(module.steps[index].outputs) == 1 and not is_read:
                 body.append(f"{indent}{self.auxiliary}.append({text})")
                 continue
             lines = self._through(index, last_use) if several else [f"{self._targets(index, last_use)} = {text}"]
@@ -365,7 +361,7 @@ class ForwardPlan:
 
 
 def _is_plain(step: Step) -> bool:
-    """Whether a step is a layer with weights of its own, after which a dropout is better seen on a line of its own."""
+    """Whether a step is a module or a layer with weights, after which a dropout is better seen on its own line."""
     return isinstance(step.what, Module) or step.what.style in {Style.CONV, Style.PROJECTION, Style.LINEAR}
 
 

@@ -4,7 +4,7 @@ as one loop, `DenseLayer(64 + 32 * i, 32) for i in range(6)`."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from dataclasses import dataclass
 
 from archdsl.base.text import Place
 from archdsl.base.traced import difference
@@ -14,56 +14,72 @@ _FEWEST = 3
 _LONGEST_BODY = 8
 
 
-def folded(items: Sequence[tuple[Node, Place]], index: str) -> list[Node]:
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """An item of a row: the place of the element that made it, how it looks without its numbers, and the numbers."""
+
+    node: Node
+    place: Place
+    look: object
+    numbers: tuple[int | float, ...]
+    is_loop: bool
+
+    @staticmethod
+    def of(node: Node, place: Place) -> _Item:
+        found = tuple(holes(node))
+        numbers = tuple(hole.value for hole in found)
+        return _Item(node, place, skeleton(node), numbers, any(hole.step for hole in found))
+
+
+def looped(items: Sequence[tuple[Node, Place]], index: str) -> list[Node]:
     """The items of a row with loops for those that can be one. The place is that of the element that made an item."""
+    row = [_Item.of(node, place) for node, place in items]
     made: list[Node] = []
     position = 0
-    while position < len(items):
-        length, count = _longest(items, position)
+    while position < len(row):
+        length, count = _longest(row, position)
         if count:
-            made.append(_loop([node for node, _ in items[position : position + length * count]], length, count, index))
+            body = [item.node for item in row[position : position + length * count]]
+            made.append(_loop(body, length, count, index))
         else:
-            made.append(items[position][0])
+            made.append(row[position].node)
         position += max(length * count, 1)
     return made
 
 
-def _longest(items: Sequence[tuple[Node, Place]], start: int) -> tuple[int, int]:
+def _longest(row: Sequence[_Item], start: int) -> tuple[int, int]:
     """The length of the body and the number of rounds of the longest loop that starts here; no rounds if there is
     none."""
-    found = [(length, _rounds(items, start, length)) for length in range(1, _LONGEST_BODY + 1)]
+    found = [(length, _rounds(row, start, length)) for length in range(1, _LONGEST_BODY + 1)]
     loops = [(length, count) for length, count in found if count >= _FEWEST]
     return max(loops, key=lambda loop: (loop[0] * loop[1], -loop[0]), default=(1, 0))
 
 
-def _rounds(items: Sequence[tuple[Node, Place]], start: int, length: int) -> int:
+def _rounds(row: Sequence[_Item], start: int, length: int) -> int:
     """How often a body of this length is gone through from here on, with numbers that go on evenly."""
-    bodies = list(_bodies(items, start, length))
-    if len(bodies) < _FEWEST:
-        return 0
-    numbers = [[hole.value for node in body for hole in holes(node)] for body in bodies]
-    steps = [[after - before for before, after in zip(one, two, strict=True)] for one, two in pairwise(numbers)]
-    return 1 + next((count for count, step in enumerate(steps) if step != steps[0] or not _is_whole(step)), len(steps))
+    first = row[start : start + length]
+    before: list[int | float] | None = None
+    step: list[int | float] | None = None
+    count = 0
+    for position in range(start, len(row) - length + 1, length):
+        body = row[position : position + length]
+        pairs = zip(body, first, strict=True)
+        if any(item.is_loop or (item.place, item.look) != (one.place, one.look) for item, one in pairs):
+            break
+        numbers = [number for item in body for number in item.numbers]
+        if before is not None:
+            now = [after - number for number, after in zip(before, numbers, strict=True)]
+            if not _is_whole(now) or step not in (None, now):
+                break
+            step = now
+        before = numbers
+        count += 1
+    return count
 
 
 def _is_whole(step: list[int | float]) -> bool:
     """Whether it is exact to add the steps up: those of fractions are not."""
     return not any(isinstance(each, float) and each for each in step)
-
-
-def _bodies(items: Sequence[tuple[Node, Place]], start: int, length: int) -> Iterator[list[Node]]:
-    """The bodies from here on that are equal but for their numbers, and come from the same elements."""
-    first: object = None
-    while start + length <= len(items):
-        body = items[start : start + length]
-        if any(hole.step for node, _ in body for hole in holes(node)):
-            return
-        looks = [(place, skeleton(node)) for node, place in body]
-        first = first or looks
-        if looks != first:
-            return
-        yield [node for node, _ in body]
-        start += length
 
 
 def _loop(items: list[Node], length: int, count: int, index: str) -> Node:

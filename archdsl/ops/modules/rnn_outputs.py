@@ -4,5 +4,5 @@ from torch import Tensor, nn
 class RnnOutputs(nn.RNN):
     """The outputs of a recurrent layer alone, as `nn.Sequential` wants it."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x)[0]
+    def forward(self, x: Tensor, state: Tensor | None = None) -> Tensor:
+        return super().forward(x, state)[0]
