@@ -133,3 +133,30 @@ def test_a_repeat_that_takes_other_tensors_sees_as_far_as_what_is_written_out() 
     assert (
         [row.seen for row in repeated.summary(1).rows] == [row.seen for row in written.summary(1).rows] == ["1", "13"]
     )
+
+
+SMALL = {"vocabulary": 20, "length": 5, "depth": 2, "width": 16, "heads": 2}
+EXPORTED = {
+    "transformer": {**SMALL, "mlp": 32},
+    "gpt2": SMALL,
+    "seq2seq_attention": {"vocabulary": 20, "length": 5, "width": 8, "layers": 2},
+    "swin": {"input": (3, 64, 96), "width": 12, "depths": [2, 2, 2, 2], "heads": [1, 2, 2, 2], "classes": 5},
+}
+
+
+@pytest.mark.parametrize("name", EXPORTED)
+def test_onnx_of_sequences_gives_the_same_numbers(name: str) -> None:
+    import onnxruntime
+
+    torch.manual_seed(0)
+    net = archdsl.load(name, **EXPORTED[name])
+    model = net.to_torch().eval()
+    xs = [
+        torch.randint(1, 20, (3, *kind.shape)) if kind.kind is Kind.TOKENS else torch.randn(3, *kind.shape)
+        for kind in net.inputs.values()
+    ]
+    session = onnxruntime.InferenceSession(net.to_onnx(model))
+    given = {each.name: x.numpy() for each, x in zip(session.get_inputs(), xs, strict=True)}
+    (found,) = session.run(None, given)
+    with torch.no_grad():
+        assert torch.allclose(torch.from_numpy(found), model(*xs), rtol=1e-5, atol=1e-5)

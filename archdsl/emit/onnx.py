@@ -10,10 +10,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from archdsl.base.tensors import Kind, TensorType
+
 if TYPE_CHECKING:
     import torch
-
-    from archdsl.base.tensors import TensorType
 
 
 class NoOnnx(RuntimeError):
@@ -33,7 +33,9 @@ def onnx_file(model: torch.nn.Module, inputs: Mapping[str, TensorType], outputs:
         raise NoOnnx(f"{' and '.join(missing)} is missing; install it with `pip install archdsl[onnx]`")
     onnx = cast("Any", import_module("onnx"))
     some = next(iter(model.parameters()), torch.empty(0))
-    examples = tuple(torch.zeros(2, *kind.shape, dtype=some.dtype, device=some.device) for kind in inputs.values())
+    whole = {Kind.TOKENS: torch.long, Kind.MASK: torch.bool}
+    types = [(kind.shape, whole.get(kind.kind, some.dtype)) for kind in inputs.values()]
+    examples = tuple(torch.zeros(2, *shape, dtype=dtype, device=some.device) for shape, dtype in types)
     batch = torch.export.Dim.DYNAMIC
     was_training = model.training
     model.eval()

@@ -41,8 +41,8 @@ class WindowAttention(nn.Module):
         x = x.roll((-down, -right), (1, 2))
         y = self.qkv(self._windows(x)).unflatten(-1, (3, self.heads, -1))
         q, k, v = y.permute(2, 0, 3, 1, 4)
-        bias = self._bias(x, down, right)
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+        weights = q * q.shape[-1] ** -0.5 @ k.transpose(-2, -1)
+        y = (weights + self._bias(x, down, right)).softmax(-1) @ v
         y = self.proj(y.transpose(1, 2).flatten(2))
         rows, columns = x.shape[1] // window, x.shape[2] // window
         y = y.view(x.shape[0], rows, columns, window, window, -1).transpose(2, 3)
