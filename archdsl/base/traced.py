@@ -115,8 +115,6 @@ def _made(value: int, sign: str, left: Expression, right: Expression) -> int:
         if sign in "+-" and left.sign in "+-":
             total = (left.right if left.sign == "+" else -left.right) + (right if sign == "+" else -right)
             return _made(value, "+" if total >= 0 else "-", left.left, abs(total))
-    if sign == "+" and left == right:
-        return Traced(value, Derived("*", 2, right, _size(right) + 2))
     if sign == "//" and (term := _divided(left, right)) is not None:
         return Traced(value, term)
     if sign == "+" and isinstance(left, Derived) and left.sign == "+" and (times := _times(left.right, right)):

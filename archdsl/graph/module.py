@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Place
 from archdsl.ops.operator import Facts, Operator
+from archdsl.ops.torchcall import Apply, Layer, Learned
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -74,6 +75,11 @@ class Step:
         """The facts of an operator step."""
         assert isinstance(self.what, Operator)
         return self.what.facts(self.input_types, self.outputs[0])
+
+    @property
+    def call(self) -> Layer | Apply | Learned | None:
+        """The PyTorch call of an operator step; None of a module."""
+        return self.what.torch(self.what.operand(self.input_types)) if isinstance(self.what, Operator) else None
 
     @property
     def params(self) -> int:

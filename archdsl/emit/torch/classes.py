@@ -338,7 +338,7 @@ class Classes:
     def node(self, step: Step, module: Module, *, in_row: bool = False) -> Node | None:
         """What builds a step of a module in `__init__`; None where `forward` writes an expression instead."""
         if isinstance(step.what, Operator):
-            call = step.what.torch(step.what.operand(step.input_types))
+            call = step.call
             if isinstance(call, Layer):
                 if chosen := self._chosen.get(Partial(type(step.what))):
                     return Call(Argument(chosen))
@@ -348,7 +348,7 @@ class Classes:
             if isinstance(call, Learned):
                 return Call("nn.Parameter", (_filled_tensor(call),))
             as_layer = in_row or step.name in self.layers.get(id(module), frozenset())
-            return layer_node(call.layer) if as_layer and call.layer else None
+            return layer_node(call.layer) if as_layer and call and call.layer else None
         if not step.what.is_named:
             return self._list(step.what) if is_list(step) else self._sequential(step.what)
         made = self.of_module[id(step.what)]

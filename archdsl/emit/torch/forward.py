@@ -372,7 +372,7 @@ def is_list(step: Step) -> bool:
 
 def _is_expanded(step: Step) -> bool:
     """Whether a step is a learned tensor, the same for each sample."""
-    call = step.what.torch(step.what.operand(step.input_types)) if isinstance(step.what, Operator) else None
+    call = step.call
     return isinstance(call, Learned) and call.function not in INFIX
 
 
@@ -383,7 +383,7 @@ def attribute(name: str) -> str:
 
 def _gives(step: Step) -> tuple[Any, ...]:
     """What comes out of a layer, where that is not just the tensors of its operator."""
-    call = step.what.torch(step.what.operand(step.input_types)) if isinstance(step.what, Operator) else None
+    call = step.call
     return call.gives if isinstance(call, Layer) else ()
 
 
@@ -400,7 +400,7 @@ def _pattern(given: tuple[Any, ...], names: list[str], *, outermost: bool = True
 
 def _layer_text(step: Step, target: str, inputs: list[str]) -> str:
     """What `forward` writes for a layer, a module, or a learned tensor."""
-    call = step.what.torch(step.what.operand(step.input_types)) if isinstance(step.what, Operator) else None
+    call = step.call
     if not isinstance(call, Learned):
         return _called(step, target, inputs)
     if call.function in INFIX:
@@ -411,7 +411,7 @@ def _layer_text(step: Step, target: str, inputs: list[str]) -> str:
 
 def _called(step: Step, target: str, inputs: list[str]) -> str:
     """The call of a layer or module."""
-    call = step.what.torch(step.what.operand(step.input_types)) if isinstance(step.what, Operator) else None
+    call = step.call
     takes = call.takes if isinstance(call, Layer) else ()
     return f"{target}({', '.join(_taken(each, inputs) for each in takes) if takes else ', '.join(inputs)})"
 
@@ -431,12 +431,12 @@ def _is_numbered(module: Module) -> bool:
 
 
 def _is_child(step: Step) -> bool:
-    return isinstance(step.what, Module) or isinstance(step.what.torch(step.what.operand(step.input_types)), Layer)
+    return isinstance(step.what, Module) or isinstance(step.call, Layer)
 
 
 def expression_of_step(step: Step) -> Apply | None:
     """The expression that stands for a step in `forward`; None where it is a layer."""
-    call = step.what.torch(step.what.operand(step.input_types)) if isinstance(step.what, Operator) else None
+    call = step.call
     return call if isinstance(call, Apply) else None
 
 
