@@ -8,7 +8,7 @@ import pytest
 from programme import zoo
 
 import archdsl
-from archdsl.cli import said_about
+from archdsl.cli.commands.explain import said_about
 from archdsl.ops import OPERATORS
 from archdsl.report import manual
 from archdsl.report.catalogue import faults

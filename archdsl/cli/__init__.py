@@ -1,0 +1,141 @@
+"""The command line. What a command needs beyond its arguments is imported when it runs, so that help is quick."""
+
+from __future__ import annotations
+
+import codecs
+import errno
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import click
+from click.shell_completion import get_completion_class
+from typing_extensions import override
+
+from archdsl import __version__
+from archdsl.base.diagnostics import ArchError
+from archdsl.cli.codes import FINE, INTERNAL, INTERRUPTED, LIMIT, PIPE_CLOSED, USAGE, WRONG
+from archdsl.cli.commands.check import check
+from archdsl.cli.commands.compile import compile_
+from archdsl.cli.commands.draw import draw
+from archdsl.cli.commands.explain import explain
+from archdsl.cli.commands.json import json_
+from archdsl.cli.commands.summary import summary
+from archdsl.cli.commands.zoo import zoo
+from archdsl.cli.screen import complain, show
+
+PROGRAM = "archdsl"
+TRACEBACK = "ARCHDSL_TRACEBACK"
+_COMPLETE = "_ARCHDSL_COMPLETE"
+_PLAIN = {"─": "-", "×": "x", "†": "+", "…": "~"}
+_SHELLS = ("bash", "zsh", "fish")
+_COMMANDS = (check, summary, explain, draw, compile_, json_, zoo)
+
+
+class _PipeClosed(Exception):
+    """Whoever reads the output has enough."""
+
+
+class _Commands(click.Group):
+    """The group of all commands."""
+
+    @override
+    def invoke(self, ctx: click.Context) -> Any:
+        # click would end a broken pipe with the code that here means a fault in the text
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise _PipeClosed from None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code: 0 fine, 1 errors in the spec, 2 usage, 3 a limit, 70 internal error."""
+    codecs.register_error(PROGRAM, _spelled_out)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError):
+            stream.reconfigure(errors=PROGRAM)  # type: ignore[union-attr]
+    try:
+        code = _run(sys.argv[1:] if arguments is None else list(arguments))
+        sys.stdout.flush()
+    except (_PipeClosed, BrokenPipeError):
+        # nothing more can be written, and Python would try at exit
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    return code
+
+
+def _spelled_out(error: UnicodeError) -> tuple[str, int]:
+    """What a terminal that does not know some character gets in its place."""
+    assert isinstance(error, UnicodeEncodeError)
+    shown = "".join(_PLAIN.get(each, ascii(each)[1:-1]) for each in error.object[error.start : error.end])
+    return shown, error.end
+
+
+def _run(arguments: list[str]) -> int:
+    from archdsl.request import Unclear
+
+    try:
+        code: object = archdsl.main(arguments, prog_name=PROGRAM, standalone_mode=False, complete_var=_COMPLETE)
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return USAGE
+    except Unclear as error:
+        complain(str(error))
+        return USAGE
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except ArchError as error:
+        show(error.diagnostics, sys.stderr)
+        return LIMIT if error.is_limit else WRONG
+    except (_PipeClosed, BrokenPipeError):
+        raise
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            raise _PipeClosed from None
+        complain(f"{error.filename or 'input or output'}: {(error.strerror or str(error)).lower()}")
+        return USAGE
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        click.echo(
+            f"{PROGRAM} failed: {type(error).__name__}: {str(error)[:200]}\n"
+            f"Sorry, this is a bug of {PROGRAM} {__version__}, not of your text. Please report it with the text, the"
+            f" command and what\nthe command says with {TRACEBACK}=1.",
+            err=True,
+        )
+        return INTERNAL
+    return code if isinstance(code, int) else FINE
+
+
+@click.group(PROGRAM, cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name=PROGRAM)
+def archdsl() -> None:
+    """Neural-network architectures: one short text, and from it shapes, costs, pictures and PyTorch code.
+
+    A NAME is a file, `file.arch:net`, a network of the zoo (see `archdsl zoo`), `-` for standard input, or in its
+    place -e 'INPUT[32x32x3] -> CONV3-16 -> RELU -> FC-10'.
+
+    Exit codes: 0 fine, 1 errors in the text, 2 usage, 3 a limit, 70 internal error.
+    """
+
+
+@archdsl.command()
+@click.argument("shell", type=click.Choice(_SHELLS))
+def completion(shell: str) -> None:
+    """Write the completion script of a shell.
+
+    \b
+    bash   eval "$(archdsl completion bash)"        in ~/.bashrc
+    zsh    eval "$(archdsl completion zsh)"         in ~/.zshrc
+    fish   archdsl completion fish | source         in ~/.config/fish/config.fish
+    """
+    made = get_completion_class(shell)
+    assert made is not None
+    click.echo(made(archdsl, {}, PROGRAM, _COMPLETE).source())
+
+
+for _command in _COMMANDS:
+    archdsl.add_command(_command)

@@ -1,0 +1,98 @@
+"""`archdsl compile`."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archdsl.cli.given import Given, name_argument, network_options
+from archdsl.cli.screen import file_name, progress, totals, write
+
+if TYPE_CHECKING:
+    from archdsl.network import Network
+
+
+@click.command(name="compile")
+@name_argument
+@network_options
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    metavar="FILE",
+    multiple=True,
+    help="Where to: .py, .onnx or .safetensors, also several times; NAME.py if not given, - for standard output.",
+)
+@click.option(
+    "--pass", "passes", metavar="PASS", multiple=True, help="Change the network, such as fold-norm or head(10)."
+)
+@click.option("--weights", metavar="FILE", help="Weights to check and to write, changed as the passes say.")
+@click.option("--head", metavar="LAYER", multiple=True, help="A layer whose weights may differ from those in the file.")
+def compile_(
+    name: str | None,
+    given: Given,
+    outputs: tuple[str, ...],
+    passes: tuple[str, ...],
+    weights: str | None,
+    head: tuple[str, ...],
+) -> None:
+    """Write a network as one self-contained PyTorch file.
+
+    With --weights the weights of a safetensors or torch file are compared with the network, changed as the passes say,
+    and written beside the code as NAME.safetensors. A name that ends in .onnx gets an ONNX file.
+    """
+    net = given.network(name)
+    changed = net.apply(*passes)
+    with progress(f"compiling {net.name}"):
+        code = changed.source()
+    paths = outputs or (file_name(net, "py"), *((file_name(net, "safetensors"),) if weights else ()))
+    files: dict[str, bytes] = {}
+    made = _Made(net, changed, passes, weights, head)
+    for path in paths:
+        kind = Path(path).suffix
+        files[path] = code.encode() if kind not in {".onnx", ".safetensors"} else made.file(kind)
+    write(files)
+    for remark in made.remarks:
+        click.echo(remark, err=True)
+    for path in paths:
+        if path != "-":
+            lines = f"{code.count(chr(10)):,} lines, " if files[path] == code.encode() else ""
+            click.echo(f"wrote {path}: {lines}{totals(changed)}")
+
+
+class _Made:
+    """The live module behind `compile`, made when a file needs it."""
+
+    def __init__(
+        self, net: Network, changed: Network, passes: tuple[str, ...], weights: str | None, head: tuple[str, ...]
+    ) -> None:
+        self.net = net
+        self.changed = changed
+        self.passes = passes
+        self.weights = weights
+        self.head = head
+        self.remarks: list[str] = []
+
+    def file(self, kind: str) -> bytes:
+        """The bytes of an ONNX or safetensors file."""
+        from archdsl.emit.onnx import NoOnnx
+        from archdsl.emit.torch.weights import safetensors_file
+
+        try:
+            with progress(f"making the {kind[1:]} file of {self.net.name}"):
+                if kind == ".onnx":
+                    return self.changed.to_onnx(self.model)
+                return safetensors_file(self.model, self.net.carried.to_json())
+        except NoOnnx as error:
+            raise click.ClickException(str(error)) from error
+
+    @cached_property
+    def model(self) -> Any:
+        """The live module with the weights of the file, or new ones, changed as the passes say."""
+        model = self.net.to_torch()
+        if self.weights is not None:
+            self.remarks.append(str(self.net.load_weights(model, self.weights, head=self.head)))
+        return self.net.convert(model, *self.passes) if self.passes else model

@@ -1,0 +1,72 @@
+"""`archdsl draw`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archdsl.cli.codes import FINE, WRONG
+from archdsl.cli.given import Given, name_argument, network_options
+from archdsl.cli.screen import file_name, progress, write
+
+if TYPE_CHECKING:
+    from archdsl.network import Network
+
+_OUTPUT = "NAME.svg if not given; .svg, .png, .pdf or .dot, several times if wanted, - for DOT on standard output."
+_PICTURES = ("svg", "png", "pdf", "dot")
+
+
+@click.command()
+@name_argument
+@network_options
+@click.option("-o", "--output", "outputs", metavar="FILE", multiple=True, help=_OUTPUT)
+@click.option("--detail", type=click.Choice(["stage", "block", "layer", "op"]), help="How much is one box.")
+@click.option("--dir", "direction", type=click.Choice(["TB", "LR"]), default="TB", show_default=True, help="Direction.")
+@click.option("--expand", metavar="PATH", multiple=True, help="Open the block at a path, whatever the detail.")
+@click.option("--legend/--no-legend", default=True, help="Whether the colours are explained.")
+def draw(name: str | None, given: Given, outputs: tuple[str, ...], **style: Any) -> int:
+    """Draw a network, by default into NAME.svg."""
+    kinds = {output: "dot" if output == "-" else Path(output).suffix[1:].lower() for output in outputs}
+    for output, kind in kinds.items():
+        if kind not in _PICTURES:
+            raise click.UsageError(f"{output}: a picture is a file of .{', .'.join(_PICTURES)}")
+    net = given.network(name)
+    kinds = kinds or {file_name(net, "svg"): "svg"}
+    files, remarks = _pictures(net, kinds, **style)
+    write(files)
+    for output in files:
+        if output != "-":
+            click.echo(f"wrote {output}", err="-" in files)
+    for remark in remarks:
+        click.echo(f"note: {remark}", err=True)
+    return WRONG if outputs and set(outputs) - set(files) else FINE
+
+
+def _pictures(
+    net: Network,
+    kinds: dict[str, str],
+    detail: str | None,
+    direction: str,
+    expand: tuple[str, ...],
+    legend: bool,
+) -> tuple[dict[str, bytes], list[str]]:
+    """The pictures by file, DOT in place of those that cannot be made; and what there is to say about them."""
+    from archdsl.emit.dot import dot
+    from archdsl.emit.picture import picture
+    from archdsl.emit.render import CannotRender, has_fonts, render
+
+    made = picture(net.module, detail, direction=direction, legend=legend, expand=expand)
+    text, remarks = dot(made), list(made.remarks)
+    files: dict[str, bytes] = {}
+    for output, kind in kinds.items():
+        try:
+            with progress(f"drawing {output}"):
+                files[output] = text.encode() if kind == "dot" else render(text, kind)
+        except CannotRender as error:
+            files[str(Path(output).with_suffix(".dot"))] = text.encode()
+            remarks.append(f"{output} could not be drawn: {error}")
+    if set(kinds.values()) & {"png", "pdf"} and not has_fonts():
+        remarks.append("there are no fonts on this machine, so letters may come out as empty squares")
+    return files, remarks

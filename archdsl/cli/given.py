@@ -1,0 +1,104 @@
+"""What commands are told about the network that is meant: the options that they share, and how names are completed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from archdsl.base.diagnostics import ArchError
+from archdsl.cli.screen import show
+
+if TYPE_CHECKING:
+    from archdsl.network import Network
+    from archdsl.request import Request
+
+
+def complete_network(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The names of the zoo, and files."""
+    from archdsl.graph.library import zoo_names
+
+    names = [CompletionItem(name) for name in zoo_names() if name.startswith(incomplete)]
+    return [*names, CompletionItem(incomplete, type="file")]
+
+
+def complete_explained(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """What `explain` can be asked: first a network, an operator or a code, then a path."""
+    given: tuple[str, ...] = ctx.params.get("words") or ()
+    if not given:
+        from archdsl.ops import OPERATORS
+        from archdsl.report.catalogue import faults
+        from archdsl.report.manual import known_pages
+
+        pages = known_pages(OPERATORS, faults())
+        words = [CompletionItem(word) for word in pages if word.startswith(incomplete)]
+        return [*complete_network(ctx, param, incomplete), *words]
+    return _paths(given[0], incomplete)
+
+
+def _paths(name: str, incomplete: str) -> list[CompletionItem]:
+    from archdsl import load
+    from archdsl.report.walk import Tour
+
+    try:
+        spots = Tour(load(name).module).folded()
+    except ArchError:
+        return []
+    return [CompletionItem(spot.path) for spot, _ in spots if spot.path.startswith(incomplete)]
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the options say about the network that is meant."""
+
+    text: str | None
+    settings: tuple[str, ...]
+    size: str | None
+
+    def request(self, name: str | None) -> Request:
+        """The network of this name, or of the text that was given."""
+        from archdsl.request import Request
+
+        return Request(name, self.text, self.settings, self.size)
+
+    def network(self, name: str | None) -> Network:
+        """The network itself, its warnings shown."""
+        net = self.request(name).network()
+        show(net.warnings, sys.stderr)
+        return net
+
+
+def network_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that say which network is meant and how it is set; the command gets them as `given`."""
+
+    @wraps(command)
+    def with_given(text: str | None, settings: tuple[str, ...], size: str | None, **others: Any) -> Any:
+        return command(given=Given(text, settings, size), **others)
+
+    made = click.option("-e", "--expression", "text", metavar="TEXT", help="The text of a network, in place of NAME.")(
+        with_given
+    )
+    made = click.option(
+        "--set",
+        "settings",
+        metavar="NAME=VALUE",
+        multiple=True,
+        help="Set a hyper-parameter: a number, true, false, a list such as [2, 2], or a word.",
+    )(made)
+    return click.option(
+        "--input",
+        "size",
+        metavar="SIZE",
+        help="Another input size, as papers write it: 28x28x1 is height, width, channels. 1x28x28 is read as"
+        " channels first where the network's own input has 1 channel. (1, 28, 28) always is PyTorch's order.",
+    )(made)
+
+
+def name_argument(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the name of the network that is meant."""
+    return click.argument("name", required=False, shell_complete=complete_network)(command)

@@ -1,0 +1,110 @@
+"""What commands say: results, faults and how far something has come; and the files that they write."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import threading
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from archdsl.base.diagnostics import Diagnostic
+
+if TYPE_CHECKING:
+    from archdsl.network import Network
+
+_PATIENCE = 1.0
+
+
+def is_terminal(stream: IO[str]) -> bool:
+    """Whether a person sees the stream."""
+    return stream.isatty()
+
+
+def has_colour(stream: IO[str]) -> bool:
+    """Whether colours are wanted there."""
+    return is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def width() -> int:
+    """Columns of the terminal."""
+    return shutil.get_terminal_size((80, 24)).columns
+
+
+def complain(text: str) -> None:
+    """Say what is wrong with a request."""
+    from archdsl.report.terminal import visible
+
+    click.echo(f"error: {visible(text)}", err=True)
+
+
+def show(diagnostics: Iterable[Diagnostic], stream: IO[str]) -> None:
+    """Diagnostics with carets."""
+    found = list(diagnostics)
+    if found:
+        from archdsl.report import messages
+
+        text = messages.full(found, colour=has_colour(stream), width=min(width(), messages.WIDTH))
+        click.echo(text, file=stream, nl=False)
+
+
+def print_page(text: str) -> None:
+    """Prose and arithmetic; on a terminal what stands at the margin is a title."""
+    from archdsl.report.terminal import Ink, paint
+
+    colour = has_colour(sys.stdout)
+    for line in text.splitlines():
+        click.echo(paint(line, Ink.STRONG if line[:1].strip() else None, colour=colour))
+
+
+@contextmanager
+def progress(what: str) -> Generator[None]:
+    """Says on a terminal what is being done, if it takes over a second."""
+    if not is_terminal(sys.stderr):
+        yield
+        return
+    shown: list[Any] = []
+
+    def show() -> None:
+        from rich.console import Console
+
+        status = Console(stderr=True).status(what)
+        shown.append(status)
+        status.start()
+
+    timer = threading.Timer(_PATIENCE, show)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        for status in shown:
+            status.stop()
+
+
+def write(files: dict[str, bytes]) -> None:
+    """Write outputs, all or none; `-` is standard output."""
+    from archdsl.base.files import write_atomically
+
+    write_atomically({Path(name): data for name, data in files.items() if name != "-"})
+    if "-" in files:
+        sys.stdout.buffer.write(files["-"])
+        sys.stdout.buffer.flush()
+
+
+def totals(net: Network) -> str:
+    """The size of a network in a line."""
+    return f"{net.inference_params:,} parameters, {net.macs:,} MACs"
+
+
+def file_name(net: Network, suffix: str) -> str:
+    """A name in the current folder for what is made of a network."""
+    return f"{re.sub(r'[^A-Za-z0-9_.-]', '_', net.name).lstrip('.-') or 'network'}.{suffix}"
