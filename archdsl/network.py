@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl.base.diagnostics import Diagnostic
 from archdsl.base.limits import DEFAULT_LIMITS, Limits
+from archdsl.base.symbolic import Assumptions
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Source
 from archdsl.graph.carried import Carried
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from archdsl.emit.torch.weights import Loaded
     from archdsl.passes.changes import Pass
+    from archdsl.report.sizes import ValidSizes
     from archdsl.report.summary import Summary
 
 
@@ -27,7 +29,8 @@ class Network:
     """A network with everything worked out.
 
     module: the root of the hierarchy of modules. text: what it was compiled from. hyperparameters: their values.
-    warnings: what is odd but not wrong. carried: what it was compiled from, which files made of it carry.
+    warnings: what is odd but not wrong. carried: what it was compiled from, which files made of it carry. open_sizes:
+    what is known of sizes that are left open.
     """
 
     def __init__(
@@ -39,6 +42,8 @@ class Network:
         limits: Limits = DEFAULT_LIMITS,
         trace: Callable[[], Module] | None = None,
         carried: Carried | None = None,
+        open_sizes: Assumptions | None = None,
+        reopen: Callable[[], Network] | None = None,
     ) -> None:
         self.module = module
         self.text = source
@@ -46,6 +51,8 @@ class Network:
         self.warnings = warnings
         self.limits = limits
         self._trace = trace
+        self.open_sizes = open_sizes
+        self._reopen = reopen
         self.carried = carried or Carried(module.name, {source.name: source.text}, {})
 
     @property
@@ -118,7 +125,21 @@ class Network:
         it, `.rows` are its data, `.to_json()` is for tools."""
         from archdsl.report.summary import summary
 
-        return summary(self.module, depth, self.doc, (self.inputs, self.outputs, self.train_outputs))
+        example = self.open_sizes.example if self.open_sizes else None
+        return summary(self.module, depth, self.doc, (self.inputs, self.outputs, self.train_outputs), example)
+
+    def symbolic(self) -> Network:
+        """The network with the sizes of its inputs left open: shapes, MACs and what follows from them are formulas."""
+        return self if self.open_sizes is not None or self._reopen is None else self._reopen()
+
+    def sizes(self, near: Mapping[str, int] | None = None) -> ValidSizes:
+        """Which sizes of its inputs the network takes with its weights as they are, and which are exact: no row of the
+        input is left over at any stride. near: sizes by name, `{"H": 300}`, whose nearest valid ones are wanted."""
+        from archdsl.report.sizes import valid_sizes
+
+        network = self.symbolic()
+        assert network.open_sizes is not None
+        return valid_sizes(network.module, network.open_sizes, near)
 
     def explain(self, path: str | None = None) -> str:
         """The arithmetic with its numbers: of the whole network, each distinct layer once, or of what stands at a path
@@ -293,7 +314,7 @@ class Network:
 
         module = self._trace() if self._trace else self.module
         name = class_name(module.name, f"{module.doc}\n{self.text.heading()}")
-        return source(module, self.text, __version__, self.carried.to_json()), name
+        return source(module, self.text, __version__, self.carried.to_json(), self.module.macs), name
 
     def __repr__(self) -> str:
         inputs = ", ".join(map(str, self.module.inputs))

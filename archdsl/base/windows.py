@@ -95,8 +95,8 @@ class Window:
         room = length - self.extent + self.padded
         if not self.ceil:
             return room // self.stride + 1
-        steps = -(-room // self.stride) + 1
-        return steps - 1 if (steps - 1) * self.stride >= length + self.padding else steps
+        # the last window may hang over the end, but starts before the padding on the right
+        return -(-(length + min(self.padded - self.extent + self.stride, self.padding)) // self.stride)
 
     def fits(self, length: int) -> bool:
         """Whether there is at least one window. Rounded up, the only one may hang over the end."""

@@ -8,6 +8,7 @@ from typing import ClassVar, final
 
 from typing_extensions import override
 
+from archdsl.base.symbolic import is_open
 from archdsl.base.tensors import Kind, TensorType
 from archdsl.ops.arguments import choice
 from archdsl.ops.faults import CannotMerge, Reject
@@ -59,9 +60,16 @@ class Mul(Variadic):
             if one.kind is not other.kind or len(one.shape) != len(other.shape):
                 raise Reject(CannotMerge("multiply", x))
             sizes = zip(one.shape, other.shape, strict=True)
-            if any(a != b and 1 not in {a, b} for a, b in sizes):
+            return TensorType(tuple(stretched_size(a, b) for a, b in sizes), one.kind)
+
+        def stretched_size(a: int, b: int) -> int:
+            for size, other in ((a, b), (b, a)):
+                # an open size that happens to be 1 does not stretch
+                if not is_open(size) and size == 1:
+                    return other
+            if a != b:
                 raise Reject(CannotMerge("multiply", x))
-            return TensorType(tuple(b if a == 1 else a for a, b in zip(one.shape, other.shape, strict=True)), one.kind)
+            return a
 
         return reduce(stretched, x)
 

@@ -16,6 +16,7 @@ from math import prod
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from archdsl.base.limits import LARGEST
+from archdsl.base.symbolic import fixed
 from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.base.traced import expression_of
 from archdsl.base.windows import WHOLE, Field, Spread, Window
@@ -116,7 +117,7 @@ class Operator(ABC, Generic[In]):
     def facts(self, xs: tuple[TensorType, ...], output: TensorType) -> Facts:
         """Everything derived at once, given the type that comes out."""
         x = self.operand(xs)
-        weights = self.weights(x)
+        weights = {name: tuple(map(fixed, shape)) for name, shape in self.weights(x).items()}
         if not weights and type(self).macs is cast("Any", Operator).macs:
             return _NONE
         return Facts(weights, sum(map(prod, weights.values())), self.macs(x, weights, output))
@@ -125,7 +126,8 @@ class Operator(ABC, Generic[In]):
         """The type that comes out. Rejects also what is larger than anything can be, as sizes that double at each step
         become."""
         output = self.output(self.operand(xs))
-        if max(output.shape) > LARGEST:
+        # an open size is judged by its example alone
+        if any(int(size) > LARGEST for size in output.shape):
             raise Reject(TooLarge(self.word, max(output.shape)))
         return output
 
@@ -239,9 +241,9 @@ def require_sequence(operator: Operator[Any], x: TensorType) -> None:
 def slide(operator: Unary, x: TensorType, windows: tuple[Window | Spread, ...]) -> Shape:
     """The grid that comes out of sliding windows, one for each axis."""
     grid = tuple([window.slide(length) for window, length in zip(windows, x.grid, strict=True)])
-    if min(grid) > 0:
+    axis = next((index for index, length in enumerate(grid) if length <= 0), None)
+    if axis is None:
         return grid
-    axis = next(index for index, length in enumerate(grid) if length <= 0)
     raise _does_not_fit(operator, windows[axis], x.grid[axis], AXIS_NAMES[x.rank][axis])
 
 

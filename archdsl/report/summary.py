@@ -78,7 +78,8 @@ class Row:
 class Summary:
     """The rows down to a depth, and the totals. `params` and `train_macs` include what only training needs.
 
-    depth: how many levels the rows have. more: how many rows the next level would add.
+    depth: how many levels the rows have. more: how many rows the next level would add. example: of the sizes that are
+    left open.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Summary:
     rows: tuple[Row, ...]
     depth: int
     more: int
+    example: Mapping[str, int]
     params: int
     inference_params: int
     macs: int
@@ -115,7 +117,8 @@ class Summary:
         for index, row in enumerate(self.rows):
             ink = Ink.STRONG if row.is_module and not row.depth else Ink.FAINT if row.is_quiet else None
             lines.append((_line([column.values[index] for column in columns], columns, widths), ink))
-        lines += [("", None), (totals, Ink.STRONG), *((line, Ink.FAINT) for line in notes)]
+        lines += [("", None), *((line, Ink.STRONG) for line in _wrapped(totals, width))]
+        lines += [(line, Ink.FAINT) for note in notes for line in _wrapped(note, width)]
         return "".join(f"{paint(line, ink, colour=colour)}\n" for line, ink in lines)
 
     def _heading(self, width: int | None) -> list[str]:
@@ -131,6 +134,9 @@ class Summary:
         """The totals, and what a reader has to know about the rows."""
         size = _bytes(4 * self.inference_params)
         lines = [f"{self.inference_params:,} parameters ({size} in float32), {self.macs:,} MACs"]
+        if self.example:
+            sizes = ", ".join(f"{name} = {value:,}" for name, value in self.example.items())
+            lines.append(f"{int(self.macs):,} MACs at {sizes}; a column of numbers of MACs is for these sizes")
         if self.train_outputs:
             lines.append(
                 f"{self.params:,} parameters, {self.train_macs:,} MACs in training,"
@@ -154,9 +160,9 @@ class Summary:
             "outputs": {name: kind_of(kind) for name, kind in self.outputs.items()},
             "train_outputs": {name: kind_of(kind) for name, kind in self.train_outputs.items()},
             "params": self.inference_params,
-            "macs": self.macs,
+            "macs": plain(self.macs),
             "train_params": self.params,
-            "train_macs": self.train_macs,
+            "train_macs": plain(self.train_macs),
             "rows": [_record(row) for row in self.rows],
         }
         return json.dumps(document, indent=1) + "\n"
@@ -173,11 +179,15 @@ class Summary:
 
 
 def summary(
-    module: Module, depth: int | None = None, doc: str = "", named: tuple[Mapping[str, TensorType], ...] = ({}, {}, {})
+    module: Module,
+    depth: int | None = None,
+    doc: str = "",
+    named: tuple[Mapping[str, TensorType], ...] = ({}, {}, {}),
+    example: Mapping[str, int] | None = None,
 ) -> Summary:
     """The table of a network, `depth` levels of it: 0 for all, None for as many as fit on a page.
 
-    named: the inputs, the outputs and the outputs of training by name.
+    named: the inputs, the outputs and the outputs of training by name. example: of the sizes that are left open.
     """
     tour = Tour(module)
     most = max((spot.depth for spot, _ in tour.folded()), default=0) + 1
@@ -193,6 +203,7 @@ def summary(
         rows,
         chosen,
         sum(1 for _ in tour.folded(chosen + 1)) - len(rows),
+        example or {},
         module.params,
         module.inference_params,
         module.macs,
@@ -297,6 +308,10 @@ def _line(values: list[str], columns: list[_Column], widths: list[int]) -> str:
     return "".join(column.gap + padded(value, width, right=column.right) for value, column, width in parts).rstrip()
 
 
+def _wrapped(text: str, width: int | None) -> list[str]:
+    return textwrap.wrap(text, width or _ALL, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+
+
 def _side(column: _Column) -> Any:
     return "right" if column.right else "left"
 
@@ -340,7 +355,7 @@ def _record(row: Row) -> dict[str, Any]:
         "count": row.count,
         "outputs": [kind_of(kind) for kind in row.outputs],
         "params": row.params,
-        "macs": row.macs,
+        "macs": plain(row.macs),
         "receptive_field": row.seen,
         "training_only": row.training_only,
         "shared": row.shared,
