@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from archdsl.emit.torch.weights import Loaded
     from archdsl.passes.changes import Pass
+    from archdsl.report.diff import Diff
     from archdsl.report.summary import Summary
 
 
@@ -126,6 +127,13 @@ class Network:
         from archdsl.report.explain import explain
 
         return explain(self.module, path, self.doc)
+
+    def diff(self, other: Network) -> Diff:
+        """What is different in another network: which steps were added, removed or changed, and what follows from that.
+        False where nothing is; `str()` prints the table, `.changes` are its data, `.to_json()` is for tools."""
+        from archdsl.report.diff import difference
+
+        return difference(self.module, other.module, (self._trace, other._trace))
 
     def structure(self) -> dict[str, Any]:
         """The hierarchy of modules as plain data for JSON, each distinct module once."""

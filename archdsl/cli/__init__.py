@@ -19,6 +19,7 @@ from archdsl.base.diagnostics import ArchError
 from archdsl.cli.codes import FINE, INTERNAL, INTERRUPTED, LIMIT, PIPE_CLOSED, USAGE, WRONG
 from archdsl.cli.commands.check import check
 from archdsl.cli.commands.compile import compile_
+from archdsl.cli.commands.diff import diff
 from archdsl.cli.commands.draw import draw
 from archdsl.cli.commands.explain import explain
 from archdsl.cli.commands.json import json_
@@ -31,7 +32,7 @@ TRACEBACK = "ARCHDSL_TRACEBACK"
 _COMPLETE = "_ARCHDSL_COMPLETE"
 _PLAIN = {"─": "-", "×": "x", "†": "+", "…": "~"}
 _SHELLS = ("bash", "zsh", "fish")
-_COMMANDS = (check, summary, explain, draw, compile_, json_, zoo)
+_COMMANDS = (check, summary, explain, diff, draw, compile_, json_, zoo)
 
 
 class _PipeClosed(Exception):
