@@ -306,3 +306,8 @@ class Network:
     def __repr__(self) -> str:
         inputs = ", ".join(map(str, self.module.inputs))
         return f"<Network {self.name}: {inputs}, {self.params:,} parameters, {self.macs:,} MACs>"
+
+
+def diff(old: Network, new: Network) -> Diff:
+    """What is different in the network `new`: see `Network.diff`."""
+    return old.diff(new)

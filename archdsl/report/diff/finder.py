@@ -22,7 +22,7 @@ from archdsl.graph.values import Function, Partial, Shared, Template, Tensor
 from archdsl.ops.arguments import arguments
 from archdsl.ops.operator import Operator, Style
 from archdsl.report.diff.alignment import Pairs, align
-from archdsl.report.diff.form import Body, Forms, Node, expanded
+from archdsl.report.diff.form import Body, Forms, Node
 from archdsl.report.diff.model import About, Aspect, Kind
 
 Trace = Callable[[], Module] | None
@@ -60,15 +60,19 @@ class Edit:
 class Edits:
     """What became of the nodes of a module. matched: the nodes that belong together, with what became of their
     insides. outputs: what is different about what comes out. signature: equal for insides in which a person would say
-    that the same was changed; None where nothing was."""
+    that the same was changed; None where nothing was. told: how many changes there are, also inside."""
 
     edits: tuple[Edit, ...]
     matched: tuple[tuple[Node, Node, Edits | None], ...]
     outputs: tuple[Aspect, ...]
     signature: int | None
+    told: int
 
 
-NOTHING: Final = Edits((), (), (), None)
+NOTHING: Final = Edits((), (), (), None, 0)
+
+# what is in a module: its repeats as they are, and written out where they are short
+_Ways = tuple[Body, Callable[[], Body]]
 
 
 class Finder:
@@ -98,10 +102,18 @@ class Finder:
     def _compared(self, old: Module, new: Module, *, in_block: bool) -> Edits:
         if self.forms.same(old, new):
             return NOTHING
-        before, after = self.forms.body(old), self.forms.body(new)
-        if before.has_rows != after.has_rows:
-            before, after = self.forms.body(old, written_out=True), self.forms.body(new, written_out=True)
-        return self._bodies(before, after, in_block=in_block)
+        return self._either(self._forms_of(old), self._forms_of(new), in_block=in_block)
+
+    def _forms_of(self, module: Module) -> _Ways:
+        return self.forms.body(module), lambda: self.forms.body(module, written_out=True).unrolled()
+
+    def _either(self, old: _Ways, new: _Ways, *, in_block: bool) -> Edits:
+        """What became of the steps of a module: with repeats as they are, or written out where less is then to tell."""
+        found = self._bodies(old[0], new[0], in_block=in_block)
+        if found.told > 1 and (old[0].has_repeats or new[0].has_repeats):
+            other = self._bodies(old[1](), new[1](), in_block=in_block)
+            return other if other.told < found.told else found
+        return found
 
     def _bodies(self, before: Body, after: Body, *, in_block: bool) -> Edits:
         pairs = align(
@@ -137,9 +149,11 @@ class Finder:
     def _edits(
         self, edits: list[Edit], matched: list[tuple[Node, Node, Edits | None]], outputs: tuple[Aspect, ...]
     ) -> Edits:
-        told = tuple(each.signature for each in edits if each.is_authored)
-        sign = self.forms.number((told, outputs)) if told or outputs else None
-        return Edits(tuple(edits), tuple(matched), outputs, sign)
+        authored = [each for each in edits if each.is_authored]
+        signs = tuple(each.signature for each in authored)
+        sign = self.forms.number((signs, outputs)) if signs or outputs else None
+        told = sum((each.kind is not Kind.KEPT) + (each.inside.told if each.inside else 0) for each in authored)
+        return Edits(tuple(edits), tuple(matched), outputs, sign, told + len(outputs))
 
     # --- what belongs together ----------------------------------------------------------------------------------------
 
@@ -316,22 +330,14 @@ class Finder:
         if isinstance(old, Body):
             assert isinstance(new, Node)
             assert isinstance(new.what, Module)
-            inside = self._unless_same(old, self.forms.body(new.what), in_block=in_block or new.what.is_block)
+            inside = self._either((old, old.unrolled), self._forms_of(new.what), in_block=in_block or new.what.is_block)
             sign = self.forms.number((Kind.WRAPPED, self._brief(new, 1), inside.signature))
             return Edit(Kind.WRAPPED, None, new, sign, inside=inside, others=old.nodes)
         assert isinstance(new, Body)
         assert isinstance(old.what, Module)
-        inside = self._unless_same(self.forms.body(old.what), new, in_block=in_block or old.what.is_block)
+        inside = self._either(self._forms_of(old.what), (new, new.unrolled), in_block=in_block or old.what.is_block)
         sign = self.forms.number((Kind.UNWRAPPED, self._brief(old, 0), inside.signature))
         return Edit(Kind.UNWRAPPED, old, None, sign, inside=inside, others=new.nodes)
-
-    def _unless_same(self, old: Body, new: Body, *, in_block: bool) -> Edits:
-        one, other = (tuple(map(self.forms.unit, expanded(body))) for body in (old, new))
-        if one == other and len(old.nodes) != len(new.nodes):
-            # one of them has as a row what the other has one by one
-            nodes = zip(old.nodes, new.nodes, strict=False)
-            return Edits((), tuple((first, second, None) for first, second in nodes), (), None)
-        return self._bodies(old, new, in_block=in_block)
 
 
 class _Traces:

@@ -6,7 +6,7 @@ count. Keys say what is equal: a key is a small number, the same for equal thing
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
@@ -86,9 +86,27 @@ class Body:
         return found
 
     @property
-    def has_rows(self) -> bool:
-        """Whether a row of several steps is repeated."""
-        return any(isinstance(node.what, Module) and node.what.transparent for node in self.nodes)
+    def has_repeats(self) -> bool:
+        """Whether a step, or a row of several, is repeated."""
+        return any(node.count > 1 for node in self.nodes)
+
+    def unrolled(self) -> Body:
+        """The same with a node for each of a few repetitions."""
+        nodes: list[Node] = []
+        made: list[tuple[Wire, ...]] = []
+        for node in self.nodes:
+            inputs = tuple(wire if wire.step == INPUT else made[wire.step][wire.port] for wire in node.inputs)
+            single = replace(node, inputs=inputs)
+            if 1 < node.count <= SHORT:
+                single = replace(single, count=1)
+                for repetition in range(node.count - 1):
+                    nodes.append(replace(single, position=node.position + repetition * single.slots))
+                    single = replace(single, inputs=(Wire(len(nodes) - 1), *inputs[1:]))
+                single = replace(single, position=node.position + (node.count - 1) * single.slots)
+            nodes.append(single)
+            made.append(tuple(Wire(len(nodes) - 1, port) for port in range(len(node.step.outputs))))
+        outputs = ((wire if wire.step == INPUT else made[wire.step][wire.port], only) for wire, only in self.outputs)
+        return Body(self.inputs, tuple(nodes), tuple(outputs))
 
     def part(self, begin: int, end: int) -> Body:
         """The nodes from `begin` to `end` as if they were a module: what they read from outside comes in."""
@@ -237,10 +255,3 @@ def _goes_on(forms: Forms, before: Node, node: Node, index: int, readers: int) -
     if before.name or node.name or before.step.shared or node.step.shared or readers != 1:
         return False
     return node.inputs == (Wire(index),) and len(before.step.outputs) == 1 and forms.unit(before) == forms.unit(node)
-
-
-def expanded(body: Body) -> Iterator[Node]:
-    """The nodes one repetition at a time, the first few of them."""
-    for node in body.nodes:
-        for _ in range(min(node.count, SHORT)):
-            yield replace(node, count=1)
