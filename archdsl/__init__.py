@@ -16,4 +16,15 @@ from archdsl.compiler import load, parse
 from archdsl.emit.torch.weights import freeze
 from archdsl.network import Network, diff
 
-__all__ = ["ArchError", "Diagnostic", "Limits", "Network", "TensorType", "__version__", "diff", "freeze", "load", "parse"]
+__all__ = [
+    "ArchError",
+    "Diagnostic",
+    "Limits",
+    "Network",
+    "TensorType",
+    "__version__",
+    "diff",
+    "freeze",
+    "load",
+    "parse",
+]

@@ -197,7 +197,10 @@ def test_a_label_is_a_name():
 
 
 def test_a_group_around_steps_wraps_them():
-    old, new = "INPUT[8x8x3] -> conv3-8 -> relu -> pool -> gap", "INPUT[8x8x3] -> [conv3-8 -> relu] as stem -> pool -> gap"
+    old, new = (
+        "INPUT[8x8x3] -> conv3-8 -> relu -> pool -> gap",
+        "INPUT[8x8x3] -> [conv3-8 -> relu] as stem -> pool -> gap",
+    )
     found = between(old, new)
     (wrap,) = found.authored
     assert (wrap.kind, wrap.new.path, [each.path for each in wrap.others]) == ("wrapped", "stem", ["conv1", "relu1"])
@@ -212,7 +215,9 @@ def test_a_repeat_written_out_is_no_difference_where_the_weights_have_the_same_n
 
 
 def test_a_repeat_written_out_elsewhere_gives_weights_other_names():
-    found = between("INPUT[8x8x3] -> [conv3-3 -> relu]*2 -> gap", "INPUT[8x8x3] -> conv3-3 -> relu -> conv3-3 -> relu -> gap")
+    found = between(
+        "INPUT[8x8x3] -> [conv3-3 -> relu]*2 -> gap", "INPUT[8x8x3] -> conv3-3 -> relu -> conv3-3 -> relu -> gap"
+    )
     assert [each.kind for each in found.authored] == [Kind.UNWRAPPED]
     assert ("repeat1.0", "conv1") in found.names
 
@@ -220,7 +225,8 @@ def test_a_repeat_written_out_elsewhere_gives_weights_other_names():
 def test_counts_of_a_billion_layers():
     started = time.process_time()
     found = between(
-        "INPUT[32x32x64] -> [[[conv3-64 -> relu]*1000]*1000]*1000", "INPUT[32x32x64] -> [[[conv3-64 -> relu]*1000]*1001]*1000"
+        "INPUT[32x32x64] -> [[[conv3-64 -> relu]*1000]*1000]*1000",
+        "INPUT[32x32x64] -> [[[conv3-64 -> relu]*1000]*1001]*1000",
     )
     assert [each[3] for each in told(found)] == [{"count": (10**9, 1001 * 10**6)}]
     assert time.process_time() - started < 1

@@ -56,7 +56,7 @@ def _ways(rows: int, columns: int, cost: Cost) -> Pairs:
     band = columns if rows * columns <= CELLS else max(_NARROWEST, CELLS // (2 * rows))
     start = {column: (inf, inf, OPEN + GAP * column) for column in range(1, columns + 1)}
     before: dict[int, tuple[float, float, float]] = {0: (0.0, inf, inf), **start}
-    came: list[dict[int, tuple[int, int, int]]] = [{column: (_PAIR, _PAIR, _INSERT) for column in range(columns + 1)}]
+    came: list[dict[int, tuple[int, int, int]]] = [dict.fromkeys(range(columns + 1), (_PAIR, _PAIR, _INSERT))]
     came[0][1] = (_PAIR, _PAIR, _PAIR)
     for row in range(1, rows + 1):
         middle = row * columns // rows

@@ -29,6 +29,7 @@ Trace = Callable[[], Module] | None
 
 _LIKE: Final = {Style.PROJECTION: Style.CONV}
 _IMPLIED: Final = frozenset({DOWNSAMPLE, "flatten"})
+_OTHER_NAME: Final = 0.01
 _LEAST_ALIKE: Final = 0.3
 _LEAST_WRAPPED: Final = 0.4
 _MOST_WRAPPED: Final = 40
@@ -38,7 +39,8 @@ _MOST_WRAPPED: Final = 40
 class Edit:
     """What became of a node, wherever its module stands. inside: of the modules that both sides are, or of what was
     wrapped and the module around it. signature: equal for edits that a person would call the same. implied: whether
-    the text does not say so: a projection or a flattening that shapes make necessary."""
+    the text does not say so: a projection or a flattening that shapes make necessary. between: of what was removed, the
+    nodes of the second network that it stood between."""
 
     kind: Kind
     old: Node | None
@@ -49,6 +51,7 @@ class Edit:
     inside: Edits | None = None
     others: tuple[Node, ...] = ()
     implied: bool = False
+    between: tuple[Node | None, Node | None] = (None, None)
 
     @property
     def is_authored(self) -> bool:
@@ -71,6 +74,9 @@ class Edits:
 
 NOTHING: Final = Edits((), (), (), None, 0)
 
+# what differs in the arguments of the block that a module stands in, values that keep no formula; None in a network
+Given = frozenset[tuple[Any, Any]] | None
+
 # what is in a module: its repeats as they are, and written out where they are short
 _Ways = tuple[Body, Callable[[], Body]]
 
@@ -85,43 +91,38 @@ class Finder:
         self.forms.prepare(new)
         self._roots = (old, new)
         self._traces = tuple(map(_Traces, (old, new), traces))
-        self._known: dict[tuple[int, int, bool], Edits] = {}
+        self._known: dict[tuple[int, int, Given], Edits] = {}
         self._bags: dict[int, Counter[Any]] = {}
 
     def whole(self) -> Edits:
         """What became of the steps of the networks themselves."""
-        return self.modules(*self._roots, in_block=False)
+        return self.modules(*self._roots, given=None)
 
-    def modules(self, old: Module, new: Module, *, in_block: bool) -> Edits:
-        """What became of the steps of a module. in_block: whether its numbers come from the arguments of a block."""
-        key = (id(old), id(new), in_block)
+    def modules(self, old: Module, new: Module, *, given: Given) -> Edits:
+        """What became of the steps of a module. given: of the block around it, None in a network itself."""
+        key = (id(old), id(new), given)
         if (found := self._known.get(key)) is None:
-            found = self._known[key] = self._compared(old, new, in_block=in_block)
+            found = self._known[key] = self._compared(old, new, given=given)
         return found
 
-    def _compared(self, old: Module, new: Module, *, in_block: bool) -> Edits:
+    def _compared(self, old: Module, new: Module, *, given: Given) -> Edits:
         if self.forms.same(old, new):
             return NOTHING
-        return self._either(self._forms_of(old), self._forms_of(new), in_block=in_block)
+        return self._either(self._forms_of(old), self._forms_of(new), given=given)
 
     def _forms_of(self, module: Module) -> _Ways:
         return self.forms.body(module), lambda: self.forms.body(module, written_out=True).unrolled()
 
-    def _either(self, old: _Ways, new: _Ways, *, in_block: bool) -> Edits:
+    def _either(self, old: _Ways, new: _Ways, *, given: Given) -> Edits:
         """What became of the steps of a module: with repeats as they are, or written out where less is then to tell."""
-        found = self._bodies(old[0], new[0], in_block=in_block)
+        found = self._bodies(old[0], new[0], given=given)
         if found.told > 1 and (old[0].has_repeats or new[0].has_repeats):
-            other = self._bodies(old[1](), new[1](), in_block=in_block)
+            other = self._bodies(old[1](), new[1](), given=given)
             return other if other.told < found.told else found
         return found
 
-    def _bodies(self, before: Body, after: Body, *, in_block: bool) -> Edits:
-        pairs = align(
-            len(before.nodes),
-            len(after.nodes),
-            lambda row, column: self._cost(before.nodes[row], after.nodes[column]),
-            lambda row, column: self._is_same(before.nodes[row], after.nodes[column]),
-        )
+    def _bodies(self, before: Body, after: Body, *, given: Given) -> Edits:
+        pairs = self._aligned(before.nodes, after.nodes)
         wiring = _Wiring(before, after, pairs)
         wraps = _Wraps(self, before, after, pairs)
         edits: list[Edit] = []
@@ -133,17 +134,18 @@ class Finder:
                 assert old is not None
                 assert new is not None
                 wired = wiring.inputs(row, column)
-                inside, edit = self._pair(old, new, wired, in_block=in_block)
+                inside, edit = self._pair(old, new, wired, given=given)
                 matched.append((old, new, inside))
                 edits.extend([edit] if edit else [])
             elif (wrap := wraps.around(row, column)) is not None:
-                edits.extend([self._wrapped(*wrap, in_block=in_block)] if wrap[0] is not None else [])
+                edits.extend([self._wrapped(*wrap, given=given)] if wrap[0] is not None else [])
             else:
                 kind = Kind.REMOVED if new is None else Kind.ADDED
                 sign = self.forms.number((kind, self._brief(old, 0), self._brief(new, 1)))
                 node = old or new
                 assert node is not None
-                edits.append(Edit(kind, old, new, sign, implied=node.step.role in _IMPLIED))
+                between = (None, None) if row is None else wiring.around(row)
+                edits.append(Edit(kind, old, new, sign, implied=node.step.role in _IMPLIED, between=between))
         return self._edits(edits, matched, wiring.outputs())
 
     def _edits(
@@ -157,15 +159,27 @@ class Finder:
 
     # --- what belongs together ----------------------------------------------------------------------------------------
 
-    def _is_same(self, old: Node, new: Node) -> bool:
-        return old.label == new.label and self.forms.node(old, named=False, shaped=False) == self.forms.node(
-            new, named=False, shaped=False
-        )
+    def _aligned(self, old: tuple[Node, ...], new: tuple[Node, ...]) -> Pairs:
+        kinds, kinds_now = list(map(self._kind, old)), list(map(self._kind, new))
+        known: dict[tuple[int, int], float] = {}
+
+        def cost(row: int, column: int) -> float:
+            pair = (kinds[row], kinds_now[column])
+            if pair not in known:
+                known[pair] = self._cost(old[row], new[column])
+            return known[pair] + (_OTHER_NAME if old[row].name != new[column].name else 0)
+
+        return align(len(old), len(new), cost, lambda row, column: kinds[row] == kinds_now[column])
+
+    def _kind(self, node: Node) -> int:
+        """A number that is the same for nodes that cost the same in an alignment."""
+        units = (self.forms.unit(node, named=False, shaped=shaped) for shaped in (True, False))
+        return self.forms.number((node.label, node.count, node.step.shared, *units))
 
     def _cost(self, old: Node, new: Node) -> float:
         """How little two nodes are like each other: 0 for the same, `inf` for what is never one step."""
         forms = self.forms
-        own = 0.0 if old.name == new.name else 0.01
+        own = 0.0
         if old.label != new.label:
             own += 0.3 if old.label and new.label else 0.15
         own += 0.1 * (old.count != new.count) + 0.1 * (old.step.shared != new.step.shared)
@@ -217,20 +231,19 @@ class Finder:
     # --- what is different about a pair -------------------------------------------------------------------------------
 
     def _pair(
-        self, old: Node, new: Node, wired: tuple[Aspect, ...], *, in_block: bool
+        self, old: Node, new: Node, wired: tuple[Aspect, ...], *, given: Given
     ) -> tuple[Edits | None, Edit | None]:
         aspects: list[Aspect] = []
         follows: list[Aspect] = []
         inside = None
         match old.what, new.what:
             case Operator() as one, Operator() as other if type(one) is type(other):
-                self._of_operators(old, new, aspects, follows, in_block=in_block)
+                self._of_operators(old, new, aspects, follows, given=given)
             case Module() as one, Module() as other:
                 if self.forms.unit(old) != self.forms.unit(new):
-                    self._of_calls(old, new, aspects, follows, in_block=in_block)
+                    self._of_calls(old, new, aspects, follows, given=given)
                     if self.forms.unit(old, shaped=False) != self.forms.unit(new, shaped=False):
-                        inner = in_block or one.is_block or other.is_block
-                        inside = self.modules(one, other, in_block=inner)
+                        inside = self.modules(one, other, given=_given(one, other, given))
                         aspects.extend(inside.outputs)
             case one, other:
                 aspects.append(Aspect(About.OPERATOR, "operator", _word(one), _word(other)))
@@ -249,7 +262,7 @@ class Finder:
         return inside, Edit(kind, old, new, signature, tuple(aspects), tuple(follows), inside)
 
     def _of_operators(
-        self, old: Node, new: Node, aspects: list[Aspect], follows: list[Aspect], *, in_block: bool
+        self, old: Node, new: Node, aspects: list[Aspect], follows: list[Aspect], *, given: Given
     ) -> None:
         for name in arguments(type(old.step.what)):  # pyright: ignore[reportArgumentType] - operators of one class
             one, other = getattr(old.what, name), getattr(new.what, name)
@@ -257,20 +270,26 @@ class Finder:
                 continue
             aspect = Aspect(About.ARGUMENT, name, one, other)
             cancelled = name == "bias" and one is not _is_cancelled(old) and other is not _is_cancelled(new)
-            derived = in_block and self._is_one_formula(old, new, lambda step, name=name: getattr(step.what, name))
+            derived = given is not None and (
+                (_plain(one), _plain(other)) in given
+                or self._is_one_formula(old, new, lambda step, name=name: getattr(step.what, name))
+            )
             (follows if cancelled or derived else aspects).append(aspect)
 
-    def _of_calls(self, old: Node, new: Node, aspects: list[Aspect], follows: list[Aspect], *, in_block: bool) -> None:
+    def _of_calls(self, old: Node, new: Node, aspects: list[Aspect], follows: list[Aspect], *, given: Given) -> None:
         assert isinstance(old.what, Module)
         assert isinstance(new.what, Module)
         if old.what.is_block and new.what.is_block and old.what.name != new.what.name:
             aspects.append(Aspect(About.OPERATOR, "block", old.what.name, new.what.name))
-        given, given_now = call_arguments(old.step), call_arguments(new.step)
-        for name in dict.fromkeys([*given, *given_now]):
-            one, other = given.get(name), given_now.get(name)
+        before, after = call_arguments(old.step), call_arguments(new.step)
+        for name in dict.fromkeys([*before, *after]):
+            one, other = before.get(name), after.get(name)
             if one == other:
                 continue
-            derived = in_block and self._is_one_formula(old, new, lambda step, name=name: dict(step.arguments).get(name))
+            derived = given is not None and (
+                (one, other) in given
+                or self._is_one_formula(old, new, lambda step, name=name: dict(step.arguments).get(name))
+            )
             (follows if derived else aspects).append(Aspect(About.ARGUMENT, name, one, other))
 
     def _is_one_formula(self, old: Node, new: Node, value: Callable[[Step], Any]) -> bool:
@@ -298,14 +317,20 @@ class Finder:
         what = node.what
         if isinstance(what, Operator):
             names = what.arguments()
-            values = [self._traces[side].value(node, lambda step, name=name: getattr(step.what, name)) for name in names]
+            values = [
+                self._traces[side].value(node, lambda step, name=name: getattr(step.what, name)) for name in names
+            ]
             plain = [_plain(value) for value in names.values()]
             return (type(what), node.count, *((name, a or b) for name, a, b in zip(names, values, plain, strict=True)))
         given = call_arguments(node.step)
         values = [
             self._traces[side].value(node, lambda step, name=name: dict(step.arguments).get(name)) for name in given
         ]
-        return (what.name, node.count, *((name, a or b) for name, a, b in zip(given, values, given.values(), strict=True)))
+        return (
+            what.name,
+            node.count,
+            *((name, a or b) for name, a, b in zip(given, values, given.values(), strict=True)),
+        )
 
     # --- wrapping -----------------------------------------------------------------------------------------------------
 
@@ -325,17 +350,19 @@ class Finder:
                     break
         return found
 
-    def _wrapped(self, old: Body | Node, new: Body | Node, *, in_block: bool) -> Edit:
+    def _wrapped(self, old: Body | Node, new: Body | Node, *, given: Given) -> Edit:
         """Steps that a module was put around, or taken away from around."""
         if isinstance(old, Body):
             assert isinstance(new, Node)
             assert isinstance(new.what, Module)
-            inside = self._either((old, old.unrolled), self._forms_of(new.what), in_block=in_block or new.what.is_block)
+            inside = self._either(
+                (old, old.unrolled), self._forms_of(new.what), given=_given(new.what, new.what, given)
+            )
             sign = self.forms.number((Kind.WRAPPED, self._brief(new, 1), inside.signature))
             return Edit(Kind.WRAPPED, None, new, sign, inside=inside, others=old.nodes)
         assert isinstance(new, Body)
         assert isinstance(old.what, Module)
-        inside = self._either(self._forms_of(old.what), (new, new.unrolled), in_block=in_block or old.what.is_block)
+        inside = self._either(self._forms_of(old.what), (new, new.unrolled), given=_given(old.what, old.what, given))
         sign = self.forms.number((Kind.UNWRAPPED, self._brief(old, 0), inside.signature))
         return Edit(Kind.UNWRAPPED, old, None, sign, inside=inside, others=new.nodes)
 
@@ -408,6 +435,28 @@ class _Wiring:
         old, new = self._before.nodes[row].inputs, self._after.nodes[column].inputs
         return tuple(self._different(About.INPUT, "input", old, new))
 
+    def around(self, row: int) -> tuple[Node | None, Node | None]:
+        """The nodes of the second network before and after one that is gone; None for the ends of the module."""
+        came = (wire.step for each in self._before.nodes[row].inputs for wire in self._from(0, each))
+        first = next((self._after.nodes[step] for step in came if step != INPUT), None)
+        waiting, reached = [row], {row}
+        while waiting:
+            here = waiting.pop(0)
+            if here in self._new_of:
+                return first, self._after.nodes[self._new_of[here]]
+            later = [index for index in self._readers.get(here, ()) if index not in reached]
+            reached.update(later)
+            waiting.extend(later)
+        return first, None
+
+    @cached_property
+    def _readers(self) -> dict[int, list[int]]:
+        found: dict[int, list[int]] = {}
+        for index, node in enumerate(self._before.nodes):
+            for wire in node.inputs:
+                found.setdefault(wire.step, []).append(index)
+        return found
+
     def outputs(self) -> tuple[Aspect, ...]:
         """What is different about the outputs of the modules."""
         found: list[Aspect] = []
@@ -418,9 +467,7 @@ class _Wiring:
             found.extend(self._different(About.OUTPUT, name, old, new))
         return tuple(found)
 
-    def _different(
-        self, about: About, name: str, old: tuple[Wire, ...], new: tuple[Wire, ...]
-    ) -> Iterator[Aspect]:
+    def _different(self, about: About, name: str, old: tuple[Wire, ...], new: tuple[Wire, ...]) -> Iterator[Aspect]:
         """What is left over of two rows of tensors when those that come from one place are taken out, in order."""
         left, right = list(old), list(new)
         place = 0
@@ -515,9 +562,7 @@ def _gaps(pairs: Pairs) -> Iterator[tuple[list[int], list[int]]]:
             columns.append(column)
 
 
-def _kind(
-    old: Node, new: Node, aspects: list[Aspect], follows: list[Aspect], inside: Edits | None
-) -> Kind | None:
+def _kind(old: Node, new: Node, aspects: list[Aspect], follows: list[Aspect], inside: Edits | None) -> Kind | None:
     if aspects:
         return Kind.CHANGED
     if inside is not None and any(each.is_authored for each in inside.edits):
@@ -539,6 +584,19 @@ def _unlike(old: Operator[Any], new: Operator[Any], *, labelled: bool) -> float:
 def _is_cancelled(node: Node) -> bool:
     """Whether a norm after a step cancels its bias, so that without a word it has none."""
     return node.index in cancelled_biases(node.owner.steps, node.owner.outputs)
+
+
+def _given(old: Module, new: Module, around: Given) -> Given:
+    """What differs in the arguments of the block that is nearest around a step of a module."""
+    if not (old.is_block or new.is_block):
+        return around
+    before, after = ({name: _plain(each) for name, each in module.arguments.items()} for module in (old, new))
+    both = ((value, after[name]) for name, value in before.items() if name in after)
+    return frozenset(pair for pair in both if pair[0] != pair[1] and not any(map(_has_formula, pair)))
+
+
+def _has_formula(value: object) -> bool:
+    return isinstance(value, tuple) or (isinstance(value, int) and not isinstance(value, bool))
 
 
 def _word(what: Operator[Any] | Module) -> str:

@@ -46,7 +46,8 @@ class About(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Side:
     """A step as it is in one of the networks. path: of its layer, `last` of its last repetition. word: its operator or
-    block. params, macs: of all its repetitions. line: of the text."""
+    block. params, macs: of all its repetitions. line: of the text.
+    is_quiet: whether a textbook gives it no box of its own."""
 
     path: str
     last: str
@@ -60,6 +61,7 @@ class Side:
     params: int
     macs: int
     line: int
+    is_quiet: bool = False
 
     @property
     def name(self) -> str:
@@ -105,10 +107,11 @@ class Aspect:
 class Change:
     """One step with what became of it.
 
-    old, new: the step in each network, None where there is none. others: the steps besides that are inside or outside
-    of the wrapping. implied: whether an added or removed step stands nowhere in the text, as a flattening or projection
-    that shapes make necessary. aspects: what the author changed. follows: what is different about it only because of something
-    else. inside: of its steps. also: the paths, in the second network, of blocks with the same changes inside.
+    old, new: the step in each network, None where there is none. aspects: what the author changed. follows: what is
+    different about it only because of something else. inside: of its steps. also: the paths, in the second network, of
+    blocks with the same changes inside. others: the steps that are inside of the wrapping, or were. implied: whether an
+    added or removed step stands nowhere in the text, as a flattening or projection that shapes make necessary.
+    between: of a removed step, the paths of those in the second network between which it stood; nothing for the ends.
     """
 
     kind: Kind
@@ -120,6 +123,7 @@ class Change:
     also: tuple[str, ...] = ()
     others: tuple[Side, ...] = ()
     implied: bool = False
+    between: tuple[str, str] = ("", "")
 
     @property
     def side(self) -> Side:
@@ -140,7 +144,7 @@ class Change:
 
     def walk(self) -> Iterator[tuple[int, Change]]:
         """This change and those inside it, with their depths."""
-        waiting = [(0, self)]
+        waiting: list[tuple[int, Change]] = [(0, self)]
         while waiting:
             depth, change = waiting.pop()
             yield depth, change

@@ -12,6 +12,7 @@ from archdsl.report.diff.finder import Edit, Edits, Finder, Trace, call_argument
 from archdsl.report.diff.form import Node
 from archdsl.report.diff.model import About, Aspect, Change, Diff, Kind, Side, Whole
 from archdsl.report.structure import plain
+from archdsl.report.summary import QUIET
 from archdsl.report.walk import label
 
 
@@ -63,7 +64,9 @@ def _whole(module: Module, name: str) -> Whole:
 
 def _interface(old: Module, new: Module) -> Iterator[Aspect]:
     """What is different about what a network takes and gives, and about how its weights start."""
-    yield from _named(About.INPUT, [*zip(old.input_names, old.inputs, strict=True)], [*zip(new.input_names, new.inputs, strict=True)])
+    yield from _named(
+        About.INPUT, [*zip(old.input_names, old.inputs, strict=True)], [*zip(new.input_names, new.inputs, strict=True)]
+    )
     for one, other in zip(old.result_names, new.result_names, strict=False):
         if one != other and len(old.outputs) == len(new.outputs):
             yield Aspect(About.OUTPUT, "name of an output", one, other)
@@ -77,7 +80,10 @@ def _named(about: About, old: list[tuple[str, TensorType]], new: list[tuple[str,
         other = new[index] if index < len(new) else None
         if one != other:
             name = (other or one or ("", None))[0]
-            shown = [each and (str(each[1]) if one and other and one[0] == other[0] else f"{each[0]} {each[1]}") for each in (one, other)]
+            shown = [
+                each and (str(each[1]) if one and other and one[0] == other[0] else f"{each[0]} {each[1]}")
+                for each in (one, other)
+            ]
             yield Aspect(about, "input" if name == "x" else f"input {name}", *shown)
 
 
@@ -131,7 +137,9 @@ class _Resolver:
         new = None if edit.new is None else _side(edit.new, spots[1])
         spot = spots[0] if edit.kind is Kind.WRAPPED else spots[1]
         others = tuple(_side(node, spot) for node in edit.others)
-        return Change(edit.kind, old, new, edit.aspects, edit.follows, (), (), others, edit.implied)
+        before, after = ("" if node is None else spots[1].path(node) for node in edit.between)
+        between = (before, after)
+        return Change(edit.kind, old, new, edit.aspects, edit.follows, (), (), others, edit.implied, between)
 
     def name_pairs(self, edits: Edits, spots: tuple[_Spot, _Spot]) -> None:
         """Find the weights whose names are others now. Of a pair of modules that stands in several places, the names
@@ -194,4 +202,5 @@ def _side(node: Node, spot: _Spot) -> Side:
         params=node.params,
         macs=node.macs,
         line=step.place.line_column[0],
+        is_quiet=is_operator and what.style in QUIET,
     )

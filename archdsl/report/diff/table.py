@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, cast
 
 from archdsl.base.figures import short_number
 from archdsl.report.diff.model import About, Aspect, Change, Diff, Kind, Side
@@ -100,20 +100,30 @@ def _difference(change: Change, fact: Callable[[Side], int]) -> int:
 def _change(change: Change) -> tuple[str, tuple[str, ...]]:
     """What became of a step in a few words, and what does not fit in there."""
     old, new = change.old, change.new
-    around = ", ".join(each.name for each in change.others)
-    if change.kind is Kind.WRAPPED:
-        return f"{change.side.label}, around {around}", ()
-    if change.kind is Kind.UNWRAPPED:
-        return f"{change.side.label} gone from around {around}", ()
+    if change.kind in {Kind.WRAPPED, Kind.UNWRAPPED}:
+        gone = "gone from " if change.kind is Kind.UNWRAPPED else ""
+        return f"{change.side.label}, {gone}around {_few([each.name for each in change.others])}", ()
     if old is None or new is None:
         return f"{change.side.label}{', follows' if change.implied else ''}", ()
-    told = _labels(old, new)
+    told, hidden = _labels(old, new), hidden_aspects(change)
+    if len(hidden) == 1 and old.label == new.label:
+        return f"{told}: {hidden[0]}", ()
+    return told, hidden
+
+
+def hidden_aspects(change: Change) -> tuple[str, ...]:
+    """What is different about a step that its labels do not tell, in words."""
+    old, new = change.old, change.new
+    if old is None or new is None:
+        return ()
     hidden = [aspect for aspect in change.aspects if _is_hidden(aspect, old, new)]
     if change.kind is Kind.FOLLOWS:
         hidden += [aspect for aspect in change.follows if old.label == new.label]
-    if len(hidden) == 1 and old.label == new.label:
-        return f"{told}: {_of_aspect(hidden[0])}", ()
-    return told, tuple(map(_of_aspect, hidden))
+    return tuple(map(_of_aspect, hidden))
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names) if len(names) < 5 else f"{', '.join(names[:2])}, ..., {names[-1]} ({len(names)} steps)"
 
 
 def _labels(old: Side, new: Side) -> str:
@@ -149,15 +159,15 @@ def _of_aspect(aspect: Aspect, *, named: bool = True) -> str:
 
 
 def _written(value: object) -> str:
-    value = plain(value)
-    match value:
-        case bool():
-            return str(value).lower()
-        case list():
-            items: list[Any] = value
-            return f"({', '.join(map(_written, items))})"
-        case _:
-            return str(value)
+    match plain(value):
+        case bool() as truth:
+            return str(truth).lower()
+        case float() as number:
+            return f"{number:.3g}"
+        case list() as value:
+            return f"({', '.join(map(_written, cast('list[object]', value)))})"
+        case other:
+            return str(other)
 
 
 # --- lines ------------------------------------------------------------------------------------------------------------
@@ -170,12 +180,17 @@ def _table(rows: list[_Row], width: int) -> Iterator[tuple[str, Ink | None]]:
         widths = [0 if not any(row[column] for row in values) else each for column, each in enumerate(widths)]
         if (excess := _width(widths) - width) <= 0:
             break
-    widths[1] = max(widths[1] - max(excess, 0), min(widths[1], _NARROWEST))
+    for column in (1, 0):
+        less = min(max(excess, 0), max(widths[column] - _NARROWEST, 0))
+        widths[column] -= less
+        excess -= less
     yield f"   {_line(_TITLES, widths)}", Ink.STRONG
     yield "─" * min(_width(widths), width), Ink.FAINT
     for row, own in zip(rows, values, strict=True):
-        yield f"{row.sign}  {_line(own, widths)}", row.ink
+        first, *others = textwrap.wrap(own[1], widths[1], break_on_hyphens=False) or [""]
+        yield f"{row.sign}  {_line((own[0], first, *own[2:]), widths)}", row.ink
         indent = " " * (3 + widths[0] + len(_GAP) + 2)
+        yield from ((f"{indent}{each}", row.ink) for each in others)
         room = max(min(width, _width(widths)) - len(indent), _NARROWEST)
         for extra in row.extra:
             lines = textwrap.wrap(extra, room, break_on_hyphens=False)
@@ -207,14 +222,14 @@ def _signed(value: int, short: bool) -> str:  # noqa: FBT001 - how a number is w
 
 def _totals(diff: Diff) -> Iterator[tuple[str, Ink | None]]:
     old, new = diff.old, diff.new
-    rows = [("parameters", old.params, new.params), ("MACs", old.macs, new.macs), ("layers", old.layers, new.layers)]
+    facts = [("parameters", old.params, new.params), ("MACs", old.macs, new.macs), ("layers", old.layers, new.layers)]
     if (old.params, new.params) != (old.train_params, new.train_params):
-        rows.insert(1, ("  in training", old.train_params, new.train_params))
-    shown = [(name, f"{one:,}", f"{other:,}", _signed(other - one, short=False), one) for name, one, other in rows]
-    widths = [max(len(row[column]) for row in shown) for column in range(4)]
-    for name, one, other, change, whole in shown:
+        facts.insert(1, ("  in training", old.train_params, new.train_params))
+    rows = [(name, f"{one:,}", f"{other:,}", _signed(other - one, short=False)) for name, one, other in facts]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    for (name, one, other, change), (_, before, after) in zip(rows, facts, strict=True):
         line = f"{name.ljust(widths[0])}  {one.rjust(widths[1])} -> {other.rjust(widths[2])}  {change.rjust(widths[3])}"
-        share = _share(int(change.replace(",", "") or 0), whole)
+        share = _share(after - before, before)
         yield f"{line}{share and f'  {share}'}", Ink.STRONG if change else None
 
 
