@@ -12,6 +12,7 @@ from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Source
 from archdsl.graph.carried import Carried
+from archdsl.graph.marks import Marks
 from archdsl.graph.module import Module
 
 if TYPE_CHECKING:
@@ -149,20 +150,29 @@ class Network:
         direction: str = "TB",
         legend: bool = True,
         expand: Iterable[str] = (),
+        since: Network | None = None,
     ) -> str:
         """The picture as DOT text, and in a file if a path is given: `.svg`, `.png`, `.pdf` or `.dot`.
 
         detail: how much is one box, `stage`, `block`, `layer` or `op`; None for as fine as a page holds. direction:
-        `TB` or `LR`. expand: paths of blocks that are opened whatever the detail. Raises
+        `TB` or `LR`. expand: paths of blocks that are opened whatever the detail. since: another network: the picture
+        then shows what was added, changed and removed since. Raises
         `archdsl.emit.render.NoGraphviz` where the file cannot be made; DOT always can.
         """
         from archdsl.emit.dot import dot
         from archdsl.emit.picture import picture
 
-        text = dot(picture(self.module, detail, direction=direction, legend=legend, expand=expand))
+        marks = None if since is None else self.marks(since)
+        text = dot(picture(self.module, detail, direction=direction, legend=legend, expand=expand, marks=marks))
         if path is not None:
             self._write_picture(text, Path(path))
         return text
+
+    def marks(self, since: Network) -> Marks:
+        """What a picture marks of what is different since another network."""
+        from archdsl.report.diff import difference, marks
+
+        return marks(difference(since.module, self.module, (since._trace, self._trace), everywhere=True))
 
     def _write_picture(self, text: str, path: Path) -> None:
         from archdsl.base.files import write_atomically

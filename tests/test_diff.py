@@ -433,3 +433,84 @@ def test_every_pair_of_neighbours_in_the_zoo_has_a_table():
     names = zoo_names()
     for old, new in zip(names[::5], names[5::5], strict=False):
         assert pair(old, new).text()
+
+
+# --- the picture ------------------------------------------------------------------------------------------------------
+
+
+def drawn(old, new, **style):
+    from archdsl.emit.picture import picture
+
+    first, second = archdsl.load(old), archdsl.load(new)
+    return picture(second.module, marks=second.marks(first), **style)
+
+
+def marked(made):
+    return [(str(node.mark), node.label, node.count) for node in made.nodes if node.mark]
+
+
+def test_what_was_added_is_green_in_its_place():
+    assert marked(drawn("vgg16", "vgg19")) == [
+        ("added", "3×3 conv, 256", 1),
+        ("added", "3×3 conv, 512", 1),
+        ("added", "3×3 conv, 512", 1),
+    ]
+
+
+def test_what_is_gone_stands_beside_where_it_was():
+    made = drawn("vgg19", "vgg16")
+    assert marked(made) == [
+        ("removed", "3×3 conv, 256", 1),
+        ("removed", "3×3 conv, 512", 1),
+        ("removed", "3×3 conv, 512", 1),
+    ]
+    labels = {node.id: node.label for node in made.nodes}
+    edges = [(labels[edge.source], labels[edge.target]) for edge in made.edges if edge.gone]
+    assert edges[:2] == [("3×3 conv, 256", "3×3 conv, 256"), ("3×3 conv, 256", "2×2 max pool, /2")]
+
+
+def test_what_was_changed_says_what_it_was_in_every_place():
+    labels = [label for mark, label, _ in marked(drawn("resnet50", "resnext50_32x4d"))]
+    assert labels[:2] == ["1×1 conv, 64 → 1×1 conv, 128", "3×3 conv, 64 → 3×3 conv, 128, 32 groups"]
+    assert labels[-1] == "3×3 conv, 512 → 3×3 conv, 1024, 32 groups"
+    assert len(labels) == 16
+
+
+def test_a_count_that_was_changed_marks_its_block():
+    (cluster,) = [each for each in drawn("resnet50", "resnet101").clusters if each.mark]
+    assert (cluster.title, cluster.count) == ("bottleneck · was ×5", 22)
+
+
+def test_a_closed_block_says_how_much_was_changed_inside():
+    made = drawn("resnet50", "se_resnet50", detail="stage")
+    assert [(node.label, node.note) for node in made.nodes if node.mark] == [
+        ("layer1, 256", "+2"),
+        ("layer2, 512, /2", "+2"),
+        ("layer3, 1024, /2", "+2"),
+        ("layer4, 2048, /2", "+2"),
+    ]
+
+
+def test_without_a_difference_nothing_is_marked():
+    made = drawn("resnet18", "resnet18")
+    assert not marked(made)
+    assert made.marked
+    assert [sample.text for sample in made.legend] == ["unchanged"]
+
+
+@pytest.mark.parametrize(("old", "new"), PAIRS)
+def test_every_pair_can_be_drawn(old, new):
+    pygraphviz = pytest.importorskip("pygraphviz")
+    text = archdsl.load(new).draw(since=archdsl.load(old))
+    nodes = pygraphviz.AGraph(string=text).nodes()
+    assert len(nodes) == len(set(nodes))
+    assert archdsl.load(new).draw(since=archdsl.load(old)) == text
+
+
+def test_the_command_draws(run, tmp_path):
+    code, out, _ = run("diff", "vgg16", "vgg19", "-o", tmp_path / "x.dot")
+    assert (code, "wrote" in out, "+3.8%" in out) == (1, True, True)
+    assert "#BFE5BF" in (tmp_path / "x.dot").read_text()
+    code, out, _ = run("diff", "vgg16", "vgg19", "-o", "-")
+    assert out.startswith("digraph")
+    assert run("diff", "vgg16", "vgg19", "-o", "x.jpeg")[0] == 2

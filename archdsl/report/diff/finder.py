@@ -8,7 +8,7 @@ from the argument that it is worked out from, a bias from the norm after it, a s
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
@@ -125,6 +125,7 @@ class Finder:
         pairs = self._aligned(before.nodes, after.nodes)
         wiring = _Wiring(before, after, pairs)
         wraps = _Wraps(self, before, after, pairs)
+        wiring.near = wraps.near
         edits: list[Edit] = []
         matched: list[tuple[Node, Node, Edits | None]] = []
         for row, column in pairs:
@@ -414,6 +415,7 @@ class _Wiring:
         self._before, self._after = before, after
         self._new_of = {row: column for row, column in pairs if row is not None and column is not None}
         self._kept = set(self._new_of.values())
+        self.near: Mapping[int, int] = {}
         self._known: tuple[dict[Wire, frozenset[Wire]], dict[Wire, frozenset[Wire]]] = ({}, {})
         for side, body in enumerate((before, after)):
             for index, node in enumerate(body.nodes):
@@ -437,17 +439,19 @@ class _Wiring:
 
     def around(self, row: int) -> tuple[Node | None, Node | None]:
         """The nodes of the second network before and after one that is gone; None for the ends of the module."""
-        came = (wire.step for each in self._before.nodes[row].inputs for wire in self._from(0, each))
-        first = next((self._after.nodes[step] for step in came if step != INPUT), None)
-        waiting, reached = [row], {row}
-        while waiting:
-            here = waiting.pop(0)
-            if here in self._new_of:
-                return first, self._after.nodes[self._new_of[here]]
-            later = [index for index in self._readers.get(here, ()) if index not in reached]
+        before = self._nearest(row, lambda at: (wire.step for wire in self._before.nodes[at].inputs))
+        return before, self._nearest(row, lambda at: self._readers.get(at, ()))
+
+    def _nearest(self, row: int, next_to: Callable[[int], Iterable[int]]) -> Node | None:
+        """The node of the second network that is reached first from a node that is gone."""
+        waiting, reached = [row], {INPUT, row}
+        for here in waiting:
+            if (found := self._new_of.get(here, self.near.get(here))) is not None:
+                return self._after.nodes[found]
+            later = [index for index in next_to(here) if index not in reached]
             reached.update(later)
             waiting.extend(later)
-        return first, None
+        return None
 
     @cached_property
     def _readers(self) -> dict[int, list[int]]:
@@ -506,10 +510,13 @@ class _Wiring:
 
 
 class _Wraps:
-    """The modules of one network around steps that the other has without them, each in one gap of the alignment."""
+    """The modules of one network around steps that the other has without them, each in one gap of the alignment.
+
+    near: for steps of the first network that are wrapped or unwrapped, what they are now in, or what was in them."""
 
     def __init__(self, finder: Finder, before: Body, after: Body, pairs: Pairs) -> None:
         self._of: dict[tuple[int | None, int | None], Any] = {}
+        self.near: dict[int, int] = {}
         for rows, columns in _gaps(pairs):
             if rows and columns and len(rows) + len(columns) <= _MOST_WRAPPED:
                 self._search(finder, before, rows, after, columns, is_new=True)
@@ -529,6 +536,7 @@ class _Wraps:
                 continue
             part = body.part(*found)
             self._of[own] = (part, node) if is_new else (node, part)
+            self.near.update(dict.fromkeys(range(*found), at) if is_new else {at: found[0]})
             for each in range(*found):
                 self._of[(each, None) if is_new else (None, each)] = (None, None)
 

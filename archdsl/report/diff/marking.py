@@ -11,55 +11,42 @@ from archdsl.report.diff.model import Change, Diff, Kind
 from archdsl.report.diff.table import hidden_aspects
 from archdsl.report.walk import times
 
-MOST: Final = 5_000
 _SIGNS: Final = {Mark.ADDED: "+", Mark.REMOVED: "−", Mark.CHANGED: "~"}
-
-# how the path of a change becomes that of the same change elsewhere: prefixes to replace, from inside to outside
-_Place = tuple[tuple[str, str], ...]
+_LINES: Final = 4
 
 
 def marks(diff: Diff) -> Marks:
-    """What a picture of the second network marks, in each place where the same was changed; the first 5,000 of them."""
+    """What a picture of the second network marks. The difference has to be one that tells every place."""
     of: dict[tuple[str, bool], Marked] = {}
     inside: dict[str, Counter[Mark]] = {}
-    gone: list[Gone] = []
+    gone: dict[tuple[str, str, str], list[Change]] = {}
     opened: set[str] = set()
-    for change, parents, places in _visited(diff):
+    for change, parents, is_first in _visited(diff):
         mark = _mark(change)
-        for number, place in enumerate(places):
-            around = [_moved(parent, place) for parent in parents]
-            for parent in dict.fromkeys(around):
-                inside.setdefault(parent, Counter())[mark.mark] += 1
-                if not number:
-                    opened.add(parent)
-            if change.new is not None:
-                of[_moved(change.new.path, place), change.new.is_module] = mark
-            elif change.old is not None:
-                after, before = (each and _moved(each, place) for each in change.between)
-                gone.append(Gone(change.old.label, around[-1] if around else "", after, before))
-        if len(of) + len(gone) > MOST:
-            break
+        of.update({(side.path, side.is_module): mark for side in change.others if change.kind is Kind.UNWRAPPED})
+        for parent in parents:
+            inside.setdefault(parent, Counter())[mark.mark] += 1
+        opened.update(parents if is_first else ())
+        if change.new is not None:
+            of[change.new.path, change.new.is_module] = mark
+        elif change.kind is Kind.REMOVED:
+            gone.setdefault((parents[-1] if parents else "", *change.between), []).append(change)
     notes = {path: " ".join(f"{_SIGNS[mark]}{count}" for mark, count in each.items()) for path, each in inside.items()}
-    return Marks(diff.old.name, of, notes, tuple(_in_rows(gone)), frozenset(opened))
+    rows = (Gone(_gone(changes), *place) for place, changes in gone.items())
+    return Marks(diff.old.name, of, notes, tuple(rows), frozenset(opened))
 
 
-def _visited(diff: Diff) -> Iterator[tuple[Change, tuple[str, ...], list[_Place]]]:
-    """Each change of an author, with the paths of the modules around it, and every place where it was made."""
-    waiting: list[tuple[Change, tuple[str, ...], list[_Place]]] = [(each, (), [()]) for each in reversed(diff.changes)]
+def _visited(diff: Diff) -> Iterator[tuple[Change, tuple[str, ...], bool]]:
+    """Each change of an author, with the paths of the modules around it, and whether the same was not told before."""
+    waiting: list[tuple[Change, tuple[str, ...], bool]] = [(each, (), True) for each in reversed(diff.changes)]
     while waiting:
-        change, parents, places = waiting.pop()
-        if change.is_authored and not _is_noise(change):
-            yield change, parents, places
-        if change.new is not None and change.inside:
-            own = change.new.path
-            moves = [(), *(((own, _first(path)),) for path in change.also)]
-            here = [(*move, *place) for place in places for move in moves][:MOST]
-            waiting.extend((each, (*parents, own), here) for each in reversed(change.inside))
-
-
-def _is_noise(change: Change) -> bool:
-    """Whether it is but a step that a textbook gives no box, and that is gone."""
-    return change.kind is Kind.UNWRAPPED
+        change, parents, is_first = waiting.pop()
+        if change.is_authored:
+            yield change, parents, is_first
+        if change.inside:
+            inner = parents if change.new is None else (*parents, change.new.path)
+            first = is_first and not change.is_told
+            waiting.extend((each, inner, first) for each in reversed(change.inside))
 
 
 def _mark(change: Change) -> Marked:
@@ -67,37 +54,25 @@ def _mark(change: Change) -> Marked:
         return Marked(Mark.ADDED)
     old, new = change.old, change.new
     if new is None:
-        return Marked(Mark.REMOVED)
+        assert old is not None
+        return Marked(Mark.CHANGED, note=f"was in {old.label}") if change.others else Marked(Mark.REMOVED)
     if old is None:
-        return Marked(Mark.CHANGED, note=f"now around {len(change.others)} steps")
+        return Marked(Mark.CHANGED, note=f"now around {len(change.others)} step{'s' * (len(change.others) != 1)}")
     before, after = (side.label.removesuffix(times(side.count)) for side in (old, new))
-    counted = "" if old.count == new.count else f"{times(old.count) or ' ×1'} → {(times(new.count) or ' ×1').strip()}"
-    notes = [counted.strip(), *(text.replace(" -> ", " → ") for text in hidden_aspects(change))]
-    return Marked(Mark.CHANGED, before if before != after else "", ", ".join(filter(None, notes)))
+    notes = [text.replace(" -> ", " → ") for text in hidden_aspects(change)]
+    if before != after and (old.is_module or new.is_module):
+        notes.insert(0, f"was {before}")
+    if old.count != new.count:
+        notes.insert(0, f"was{times(old.count) or ' ×1'}")
+    is_box = before != after and not old.is_module and not new.is_module
+    return Marked(Mark.CHANGED, before if is_box else "", ", ".join(notes))
 
 
-def _moved(path: str, place: _Place) -> str:
-    for old, new in place:
-        if path == old or path.startswith(f"{old}."):
-            path = new + path[len(old) :]
-    return path
-
-
-def _first(span: str) -> str:
-    """The first path of several: `layer1.1` of `layer1.1-2`."""
-    before, _, name = span.rpartition(".")
-    first = name.partition("-")[0]
-    return f"{before}.{first}" if before else first
-
-
-def _in_rows(gone: list[Gone]) -> Iterator[Gone]:
-    """What is gone between the same two steps as one."""
-    rows: dict[tuple[str, str, str], list[str]] = {}
-    for each in gone:
-        rows.setdefault((each.parent, each.after, each.before), []).append(each.label)
-    for (parent, after, before), labels in rows.items():
-        counts = Counter(labels)
-        shown = [f"{label} ×{count}" if count > 1 else label for label, count in counts.items()]
-        yield Gone(
-            "\n".join(shown if len(shown) < 5 else [*shown[:3], f"and {len(shown) - 3} more"]), parent, after, before
-        )
+def _gone(changes: list[Change]) -> str:
+    """What is gone from between two steps, without what a textbook gives no box."""
+    told = [each for each in changes if not each.side.is_quiet] or changes
+    labels = Counter(each.side.label for each in told)
+    shown = [f"{label} ×{count}" if count > 1 else label for label, count in labels.items()]
+    if len(shown) > _LINES:
+        shown[_LINES - 1 :] = [f"and {len(shown) - _LINES + 1} more"]
+    return "\n".join(shown)

@@ -112,6 +112,7 @@ class Change:
     blocks with the same changes inside. others: the steps that are inside of the wrapping, or were. implied: whether an
     added or removed step stands nowhere in the text, as a flattening or projection that shapes make necessary.
     between: of a removed step, the paths of those in the second network between which it stood; nothing for the ends.
+    is_told: whether what is inside was told at another place already.
     """
 
     kind: Kind
@@ -124,6 +125,7 @@ class Change:
     others: tuple[Side, ...] = ()
     implied: bool = False
     between: tuple[str, str] = ("", "")
+    is_told: bool = False
 
     @property
     def side(self) -> Side:

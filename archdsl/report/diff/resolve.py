@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from archdsl.base.tensors import TensorType
 from archdsl.graph.module import Module
@@ -14,6 +15,8 @@ from archdsl.report.diff.model import About, Aspect, Change, Diff, Kind, Side, W
 from archdsl.report.structure import plain
 from archdsl.report.summary import QUIET
 from archdsl.report.walk import label
+
+MOST: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,31 +38,31 @@ class _Spot:
 
 
 def difference(
-    old: Module, new: Module, traces: tuple[Trace, Trace] = (None, None), *, names: tuple[str, str] | None = None
+    old: Module, new: Module, traces: tuple[Trace, Trace] = (None, None), *, everywhere: bool = False
 ) -> Diff:
     """The difference of two networks. traces: each worked out once more with numbers that remember where they come
-    from, without which what follows from a block's arguments counts as changed."""
+    from, without which what follows from a block's arguments counts as changed. everywhere: whether the same change
+    inside several blocks is told in each of them, up to 5,000 steps."""
     finder = Finder(old, new, traces)
     whole = finder.whole()
-    resolver = _Resolver(finder)
+    resolver = _Resolver(finder, MOST if everywhere else 0)
     resolver.places(whole, (_Spot(), _Spot()))
     changes = resolver.changes(whole, (_Spot(), _Spot()))
     resolver.name_pairs(whole, (_Spot(), _Spot()))
-    called = names or (old.name, new.name)
     return Diff(
-        _whole(old, called[0]),
-        _whole(new, called[1]),
+        _whole(old),
+        _whole(new),
         tuple(changes),
         (*_interface(old, new), *whole.outputs),
         tuple(resolver.renamed),
     )
 
 
-def _whole(module: Module, name: str) -> Whole:
+def _whole(module: Module) -> Whole:
     inputs = dict(zip(module.input_names, module.inputs, strict=True))
     outputs = dict(zip(module.result_names, module.output_types, strict=True))
     params, training = module.inference_params, module.params
-    return Whole(name, inputs, outputs, params, module.macs, training, module.layers)
+    return Whole(module.name, inputs, outputs, params, module.macs, training, module.layers)
 
 
 def _interface(old: Module, new: Module) -> Iterator[Aspect]:
@@ -89,9 +92,10 @@ def _named(about: About, old: list[tuple[str, TensorType]], new: list[tuple[str,
 
 @dataclass
 class _Resolver:
-    """renamed: see `Diff.names`."""
+    """room: how many steps may still be told that were told before. renamed: see `Diff.names`."""
 
     finder: Finder
+    room: int
     renamed: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     _said: dict[int | None, list[str]] = field(default_factory=dict[int | None, list[str]])
     _told: set[int] = field(default_factory=set[int])
@@ -114,7 +118,8 @@ class _Resolver:
         for edit in edits.edits:
             change = self._change(edit, spots)
             key = _key(edit)
-            if key is not None and key in self._told:
+            is_told = key is not None and key in self._told
+            if is_told and self.room <= 0:
                 # the blocks of the network itself stand there all the same, with what they cost
                 if edit.kind is Kind.CHANGED or not spots[1].prefix:
                     yield change
@@ -125,7 +130,8 @@ class _Resolver:
             if key is not None:
                 self._told.add(key)
             inside = tuple(self.changes(edit.inside, self._within(edit, spots)))
-            yield replace(change, inside=inside, also=tuple(self._said.get(key, ())))
+            self.room -= len(inside)
+            yield replace(change, inside=inside, also=tuple(self._said.get(key, ())), is_told=is_told)
 
     def _within(self, edit: Edit, spots: tuple[_Spot, _Spot]) -> tuple[_Spot, _Spot]:
         old = spots[0].inside(edit.old) if edit.old is not None else spots[0]

@@ -164,8 +164,8 @@ def _written(value: object) -> str:
             return str(truth).lower()
         case float() as number:
             return f"{number:.3g}"
-        case list() as value:
-            return f"({', '.join(map(_written, cast('list[object]', value)))})"
+        case list():
+            return f"({', '.join(map(_written, cast('tuple[object, ...]', value)))})"
         case other:
             return str(other)
 
