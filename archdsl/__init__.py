@@ -14,7 +14,7 @@ from archdsl.base.tensors import TensorType
 from archdsl.base.version import __version__
 from archdsl.compiler import load, parse
 from archdsl.emit.torch.weights import freeze
-from archdsl.network import Network, diff
+from archdsl.network import Network, compare, diff
 
 __all__ = [
     "ArchError",
@@ -23,6 +23,7 @@ __all__ = [
     "Network",
     "TensorType",
     "__version__",
+    "compare",
     "diff",
     "freeze",
     "load",

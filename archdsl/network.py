@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from archdsl.emit.torch.weights import Loaded
     from archdsl.passes.changes import Pass
+    from archdsl.report.compare import Comparison, Sort
     from archdsl.report.diff import Diff
     from archdsl.report.summary import Summary
 
@@ -321,3 +322,27 @@ class Network:
 def diff(old: Network, new: Network) -> Diff:
     """What is different in the network `new`: see `Network.diff`."""
     return old.diff(new)
+
+
+def compare(
+    networks: Iterable[Network], *, sort: Sort | str | None = None, plot: str | Path | None = None
+) -> Comparison:
+    """Networks side by side: `str()` prints a line for each, `.entries` are their data, `.to_json()` is for tools.
+
+    sort: `params`, `macs`, `name` or `receptive-field`, the smallest first; else they stay in their order. plot: an SVG
+    file of parameters against MACs.
+    """
+    from archdsl.base.files import write_atomically
+    from archdsl.report.compare import comparison, entry_of
+
+    found = comparison((entry_of(net.module, net.name, net.inputs, net.outputs) for net in networks), sort)
+    if plot is not None:
+        write_atomically({Path(plot): scatter_of(found).encode()})
+    return found
+
+
+def scatter_of(compared: Comparison) -> str:
+    """The SVG of networks side by side: parameters against MACs."""
+    from archdsl.emit.scatter import Point, scatter
+
+    return scatter([Point(entry.name, entry.params, entry.macs) for entry in compared.entries])
