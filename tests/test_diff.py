@@ -1,8 +1,12 @@
 """The difference of two networks: what it says of published pairs and of edits, and the laws that it keeps."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import assume, given, note
@@ -395,6 +399,17 @@ def test_exit_codes_are_those_of_diff(run):
     assert run("diff", "vgg16", "vgg19")[0] == 1
     assert run("diff", "vgg16", "vgg17")[0] == 2
     assert run("diff", "vgg16")[0] == 2
+
+
+@pytest.mark.parametrize("command", [["diff", "vgg16", "vgg19"], ["compare", "vgg16", "resnet18", "-o", "x.svg"]])
+def test_nothing_slow_is_imported(command, tmp_path):
+    slow = ("torch", "networkx", "pygraphviz", "numpy", "matplotlib")
+    script = f"import sys; from archdsl.cli import main; main(sys.argv[1:]); print(set({slow!r}) & set(sys.modules))"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    done = subprocess.run(
+        [sys.executable, "-c", script, *command], check=True, capture_output=True, env=environment, cwd=tmp_path
+    )
+    assert done.stdout.decode().splitlines()[-1] == "set()"
 
 
 def test_settings_are_those_of_both(run):
