@@ -133,6 +133,7 @@ class Forms:
     def __init__(self) -> None:
         self._numbers: dict[Hashable, int] = {}
         self._bodies: dict[tuple[int, bool], Body] = {}
+        self._units: dict[tuple[int, bool], int] = {}
         self._keys: dict[tuple[int, bool, bool], int] = {}
 
     def prepare(self, root: Module) -> None:
@@ -160,7 +161,11 @@ class Forms:
         what = node.what
         if isinstance(what, Module):
             return self._key_of_module(what, named=named, shaped=shaped)
-        return self.number((type(what), what, node.step.input_types if shaped else ()))
+        # an operator is hashed field by field, and asked for again and again
+        place = (id(node.step), shaped)
+        if (found := self._units.get(place)) is None:
+            found = self._units[place] = self.number((type(what), what, node.step.input_types if shaped else ()))
+        return found
 
     def node(self, node: Node, *, named: bool = True, shaped: bool = True) -> int:
         """The key of a node without its wires."""
