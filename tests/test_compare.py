@@ -40,8 +40,7 @@ def test_a_line_has_the_facts_of_its_network():
 
 @pytest.mark.parametrize(
     ("name", "seen"),
-    # Araujo, Norris, Sim 2019, Computing Receptive Fields of Convolutional Neural Networks, distill.pub, table of
-    # fields at the end of the convolutions; ResNet with the stride in the 3x3
+    # what the summary has at the last map: layer4, features, features, layer4; a gate sees everything
     [("resnet18", "435"), ("vgg16", "212"), ("mobilenet_v2", "491"), ("resnet50", "427"), ("se_resnet50", "all")],
 )
 def test_the_receptive_field_is_that_of_the_last_map(name, seen):
