@@ -13,6 +13,7 @@ from archdsl.base.symbolic import Assumptions
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Source
 from archdsl.graph.carried import Carried
+from archdsl.graph.marks import Marks
 from archdsl.graph.module import Module
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from archdsl.emit.torch.weights import Loaded
     from archdsl.passes.changes import Pass
+    from archdsl.report.compare import Comparison, Sort
+    from archdsl.report.diff import Diff
     from archdsl.report.sizes import ValidSizes
     from archdsl.report.summary import Summary
 
@@ -148,6 +151,13 @@ class Network:
 
         return explain(self.module, path, self.doc)
 
+    def diff(self, other: Network) -> Diff:
+        """What is different in another network: which steps were added, removed or changed, and what follows from that.
+        False where nothing is; `str()` prints the table, `.changes` are its data, `.to_json()` is for tools."""
+        from archdsl.report.diff import difference
+
+        return difference(self.module, other.module, (self._trace, other._trace))
+
     def structure(self) -> dict[str, Any]:
         """The hierarchy of modules as plain data for JSON, each distinct module once."""
         from archdsl.report.structure import structure
@@ -162,20 +172,29 @@ class Network:
         direction: str = "TB",
         legend: bool = True,
         expand: Iterable[str] = (),
+        since: Network | None = None,
     ) -> str:
         """The picture as DOT text, and in a file if a path is given: `.svg`, `.png`, `.pdf` or `.dot`.
 
         detail: how much is one box, `stage`, `block`, `layer` or `op`; None for as fine as a page holds. direction:
-        `TB` or `LR`. expand: paths of blocks that are opened whatever the detail. Raises
+        `TB` or `LR`. expand: paths of blocks that are opened whatever the detail. since: another network: the picture
+        then shows what was added, changed and removed since. Raises
         `archdsl.emit.render.NoGraphviz` where the file cannot be made; DOT always can.
         """
         from archdsl.emit.dot import dot
         from archdsl.emit.picture import picture
 
-        text = dot(picture(self.module, detail, direction=direction, legend=legend, expand=expand))
+        marks = None if since is None else self.marks(since)
+        text = dot(picture(self.module, detail, direction=direction, legend=legend, expand=expand, marks=marks))
         if path is not None:
             self._write_picture(text, Path(path))
         return text
+
+    def marks(self, since: Network) -> Marks:
+        """What a picture marks of what is different since another network."""
+        from archdsl.report.diff import difference, marks
+
+        return marks(difference(since.module, self.module, (since._trace, self._trace), everywhere=True))
 
     def _write_picture(self, text: str, path: Path) -> None:
         from archdsl.base.files import write_atomically
@@ -319,3 +338,32 @@ class Network:
     def __repr__(self) -> str:
         inputs = ", ".join(map(str, self.module.inputs))
         return f"<Network {self.name}: {inputs}, {self.params:,} parameters, {self.macs:,} MACs>"
+
+
+def diff(old: Network, new: Network) -> Diff:
+    """What is different in the network `new`: see `Network.diff`."""
+    return old.diff(new)
+
+
+def compare(
+    networks: Iterable[Network], *, sort: Sort | str | None = None, plot: str | Path | None = None
+) -> Comparison:
+    """Networks side by side: `str()` prints a line for each, `.entries` are their data, `.to_json()` is for tools.
+
+    sort: `params`, `macs`, `name` or `receptive-field`, the smallest first; else they stay in their order. plot: an SVG
+    file of parameters against MACs.
+    """
+    from archdsl.base.files import write_atomically
+    from archdsl.report.compare import comparison, entry_of
+
+    found = comparison((entry_of(net.module, net.name, net.inputs, net.outputs) for net in networks), sort)
+    if plot is not None:
+        write_atomically({Path(plot): scatter_of(found).encode()})
+    return found
+
+
+def scatter_of(compared: Comparison) -> str:
+    """The SVG of networks side by side: parameters against MACs."""
+    from archdsl.emit.scatter import Point, scatter
+
+    return scatter([Point(entry.name, entry.params, entry.macs) for entry in compared.entries])

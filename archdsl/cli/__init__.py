@@ -18,7 +18,9 @@ from archdsl import __version__
 from archdsl.base.diagnostics import ArchError
 from archdsl.cli.codes import FINE, INTERNAL, INTERRUPTED, LIMIT, PIPE_CLOSED, USAGE, WRONG
 from archdsl.cli.commands.check import check
+from archdsl.cli.commands.compare import compare
 from archdsl.cli.commands.compile import compile_
+from archdsl.cli.commands.diff import diff
 from archdsl.cli.commands.draw import draw
 from archdsl.cli.commands.explain import explain
 from archdsl.cli.commands.json import json_
@@ -32,7 +34,7 @@ TRACEBACK = "ARCHDSL_TRACEBACK"
 _COMPLETE = "_ARCHDSL_COMPLETE"
 _PLAIN = {"─": "-", "×": "x", "†": "+", "…": "~"}
 _SHELLS = ("bash", "zsh", "fish")
-_COMMANDS = (check, summary, explain, sizes, draw, compile_, json_, zoo)
+_COMMANDS = (check, summary, explain, sizes, diff, compare, draw, compile_, json_, zoo)
 
 
 class _PipeClosed(Exception):

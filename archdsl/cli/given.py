@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -77,19 +77,30 @@ def network_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options that say which network is meant and how it is set; the command gets them as `given`."""
 
     @wraps(command)
-    def with_given(text: str | None, settings: tuple[str, ...], size: str | None, **others: Any) -> Any:
-        return command(given=Given(text, settings, size), **others)
+    def with_given(text: str | None, given: Given, **others: Any) -> Any:
+        return command(given=replace(given, text=text), **others)
 
-    made = click.option("-e", "--expression", "text", metavar="TEXT", help="The text of a network, in place of NAME.")(
-        with_given
+    return settings_options(
+        click.option("-e", "--expression", "text", metavar="TEXT", help="The text of a network, in place of NAME.")(
+            with_given
+        )
     )
+
+
+def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that say how networks are set; the command gets them as `given`."""
+
+    @wraps(command)
+    def with_given(settings: tuple[str, ...], size: str | None, **others: Any) -> Any:
+        return command(given=Given(None, settings, size), **others)
+
     made = click.option(
         "--set",
         "settings",
         metavar="NAME=VALUE",
         multiple=True,
         help="Set a hyper-parameter: a number, true, false, a list such as [2, 2], or a word.",
-    )(made)
+    )(with_given)
     return click.option(
         "--input",
         "size",

@@ -28,7 +28,7 @@ PAGE = 60
 _ALL = 10**9
 _GAP = "  "
 _MARK = " †"
-_QUIET = {Style.NORM, Style.ACTIVATION, Style.OTHER}
+QUIET = {Style.NORM, Style.ACTIVATION, Style.OTHER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +236,7 @@ def _row(spot: Spot, opened: str) -> Row:
         macs=step.macs * step.count,
         seen=field_of(spot.after[0]),
         is_module=not is_operator,
-        is_quiet=is_operator and what.style in _QUIET,
+        is_quiet=is_operator and what.style in QUIET,
         training_only=spot.training_only,
         shared=spot.again,
         same_as=opened,
