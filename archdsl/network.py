@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import torch
 
     from archdsl.emit.torch.weights import Loaded
+    from archdsl.graph.receptive import ReceptiveField
     from archdsl.passes.changes import Pass
     from archdsl.report.summary import Summary
 
@@ -126,6 +127,16 @@ class Network:
         from archdsl.report.explain import explain
 
         return explain(self.module, path, self.doc)
+
+    def receptive_field(self, path: str | None = None) -> tuple[ReceptiveField, ...]:
+        """What a position of a layer's output sees of the network's input, along each axis of that: of the first output
+        of the network, or of what stands at a path such as `layer1.0.conv1`. ArchError where nothing stands there."""
+        from archdsl.graph.receptive import described, first_output
+        from archdsl.report.walk import spot_at
+
+        if path is None:
+            return first_output(self.module)
+        return described(spot_at(self.module, path).after[0], self.module.inputs)
 
     def structure(self) -> dict[str, Any]:
         """The hierarchy of modules as plain data for JSON, each distinct module once."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from math import prod
 from typing import Any, cast
 
 from archdsl.base.diagnostics import ArchError, Diagnostic
+from archdsl.base.fields import Field, Status
 from archdsl.base.tensors import Shape
-from archdsl.base.windows import Field, Spread, Window
+from archdsl.base.windows import Spread, Window
 from archdsl.graph.module import Module, Step
+from archdsl.graph.receptive import ReceptiveFields
 from archdsl.ops.merge import Concat
 from archdsl.ops.operator import AXIS_NAMES, Operator
 from archdsl.report.faults import UnknownLayer
@@ -195,9 +197,9 @@ def _macs(step: Step, operator: Operator[Any]) -> Iterator[tuple[str, str]]:
 def _sees(spot: Spot, operator: Operator[Any]) -> Iterator[tuple[str, str]]:
     """The recurrence of the receptive field."""
     before, after = spot.before[0], _after_one(spot)
-    if not after or all(axis.whole for axis in before):
+    if not after or (before and all(axis.covers for axis in before)):
         return
-    if all(axis.whole for axis in after):
+    if all(axis.status is Status.WHOLE for axis in after):
         yield "sees", "the whole input"
         return
     windows = operator.windows(operand(spot.step))
@@ -212,8 +214,8 @@ def _sees(spot: Spot, operator: Operator[Any]) -> Iterator[tuple[str, str]]:
 
 
 def _recurrence(was: Field, now: Field, window: Window | Spread) -> str:
-    if was.whole or now.whole:
-        return "the whole input"
+    if now.covers:
+        return _field(now)
     if isinstance(window, Spread):
         moves = f"moves by {was.jump}/{window.stride} = {now.jump}" if window.stride > 1 else f"moves by {now.jump}"
         return f"{_field(now)}, {moves}"
@@ -226,15 +228,14 @@ def _recurrence(was: Field, now: Field, window: Window | Spread) -> str:
 
 
 def _field(axis: Field) -> str:
-    return "everything" if axis.whole else f"{'at most ' if axis.bound else ''}{axis.size:,}"
+    return f"{'at most ' if axis.bound else ''}{'everything' if axis.covers else f'{axis.size:,}'}"
 
 
 def _after_one(spot: Spot) -> tuple[Field, ...]:
     """What one repetition sees."""
-    step = spot.step
-    if step.count == 1 or not isinstance(step.what, Operator):
+    if spot.step.count == 1 or not isinstance(spot.step.what, Operator):
         return spot.after[0]
-    return step.what.sees(step.input_types, spot.before[0])
+    return ReceptiveFields().step(replace(spot.step, count=1), spot.before)[0]
 
 
 # --- modules ----------------------------------------------------------------------------------------------------------
@@ -271,7 +272,7 @@ def _module_sees(spot: Spot) -> Iterator[tuple[str, str]]:
     if not after or len(before) != len(after):
         return
     lines = [
-        "the whole input" if now.whole else f"{_field(was)} -> {_field(now)}, moves by {now.jump}"
+        "the whole input" if now.status is Status.WHOLE else f"{_field(was)} -> {_field(now)}, moves by {now.jump}"
         for was, now in zip(before, after, strict=True)
     ]
     yield from _by_axis(lines, "sees")
@@ -286,7 +287,7 @@ def _repeated(spot: Spot) -> list[tuple[str, str]]:
     for value, word in ((step.params, "weights"), (step.macs, "MACs")):
         if value:
             lines.append(f"{step.count:,}*{value:,} = {step.count * value:,} {word}")
-    if spot.after[0] and not spot.after[0][0].whole:
+    if spot.after[0] and not spot.after[0][0].covers:
         lines.append(f"the last, {spot.last}, sees {_field(spot.after[0][0])}")
     words = [f"×{count_shown(step.count)}", *[""] * len(lines)]
     return list(zip(words, lines or [f"up to {spot.last}"], strict=False))

@@ -178,12 +178,9 @@ def _at(level: list[Spot], part: str) -> tuple[Spot, int] | None:
 
 
 def field_of(seen: Seen) -> str:
-    """A receptive field in short: `43`, `1x7` where the axes differ, `all` for the whole input; nothing of vectors."""
-    if not seen:
-        return ""
-    if all(axis.whole for axis in seen):
-        return "all"
-    sizes = [("<=" if axis.bound else "") + ("all" if axis.whole else str(axis.size)) for axis in seen]
+    """A receptive field in short: `43`, `1x7` where the axes differ, `all` for the whole input, `<=` for a bound;
+    nothing where nothing is seen."""
+    sizes = [("<=" if axis.bound else "") + ("all" if axis.covers else str(axis.size)) for axis in seen]
     return sizes[0] if len(set(sizes)) == 1 else "x".join(sizes)
 
 
