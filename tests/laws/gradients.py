@@ -43,9 +43,8 @@ def positive(net: Network) -> nn.Module:
     """The network's module with positive weights, each filter's about 1 together, and sums for maxima."""
     model = net.to_torch(dtype=torch.float64).eval()
     for weight in model.parameters():
-        nn.init.uniform_(weight, 0.5, 1.5)
-        with torch.no_grad():
-            weight /= max(weight[0].numel(), 1)
+        each = 1 / weight[0].numel()
+        nn.init.uniform_(weight, 0.5 * each, 1.5 * each)
     for name, module in list(model.named_modules()):
         if isinstance(module, nn.MaxPool1d | nn.MaxPool2d | nn.MaxPool3d):
             model.set_submodule(name, Sums(windows_of(module)))

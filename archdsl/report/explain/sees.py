@@ -1,4 +1,4 @@
-"""The recurrence of the receptive field. Of a window of F positions with stride S and padding P it is
+"""The recurrence of the receptive field, for a window of F positions with stride S and padding P.
 
 r_out = r_in + (F - 1)*j_in, j_out = j_in*S, start_out = start_in - P*j_in.
 """
