@@ -30,13 +30,42 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Channels:
+    """How the channels of a position share in its field.
+
+    even: whether each sees as much as all together, where those of the input do. mixes: whether each depends on all of
+    the input's, as after a convolution. picks: whether it looks at only some of the input's, so that its field is exact
+    only where those are even.
+    """
+
+    even: bool = True
+    mixes: bool = False
+    picks: bool = False
+
+    def then(self, after: Channels) -> Channels:
+        """Those of what looks at these."""
+        return Channels(
+            after.even and (self.even or after.mixes),
+            self.mixes or after.mixes,
+            self.picks or (after.picks and not self.mixes),
+        )
+
+    def side_by_side(self, other: Channels, *, alike: bool) -> Channels:
+        """Those of both in one tensor. alike: whether their fields are the same."""
+        return Channels(alike and self.even and other.even, self.mixes and other.mixes, self.picks or other.picks)
+
+
+_EVEN: Final = Channels()
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
     """What positions see along one axis of an input. See the docstring of this file.
 
     gap: no two neighbours of the positions seen are farther apart; 0 where only one is seen. bound: it lies within, and
     may be less. loose: 0 where positions move along this axis; else how many places there are along it whose fields
     start at low, low + jump, ..., while positions go through them in an order of their own, as those of a flattened map
-    do. length: positions of the input along this axis; 0 where that is open.
+    do. length: positions of the input along this axis; 0 where that is open. channels: how these share in it.
     """
 
     low: Fraction = Fraction(0)
@@ -46,6 +75,7 @@ class Field:
     bound: bool = False
     loose: int = 0
     length: int = 0
+    channels: Channels = _EVEN
 
     @property
     def size(self) -> int:
@@ -76,10 +106,15 @@ class Field:
             self.high + self.jump * after.high,
             self.jump * after.jump,
             max(self.gap, self.jump * after.gap - (self.high - self.low)),
-            self.bound or after.bound,
+            self.bound or after.bound or self.loses(after.channels),
             after.loose if self.jump else 0,
             self.length,
+            self.channels.then(after.channels),
         )
+
+    def loses(self, after: Channels) -> bool:
+        """Whether what looks at it so may see less than all channels together do."""
+        return after.picks and not self.channels.even
 
     def power(self, count: int) -> Field:
         """What is seen through `count` equal layers: repeated squaring, so a billion cost thirty steps."""
@@ -112,13 +147,21 @@ def everything(length: int, *, bound: bool = False) -> Field:
     return replace(SAME.together(length), bound=bound, length=int(length))
 
 
-def union(fields: Iterable[Field], positions: int) -> Field:
-    """What is seen by what looks at all of these, at each of so many positions.
+def union(fields: Iterable[Field], positions: int, *, side_by_side: bool = False) -> Field:
+    """What is seen by what looks at all of these, at each of so many positions. side_by_side: whether their channels
+    stay apart.
 
     An end is exact where one that has it is. Where they move differently there is no affine map but for the one that
     holds all others at the first position and at the last, and so between them; else a bound is given that holds them.
     """
-    return reduce(lambda one, other: _both(one, other, positions), fields)
+    if not side_by_side:
+        return reduce(lambda one, other: _both(one, other, positions), fields)
+
+    def apart(one: Field, other: Field) -> Field:
+        alike = (one.low, one.high, one.jump) == (other.low, other.high, other.jump)
+        return replace(_both(one, other, positions), channels=one.channels.side_by_side(other.channels, alike=alike))
+
+    return reduce(apart, fields)
 
 
 def _both(one: Field, other: Field, positions: int) -> Field:
@@ -129,6 +172,7 @@ def _both(one: Field, other: Field, positions: int) -> Field:
     for a, b in ((one, other), (other, one)):
         if _holds(a, b, last) and not a.bound:
             return replace(a, length=length)
+    channels = one.channels.side_by_side(other.channels, alike=True)
     if one.jump == other.jump:
         low, high = min(one.low, other.low), max(one.high, other.high)
         exact = any(each.low == low and not each.bound for each in (one, other)) and any(
@@ -136,11 +180,12 @@ def _both(one: Field, other: Field, positions: int) -> Field:
         )
         apart = max(one.low, other.low) - min(one.high, other.high)
         gap = max(one.gap, other.gap, apart)
-        return Field(low, high, one.jump, gap, not exact, one.loose, length)
+        return Field(low, high, one.jump, gap, not exact, one.loose, length, channels)
     jump = min(one.jump, other.jump)
     shifts = [(each, at * (each.jump - jump)) for each in (one, other) for at in (0, last)]
     low, high = min(each.low + by for each, by in shifts), max(each.high + by for each, by in shifts)
-    return Field(low, high, jump, Fraction(0), bound=True, loose=one.loose or other.loose if jump else 0, length=length)
+    loose = (one.loose or other.loose) if jump else 0
+    return Field(low, high, jump, Fraction(0), True, loose, length, channels)  # noqa: FBT003
 
 
 def _holds(one: Field, other: Field, last: int) -> bool:

@@ -11,11 +11,11 @@ is none where nothing is seen, or the input has no axis. Several inputs lie over
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from archdsl.base.fields import POINT, Field, Status, everything, union
+from archdsl.base.fields import POINT, Channels, Field, Status, union
 from archdsl.base.tensors import TensorType
 from archdsl.graph.module import INPUT, Module, Step
 from archdsl.ops.operator import AXIS_NAMES, Operator, axes_of
@@ -45,9 +45,12 @@ class ReceptiveFields:
 
     def step(self, step: Step, given: tuple[Seen, ...]) -> tuple[Seen, ...]:
         """What the outputs of a step see after all its repetitions."""
-        own = (self._repeated(step, port) for port in range(len(given)))
-        in_turn = isinstance(step.what, Operator) and step.what.in_turn
-        return _merged(given, step.outputs, own, in_turn=in_turn)
+        own = [self._repeated(step, port) for port in range(len(given))]
+        if not isinstance(step.what, Operator):
+            return _merged(given, step.outputs, own)
+        if step.what.in_turn and sum(map(bool, given)) > 1:
+            own = [tuple(map(_at_most, each)) for each in own]
+        return _merged(given, step.outputs, own, side_by_side=step.what.side_by_side)
 
     def module(self, module: Module, given: tuple[Seen, ...]) -> tuple[Seen, ...]:
         """What the outputs of a module see, given what its inputs see."""
@@ -69,9 +72,11 @@ class ReceptiveFields:
         """What each output of one repetition of a step sees of one of its inputs."""
         if isinstance(step.what, Module):
             return self._of_module(step.what, port)
-        besides = len(step.outputs) - 1
-        seen, types = step.what.sees(step.input_types, port), step.input_types
-        return (seen, *[step.what.also_sees(types, port)] * besides) if besides else (seen,)
+        first = _of_operator(step.what, step.what.sees(step.input_types, port))
+        if len(step.outputs) == 1:
+            return (first,)
+        also = _of_operator(step.what, step.what.also_sees(step.input_types, port))
+        return (first, *[also] * (len(step.outputs) - 1))
 
     def _repeated(self, step: Step, port: int) -> tuple[Seen, ...]:
         """What the outputs of a step see of one of its inputs. The first input goes through all repetitions, the others
@@ -121,18 +126,19 @@ def _merged(
     outputs: tuple[TensorType, ...],
     maps: Iterable[tuple[Seen, ...]],
     *,
-    in_turn: bool = False,
+    side_by_side: bool = False,
 ) -> tuple[Seen, ...]:
-    """What outputs see that see the inputs by these maps, given what the inputs see. in_turn: each position only one
-    of these; of those that see nothing nothing is said."""
+    """What outputs see that see the inputs by these maps, given what the inputs see."""
     found: list[list[Seen]] = [[] for _ in outputs]
     for before, own in zip(given, maps, strict=True):
         for seen, each in zip(found, own, strict=True):
             if before and each:
                 seen.append(_after(before, each))
-    if in_turn:
-        found = [[_at_most(each) for each in seen] if len(seen) > 1 else seen for seen in found]
-    return tuple(_union(seen, kind) for seen, kind in zip(found, outputs, strict=True))
+    return tuple(_union(seen, kind, side_by_side=side_by_side) for seen, kind in zip(found, outputs, strict=True))
+
+
+def _of_operator(operator: Operator[Any], seen: Seen) -> Seen:
+    return tuple(replace(axis, channels=Channels(mixes=True)) for axis in seen) if operator.mixes else seen
 
 
 def _at_most(seen: Seen) -> Seen:
@@ -145,32 +151,35 @@ def _after(before: Seen, own: Seen) -> Seen:
         return NOTHING
     if len(before) == len(own) and not any(each.loose for each in before):
         return tuple(first.then(second) for first, second in zip(before, own, strict=True))
+    shares = [each.channels for each in own]
+    even, mixes = all(each.even for each in shares), all(each.mixes for each in shares)
+    channels = Channels(even, mixes, any(each.picks for each in shares))
     bound = any(each.bound for each in own)
-    if not any(each.jump for each in before):
-        return _at_most(before) if bound else before
+    seen = (_elsewhere(axis, own) for axis in before)
+    return tuple(axis.then(Field(bound=bound, loose=axis.loose, channels=channels)) for axis in seen)
+
+
+def _elsewhere(axis: Field, own: Seen) -> Field:
+    """What is seen along an axis by what looks at positions that do not lie along it any more."""
+    if not axis.jump:
+        return axis
     if all(each.size == 1 for each in own):
         # a single one of all may be one that sees nothing, such as a class token
-        return before if all(each.jump for each in own) and not bound else _at_most(before)
-    # positions are not along the axes of the input any more, so of some of them nobody knows where they are
-    of_all = not bound and all(each.covers for each in own)
-    return tuple(_together(each, exact=of_all) for each in before)
+        return axis if all(each.jump for each in own) else axis.at_most()
+    if not axis.loose:
+        return replace(axis, low=Fraction(0), high=Fraction(axis.length - 1), jump=Fraction(0), bound=True)
+    seen = axis.together(axis.loose)
+    return seen if all(each.covers for each in own) else seen.at_most()
 
 
-def _together(axis: Field, *, exact: bool) -> Field:
-    """What all places along an axis see together, or at most that where it is not exact."""
-    if axis.jump and not axis.loose:
-        return everything(axis.length, bound=True)
-    seen = axis.together(axis.loose) if axis.jump else axis
-    return seen if exact else seen.at_most()
-
-
-def _union(seen: list[Seen], kind: TensorType) -> Seen:
+def _union(seen: list[Seen], kind: TensorType, *, side_by_side: bool = False) -> Seen:
     """What is seen by the positions of a tensor that look at all of these."""
     most = max(map(len, seen), default=0)
     same = [each for each in seen if len(each) == most]
     lengths = axes_of(kind)
     positions = lengths if len(lengths) == most else (1,) * most
-    return tuple(union((each[axis] for each in same), int(positions[axis])) for axis in range(most))
+    axes = zip(zip(*same, strict=True), positions, strict=True)
+    return tuple(union(axis, int(length), side_by_side=side_by_side) for axis, length in axes)
 
 
 # --- as data ----------------------------------------------------------------------------------------------------------

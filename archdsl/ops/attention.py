@@ -100,6 +100,11 @@ class Attention(Operator[Types]):
             return (SAME,)
         return (everything(axes_of(xs[index])[0], bound=self.causal),)
 
+    @property
+    @override
+    def mixes(self) -> bool:
+        return True
+
     @override
     def torch(self, x: Types) -> Layer:
         options = changed(dropout=(self.dropout, 0.0), bias=(self.bias, True), causal=(self.causal, False))
@@ -226,6 +231,11 @@ class WindowAttention(Unary):
         far = Fraction(self.window - 1)
         within = Field(-far, far, gap=Fraction(1), bound=True)
         return tuple(everything(length) if length <= self.window else within for length in xs[0].grid)
+
+    @property
+    @override
+    def mixes(self) -> bool:
+        return True
 
     @override
     def torch(self, x: TensorType) -> Layer:

@@ -88,6 +88,11 @@ class Tied(Unary):
     def macs(self, x: TensorType, weights: Mapping[str, Shape], output: TensorType) -> int:
         return x.positions * prod(self._weight)
 
+    @property
+    @override
+    def mixes(self) -> bool:
+        return True
+
     @override
     def torch(self, x: TensorType) -> Apply:
         return Apply.of("nn.functional.linear", X, Weight(f"{self.layer.name}.weight"))

@@ -120,6 +120,11 @@ class Concat(Variadic):
     def in_turn(self) -> bool:
         return self.along == "positions"
 
+    @property
+    @override
+    def side_by_side(self) -> bool:
+        return self.along == "channels"
+
     @override
     def torch(self, x: Types) -> Apply:
         return Apply.of("torch.cat", ALL, dim=1 if x[0].kind == "image" or self.along == "positions" else -1)

@@ -160,6 +160,16 @@ class Operator(ABC, Generic[In]):
         return self.sees(xs, index)
 
     @property
+    def mixes(self) -> bool:
+        """Whether each output channel depends on all input channels."""
+        return False
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether the channels of its inputs stay apart."""
+        return False
+
+    @property
     def in_turn(self) -> bool:
         """Whether each output position sees only one of the inputs, as where sequences come one after the other."""
         return False

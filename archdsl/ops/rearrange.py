@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import final
 
 from typing_extensions import override
 
-from archdsl.base.fields import SAME, Field, everything
+from archdsl.base.fields import SAME, Channels, Field, everything
 from archdsl.base.tensors import Kind, TensorType
 from archdsl.base.windows import Window
 from archdsl.ops.arguments import Axes, axes, integer
@@ -60,8 +60,7 @@ class Slice(Unary):
 
     @override
     def sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
-        # which channels see how much nobody follows, so of some of them all that is known is what all see
-        return _at_most(super().sees(xs, index))
+        return _picked(super().sees(xs, index))
 
     @override
     def torch(self, x: TensorType) -> Apply:
@@ -136,7 +135,7 @@ class Split(Unary):
 
     @override
     def sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
-        return _at_most(super().sees(xs, index))
+        return _picked(super().sees(xs, index))
 
     @override
     def torch(self, x: TensorType) -> Apply:
@@ -277,7 +276,7 @@ class Transpose(Unary):
     @override
     def sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
         # what was a position is a feature of each
-        return (everything(xs[0].grid[0]),)
+        return (replace(everything(xs[0].grid[0]), channels=Channels(even=False, picks=True)),)
 
     @override
     def torch(self, x: TensorType) -> Apply:
@@ -314,7 +313,8 @@ class Reshape(Unary):
 
     @override
     def sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
-        return _at_most(super().sees(xs, index))
+        seen = _picked(super().sees(xs, index))
+        return tuple(each.at_most() for each in seen) if xs[0].grid else seen
 
     @override
     def torch(self, x: TensorType) -> Layer:
@@ -423,6 +423,10 @@ class SpaceToDepth(Unary):
         return x.replace(x.channels * self.factor**2, grid)
 
     @override
+    def sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
+        return tuple(replace(each, channels=Channels(even=False)) for each in super().sees(xs, index))
+
+    @override
     def torch(self, x: TensorType) -> Layer:
         if x.kind is Kind.IMAGE:
             return Layer.of("nn.PixelUnshuffle", self.factor)
@@ -433,8 +437,8 @@ class SpaceToDepth(Unary):
         return f"space to depth, /{self.factor}"
 
 
-def _at_most(fields: tuple[Field, ...]) -> tuple[Field, ...]:
-    return tuple(each.at_most() for each in fields)
+def _picked(fields: tuple[Field, ...]) -> tuple[Field, ...]:
+    return tuple(replace(each, channels=Channels(picks=True)) for each in fields)
 
 
 def _transposition(axes: tuple[int, ...]) -> Layer:

@@ -90,6 +90,11 @@ class Recurrent(Operator[Types]):
     def also_sees(self, xs: Types, index: int) -> tuple[Field, ...]:
         return super().sees(xs, index)
 
+    @property
+    @override
+    def mixes(self) -> bool:
+        return True
+
     @override
     def torch(self, x: Types) -> Layer:
         options = self._options() | changed(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, ClassVar, final
 
 from typing_extensions import override
 
-from archdsl.base.fields import POINT, SAME, Field
+from archdsl.base.fields import POINT, SAME, Channels, Field
 from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.base.windows import Spread, Window
 from archdsl.ops.arguments import Axes, axes, choice, flag, integer, window
@@ -274,6 +274,10 @@ class PadChannels(Unary):
         if x.kind != "image":
             raise Reject(WrongTensor(self.word, "an image", x))
         return x.with_channels(x.channels + self.before + self.after)
+
+    @override
+    def sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
+        return tuple(replace(each, channels=Channels(even=False)) for each in super().sees(xs, index))
 
     @override
     def torch(self, x: TensorType) -> Layer:

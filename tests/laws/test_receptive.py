@@ -31,6 +31,13 @@ _MERGES = (
     "add {{ {0} | {1} }}",
     "concat {{ {0} | {1} }} -> conv1-2",
     "concat {{ {0} | {1} }} -> slice(1, 3)",
+    "conv3-4 -> slice(2)",
+    "concat {{ {0} | {1} }} -> dwconv3 -> slice(2)",
+    "concat {{ {0} | {1} }} -> conv3-4(groups=2) -> slice(0, 2)",
+    "concat {{ {0} | {1} }} -> channel_shuffle(2) -> slice(2)",
+    "concat {{ {0} | {1} }} -> conv1-4 -> slice(2)",
+    "pad_channels(after=2) -> {0} -> slice(1, 3)",
+    "space_to_depth -> slice(3, 5) -> {0}",
     "mul {{ {0} | gap(keep=true) -> conv1-2 -> sigmoid }}",
     "add {{ {0} | resize {{ conv3-2/2 -> {1} | identity }} }}",
     'add {{ {0} | resize(mode="bilinear") {{ gap(keep=true) | identity }} }}',
@@ -54,7 +61,7 @@ def networks(draw: st.DrawFn) -> str:
     return " -> ".join(parts)
 
 
-@examples(150, 5_000)
+@examples(200, 5_000)
 @given(networks())
 def test_what_is_seen_of_random_networks(chain: str) -> None:
     note(chain)
@@ -185,3 +192,25 @@ def test_an_operand_that_comes_to_each_of_a_repeat() -> None:
     assert isinstance(field, Field)
     assert field.size == 15
     check(field, 32, supports.of(32, 4)[0])
+
+
+def test_a_slice_is_exact_where_all_channels_see_as_much() -> None:
+    """Channel 0 of the sum sees 3 positions and channel 1 sees 7, until a layer mixes them."""
+    uneven = "concat { conv3-1 | conv7-1 }"
+    for chain, size, status in (
+        (f"{uneven} -> slice(0, 1)", 7, Status.BOUND),
+        (f"{uneven} -> conv1-2 -> slice(0, 1)", 7, Status.EXACT),
+        (f"{uneven} -> relu -> dwconv3 -> slice(0, 1)", 9, Status.BOUND),
+        ("conv3-4 -> relu -> slice(0, 1)", 3, Status.EXACT),
+        ("concat { conv3-1 | conv3-1 } -> slice(0, 1)", 3, Status.EXACT),
+    ):
+        (height, _) = archdsl.parse(f"INPUT[32x32x2] -> {chain}").receptive_field()
+        assert (height.size, height.status) == (size, status), chain
+
+
+def test_blocks_that_split_what_came_in_are_bounds_only_where_that_is_uneven() -> None:
+    text = "block split_half = concat { slice(0, 2) | slice(2) -> conv3-2 }\n"
+    once = archdsl.parse(f"{text}net n {{ input 16x16x3\n conv1-4 -> split_half }}").receptive_field()
+    twice = archdsl.parse(f"{text}net n {{ input 16x16x3\n conv1-4 -> split_half*2 }}").receptive_field()
+    mixed = archdsl.parse(f"{text}net n {{ input 16x16x3\n conv1-4 -> [split_half -> conv1-4]*2 }}").receptive_field()
+    assert [axes[0].status for axes in (once, twice, mixed)] == [Status.EXACT, Status.BOUND, Status.EXACT]

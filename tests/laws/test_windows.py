@@ -17,7 +17,7 @@ from laws.interpreter import module
 from programme import examples
 from torch import Tensor, nn
 
-from archdsl.base.fields import SAME, Field, Status, everything, union
+from archdsl.base.fields import SAME, Channels, Field, Status, everything, union
 from archdsl.base.tensors import TensorType
 from archdsl.base.windows import Spread, Window
 from archdsl.ops import OPERATORS
@@ -142,12 +142,12 @@ def fields() -> st.SearchStrategy[Field]:
     """Fields of windows and others, also those that do not move."""
     number = st.fractions(-20, 20, max_denominator=6)
 
-    def between(low: Fraction, more: Fraction, jump: Fraction, gap: Fraction, bound: bool, length: int) -> Field:
-        return Field(low, low + more, jump, gap, bound, length=length)
+    def between(low: Fraction, more: Fraction, jump: Fraction, gap: Fraction, bound: bool, channels: Channels) -> Field:
+        return Field(low, low + more, jump, gap, bound, channels=channels)
 
     some = st.fractions(0, 20, max_denominator=6)
     jump = st.fractions(0, 6, max_denominator=6)
-    free = st.builds(between, number, some, jump, some, st.booleans(), st.integers(0, 9))
+    free = st.builds(between, number, some, jump, some, st.booleans(), st.builds(Channels, *[st.booleans()] * 3))
     whole = st.integers(1, 20).map(everything)
     return st.one_of(windows().map(lambda window: window.field), free, st.just(SAME), whole)
 
