@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import torch
 
     from archdsl.emit.torch.weights import Loaded
+    from archdsl.graph.im2col import Im2col
+    from archdsl.graph.receptive import ReceptiveField
     from archdsl.passes.changes import Pass
     from archdsl.report.compare import Comparison, Sort
     from archdsl.report.diff import Diff
@@ -157,6 +159,24 @@ class Network:
         from archdsl.report.diff import difference
 
         return difference(self.module, other.module, (self._trace, other._trace))
+
+    def receptive_field(self, path: str | None = None) -> tuple[ReceptiveField, ...]:
+        """What a position of a layer's output sees of the network's input, along each axis of that: of the first output
+        of the network, or of what stands at a path such as `layer1.0.conv1`. ArchError where nothing stands there."""
+        from archdsl.graph.receptive import described, first_output
+        from archdsl.report.walk import Tour
+
+        if path is None:
+            return first_output(self.module)
+        return described(Tour(self.module).at(path).after[0], self.module.inputs)
+
+    def im2col(self, path: str) -> Im2col | None:
+        """The convolution at a path as the product of matrices that it is; None of what is no convolution. ArchError
+        where nothing stands there."""
+        from archdsl.graph.im2col import im2col
+        from archdsl.report.walk import Tour
+
+        return im2col(Tour(self.module).at(path).step)
 
     def structure(self) -> dict[str, Any]:
         """The hierarchy of modules as plain data for JSON, each distinct module once."""

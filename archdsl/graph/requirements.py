@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from archdsl.base.fields import Status
 from archdsl.graph import faults
 from archdsl.graph.module import Module, Step
-from archdsl.graph.receptive import ReceptiveFields, start
+from archdsl.graph.receptive import first_output
 from archdsl.graph.scope import Scope
 from archdsl.graph.values import Unknown, Value
 from archdsl.syntax import tree
@@ -71,9 +72,7 @@ class Requirement:
 
 def figures(module: Module) -> dict[str, Value]:
     """The facts of a network that a text can require something of. A receptive field of everything is endless."""
-    fields_ = ReceptiveFields().module(module, tuple(map(start, module.inputs)))
-    first = fields_[0] if fields_ else ()
-    sizes = [math.inf if axis.whole else axis.size for axis in first]
+    sizes = [math.inf if axis.status is Status.WHOLE else axis.size or 0 for axis in first_output(module)]
     return {
         "params": module.inference_params,
         "macs": module.macs,

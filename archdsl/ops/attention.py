@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from math import prod
 from typing import Any, ClassVar, final
 
 from typing_extensions import override
 
+from archdsl.base.fields import SAME, Field, everything
 from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import Operand, flag, given, integer, number
 from archdsl.ops.faults import BadArgument, Reject, WrongTensor
-from archdsl.ops.operator import Operator, Style, Unary, require_sequence
+from archdsl.ops.operator import Operator, Style, Unary, axes_of, require_sequence
 from archdsl.ops.torchcall import Apply, Layer, Passed, Slot, X, changed
 
 Types = tuple[TensorType, ...]
@@ -58,7 +60,6 @@ class Attention(Operator[Types]):
         Operand("memory", "the sequence that is attended to; the incoming one if not given"),
         _MASK,
     )
-    sees_all = True
 
     heads: int = integer("heads, which share the features among them", 1)
     causal: bool = flag("whether positions see only themselves and earlier ones", False)
@@ -94,6 +95,17 @@ class Attention(Operator[Types]):
         return projections + 2 * length * memory * features
 
     @override
+    def sees(self, xs: Types, index: int) -> tuple[Field, ...]:
+        if index == 0 and "memory" in self.given:
+            return (SAME,)
+        return (everything(axes_of(xs[index])[0], bound=self.causal),)
+
+    @property
+    @override
+    def mixes(self) -> bool:
+        return True
+
+    @override
     def torch(self, x: Types) -> Layer:
         options = changed(dropout=(self.dropout, 0.0), bias=(self.bias, True), causal=(self.causal, False))
         takes = _takes(self.given, ("memory", "mask")) if self.given else ()
@@ -122,7 +134,6 @@ class DotAttention(Operator[Types]):
         Operand("values", "what is summed up; the keys if not given"),
         _MASK,
     )
-    sees_all = True
 
     heads: int = integer("heads, which share the features among them", 1)
     causal: bool = flag("whether positions see only themselves and earlier ones", False)
@@ -156,6 +167,10 @@ class DotAttention(Operator[Types]):
         return positions * (x[0].channels + self._values(x).channels)
 
     @override
+    def sees(self, xs: Types, index: int) -> tuple[Field, ...]:
+        return (everything(axes_of(xs[index])[0], bound=self.causal),) if index else (SAME,)
+
+    @override
     def torch(self, x: Types) -> Layer:
         options = changed(heads=(self.heads, 1), causal=(self.causal, False), dropout=(self.dropout, 0.0))
         options |= changed(scale=(self.scale, None))
@@ -179,7 +194,6 @@ class WindowAttention(Unary):
     word = "window_attention"
     style = Style.ATTENTION
     source = "Liu et al. 2021, Swin Transformer, arXiv:2103.14030"
-    sees_all = True
 
     heads: int = integer("heads, which share the features among them")
     window: int = integer("size of the windows on both axes", 7, high=64)
@@ -210,6 +224,18 @@ class WindowAttention(Unary):
         features = x.channels
         positions = prod(-(-length // self.window) * self.window for length in x.grid)
         return positions * (4 * features**2 + 2 * self.window**2 * features)
+
+    @override
+    def sees(self, xs: Types, index: int) -> tuple[Field, ...]:
+        # where in its window a position stands is another matter for each, so it sees at most a window on each side
+        far = Fraction(self.window - 1)
+        within = Field(-far, far, gap=Fraction(1), bound=True)
+        return tuple(everything(length) if length <= self.window else within for length in xs[0].grid)
+
+    @property
+    @override
+    def mixes(self) -> bool:
+        return True
 
     @override
     def torch(self, x: TensorType) -> Layer:

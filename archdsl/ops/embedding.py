@@ -9,6 +9,7 @@ from typing import final
 
 from typing_extensions import override
 
+from archdsl.base.fields import Field
 from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import Axes, SharedLayer, axes, integer, layer, number, width
 from archdsl.ops.faults import BadArgument, Reject, WrongTensor
@@ -86,6 +87,11 @@ class Tied(Unary):
     @override
     def macs(self, x: TensorType, weights: Mapping[str, Shape], output: TensorType) -> int:
         return x.positions * prod(self._weight)
+
+    @property
+    @override
+    def mixes(self) -> bool:
+        return True
 
     @override
     def torch(self, x: TensorType) -> Apply:
@@ -199,6 +205,10 @@ class Param(Unary):
     @override
     def macs(self, x: TensorType, weights: Mapping[str, Shape], output: TensorType) -> int:
         return 0
+
+    @override
+    def sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
+        return ()
 
     @override
     def torch(self, x: TensorType) -> Learned:

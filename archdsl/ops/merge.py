@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import reduce
 from typing import ClassVar, final
 
 from typing_extensions import override
 
+from archdsl.base.fields import POINT, SAME, Field
 from archdsl.base.symbolic import is_open
 from archdsl.base.tensors import Kind, TensorType
 from archdsl.ops.arguments import choice
@@ -74,6 +76,12 @@ class Mul(Variadic):
         return reduce(stretched, x)
 
     @override
+    def sees(self, xs: Types, index: int) -> tuple[Field, ...]:
+        grid = self.output(xs).grid
+        stretched = (was == 1 < now for was, now in zip(xs[index].grid, grid, strict=True))
+        return tuple(POINT if each else SAME for each in stretched) or (POINT,)
+
+    @override
     def torch(self, x: Types) -> Apply:
         return Apply.of("*", ALL)
 
@@ -107,6 +115,23 @@ class Concat(Variadic):
         if any(each.kind is not first.kind or each.grid != first.grid for each in x):
             raise Reject(CannotMerge("concatenate", x))
         return first.with_channels(sum(each.channels for each in x))
+
+    @override
+    def sees(self, xs: Types, index: int) -> tuple[Field, ...]:
+        if self.along == "channels":
+            return super().sees(xs, index)
+        before = Fraction(-sum(each.grid[0] for each in xs[:index]))
+        return (Field(before, before),)
+
+    @property
+    @override
+    def in_turn(self) -> bool:
+        return self.along == "positions"
+
+    @property
+    @override
+    def side_by_side(self) -> bool:
+        return self.along == "channels"
 
     @override
     def torch(self, x: Types) -> Apply:

@@ -80,6 +80,11 @@ class LayerNorm(Unary):
     def weights(self, x: TensorType) -> Mapping[str, Shape]:
         return _affine(x.channels, learned=self.affine)
 
+    @property
+    @override
+    def mixes(self) -> bool:
+        return True
+
     @override
     def torch(self, x: TensorType) -> Layer:
         optional = changed(eps=(self.eps, 1e-5), elementwise_affine=(self.affine, True))

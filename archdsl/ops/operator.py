@@ -15,11 +15,12 @@ from inspect import cleandoc
 from math import prod
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
+from archdsl.base.fields import POINT, SAME, Field, everything
 from archdsl.base.limits import LARGEST
 from archdsl.base.symbolic import fixed
 from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.base.traced import expression_of
-from archdsl.base.windows import WHOLE, Field, Spread, Window
+from archdsl.base.windows import Spread, Window
 from archdsl.ops.arguments import Axes, Operand, Role, arguments, roles
 from archdsl.ops.faults import BadArgument, Reject, TooLarge, WindowTooLarge, WrongTensor
 from archdsl.ops.torchcall import Apply, Layer, Learned
@@ -64,8 +65,9 @@ class Operator(ABC, Generic[In]):
     that it takes besides; a class that has some has a field `given` for the names of those that are there.
     decorated: whether it takes `act=` and `norm=`.
     absorbs_bias: whether it cancels a bias just before it, as a batch norm does.
-    sees_all: whether each output position depends on every input position. flattens: whether an image is flattened
-    before it. sized_like: whether only the size of all inputs but the first matters.
+    sees_all: whether each output position depends on every input position, of all inputs.
+    flattens: whether an image is flattened before it.
+    sized_like: whether only the size of all inputs but the first matters.
     overwrites: whether torch's module takes `inplace=True` and needs only its output for the backward pass.
     """
 
@@ -143,14 +145,36 @@ class Operator(ABC, Generic[In]):
         """The operands that are there, by name."""
         return dict(zip(cast("Any", self).given, xs[1:], strict=True))
 
-    def sees(self, xs: tuple[TensorType, ...], seen: tuple[Field, ...]) -> tuple[Field, ...]:
-        """What an output position sees, given what the positions of the input see."""
+    def sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
+        """What an output position sees of an input, along that one's axes; nothing where only its size matters."""
+        if index and self.sized_like:
+            return ()
+        lengths = axes_of(xs[index])
+        if not lengths:
+            return (POINT,)
         if self.sees_all:
-            return tuple(WHOLE for _ in seen)
+            return tuple(map(everything, lengths))
         windows = self.windows(self.operand(xs))
-        if len(windows) != len(seen):
-            return seen
-        return tuple(before.then(window.field) for before, window in zip(seen, windows, strict=True))
+        return tuple(window.field for window in windows) if windows else tuple(SAME for _ in lengths)
+
+    def also_sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
+        """The same of what comes out besides."""
+        return self.sees(xs, index)
+
+    @property
+    def mixes(self) -> bool:
+        """Whether each output channel depends on all input channels."""
+        return False
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether the channels of its inputs stay apart."""
+        return False
+
+    @property
+    def in_turn(self) -> bool:
+        """Whether each output position sees only one of the inputs, as where sequences come one after the other."""
+        return False
 
     def arguments(self) -> Mapping[str, object]:
         """The arguments that are not at their defaults."""
@@ -191,6 +215,14 @@ Variadic = Operator[tuple[TensorType, ...]]
 
 
 # --- what many operators need -----------------------------------------------------------------------------------------
+
+
+def axes_of(kind: TensorType) -> Shape:
+    """The sizes of the axes along which positions lie: those of a grid, or of a row of tokens."""
+    if kind.kind in {Kind.TOKENS, Kind.MASK}:
+        return kind.shape
+    return () if kind.kind is Kind.STATE else kind.grid
+
 
 AXIS_NAMES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import final
 
 from typing_extensions import override
 
+from archdsl.base.fields import Field, everything
 from archdsl.base.tensors import TensorType
 from archdsl.base.windows import Window
 from archdsl.ops.arguments import Axes, axes, flag, stride, window
@@ -133,6 +135,15 @@ def _adaptive(op: AdaptiveAveragePool | AdaptiveMaxPool, x: TensorType) -> tuple
     return per_axis(op.size, x.rank, "size")
 
 
+def _share(before: int, after: int) -> Field:
+    """What a position sees along an axis that is brought to a length: o the positions from floor(o*before/after) to
+    before ceil((o + 1)*before/after), which are equally many only where the length divides."""
+    if after == 1:
+        return everything(before)
+    jump, uneven = Fraction(before, after), Fraction(after - 1, after) if before % after else Fraction(0)
+    return Field(-uneven, jump - 1 + uneven, jump, Fraction(int(before > after)), bound=bool(uneven))
+
+
 @final
 @dataclass(frozen=True)
 class AdaptiveAveragePool(Unary):
@@ -141,13 +152,16 @@ class AdaptiveAveragePool(Unary):
     word = "adaptiveavgpool"
     layer_name = "avgpool"
     style = Style.POOL
-    sees_all = True
 
     size: Axes = axes("size of the map that comes out", low=1)
 
     @override
     def output(self, x: TensorType) -> TensorType:
         return TensorType.image(x.channels, *_adaptive(self, x))
+
+    @override
+    def sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
+        return tuple(map(_share, xs[0].grid, _adaptive(self, xs[0])))
 
     @override
     def torch(self, x: TensorType) -> Layer:
@@ -167,13 +181,16 @@ class AdaptiveMaxPool(Unary):
     word = "adaptivemaxpool"
     layer_name = "maxpool"
     style = Style.POOL
-    sees_all = True
 
     size: Axes = axes("size of the map that comes out", low=1)
 
     @override
     def output(self, x: TensorType) -> TensorType:
         return TensorType.image(x.channels, *_adaptive(self, x))
+
+    @override
+    def sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
+        return tuple(map(_share, xs[0].grid, _adaptive(self, xs[0])))
 
     @override
     def torch(self, x: TensorType) -> Layer:

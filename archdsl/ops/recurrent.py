@@ -8,6 +8,7 @@ from typing import Any, ClassVar, final
 
 from typing_extensions import override
 
+from archdsl.base.fields import Field
 from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import Operand, choice, flag, given, integer, number, width
 from archdsl.ops.faults import BadArgument, MissingArgument, Reject, WrongTensor
@@ -78,6 +79,21 @@ class Recurrent(Operator[Types]):
     def _options(self) -> dict[str, Any]:
         """Keyword arguments of torch's module besides those that all have."""
         return {}
+
+    @override
+    def sees(self, xs: Types, index: int) -> tuple[Field, ...]:
+        seen = super().sees(xs, index)
+        # a position sees the positions up to its own; those of the last layer that goes both ways see all
+        return seen if index or self.bidirectional else tuple(each.at_most() for each in seen)
+
+    @override
+    def also_sees(self, xs: Types, index: int) -> tuple[Field, ...]:
+        return super().sees(xs, index)
+
+    @property
+    @override
+    def mixes(self) -> bool:
+        return True
 
     @override
     def torch(self, x: Types) -> Layer:
@@ -184,7 +200,6 @@ class FinalState(Unary):
 
     word = "final"
     style = Style.OTHER
-    sees_all = True
 
     bidirectional: bool = flag("whether the layer goes both ways, so that it has two last states", False)
 

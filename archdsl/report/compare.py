@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from archdsl.base.fields import Status
 from archdsl.base.figures import short_number
 from archdsl.base.tensors import TensorType
 from archdsl.graph.module import Module
@@ -113,7 +114,9 @@ def _is_map(spot: Spot) -> bool:
 
 
 def _size_seen(entry: Entry) -> tuple[bool, int]:
-    return any(axis.whole for axis in entry.seen), max((axis.size for axis in entry.seen if not axis.whole), default=0)
+    whole = [axis.status is Status.WHOLE for axis in entry.seen]
+    sizes = (axis.size or 0 for axis, all_of_it in zip(entry.seen, whole, strict=True) if not all_of_it)
+    return any(whole), max(sizes, default=0)
 
 
 def _by_name(entry: Entry) -> list[Any]:

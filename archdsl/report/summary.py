@@ -16,13 +16,14 @@ from typing import Any
 from archdsl.base.figures import short_number
 from archdsl.base.tensors import TensorType
 from archdsl.graph.module import Module
+from archdsl.graph.receptive import ReceptiveField, described
 from archdsl.ops.operator import Operator, Style
 from archdsl.report.structure import kind_of, plain
 from archdsl.report.terminal import Ink, cells, cut, padded, paint, visible
 from archdsl.report.walk import Spot, Tour, field_of, label
 
 FORMAT = "archdsl.summary"
-VERSION = 1
+VERSION = 2
 WIDTH = 80
 PAGE = 60
 _ALL = 10**9
@@ -36,7 +37,8 @@ class Row:
     """One step, or one repeat of equal steps, inside one repetition of the block around it.
 
     path: of its layer in PyTorch, `last` of its last repetition. params, macs: of all its repetitions; weights that
-    were counted above count 0. same_as: the path where its block was opened. seen: its receptive field in short.
+    were counted above count 0. same_as: the path where its block was opened. seen: its receptive field in short;
+    receptive_field: along each axis of the input, after all its repetitions.
     """
 
     depth: int
@@ -51,6 +53,7 @@ class Row:
     params: int
     macs: int
     seen: str
+    receptive_field: tuple[ReceptiveField, ...]
     is_module: bool
     is_quiet: bool
     training_only: bool
@@ -192,7 +195,7 @@ def summary(
     tour = Tour(module)
     most = max((spot.depth for spot, _ in tour.folded()), default=0) + 1
     chosen = _levels(tour, most) if depth is None else min(depth or most, most)
-    rows = tuple(_row(spot, opened) for spot, opened in tour.folded(chosen))
+    rows = tuple(_row(spot, opened, module.inputs) for spot, opened in tour.folded(chosen))
     inputs, outputs, training = named
     return Summary(
         module.name,
@@ -218,7 +221,7 @@ def _levels(tour: Tour, most: int) -> int:
     return next(fitting, most)
 
 
-def _row(spot: Spot, opened: str) -> Row:
+def _row(spot: Spot, opened: str, inputs: tuple[TensorType, ...]) -> Row:
     step = spot.step
     what = step.what
     is_operator = isinstance(what, Operator)
@@ -235,6 +238,7 @@ def _row(spot: Spot, opened: str) -> Row:
         params=0 if spot.again else step.params * step.count,
         macs=step.macs * step.count,
         seen=field_of(spot.after[0]),
+        receptive_field=described(spot.after[0], inputs),
         is_module=not is_operator,
         is_quiet=is_operator and what.style in QUIET,
         training_only=spot.training_only,
@@ -356,7 +360,7 @@ def _record(row: Row) -> dict[str, Any]:
         "outputs": [kind_of(kind) for kind in row.outputs],
         "params": row.params,
         "macs": plain(row.macs),
-        "receptive_field": row.seen,
+        "receptive_field": {each.axis: each.to_json() for each in row.receptive_field},
         "training_only": row.training_only,
         "shared": row.shared,
         "same_as": row.same_as,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
+from archdsl.base.fields import Field
 from archdsl.base.tensors import TensorType
-from archdsl.base.windows import Field
 from archdsl.emit.drawing.levels import Level, Part
 from archdsl.emit.drawing.model import (
     Cluster,
@@ -203,8 +203,8 @@ def _closed_label(part: Part) -> str:
 
 
 def _stride(field: Field, before: int, after: int) -> Fraction | int:
-    """How far the field of an output moves; of one that sees everything, what the sizes say."""
-    return round(before / after) if field.whole else field.jump
+    """How far the field of an output moves; of one that sees a whole map, what the sizes say."""
+    return field.jump or round(before / after)
 
 
 def _contents(part: Part) -> str:
