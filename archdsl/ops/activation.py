@@ -12,20 +12,30 @@ from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import choice, integer, number
 from archdsl.ops.faults import BadArgument, Reject
 from archdsl.ops.operator import Style, Unary, require_features
+from archdsl.ops.storage import Kept
 from archdsl.ops.torchcall import Apply, Layer, X, changed
 
 
 class Activation(Unary):
-    """An operator that keeps the type of its input. `shown` is its name in pictures, `module` torch's class."""
+    """An operator that keeps the type of its input. `shown` is its name in pictures, `module` torch's class.
+
+    inverts: whether its derivative follows from its output, although torch does not write that over its input.
+    """
 
     style = Style.ACTIVATION
     shown: ClassVar[str]
     module: ClassVar[str]
+    inverts: ClassVar[bool] = False
 
     @override
     def output(self, x: TensorType) -> TensorType:
         require_features(self, x)
         return x
+
+    @override
+    def keeps(self, x: TensorType) -> Kept:
+        is_enough = self.overwrites or self.inverts
+        return Kept(output=True) if is_enough else Kept(inputs=(0,))
 
     @override
     def label(self, x: TensorType) -> str:
@@ -214,6 +224,7 @@ class Sigmoid(Plain):
     word = "sigmoid"
     shown = "sigmoid"
     module = "nn.Sigmoid"
+    inverts = True
 
 
 @final
@@ -224,6 +235,7 @@ class Tanh(Plain):
     word = "tanh"
     shown = "tanh"
     module = "nn.Tanh"
+    inverts = True
 
 
 @final
@@ -253,6 +265,7 @@ class Softmax(AlongChannels):
     word = "softmax"
     shown = "softmax"
     module = "nn.Softmax"
+    inverts = True
 
 
 @final
@@ -264,6 +277,7 @@ class LogSoftmax(AlongChannels):
     aliases = ("logsoftmax",)
     shown = "log softmax"
     module = "nn.LogSoftmax"
+    inverts = True
 
 
 @final

@@ -13,6 +13,7 @@ from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import Operand, flag, given, integer, number
 from archdsl.ops.faults import BadArgument, Reject, WrongTensor
 from archdsl.ops.operator import Operator, Style, Unary, require_sequence
+from archdsl.ops.storage import Kept, Own
 from archdsl.ops.torchcall import Apply, Layer, Passed, Slot, X, changed
 
 Types = tuple[TensorType, ...]
@@ -39,6 +40,13 @@ def _takes(names: tuple[str, ...], positional: tuple[str, ...]) -> tuple[Any, ..
     slots = {name: Slot(index + 1) for index, name in enumerate(names)}
     plain = positional if all(name in slots for name in positional) else ()
     return (X, *(slots[name] if name in plain else Passed(name, slots[name]) for name in names))
+
+
+def _weights_kept(operator: Attention | DotAttention, queries: TensorType, keys: TensorType) -> Own:
+    """What is kept of the weights of attention: the logarithm of each sum; with dropout the softmax, the noise and
+    what is left of it."""
+    rows = operator.heads * queries.positions
+    return Own(3 * rows * keys.positions if operator.dropout else rows)
 
 
 @final
@@ -92,6 +100,21 @@ class Attention(Operator[Types]):
         memory = self.by_name(x).get("memory", x[0]).positions
         projections = 2 * length * features**2 + 2 * memory * features**2
         return projections + 2 * length * memory * features
+
+    def _projected(self, x: Types) -> int:
+        """Numbers of queries, keys and values."""
+        return x[0].size + 2 * self.by_name(x).get("memory", x[0]).size
+
+    @override
+    def keeps(self, x: Types) -> Kept:
+        return Kept(
+            inputs=tuple(index for index, kind in enumerate(x) if kind.kind is Kind.SEQUENCE),
+            own=(Own(self._projected(x) + x[0].size), _weights_kept(self, x[0], self.by_name(x).get("memory", x[0]))),
+        )
+
+    @override
+    def working(self, x: Types) -> tuple[Own, ...]:
+        return (Own(self._projected(x) + x[0].size),)
 
     @override
     def torch(self, x: Types) -> Layer:
@@ -156,6 +179,18 @@ class DotAttention(Operator[Types]):
         return positions * (x[0].channels + self._values(x).channels)
 
     @override
+    def keeps(self, x: Types) -> Kept:
+        return Kept(
+            inputs=tuple(index for index, kind in enumerate(x) if kind.kind is Kind.SEQUENCE),
+            output=not self.dropout,
+            own=(_weights_kept(self, x[0], self.by_name(x)["keys"]),),
+        )
+
+    @override
+    def working(self, x: Types) -> tuple[Own, ...]:
+        return (Own(self.heads * x[0].positions),)
+
+    @override
     def torch(self, x: Types) -> Layer:
         options = changed(heads=(self.heads, 1), causal=(self.causal, False), dropout=(self.dropout, 0.0))
         options |= changed(scale=(self.scale, None))
@@ -208,8 +243,26 @@ class WindowAttention(Unary):
     @override
     def macs(self, x: TensorType, weights: Mapping[str, Shape], output: TensorType) -> int:
         features = x.channels
-        positions = prod(-(-length // self.window) * self.window for length in x.grid)
-        return positions * (4 * features**2 + 2 * self.window**2 * features)
+        return self._positions(x) * (4 * features**2 + 2 * self.window**2 * features)
+
+    def _padded(self, x: TensorType) -> int:
+        """Numbers of a grid whose windows are full."""
+        return x.channels * self._positions(x)
+
+    def _positions(self, x: TensorType) -> int:
+        return prod(-(-length // self.window) * self.window for length in x.grid)
+
+    def _scores(self, x: TensorType) -> int:
+        """Numbers of the weights of attention."""
+        return self.heads * self._positions(x) * self.window**2
+
+    @override
+    def keeps(self, x: TensorType) -> Kept:
+        return Kept(own=(Own(5 * self._padded(x) + self._scores(x)),))  # windows, queries, keys, values, their sum
+
+    @override
+    def working(self, x: TensorType) -> tuple[Own, ...]:
+        return (Own(3 * self._scores(x) + 4 * self._padded(x) - x.size),)
 
     @override
     def torch(self, x: TensorType) -> Layer:

@@ -60,6 +60,7 @@ class Flatten(Unary):
 
     word = "flatten"
     style = Style.OTHER
+    is_view = True
     sees_all = True
 
     @override

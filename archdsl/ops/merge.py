@@ -12,6 +12,7 @@ from archdsl.base.tensors import Kind, TensorType
 from archdsl.ops.arguments import choice
 from archdsl.ops.faults import CannotMerge, Reject
 from archdsl.ops.operator import Style, Variadic, require_features
+from archdsl.ops.storage import Kept
 from archdsl.ops.torchcall import ALL, Apply
 
 Types = tuple[TensorType, ...]
@@ -64,6 +65,10 @@ class Mul(Variadic):
             return TensorType(tuple(b if a == 1 else a for a, b in zip(one.shape, other.shape, strict=True)), one.kind)
 
         return reduce(stretched, x)
+
+    @override
+    def keeps(self, x: Types) -> Kept:
+        return Kept(inputs=tuple(range(len(x))))
 
     @override
     def torch(self, x: Types) -> Apply:

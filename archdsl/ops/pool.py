@@ -20,6 +20,7 @@ from archdsl.ops.operator import (
     require_grid,
     slide,
 )
+from archdsl.ops.storage import INDEX, Kept, Own
 from archdsl.ops.torchcall import Apply, Layer, X, changed
 
 
@@ -80,6 +81,14 @@ class MaxPool(Unary):
         return TensorType.image(x.channels, *slide(self, x, self.windows(x)))
 
     @override
+    def keeps(self, x: TensorType) -> Kept:
+        return Kept(inputs=(0,), own=self.working(x))
+
+    @override
+    def working(self, x: TensorType) -> tuple[Own, ...]:
+        return (Own(self.output(x).size, itemsize=INDEX),)  # where each maximum was
+
+    @override
     def torch(self, x: TensorType) -> Layer:
         windows = self.windows(x)
         return _layer("Max", windows, dilation=(compact(tuple(each.dilation for each in windows)), 1))
@@ -120,6 +129,10 @@ class AveragePool(Unary):
         return TensorType.image(x.channels, *slide(self, x, windows))
 
     @override
+    def keeps(self, x: TensorType) -> Kept:
+        return Kept(inputs=(0,))
+
+    @override
     def torch(self, x: TensorType) -> Layer:
         return _layer("Avg", self.windows(x), count_include_pad=(self.count_include_pad, True))
 
@@ -150,6 +163,10 @@ class AdaptiveAveragePool(Unary):
         return TensorType.image(x.channels, *_adaptive(self, x))
 
     @override
+    def keeps(self, x: TensorType) -> Kept:
+        return Kept(inputs=(0,))
+
+    @override
     def torch(self, x: TensorType) -> Layer:
         sizes = _adaptive(self, x)
         return Layer.of(f"nn.AdaptiveAvgPool{len(sizes)}d", compact(sizes))
@@ -174,6 +191,14 @@ class AdaptiveMaxPool(Unary):
     @override
     def output(self, x: TensorType) -> TensorType:
         return TensorType.image(x.channels, *_adaptive(self, x))
+
+    @override
+    def keeps(self, x: TensorType) -> Kept:
+        return Kept(inputs=(0,), own=self.working(x))
+
+    @override
+    def working(self, x: TensorType) -> tuple[Own, ...]:
+        return (Own(self.output(x).size, itemsize=INDEX),)  # where each maximum was
 
     @override
     def torch(self, x: TensorType) -> Layer:
@@ -239,6 +264,14 @@ class GlobalMaxPool(Unary):
         require_grid(self, x)
         channels = x.channels
         return TensorType.image(channels, *(1 for _ in x.grid)) if self.keep else TensorType.vector(channels)
+
+    @override
+    def keeps(self, x: TensorType) -> Kept:
+        return Kept(inputs=(0,), output=not self.keep, own=self.working(x))
+
+    @override
+    def working(self, x: TensorType) -> tuple[Own, ...]:
+        return (Own(x.channels, itemsize=INDEX),) if self.keep else ()
 
     @override
     def torch(self, x: TensorType) -> Layer | Apply:

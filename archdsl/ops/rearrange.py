@@ -21,6 +21,7 @@ from archdsl.ops.operator import (
     require_samples,
     require_sequence,
 )
+from archdsl.ops.storage import Own
 from archdsl.ops.torchcall import Apply, Layer, X, changed
 
 _MOST_CHUNKS = 4
@@ -36,6 +37,7 @@ class Slice(Unary):
 
     word = "slice"
     style = Style.OTHER
+    is_view = True
 
     start: int = integer("first channel", low=0)
     stop: int | None = integer("channel after the last; all that follow if not given", None)
@@ -113,6 +115,7 @@ class Split(Unary):
 
     word = "split"
     style = Style.OTHER
+    is_view = True
 
     parts: int = integer("how many parts", low=2, high=1000)
 
@@ -143,6 +146,7 @@ class ChannelsLast(Unary):
 
     word = "channels_last"
     style = Style.OTHER
+    is_view = True
 
     @override
     def output(self, x: TensorType) -> TensorType:
@@ -165,6 +169,7 @@ class ChannelsFirst(Unary):
 
     word = "channels_first"
     style = Style.OTHER
+    is_view = True
 
     @override
     def output(self, x: TensorType) -> TensorType:
@@ -188,6 +193,7 @@ class ToSequence(Unary):
 
     word = "to_sequence"
     style = Style.OTHER
+    is_view = True
     source = "Dosovitskiy et al. 2020, An Image Is Worth 16x16 Words, arXiv:2010.11929"
     sees_all = True
 
@@ -217,6 +223,7 @@ class ToImage(Unary):
 
     word = "to_image"
     style = Style.OTHER
+    is_view = True
     sees_all = True
 
     height: int = integer("rows of the map")
@@ -248,6 +255,7 @@ class Transpose(Unary):
 
     word = "transpose"
     style = Style.OTHER
+    is_view = True
     source = "Tolstikhin et al. 2021, MLP-Mixer, arXiv:2105.01601"
 
     @override
@@ -271,6 +279,7 @@ class Reshape(Unary):
 
     word = "reshape"
     style = Style.OTHER
+    is_view = True
     sees_all = True
 
     shape: Axes = axes("sizes in torch's order, without the batch", low=1)
@@ -334,6 +343,7 @@ class Select(Unary):
 
     word = "select"
     style = Style.OTHER
+    is_view = True
     sees_all = True
 
     position: int = integer("the position, from 0 on, or from the end, from -1 on", low=None)
@@ -383,6 +393,10 @@ class SpaceToDepth(Unary):
             raise Reject(BadArgument("factor", f"{by_axes(x.grid)} positions do not split into squares"), "factor")
         grid = tuple(-(-length // self.factor) for length in x.grid)
         return x.replace(x.channels * self.factor**2, grid)
+
+    @override
+    def working(self, x: TensorType) -> tuple[Own, ...]:
+        return (Own(self.output(x).size),) if x.kind is Kind.SEQUENCE else ()  # its squares, padded
 
     @override
     def torch(self, x: TensorType) -> Layer:

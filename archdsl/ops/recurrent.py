@@ -196,6 +196,10 @@ class FinalState(Unary):
         return TensorType.vector(directions * x.channels)
 
     @override
+    def shares(self, x: TensorType, *, training: bool) -> bool:
+        return not self.bidirectional
+
+    @override
     def torch(self, x: TensorType) -> Apply:
         last = Apply.of("[]", X, -1)
         if not self.bidirectional:
