@@ -361,7 +361,9 @@ class Training:
         if is_view or overwrites(step, module):
             if is_view and has_weights:  # a learned tensor, for each sample the same
                 return Forward(reads, own, 0, (Result(None, 0, learns=True, kept=False),))
-            reads = (reads[0] or kept.output, *reads[1:])
+            if not is_view:  # the backward pass of what is overwritten goes by the result
+                own += self.sizes.of(step.input_types[0]) if what.copies and through else 0
+                reads = (through and not what.copies,)
             return Forward(reads, own, 0, tuple(Result(0, 0, through, kept=False) for _ in step.outputs))
         sizes = [self.sizes.of(kind) for kind in step.outputs]
         results = tuple(Result(None, size, through, kept.output) for size in sizes)

@@ -19,7 +19,7 @@ from archdsl.ops.torchcall import Apply, Layer, X, changed
 class Activation(Unary):
     """An operator that keeps the type of its input. `shown` is its name in pictures, `module` torch's class.
 
-    inverts: whether its derivative follows from its output, although torch does not write that over its input.
+    inverts: whether torch works its derivative out from what came out, not from what went in.
     """
 
     style = Style.ACTIVATION
@@ -34,8 +34,7 @@ class Activation(Unary):
 
     @override
     def keeps(self, x: TensorType) -> Kept:
-        is_enough = self.overwrites or self.inverts
-        return Kept(output=True) if is_enough else Kept(inputs=(0,))
+        return Kept(output=True) if self.inverts else Kept(inputs=(0,))
 
     @override
     def label(self, x: TensorType) -> str:
@@ -60,6 +59,7 @@ class Relu(Plain):
     source = "Nair, Hinton 2010, Rectified Linear Units Improve Restricted Boltzmann Machines"
     shown = "ReLU"
     module = "nn.ReLU"
+    inverts = True
     overwrites = True
 
 
@@ -74,6 +74,7 @@ class Relu6(Plain):
     shown = "ReLU6"
     module = "nn.ReLU6"
     overwrites = True
+    copies = True
 
 
 @final

@@ -262,7 +262,9 @@ class WindowAttention(Unary):
 
     @override
     def working(self, x: TensorType) -> tuple[Own, ...]:
-        return (Own(3 * self._scores(x) + 4 * self._padded(x) - x.size),)
+        scores, padded = self._scores(x), self._padded(x)
+        # at the softmax, and at the product with the values
+        return (Own(max(3 * scores + 4 * padded, 2 * scores + 6 * padded) - x.size),)
 
     @override
     def torch(self, x: TensorType) -> Layer:

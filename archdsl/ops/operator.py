@@ -66,7 +66,8 @@ class Operator(ABC, Generic[In]):
     absorbs_bias: whether it cancels a bias just before it, as a batch norm does.
     sees_all: whether each output position depends on every input position. flattens: whether an image is flattened
     before it. sized_like: whether only the size of all inputs but the first matters.
-    overwrites: whether torch's module takes `inplace=True` and needs only its output for the backward pass.
+    overwrites: whether torch's module takes `inplace=True`. copies: whether it then keeps a copy for the backward pass,
+    for which its output is not enough.
     is_view: whether what comes out is a part or an order of what goes in. inert: whether it does nothing at inference.
     """
 
@@ -83,6 +84,7 @@ class Operator(ABC, Generic[In]):
     flattens: ClassVar[bool] = False
     sized_like: ClassVar[bool] = False
     overwrites: ClassVar[bool] = False
+    copies: ClassVar[bool] = False
     is_view: ClassVar[bool] = False
     inert: ClassVar[bool] = False
 
@@ -116,10 +118,7 @@ class Operator(ABC, Generic[In]):
         return output.positions * sum(matrices) if matrices else 0
 
     def keeps(self, x: In) -> Kept:
-        """What autograd keeps for the backward pass: what comes in where weights meet it, or what comes out of what may
-        be overwritten."""
-        if self.overwrites:
-            return Kept(output=True)
+        """What autograd keeps for the backward pass: what comes in where weights meet it."""
         return Kept(inputs=(0,)) if self.weights(x) else NOTHING
 
     def shares(self, x: In, *, training: bool) -> bool:

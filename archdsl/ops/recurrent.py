@@ -12,6 +12,7 @@ from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import Operand, choice, flag, given, integer, number, width
 from archdsl.ops.faults import BadArgument, MissingArgument, Reject, WrongTensor
 from archdsl.ops.operator import Operator, Style, Unary, require_sequence
+from archdsl.ops.storage import Kept, Own
 from archdsl.ops.torchcall import Apply, Layer, Slot, X, changed
 
 Types = tuple[TensorType, ...]
@@ -75,6 +76,33 @@ class Recurrent(Operator[Types]):
                     found[f"bias_ih_l{layer}{way}"] = found[f"bias_hh_l{layer}{way}"] = (rows,)
         return found
 
+    def _held(self, length: int) -> int:
+        """Numbers that a layer keeps in one direction besides what goes in: of each gate, and of each state."""
+        return length * (self.gates + self.held) * self.width
+
+    @override
+    def keeps(self, x: Types) -> Kept:
+        length = x[0].positions
+        between = (self.layers - 1) * length * self.width * self.directions
+        # torch reads the sequence in an order of its own, once for each direction
+        return Kept(own=(Own(self.directions * (x[0].size + self.layers * self._held(length)) + between),))
+
+    @override
+    def working(self, x: Types) -> tuple[Own, ...]:
+        row = x[0].positions * self.width
+        output, projected = row * self.directions, self.gates * row
+        between = output if self.layers > 1 else 0
+        if self.bidirectional:
+            # what the first direction made is there while the second one begins, and while both are joined
+            worst = max(x[0].size + 2 * projected, 3 * projected, projected + 4 * row + between)
+        else:
+            worst = max(x[0].size + projected - row, 2 * projected - row, projected + row + between)
+        return (Own(worst + self._states()),)
+
+    def _states(self) -> int:
+        """Numbers of all states."""
+        return self.held * self.layers * self.directions * self.width
+
     def _options(self) -> dict[str, Any]:
         """Keyword arguments of torch's module besides those that all have."""
         return {}
@@ -129,6 +157,10 @@ class Rnn(Recurrent):
     given: tuple[str, ...] = given()
 
     @override
+    def _held(self, length: int) -> int:
+        return (length + 1) * self.width  # its states, and that before the first
+
+    @override
     def _options(self) -> dict[str, Any]:
         return changed(nonlinearity=(self.act, "tanh"))
 
@@ -153,6 +185,10 @@ class Gru(Recurrent):
     states: bool = flag("whether it also gives its last state", False)
     given: tuple[str, ...] = given()
 
+    @override
+    def _held(self, length: int) -> int:
+        return 7 * length * self.width  # gates, their parts and states
+
 
 @final
 @dataclass(frozen=True)
@@ -175,6 +211,13 @@ class Lstm(Recurrent):
     bias: bool = flag("whether biases are added", True)
     states: bool = flag("whether it also gives its last states", False)
     given: tuple[str, ...] = given()
+
+    @override
+    def working(self, x: Types) -> tuple[Own, ...]:
+        # a call of oneDNN for each layer and direction, on the sequence in its order; states before and after
+        output = x[0].positions * self.width * self.directions
+        between = output if self.layers > 1 or self.bidirectional else 0
+        return (Own(x[0].size + between + (2 if self.states else 3) * self._states()),)
 
 
 @final
