@@ -288,6 +288,26 @@ class _Frame:
             self.now -= self.size[memory]
 
 
+# --- weights ----------------------------------------------------------------------------------------------------------
+
+
+def buffers(root: Module, sizes: Sizes, *, training: bool) -> int:
+    """The bytes of what layers hold besides what is learned."""
+    found: dict[int, int] = {}
+    for module in root.distinct():
+        total = 0
+        for index, step in module.owned_with_index():
+            if index in module.train_only and not training:
+                continue
+            what = step.what
+            if isinstance(what, Module):
+                total += step.count * found[id(what)]
+            else:
+                total += step.count * sizes.own(what.buffers(what.operand(step.input_types)))
+        found[id(module)] = total
+    return found[id(root)]
+
+
 # --- training ---------------------------------------------------------------------------------------------------------
 
 
@@ -397,6 +417,7 @@ class Tape:
     """The forward pass of one module in training: which memory there is, and whether it is kept."""
 
     def __init__(self, facts: Training, module: Module, learns: tuple[bool, ...]) -> None:
+        self.facts = facts
         self.module = module
         count = len(module.inputs)
         self.learns = {Wire(INPUT, port): each for port, each in enumerate(learns)}
@@ -446,20 +467,28 @@ class Tape:
 
     def each(self, outside: tuple[bool, ...]) -> list[int]:
         """The bytes kept of what each step makes, where `outside` are the results that are needed outside."""
-        kept = list(self.kept)
-        for wire, needed in zip(self.module.outputs, outside, strict=True):
-            kept[self.memory[wire]] |= needed
+        kept = self._with(outside)
         found = [given.inside for given in self.steps]
         for memory, maker in enumerate(self.maker):
             if maker != INPUT and kept[memory]:
                 found[maker] += self.size[memory]
         return found
 
-    def needed(self, index: int) -> tuple[bool, ...]:
-        """Of the results of a step, which are kept by other steps of the module."""
+    def inside(self, index: int, outside: tuple[bool, ...]) -> tuple[tuple[bool, ...], tuple[bool, ...]]:
+        """Of the first repetition of a step that is a module: which inputs weights stand before, and which results are
+        needed by what comes after it."""
         step = self.module.steps[index]
-        found: list[bool] = []
-        for port in range(len(step.outputs)):
-            found.append(self.kept[self.memory[Wire(index, port)]])
-        return tuple(found)
+        learns = tuple(self.learns[wire] for wire in step.inputs)
+        if step.count > 1:
+            following = self.facts.once(step, self.module, (self.steps[index].results[0].learns, *learns[1:]))
+            return learns, following.reads[:1]
+        kept = self._with(outside)
+        return learns, tuple(kept[self.memory[Wire(index, port)]] for port in range(len(step.outputs)))
+
+    def _with(self, outside: tuple[bool, ...]) -> list[bool]:
+        """Which memory is kept where some results are needed outside."""
+        kept = list(self.kept)
+        for wire, needed in zip(self.module.outputs, outside, strict=True):
+            kept[self.memory[wire]] |= needed
+        return kept
 

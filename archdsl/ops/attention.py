@@ -13,7 +13,7 @@ from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import Operand, flag, given, integer, number
 from archdsl.ops.faults import BadArgument, Reject, WrongTensor
 from archdsl.ops.operator import Operator, Style, Unary, require_sequence
-from archdsl.ops.storage import Kept, Own
+from archdsl.ops.storage import INDEX, Kept, Own
 from archdsl.ops.torchcall import Apply, Layer, Passed, Slot, X, changed
 
 Types = tuple[TensorType, ...]
@@ -265,6 +265,10 @@ class WindowAttention(Unary):
         scores, padded = self._scores(x), self._padded(x)
         # at the softmax, and at the product with the values
         return (Own(max(3 * scores + 4 * padded, 2 * scores + 6 * padded) - x.size),)
+
+    @override
+    def buffers(self, x: TensorType) -> tuple[Own, ...]:
+        return (Own(fixed=self.window**4, itemsize=INDEX),)  # which bias belongs to which pair
 
     @override
     def torch(self, x: TensorType) -> Layer:

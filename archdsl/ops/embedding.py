@@ -182,6 +182,10 @@ class PositionalEncoding(Unary):
         return (Own(fixed=x.size), Own(fixed=x.grid[0], itemsize=INDEX))
 
     @override
+    def buffers(self, x: TensorType) -> tuple[Own, ...]:
+        return (Own(fixed=self.length * x.channels),)
+
+    @override
     def torch(self, x: TensorType) -> Layer:
         optional = changed(length=(self.length, 5000))
         return Layer.of("PositionalEncoding", x.channels, copied="positional_encoding", **optional)

@@ -12,7 +12,7 @@ from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import flag, integer, number, numbers
 from archdsl.ops.faults import BadArgument, GroupsDoNotDivide, Reject, WrongTensor
 from archdsl.ops.operator import Style, Unary, require_features, require_samples
-from archdsl.ops.storage import Kept, Own
+from archdsl.ops.storage import INDEX, Kept, Own
 from archdsl.ops.torchcall import Layer, changed
 
 
@@ -49,6 +49,10 @@ class BatchNorm(Unary):
     @override
     def keeps(self, x: TensorType) -> Kept:
         return Kept(inputs=(0,), own=(Own(fixed=2 * x.channels),))  # mean and deviation of each channel
+
+    @override
+    def buffers(self, x: TensorType) -> tuple[Own, ...]:
+        return Own(fixed=2 * x.channels), Own(fixed=1, itemsize=INDEX)  # mean, variance; how many batches
 
     @override
     def torch(self, x: TensorType) -> Layer:
@@ -222,6 +226,10 @@ class Normalize(Unary):
     @override
     def working(self, x: TensorType) -> tuple[Own, ...]:
         return (Own(x.size),)
+
+    @override
+    def buffers(self, x: TensorType) -> tuple[Own, ...]:
+        return (Own(fixed=2 * x.channels),)
 
     @override
     def torch(self, x: TensorType) -> Layer:

@@ -129,6 +129,10 @@ class Operator(ABC, Generic[In]):
         """What lives at the worst moment of the forward pass besides what goes in and what comes out."""
         return ()
 
+    def buffers(self, x: In) -> tuple[Own, ...]:
+        """What the layer holds besides what is learned, such as running statistics."""
+        return ()
+
     def reads(self, x: In) -> int:
         """How many numbers of weights it reads for one sample, and no more of them for several."""
         return sum(map(prod, self.weights(x).values()))
