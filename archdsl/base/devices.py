@@ -31,7 +31,9 @@ class Device:
 
 def _device(name: str, source: str, bandwidth: int, memory: int, *peaks: int) -> Device:
     """The peaks of float64, float32, bfloat16 and float16; 0 where there is none."""
-    return Device(name, {dtype: peak for dtype, peak in zip(Dtype, peaks, strict=True) if peak}, bandwidth, memory, source)
+    return Device(
+        name, {dtype: peak for dtype, peak in zip(Dtype, peaks, strict=True) if peak}, bandwidth, memory, source
+    )
 
 
 DEVICES: Mapping[str, Device] = {
@@ -96,7 +98,9 @@ def _figure(part: str, text: str) -> tuple[str, int]:
     found = _FIGURE.fullmatch(part)
     if found is None:
         names = ", ".join(DEVICES)
-        raise ValueError(f"`{part}` in `{text}` is no figure such as `24GB`, `2.0e12 B/s` or `312 TFLOP/s`, nor {names}")
+        raise ValueError(
+            f"`{part}` in `{text}` is no figure such as `24GB`, `2.0e12 B/s` or `312 TFLOP/s`, nor {names}"
+        )
     whole, decimals, exponent, prefix, unit = found.groups(default="")
     factor = (_PREFIX | _BINARY)[prefix.lower()] * 10 ** int(exponent or 0)
     value = int(whole + decimals) * factor // 10 ** len(decimals)

@@ -491,4 +491,3 @@ class Tape:
         for wire, needed in zip(self.module.outputs, outside, strict=True):
             kept[self.memory[wire]] |= needed
         return kept
-

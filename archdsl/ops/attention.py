@@ -49,6 +49,13 @@ def _weights_kept(operator: Attention | DotAttention, queries: TensorType, keys:
     return Own(3 * rows * keys.positions if operator.dropout else rows)
 
 
+def _mask_made(operator: Attention | DotAttention, xs: Types, memory: TensorType) -> tuple[Own, ...]:
+    """A mask as torch wants it: numbers to add, for each pair of positions where only some see each other."""
+    if "mask" not in operator.given:
+        return ()
+    return (Own(memory.positions * (xs[0].positions if operator.causal else 1)),)
+
+
 @final
 @dataclass(frozen=True)
 class Attention(Operator[Types]):
@@ -107,9 +114,14 @@ class Attention(Operator[Types]):
 
     @override
     def keeps(self, x: Types) -> Kept:
+        memory = self.by_name(x).get("memory", x[0])
         return Kept(
             inputs=tuple(index for index, kind in enumerate(x) if kind.kind is Kind.SEQUENCE),
-            own=(Own(self._projected(x) + x[0].size), _weights_kept(self, x[0], self.by_name(x).get("memory", x[0]))),
+            own=(
+                Own(self._projected(x) + x[0].size),
+                _weights_kept(self, x[0], memory),
+                *_mask_made(self, x, memory),
+            ),
         )
 
     @override
@@ -180,15 +192,16 @@ class DotAttention(Operator[Types]):
 
     @override
     def keeps(self, x: Types) -> Kept:
+        keys = self.by_name(x)["keys"]
         return Kept(
             inputs=tuple(index for index, kind in enumerate(x) if kind.kind is Kind.SEQUENCE),
             output=not self.dropout,
-            own=(_weights_kept(self, x[0], self.by_name(x)["keys"]),),
+            own=(_weights_kept(self, x[0], keys), *_mask_made(self, x, keys)),
         )
 
     @override
     def working(self, x: Types) -> tuple[Own, ...]:
-        return (Own(self.heads * x[0].positions),)
+        return (Own(self.heads * x[0].positions), *_mask_made(self, x, self.by_name(x)["keys"]))
 
     @override
     def torch(self, x: Types) -> Layer:
@@ -258,7 +271,9 @@ class WindowAttention(Unary):
 
     @override
     def keeps(self, x: TensorType) -> Kept:
-        return Kept(own=(Own(5 * self._padded(x) + self._scores(x)),))  # windows, queries, keys, values, their sum
+        # windows, queries, keys, values and their sums; keys and values of one head lie in what all three were made as
+        kept = 6 if self.heads == 1 else 5
+        return Kept(own=(Own(kept * self._padded(x) + self._scores(x)),))
 
     @override
     def working(self, x: TensorType) -> tuple[Own, ...]:

@@ -20,7 +20,7 @@ from archdsl.ops.operator import (
     require_grid,
     slide,
 )
-from archdsl.ops.storage import INDEX, Kept, Own
+from archdsl.ops.storage import INDEX, NOTHING, Kept, Own
 from archdsl.ops.torchcall import Apply, Layer, X, changed
 
 
@@ -164,7 +164,8 @@ class AdaptiveAveragePool(Unary):
 
     @override
     def keeps(self, x: TensorType) -> Kept:
-        return Kept(inputs=(0,))
+        # the mean of a whole map is torch's mean, which needs nothing
+        return Kept(inputs=(0,)) if self.output(x).positions > 1 else NOTHING
 
     @override
     def torch(self, x: TensorType) -> Layer:

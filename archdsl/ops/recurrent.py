@@ -83,7 +83,7 @@ class Recurrent(Operator[Types]):
     @override
     def keeps(self, x: Types) -> Kept:
         length = x[0].positions
-        between = (self.layers - 1) * length * self.width * self.directions
+        between = (self.layers - 1) * length * self.width * self.directions * (2 if self.dropout else 1)
         # torch reads the sequence in an order of its own, once for each direction
         return Kept(own=(Own(self.directions * (x[0].size + self.layers * self._held(length)) + between),))
 
@@ -97,7 +97,7 @@ class Recurrent(Operator[Types]):
             worst = max(x[0].size + 2 * projected, 3 * projected, projected + 4 * row + between)
         else:
             worst = max(x[0].size + projected - row, 2 * projected - row, projected + row + between)
-        return (Own(worst + self._states()),)
+        return (Own(worst + (0 if self.given else self._states())),)
 
     def _states(self) -> int:
         """Numbers of all states."""

@@ -12,7 +12,7 @@ from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import flag, number
 from archdsl.ops.faults import CannotMerge, Reject, WrongCount
 from archdsl.ops.operator import Style, Unary, Variadic, require_features, require_samples
-from archdsl.ops.storage import Kept, Own
+from archdsl.ops.storage import NOTHING, Kept, Own
 from archdsl.ops.torchcall import Layer, Learned, changed
 
 
@@ -38,7 +38,10 @@ class Dropout(Unary):
 
     @override
     def keeps(self, x: TensorType) -> Kept:
-        return Kept(own=() if self.p == 0 else (Own(x.channels if self.channels else x.size),))
+        if self.p == 0:
+            return NOTHING
+        channels = x.shape[0] if x.rank else 1  # the first axis after the batch, as torch counts
+        return Kept(own=(Own(channels if self.channels else x.size),))
 
     @override
     def shares(self, x: TensorType, *, training: bool) -> bool:

@@ -75,8 +75,12 @@ class Time:
         return [
             Column("layer", tuple("  " * each.row.depth + each.row.name for each in rows), gap=""),
             Column("operator", tuple(cut(each.row.shown, operator) for each in rows)),
-            Column("FLOP", tuple(short_number(each.work.flops) if each.work.flops else "" for each in rows), right=True),
-            Column("moved", tuple(short_bytes(each.work.moved) if each.work.moved else "" for each in rows), right=True),
+            Column(
+                "FLOP", tuple(short_number(each.work.flops) if each.work.flops else "" for each in rows), right=True
+            ),
+            Column(
+                "moved", tuple(short_bytes(each.work.moved) if each.work.moved else "" for each in rows), right=True
+            ),
             Column("FLOP/B", tuple(_intensity(each.work) for each in rows), right=True),
             Column("at least", tuple(self._shown(each.work) for each in rows), right=True),
             Column("", tuple(share(self.ticks(each.work), whole) for each in rows), right=True, gap=" "),

@@ -23,9 +23,7 @@ from archdsl.cli.screen import has_colour, width
 @batch_options
 @click.option("--depth", type=click.IntRange(min=0), metavar="N", help="Levels to show, 0 for all; else one page full.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON, with everything opened unless --depth says less.")
-def time(
-    name: str | None, given: Given, device: str, batch: int, dtype: str, depth: int | None, as_json: bool
-) -> None:
+def time(name: str | None, given: Given, device: str, batch: int, dtype: str, depth: int | None, as_json: bool) -> None:
     """Show how long a network takes at least on a device.
 
     Each step takes as long as its arithmetic at the device's peak, or as moving its inputs, weights and outputs once

@@ -53,7 +53,7 @@ from archdsl.graph.memory import is_list, overwrites
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.graph.values import Partial, Value, is_whole
 from archdsl.ops.activation import Plain
-from archdsl.ops.operator import Operator, Style
+from archdsl.ops.operator import Operator
 from archdsl.ops.torchcall import Layer, Learned, Option
 
 MODULES = Path(__file__).resolve().parent.parent.parent / "ops" / "modules"
