@@ -134,8 +134,8 @@ class Network:
         """What a batch of samples needs in memory, at inference and in training: `.needs` are the totals in bytes,
         `.rows` the figures of each step, `str()` prints the table.
 
-        dtype: of weights and activations, `float64`, `float32`, `bfloat16` or `float16`. optimizer: `sgd`, `momentum` or
-        `adam`. depth: as in `summary`. fit: a memory in bytes for which `.fit` is to say the largest batches.
+        dtype: of weights and activations, `float64`, `float32`, `bfloat16` or `float16`. optimizer: `sgd`, `momentum`
+        or `adam`. depth: as in `summary`. fit: a memory in bytes for which `.fit` is to say the largest batches.
         """
         from archdsl.report.memory import memory
 
@@ -156,8 +156,8 @@ class Network:
         return Measure(self.module, schedule, Dtype(dtype), Optimizer(optimizer))
 
     def time(self, device: str, batch: int = 1, dtype: str = "float32", *, depth: int | None = None) -> Time:
-        """How long a forward pass at inference takes at least on a device: `.seconds` is the bound, `.rows` are those of
-        the steps, `str()` prints the table.
+        """How long a forward pass at inference takes at least on a device: `.seconds` is the bound, `.rows` are those
+        of the steps, `str()` prints the table.
 
         device: a name, such as `h100`, or figures, `312e12 FLOP/s, 2.0e12 B/s, 80e9 B`. dtype, depth: as in `memory`.
         """

@@ -201,7 +201,9 @@ class DotAttention(Operator[Types]):
 
     @override
     def working(self, x: Types) -> tuple[Own, ...]:
-        return (Own(self.heads * x[0].positions), *_mask_made(self, x, self.by_name(x)["keys"]))
+        keys = self.by_name(x)["keys"]
+        inverted = (Own(keys.positions, itemsize=1),) if "mask" in self.given else ()
+        return (Own(self.heads * x[0].positions), *inverted, *_mask_made(self, x, keys))
 
     @override
     def torch(self, x: Types) -> Layer:

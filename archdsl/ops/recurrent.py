@@ -216,7 +216,7 @@ class Lstm(Recurrent):
     def working(self, x: Types) -> tuple[Own, ...]:
         # a call of oneDNN for each layer and direction, on the sequence in its order; states before and after
         output = x[0].positions * self.width * self.directions
-        between = output if self.layers > 1 or self.bidirectional else 0
+        between = output * ((self.layers > 1) + self.bidirectional)
         return (Own(x[0].size + between + (2 if self.states else 3) * self._states()),)
 
 

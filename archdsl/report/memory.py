@@ -39,8 +39,8 @@ class Optimizer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """Bytes in all. weights, gradients, states: of what is learned; states are those of the optimiser, with its own copy
-    of the weights where they have less than 32 bits. buffers: what layers hold besides. peak: the most bytes of
+    """Bytes in all. weights, gradients, states: of what is learned; states are those of the optimiser, with a copy of the
+    weights of its own where they have less than 32 bits. buffers: what layers hold besides. peak: the most bytes of
     activations that live at once at inference, with the input. activations: of all tensors that a forward pass in
     training makes; kept: of those that autograd keeps until the backward pass, with the input if it is needed.
     """
@@ -173,15 +173,16 @@ class Memory:
     def footers(self) -> list[str]:
         """The totals."""
         needs = self.needs
+        at_once, learned = short_bytes(needs.peak), short_bytes(needs.weights)
+        made, kept = short_bytes(needs.activations), short_bytes(needs.kept)
+        gradients, states = short_bytes(needs.gradients), short_bytes(needs.states)
+        weights, held = short_bytes(needs.inference_weights), short_bytes(needs.inference_buffers)
         lines = [
             f"inference: {short_bytes(needs.inference)}",
-            f"  {short_bytes(needs.inference_weights)} weights,"
-            f" {short_bytes(needs.inference_buffers)} buffers,"
-            f" {short_bytes(needs.peak)} activations at once",
+            f"  {weights} weights, {held} buffers, {at_once} activations at once",
             f"training with {self.optimizer}: {short_bytes(needs.training)}",
-            f"  {short_bytes(needs.weights)} weights, {short_bytes(needs.buffers)} buffers,"
-            f" {short_bytes(needs.gradients)} gradients, {short_bytes(needs.states)} optimiser,",
-            f"  {short_bytes(needs.kept)} activations kept of {short_bytes(needs.activations)}",
+            f"  {learned} weights, {short_bytes(needs.buffers)} buffers, {gradients} gradients, {states} optimiser,",
+            f"  {kept} activations kept of {made}",
         ]
         if self.fit is not None:
             lines.append(

@@ -281,6 +281,7 @@ def _short(value: int) -> str:
 
 
 def share(value: int, whole: int) -> str:
+    """A part of a whole in per cent."""
     if not value or not whole:
         return ""
     percent = 100 * value / whole

@@ -98,11 +98,12 @@ class Time:
         if whole:
             lines[0] += f" for the batch, at most {_rate(self.batch * self._second, whole)} samples a second"
         arithmetic, memory = work.calculating * bandwidth, work.moving * peak
+        by_arithmetic = short_seconds(arithmetic, self._second) if arithmetic else "0 s"
+        by_memory = short_seconds(memory, self._second) if memory else "0 s"
+        speed = f"{short_number(peak)}FLOP/s, {short_number(bandwidth)}B/s"
         lines += [
-            f"{short_seconds(arithmetic, self._second) if arithmetic else '0 s'} bound by arithmetic,"
-            f" {short_seconds(memory, self._second) if memory else '0 s'} by memory",
-            f"{device.name}: {short_number(peak)}FLOP/s, {short_number(bandwidth)}B/s;"
-            f" they meet at {_fraction(peak, bandwidth)} FLOP/B",
+            f"{by_arithmetic} bound by arithmetic, {by_memory} by memory",
+            f"{device.name}: {speed}; they meet at {_fraction(peak, bandwidth)} FLOP/B",
             "a bound for steps that run one by one and move their tensors once",
         ]
         return lines

@@ -46,10 +46,8 @@ def summary(
         raise click.UsageError("--fit goes with --memory")
     net = given.network(name)
     levels = (depth or 0) if as_json else depth
-    if as_memory:
-        table = net.memory(batch, dtype, optimizer, depth=levels, fit=_bytes(fit))
-    else:
-        table = net.summary(levels)
+    needs = net.memory(batch, dtype, optimizer, depth=levels, fit=_bytes(fit)) if as_memory else None
+    table = needs or net.summary(levels)
     click.echo(table.to_json() if as_json else table.text(width(), colour=has_colour(sys.stdout)), nl=False)
 
 
