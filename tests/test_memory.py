@@ -53,8 +53,12 @@ TEXTS = (
     "net n {\n input 8x8x4\n a, b = conv1-8 -> split(2)\n add { a | b -> relu } -> conv1-2\n}",
     # what goes in is data, which nothing is learned from
     "INPUT[8x8x4] -> pool -> relu -> conv1-2 -> pool -> relu",
-    "block layer(memory) = residual { attention(memory, heads=2) } -> ln\n"
-    "net n {\n input x: (6, 8)\n input memory: (5, 8)\n x -> layer(memory)*3\n}",
+    """block layer(memory) = residual { attention(memory, heads=2) } -> ln
+net n {
+  input x: (6, 8)
+  input memory: (5, 8)
+  x -> layer(memory)*3
+}""",
 )
 
 
@@ -104,7 +108,10 @@ def test_the_rows_add_up(name: str) -> None:
     """At each level, and with what goes in where the backward pass needs it."""
     memory = archdsl.load(name).memory(3, depth=1)
     read = memory.needs.kept - sum(each.kept for each in memory.rows)
-    assert read in {0, *(kind.size * 3 * (8 if kind.kind is Kind.TOKENS else 4) for kind in memory.table.inputs.values())}
+    assert read in {
+        0,
+        *(kind.size * 3 * (8 if kind.kind is Kind.TOKENS else 4) for kind in memory.table.inputs.values()),
+    }
     assert sum(each.activations for each in memory.rows) == memory.needs.activations
     assert sum(each.weights for each in memory.rows) == memory.needs.weights
 
@@ -136,7 +143,9 @@ def test_the_states_are_those_of_torchs_optimisers(optimizer: str, copies: int) 
     made = kinds[optimizer](model.parameters(), lr=0.1, **({"momentum": 0.9} if optimizer == "momentum" else {}))
     model(torch.rand(2, 4, 8, 8)).sum().backward()
     made.step()
-    states = [each for state in made.state.values() for each in state.values() if isinstance(each, Tensor) and each.dim()]
+    states = [
+        each for state in made.state.values() for each in state.values() if isinstance(each, Tensor) and each.dim()
+    ]
     needs = net.memory(2, optimizer=optimizer).needs
     assert needs.states == sum(each.nbytes for each in states) == copies * needs.weights
     assert needs.gradients == sum(each.grad.nbytes for each in model.parameters() if each.grad is not None)

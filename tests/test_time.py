@@ -88,7 +88,9 @@ def test_a_device_by_its_figures() -> None:
     assert device_of("2.5 TFLOP/s, 51.2GB/s", Dtype.FLOAT32).peak[Dtype.FLOAT32] == 2_500 * 10**9
 
 
-@pytest.mark.parametrize(("text", "size"), [("24GB", 24 * 10**9), ("16 GiB", 2**34), ("1.5kB", 1500), ("80e9 B", 80 * 10**9)])
+@pytest.mark.parametrize(
+    ("text", "size"), [("24GB", 24 * 10**9), ("16 GiB", 2**34), ("1.5kB", 1500), ("80e9 B", 80 * 10**9)]
+)
 def test_sizes_of_memory(text: str, size: int) -> None:
     assert bytes_of(text) == size
 

@@ -39,8 +39,8 @@ class Optimizer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """Bytes in all. weights, gradients, states: of what is learned; states are those of the optimiser, with a copy of the
-    weights of its own where they have less than 32 bits. buffers: what layers hold besides. peak: the most bytes of
+    """Bytes in all. weights, gradients, states: of what is learned; states are those of the optimiser, with a copy of
+    the weights of its own where they have less than 32 bits. buffers: what layers hold besides. peak: the most bytes of
     activations that live at once at inference, with the input. activations: of all tensors that a forward pass in
     training makes; kept: of those that autograd keeps until the backward pass, with the input if it is needed.
     """
