@@ -193,11 +193,16 @@ class DotAttention(Operator[Types]):
     @override
     def keeps(self, x: Types) -> Kept:
         keys = self.by_name(x)["keys"]
-        return Kept(
-            inputs=tuple(index for index, kind in enumerate(x) if kind.kind is Kind.SEQUENCE),
-            output=not self.dropout,
-            own=(_weights_kept(self, x[0], keys), *_mask_made(self, x, keys)),
-        )
+        own = (_weights_kept(self, x[0], keys), *_mask_made(self, x, keys))
+        if not self.dropout:
+            inputs = tuple(index for index, kind in enumerate(x) if kind.kind is Kind.SEQUENCE)
+            return Kept(inputs, output=True, own=own)
+        # with dropout queries and keys are scaled first, and the values of several heads put in order
+        values = 1 + self.given.index("values" if "values" in self.given else "keys")
+        scaled = Own(x[0].size + keys.size)
+        if self.heads == 1 or keys.positions == 1:
+            return Kept((values,), own=(scaled, *own))
+        return Kept(own=(scaled, Own(x[values].size), *own))
 
     @override
     def working(self, x: Types) -> tuple[Own, ...]:
