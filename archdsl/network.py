@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from archdsl.passes.changes import Pass
     from archdsl.report.compare import Comparison, Sort
     from archdsl.report.diff import Diff
+    from archdsl.report.memory import Measure, Memory
     from archdsl.report.sizes import ValidSizes
     from archdsl.report.summary import Summary
+    from archdsl.report.time import Time
 
 
 class Network:
@@ -145,6 +147,54 @@ class Network:
         network = self.symbolic()
         assert network.open_sizes is not None
         return valid_sizes(network.module, network.open_sizes, near)
+
+    def memory(
+        self,
+        batch: int = 1,
+        dtype: str = "float32",
+        optimizer: str = "adam",
+        *,
+        depth: int | None = None,
+        fit: int | None = None,
+    ) -> Memory:
+        """What a batch of samples needs in memory, at inference and in training: `.needs` are the totals in bytes,
+        `.rows` the figures of each step, `str()` prints the table.
+
+        dtype: of weights and activations, `float64`, `float32`, `bfloat16` or `float16`. optimizer: `sgd`, `momentum`
+        or `adam`. depth: as in `summary`. fit: a memory in bytes for which `.fit` is to say the largest batches.
+        """
+        from archdsl.report.memory import memory
+
+        if batch < 1:
+            raise ValueError(f"a batch of {batch} samples")
+        return memory(self.summary(depth), self._measure(dtype, optimizer), batch, fit)
+
+    def largest_batch(self, memory: int, dtype: str = "float32", optimizer: str | None = None) -> int:
+        """The largest batch that fits a memory of so many bytes, in training with an optimiser, or else at inference;
+        0 where not even one sample does."""
+        return self._measure(dtype, optimizer or "adam").largest_batch(memory, training=optimizer is not None)
+
+    def _measure(self, dtype: str, optimizer: str) -> Measure:
+        from archdsl.base.dtypes import Dtype
+        from archdsl.emit.torch.forward import schedule
+        from archdsl.report.memory import Measure, Optimizer
+
+        return Measure(self.module, schedule, Dtype(dtype), Optimizer(optimizer))
+
+    def time(self, device: str, batch: int = 1, dtype: str = "float32", *, depth: int | None = None) -> Time:
+        """How long a forward pass at inference takes at least on a device: `.seconds` is the bound, `.rows` are those
+        of the steps, `str()` prints the table.
+
+        device: a name, such as `h100`, or figures, `312e12 FLOP/s, 2.0e12 B/s, 80e9 B`. dtype, depth: as in `memory`.
+        """
+        from archdsl.base.devices import device_of
+        from archdsl.base.dtypes import Dtype
+        from archdsl.report.time import time
+
+        if batch < 1:
+            raise ValueError(f"a batch of {batch} samples")
+        kind = Dtype(dtype)
+        return time(self.summary(depth), self.module, device_of(device, kind), kind, batch)
 
     def explain(self, path: str | None = None) -> str:
         """The arithmetic with its numbers: of the whole network, each distinct layer once, or of what stands at a path

@@ -26,6 +26,7 @@ from archdsl.cli.commands.explain import explain
 from archdsl.cli.commands.json import json_
 from archdsl.cli.commands.sizes import sizes
 from archdsl.cli.commands.summary import summary
+from archdsl.cli.commands.time import time
 from archdsl.cli.commands.zoo import zoo
 from archdsl.cli.screen import complain, show
 
@@ -34,7 +35,7 @@ TRACEBACK = "ARCHDSL_TRACEBACK"
 _COMPLETE = "_ARCHDSL_COMPLETE"
 _PLAIN = {"─": "-", "×": "x", "†": "+", "…": "~"}
 _SHELLS = ("bash", "zsh", "fish")
-_COMMANDS = (check, summary, explain, sizes, diff, compare, draw, compile_, json_, zoo)
+_COMMANDS = (check, summary, explain, sizes, time, diff, compare, draw, compile_, json_, zoo)
 
 
 class _PipeClosed(Exception):

@@ -110,6 +110,22 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )(made)
 
 
+def batch_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the size of a batch, and the type of its numbers."""
+    from archdsl.base.dtypes import Dtype
+
+    made = click.option(
+        "--dtype",
+        type=click.Choice([str(each) for each in Dtype]),
+        default=str(Dtype.FLOAT32),
+        show_default=True,
+        help="The type of weights and activations.",
+    )(command)
+    return click.option(
+        "--batch", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Samples in a batch."
+    )(made)
+
+
 def name_argument(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the name of the network that is meant."""
     return click.argument("name", required=False, shell_complete=complete_network)(command)

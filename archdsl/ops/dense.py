@@ -66,6 +66,7 @@ class Flatten(Unary):
 
     word = "flatten"
     style = Style.OTHER
+    is_view = True
     sees_all = True
 
     @override

@@ -15,6 +15,7 @@ from archdsl.base.tensors import Kind, TensorType
 from archdsl.ops.arguments import choice
 from archdsl.ops.faults import CannotMerge, Reject
 from archdsl.ops.operator import Style, Variadic, require_features
+from archdsl.ops.storage import Kept, Own
 from archdsl.ops.torchcall import ALL, Apply
 
 Types = tuple[TensorType, ...]
@@ -35,6 +36,10 @@ class Add(Variadic):
         if any(each != x[0] for each in x):
             raise Reject(CannotMerge("add", x))
         return x[0]
+
+    @override
+    def working(self, x: Types) -> tuple[Own, ...]:
+        return (Own(x[0].size),) if len(x) > 2 else ()  # the sum so far
 
     @override
     def torch(self, x: Types) -> Apply:
@@ -80,6 +85,18 @@ class Mul(Variadic):
         grid = self.output(xs).grid
         stretched = (was == 1 < now for was, now in zip(xs[index].grid, grid, strict=True))
         return tuple(POINT if each else SAME for each in stretched) or (POINT,)
+
+    @override
+    def keeps(self, x: Types) -> Kept:
+        return Kept(inputs=tuple(range(len(x))) if len(x) > 1 else (), own=self._partial(x))
+
+    @override
+    def working(self, x: Types) -> tuple[Own, ...]:
+        return self._partial(x)[-1:]
+
+    def _partial(self, x: Types) -> tuple[Own, ...]:
+        """The products on the way to that of all."""
+        return tuple(Own(self.output(x[:count]).size) for count in range(2, len(x)))
 
     @override
     def torch(self, x: Types) -> Apply:

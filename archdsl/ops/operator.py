@@ -23,6 +23,7 @@ from archdsl.base.traced import expression_of
 from archdsl.base.windows import Spread, Window
 from archdsl.ops.arguments import Axes, Operand, Role, arguments, roles
 from archdsl.ops.faults import BadArgument, Reject, TooLarge, WindowTooLarge, WrongTensor
+from archdsl.ops.storage import NOTHING, Kept, Own
 from archdsl.ops.torchcall import Apply, Layer, Learned
 
 In = TypeVar("In")
@@ -68,7 +69,9 @@ class Operator(ABC, Generic[In]):
     sees_all: whether each output position depends on every input position, of all inputs.
     flattens: whether an image is flattened before it.
     sized_like: whether only the size of all inputs but the first matters.
-    overwrites: whether torch's module takes `inplace=True` and needs only its output for the backward pass.
+    overwrites: whether torch's module takes `inplace=True`. copies: whether it then keeps a copy for the backward pass,
+    for which its output is not enough.
+    is_view: whether what comes out is a part or an order of what goes in. inert: whether it does nothing at inference.
     """
 
     word: ClassVar[str]
@@ -84,6 +87,9 @@ class Operator(ABC, Generic[In]):
     flattens: ClassVar[bool] = False
     sized_like: ClassVar[bool] = False
     overwrites: ClassVar[bool] = False
+    copies: ClassVar[bool] = False
+    is_view: ClassVar[bool] = False
+    inert: ClassVar[bool] = False
 
     @abstractmethod
     def output(self, x: In) -> TensorType:
@@ -113,6 +119,26 @@ class Operator(ABC, Generic[In]):
         """Multiply-accumulates for one sample: each weight matrix is applied once at each output position."""
         matrices = [prod(shape) for shape in weights.values() if len(shape) > 1]
         return output.positions * sum(matrices) if matrices else 0
+
+    def keeps(self, x: In) -> Kept:
+        """What autograd keeps for the backward pass: what comes in where weights meet it."""
+        return Kept(inputs=(0,)) if self.weights(x) else NOTHING
+
+    def shares(self, x: In, *, training: bool) -> bool:
+        """Whether what comes out lies in the memory of what goes in."""
+        return self.is_view or (self.inert and not training)
+
+    def working(self, x: In) -> tuple[Own, ...]:
+        """What lives at the worst moment of the forward pass besides what goes in and what comes out."""
+        return ()
+
+    def buffers(self, x: In) -> tuple[Own, ...]:
+        """What the layer holds besides what is learned, such as running statistics."""
+        return ()
+
+    def reads(self, x: In) -> int:
+        """How many numbers of weights it reads for one sample, and no more of them for several."""
+        return sum(map(prod, self.weights(x).values()))
 
     # --- derived --------------------------------------------------------------------------------------------------
 

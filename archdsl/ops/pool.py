@@ -22,6 +22,7 @@ from archdsl.ops.operator import (
     require_grid,
     slide,
 )
+from archdsl.ops.storage import INDEX, NOTHING, Kept, Own
 from archdsl.ops.torchcall import Apply, Layer, X, changed
 
 
@@ -82,6 +83,14 @@ class MaxPool(Unary):
         return TensorType.image(x.channels, *slide(self, x, self.windows(x)))
 
     @override
+    def keeps(self, x: TensorType) -> Kept:
+        return Kept(inputs=(0,), own=self.working(x))
+
+    @override
+    def working(self, x: TensorType) -> tuple[Own, ...]:
+        return (Own(self.output(x).size, itemsize=INDEX),)  # where each maximum was
+
+    @override
     def torch(self, x: TensorType) -> Layer:
         windows = self.windows(x)
         return _layer("Max", windows, dilation=(compact(tuple(each.dilation for each in windows)), 1))
@@ -120,6 +129,10 @@ class AveragePool(Unary):
             # in three dimensions torch wants the window to fit without its padding
             slide(self, x, tuple(Window(each.size) for each in windows))
         return TensorType.image(x.channels, *slide(self, x, windows))
+
+    @override
+    def keeps(self, x: TensorType) -> Kept:
+        return Kept(inputs=(0,))
 
     @override
     def torch(self, x: TensorType) -> Layer:
@@ -164,6 +177,11 @@ class AdaptiveAveragePool(Unary):
         return tuple(map(_share, xs[0].grid, _adaptive(self, xs[0])))
 
     @override
+    def keeps(self, x: TensorType) -> Kept:
+        # the mean of a whole map is torch's mean, which needs nothing
+        return Kept(inputs=(0,)) if self.output(x).positions > 1 else NOTHING
+
+    @override
     def torch(self, x: TensorType) -> Layer:
         sizes = _adaptive(self, x)
         return Layer.of(f"nn.AdaptiveAvgPool{len(sizes)}d", compact(sizes))
@@ -191,6 +209,14 @@ class AdaptiveMaxPool(Unary):
     @override
     def sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
         return tuple(map(_share, xs[0].grid, _adaptive(self, xs[0])))
+
+    @override
+    def keeps(self, x: TensorType) -> Kept:
+        return Kept(inputs=(0,), own=self.working(x))
+
+    @override
+    def working(self, x: TensorType) -> tuple[Own, ...]:
+        return (Own(self.output(x).size, itemsize=INDEX),)  # where each maximum was
 
     @override
     def torch(self, x: TensorType) -> Layer:
@@ -256,6 +282,14 @@ class GlobalMaxPool(Unary):
         require_grid(self, x)
         channels = x.channels
         return TensorType.image(channels, *(1 for _ in x.grid)) if self.keep else TensorType.vector(channels)
+
+    @override
+    def keeps(self, x: TensorType) -> Kept:
+        return Kept(inputs=(0,), output=not self.keep, own=self.working(x))
+
+    @override
+    def working(self, x: TensorType) -> tuple[Own, ...]:
+        return (Own(x.channels, itemsize=INDEX),) if self.keep else ()
 
     @override
     def torch(self, x: TensorType) -> Layer | Apply:

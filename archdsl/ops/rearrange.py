@@ -23,6 +23,7 @@ from archdsl.ops.operator import (
     require_samples,
     require_sequence,
 )
+from archdsl.ops.storage import Own
 from archdsl.ops.torchcall import Apply, Layer, X, changed
 
 _MOST_CHUNKS = 4
@@ -38,6 +39,7 @@ class Slice(Unary):
 
     word = "slice"
     style = Style.OTHER
+    is_view = True
 
     start: int = integer("first channel", low=0)
     stop: int | None = integer("channel after the last; all that follow if not given", None)
@@ -119,6 +121,7 @@ class Split(Unary):
 
     word = "split"
     style = Style.OTHER
+    is_view = True
 
     parts: int = integer("how many parts", low=2, high=1000)
 
@@ -153,6 +156,7 @@ class ChannelsLast(Unary):
 
     word = "channels_last"
     style = Style.OTHER
+    is_view = True
 
     @override
     def output(self, x: TensorType) -> TensorType:
@@ -175,6 +179,7 @@ class ChannelsFirst(Unary):
 
     word = "channels_first"
     style = Style.OTHER
+    is_view = True
 
     @override
     def output(self, x: TensorType) -> TensorType:
@@ -198,6 +203,7 @@ class ToSequence(Unary):
 
     word = "to_sequence"
     style = Style.OTHER
+    is_view = True
     source = "Dosovitskiy et al. 2020, An Image Is Worth 16x16 Words, arXiv:2010.11929"
 
     @override
@@ -232,6 +238,7 @@ class ToImage(Unary):
 
     word = "to_image"
     style = Style.OTHER
+    is_view = True
 
     height: int = integer("rows of the map")
 
@@ -266,6 +273,7 @@ class Transpose(Unary):
 
     word = "transpose"
     style = Style.OTHER
+    is_view = True
     source = "Tolstikhin et al. 2021, MLP-Mixer, arXiv:2105.01601"
 
     @override
@@ -294,6 +302,7 @@ class Reshape(Unary):
 
     word = "reshape"
     style = Style.OTHER
+    is_view = True
     sees_all = True
 
     shape: Axes = axes("sizes in torch's order, without the batch", low=1)
@@ -368,6 +377,7 @@ class Select(Unary):
 
     word = "select"
     style = Style.OTHER
+    is_view = True
 
     position: int = integer("the position, from 0 on, or from the end, from -1 on", low=None)
 
@@ -425,6 +435,10 @@ class SpaceToDepth(Unary):
     @override
     def sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
         return tuple(replace(each, channels=Channels(even=False)) for each in super().sees(xs, index))
+
+    @override
+    def working(self, x: TensorType) -> tuple[Own, ...]:
+        return (Own(self.output(x).size),) if x.kind is Kind.SEQUENCE else ()  # its squares, padded
 
     @override
     def torch(self, x: TensorType) -> Layer:

@@ -175,6 +175,7 @@ class Crop(Variadic):
 
     word = "crop"
     style = Style.OTHER
+    is_view = True
     source = "Ronneberger, Fischer, Brox 2015, U-Net, arXiv:1505.04597"
     variadic: ClassVar[bool] = True
     sized_like: ClassVar[bool] = True

@@ -87,7 +87,7 @@ class Comparison:
 def entry_of(module: Module, name: str, inputs: Mapping[str, TensorType], outputs: Mapping[str, TensorType]) -> Entry:
     """The line of a network."""
     seen = _last_field(Tour(module))
-    return Entry(name, inputs, outputs, module.inference_params, module.macs, module.layers, seen)
+    return Entry(name, inputs, outputs, module.inference_params, int(module.macs), module.layers, seen)
 
 
 def comparison(entries: Iterable[Entry], sort: Sort | str | None = None) -> Comparison:

@@ -13,13 +13,14 @@ from html import escape
 from itertools import islice
 from typing import Any
 
-from archdsl.base.figures import short_number
+from archdsl.base.figures import short_bytes, short_number
 from archdsl.base.tensors import TensorType
 from archdsl.graph.module import Module
 from archdsl.graph.receptive import ReceptiveField, described
 from archdsl.ops.operator import Operator, Style
+from archdsl.report.columns import Column, printed, width_of
 from archdsl.report.structure import kind_of, plain
-from archdsl.report.terminal import Ink, cells, cut, padded, paint, visible
+from archdsl.report.terminal import Ink, cells, cut, visible
 from archdsl.report.walk import Spot, Tour, field_of, label
 
 FORMAT = "archdsl.summary"
@@ -27,7 +28,6 @@ VERSION = 2
 WIDTH = 80
 PAGE = 60
 _ALL = 10**9
-_GAP = "  "
 _MARK = " †"
 QUIET = {Style.NORM, Style.ACTIVATION, Style.OTHER}
 
@@ -65,6 +65,11 @@ class Row:
         """The label with what there is to say about the row."""
         again = f" (as {self.same_as})" if self.same_as else ""
         return f"{self.label}{again}{' (shared)' if self.shared else ''}{_MARK if self.training_only else ''}"
+
+    @property
+    def ink(self) -> Ink | None:
+        """How it stands out: what is large, and what is small."""
+        return Ink.STRONG if self.is_module and not self.depth else Ink.FAINT if self.is_quiet else None
 
     @property
     def shapes(self) -> str:
@@ -105,26 +110,17 @@ class Summary:
     def text(self, width: int | None = WIDTH, *, colour: bool = False) -> str:
         """The table for the screen, within a width where that is possible."""
         columns = _fitting(self, width)
-        widths = [max(map(cells, (column.title, *column.values))) for column in columns]
-        title, *doc = self._heading(width)
-        head = _line([column.title for column in columns], columns, widths)
-        rule = "─" * (sum(widths) + sum(len(column.gap) for column in columns))
-        totals, *notes = self.footers()
-        lines: list[tuple[str, Ink | None]] = [
-            (title, Ink.STRONG),
-            *((line, Ink.FAINT) for line in doc),
-            ("", None),
-            (head, Ink.STRONG),
-            (rule, Ink.FAINT),
-        ]
-        for index, row in enumerate(self.rows):
-            ink = Ink.STRONG if row.is_module and not row.depth else Ink.FAINT if row.is_quiet else None
-            lines.append((_line([column.values[index] for column in columns], columns, widths), ink))
-        lines += [("", None), *((line, Ink.STRONG) for line in _wrapped(totals, width))]
-        lines += [(line, Ink.FAINT) for note in notes for line in _wrapped(note, width)]
-        return "".join(f"{paint(line, ink, colour=colour)}\n" for line, ink in lines)
+        return printed(
+            columns, [row.ink for row in self.rows], self.heading(width), self._wrapped(width), colour=colour
+        )
 
-    def _heading(self, width: int | None) -> list[str]:
+    def _wrapped(self, width: int | None) -> list[str]:
+        """The lines below the table; a formula may take several."""
+        most = width or _ALL
+        return [line for foot in self.footers() for line in textwrap.wrap(foot, most, subsequent_indent="  ")]
+
+    def heading(self, width: int | None) -> list[str]:
+        """The title, and what the text says about the network."""
         first = visible(self.doc.split("\n", 1)[0].strip())
         return [self.title, *textwrap.wrap(first, width or _ALL)]
 
@@ -135,7 +131,7 @@ class Summary:
 
     def footers(self) -> list[str]:
         """The totals, and what a reader has to know about the rows."""
-        size = _bytes(4 * self.inference_params)
+        size = short_bytes(4 * self.inference_params)
         lines = [f"{self.inference_params:,} parameters ({size} in float32), {self.macs:,} MACs"]
         if self.example:
             sizes = ", ".join(f"{name} = {value:,}" for name, value in self.example.items())
@@ -250,16 +246,6 @@ def _row(spot: Spot, opened: str, inputs: tuple[TensorType, ...]) -> Row:
 # --- columns ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Column:
-    """A column of the table. `gap` stands before it."""
-
-    title: str
-    values: tuple[str, ...]
-    right: bool = False
-    gap: str = _GAP
-
-
 def _columns(
     table: Summary,
     *,
@@ -268,25 +254,25 @@ def _columns(
     shares: bool = True,
     short: bool = False,
     operator: int = _ALL,
-) -> list[_Column]:
+) -> list[Column]:
     rows = table.rows
     macs = _short if short else _number
     wanted = [
-        _Column("layer", tuple("  " * row.depth + row.name for row in rows), gap=""),
-        _Column("operator", tuple(cut(row.shown, operator) for row in rows)),
-        _Column("output", tuple(row.shapes if shapes else row.short_shapes for row in rows)),
-        _Column("parameters", tuple(_number(row.params) for row in rows), right=True),
+        Column("layer", tuple("  " * row.depth + row.name for row in rows), gap=""),
+        Column("operator", tuple(cut(row.shown, operator) for row in rows)),
+        Column("output", tuple(row.shapes if shapes else row.short_shapes for row in rows)),
+        Column("parameters", tuple(_number(row.params) for row in rows), right=True),
     ]
     if shares:
-        wanted.append(_Column("", tuple(_share(row.params, table.params) for row in rows), right=True, gap=" "))
-    wanted.append(_Column("MACs", tuple(macs(row.macs) for row in rows), right=True))
-    wanted.append(_Column("", tuple(_share(row.macs, table.train_macs) for row in rows), right=True, gap=" "))
+        wanted.append(Column("", tuple(share(row.params, table.params) for row in rows), right=True, gap=" "))
+    wanted.append(Column("MACs", tuple(macs(row.macs) for row in rows), right=True))
+    wanted.append(Column("", tuple(share(row.macs, table.train_macs) for row in rows), right=True, gap=" "))
     if field:
-        wanted.append(_Column("sees", tuple(row.seen for row in rows), right=True))
+        wanted.append(Column("sees", tuple(row.seen for row in rows), right=True))
     return wanted
 
 
-def _fitting(table: Summary, width: int | None) -> list[_Column]:
+def _fitting(table: Summary, width: int | None) -> list[Column]:
     """The columns that fit into a width: first what the reader misses least goes, at last the labels are cut."""
     leaner: tuple[dict[str, bool], ...] = (
         {},
@@ -295,28 +281,15 @@ def _fitting(table: Summary, width: int | None) -> list[_Column]:
         {"field": False, "short": True, "shapes": False},
     )
     for options in leaner:
-        if _width(made := _columns(table, **options)) <= (width or _ALL):
+        if width_of(made := _columns(table, **options)) <= (width or _ALL):
             return made
     leanest = _columns(table, field=False, shapes=False, short=True, shares=False)
-    excess = max(_width(leanest) - (width or _ALL), 0)
+    excess = max(width_of(leanest) - (width or _ALL), 0)
     longest = max((cells(row.shown) for row in table.rows), default=0)
     return _columns(table, field=False, shapes=False, short=True, shares=False, operator=max(longest - excess, 16))
 
 
-def _width(columns: list[_Column]) -> int:
-    return sum(max(map(cells, (column.title, *column.values))) + len(column.gap) for column in columns)
-
-
-def _line(values: list[str], columns: list[_Column], widths: list[int]) -> str:
-    parts = zip(values, columns, widths, strict=True)
-    return "".join(column.gap + padded(value, width, right=column.right) for value, column, width in parts).rstrip()
-
-
-def _wrapped(text: str, width: int | None) -> list[str]:
-    return textwrap.wrap(text, width or _ALL, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
-
-
-def _side(column: _Column) -> Any:
+def _side(column: Column) -> Any:
     return "right" if column.right else "left"
 
 
@@ -328,15 +301,12 @@ def _short(value: int) -> str:
     return short_number(value) if value else ""
 
 
-def _share(value: int, whole: int) -> str:
+def share(value: int, whole: int) -> str:
+    """A part of a whole in per cent."""
     if not value or not whole:
         return ""
     percent = 100 * value / whole
     return "<.1%" if percent < 0.1 else f"{percent:.1f}%" if percent < 9.95 else f"{percent:.0f}%"
-
-
-def _bytes(count: int) -> str:
-    return f"{short_number(count)}B" if count >= 10_000 else f"{count:,} B"
 
 
 def _listed(kinds: Mapping[str, TensorType]) -> str:
@@ -367,7 +337,7 @@ def _record(row: Row) -> dict[str, Any]:
     }
 
 
-def _html_row(row: Row, index: int, columns: list[_Column]) -> str:
+def _html_row(row: Row, index: int, columns: list[Column]) -> str:
     pieces: list[str] = []
     for column in columns:
         text = escape(column.values[index].strip())
