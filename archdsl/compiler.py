@@ -94,7 +94,7 @@ def _elaborated(
         better = example.better(open_sizes)
         if better is None:
             if not report.errors:
-                report.add(faults.NoSizeFits(open_sizes.wanted.condition), open_sizes.wanted.asking.place)
+                report.add(faults.NoSizeFits(str(open_sizes.wanted.condition)), open_sizes.wanted.asking.place)
             return result
         example = better
     assert first is not None

@@ -110,10 +110,7 @@ class Condition:
         """A condition that the language can write and that is enough for this one."""
         if len(self.symbols) == 1 and (found := Sizes.meeting([self])) is not None and not found.is_empty:
             (name,) = self.symbols
-            shown = found.in_short(name)
-            if shown is None or " in {" in shown:
-                return f"{name} % {found.period} == 0" if found.period + found.period in found else None
-            return shown.replace(",", "")
+            return found.simple(name)
         return None if "floor" in self.shown or "ceil" in self.shown else self.shown.replace(",", "")
 
     def __str__(self) -> str:
@@ -253,6 +250,13 @@ class Sizes:
         if tail[0] == 1:
             return f"{name} >= {start:,}"
         return _rule(name, tail).removeprefix(", ") if self.smallest == _first_in(1, tail) else None
+
+    def simple(self, name: str) -> str | None:
+        """A comparison that the language can write and that lets only sizes of these through."""
+        shown = self.in_short(name)
+        if shown is None or " in {" in shown:
+            return f"{name} % {self.period} == 0" if 2 * self.period in self else None
+        return shown.replace(",", "")
 
     def _tail(self) -> tuple[_Rule | None, int]:
         """The rule that holds without end, and from where on; None where the sizes end."""

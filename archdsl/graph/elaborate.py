@@ -355,7 +355,9 @@ class Elaborator(Chains):
     def _require(self, statement: tree.Require, body: Body) -> None:
         requirement = Requirement(statement, body.scope)
         if not requirement.facts:
-            body.failed |= requirement.check(self.evaluator) is False
+            if requirement.check(self.evaluator) is False:
+                # what follows would be blamed for the same
+                raise Stop
         elif body.is_network:
             body.requirements.append(requirement)
         else:

@@ -7,7 +7,6 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from archdsl.base.conditions import Condition
 from archdsl.base.diagnostics import Fault, Severity
 from archdsl.base.suggest import did_you_mean
 from archdsl.base.tensors import TensorType
@@ -913,11 +912,12 @@ class NotForAllSizes(Fault):
     title = "sizes that do not fit together for all inputs"
     example = "net n {\n  input (8, H, 32)\n  c = conv3-8\n  add { c -> maxpool2/2 | c -> conv3-8/2 }\n}"
 
-    needed: Condition
+    needed: tuple[str, ...]
+    enough: tuple[str, ...]
 
     @property
     def message(self) -> str:
-        return in_words(self.needed)
+        return ", and ".join(map(in_words, self.needed))
 
     @property
     def label(self) -> str:
@@ -925,8 +925,8 @@ class NotForAllSizes(Fault):
 
     @property
     def help(self) -> str | None:
-        enough = self.needed.simple
-        return f"say so beside the input: `require {enough}`" if enough else None
+        stated = " and ".join(f"`require {each}`" for each in self.enough)
+        return f"say so beside the input: {stated}" if len(self.enough) == len(self.needed) else None
 
 
 @final
@@ -970,7 +970,7 @@ class NoSizeFits(Fault):
     title = "requirements that no size meets"
     example = "net n {\n  input (3, H, H)\n  require H % 4 == 1\n  require H % 2 == 0\n  gap\n}"
 
-    needed: Condition
+    needed: str
 
     @property
     def message(self) -> str:
@@ -981,9 +981,8 @@ class NoSizeFits(Fault):
         return "cannot be met"
 
 
-def in_words(condition: Condition) -> str:
-    """`H must be even`, `H must be a multiple of 16`, `H must be from 224 to 255`."""
-    shown = f"{condition}"
+def in_words(shown: str) -> str:
+    """A condition in words: `H must be even`, `H must be a multiple of 16`, `H must be from 224 to 255`."""
     if found := re.fullmatch(r"(\w+) % (\d+) == (\d+)", shown):
         name, by, rest = found.groups()
         if by == "2":

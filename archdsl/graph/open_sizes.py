@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -88,9 +88,32 @@ def settle(module: Module, assumptions: Assumptions, report: Report, example: Ex
     assumptions.closed = True
     if example.opens_all:
         return
-    for decision in unstated(assumptions):
-        if not decision.asking.weights:
-            report.add(faults.NotForAllSizes(decision.condition), decision.asking.place, also=decision.asking.also)
+    groups: dict[Place | None, list[list[Decision]]] = {}
+    for decisions in _by_size(each for each in unstated(assumptions) if not each.asking.weights):
+        groups.setdefault(decisions[0].asking.place, []).append(decisions)
+    for place, sizes in groups.items():
+        needed, enough = zip(*(_together([each.condition for each in decisions]) for decisions in sizes), strict=True)
+        others = dict.fromkeys(each.asking.place for decisions in sizes for each in decisions)
+        also = [(other, "and here") for other in others if other is not None and other != place]
+        fault = faults.NotForAllSizes(needed, tuple(each for each in enough if each))
+        report.add(fault, place, also=(*sizes[0][0].asking.also, *also))
+
+
+def _by_size(decisions: Iterable[Decision]) -> list[list[Decision]]:
+    """Decisions on one size together, others each for itself."""
+    found: dict[object, list[Decision]] = {}
+    for each in decisions:
+        key = each.condition.symbols if len(each.condition.symbols) == 1 else each.condition
+        found.setdefault(key, []).append(each)
+    return list(found.values())
+
+
+def _together(conditions: list[Condition]) -> tuple[str, str | None]:
+    """What some conditions come to, and a condition of the language that is enough for them."""
+    (name, *_) = sorted(conditions[0].symbols)
+    if len(conditions) > 1 and (found := Sizes.meeting(conditions)) is not None and not found.is_empty:
+        return found.in_short(name) or " and ".join(map(str, conditions)), found.simple(name)
+    return str(conditions[0]), conditions[0].simple
 
 
 def _weigh(step: Step, operator: Operator[object], report: Report, example: Example) -> None:

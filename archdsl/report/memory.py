@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +14,7 @@ from archdsl.base.figures import short_bytes
 from archdsl.graph.memory import Inference, Scheduler, Sizes, Tape, Training, buffers
 from archdsl.graph.module import Module
 from archdsl.report.columns import Column, printed, width_of
+from archdsl.report.structure import plain
 from archdsl.report.summary import WIDTH, Row, Summary
 from archdsl.report.terminal import cells, cut
 from archdsl.report.walk import Tour
@@ -184,6 +186,11 @@ class Memory:
             f"  {learned} weights, {short_bytes(needs.buffers)} buffers, {gradients} gradients, {states} optimiser,",
             f"  {kept} activations kept of {made}",
         ]
+        if self.table.example:
+            sizes = ", ".join(f"{name} = {size:,}" for name, size in self.table.example.items())
+            lines[0] += f" at {sizes}"
+            for word, count in (("activations", needs.activations), ("kept", needs.kept)):
+                lines += textwrap.wrap(f"{word}: {count} bytes", WIDTH, subsequent_indent="  ")
         if self.fit is not None:
             lines.append(
                 f"{short_bytes(self.fit.memory)} fit a batch of {self.fit.inference:,} at inference,"
@@ -202,19 +209,19 @@ class Memory:
             "dtype": str(self.dtype),
             "optimizer": str(self.optimizer),
             "inference": {
-                "total": needs.inference,
+                "total": int(needs.inference),
                 "weights": needs.inference_weights,
                 "buffers": needs.inference_buffers,
-                "peak_activations": needs.peak,
+                "peak_activations": int(needs.peak),
             },
             "training": {
-                "total": needs.training,
+                "total": plain(needs.training),
                 "weights": needs.weights,
                 "buffers": needs.buffers,
                 "gradients": needs.gradients,
                 "optimizer": needs.states,
-                "kept_activations": needs.kept,
-                "all_activations": needs.activations,
+                "kept_activations": plain(needs.kept),
+                "all_activations": plain(needs.activations),
             },
             "rows": [_record(each) for each in self.rows],
         }
@@ -267,7 +274,7 @@ def _record(each: MemoryRow) -> dict[str, Any]:
         "label": row.label,
         "count": row.count,
         "weights": each.weights,
-        "activations": each.activations,
-        "kept": each.kept,
+        "activations": plain(each.activations),
+        "kept": plain(each.kept),
         "same_as": row.same_as,
     }
