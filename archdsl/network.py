@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import torch
 
     from archdsl.emit.torch.weights import Loaded
+    from archdsl.page.document import Page
     from archdsl.passes.changes import Pass
     from archdsl.report.summary import Summary
 
@@ -142,19 +143,42 @@ class Network:
         legend: bool = True,
         expand: Iterable[str] = (),
     ) -> str:
-        """The picture as DOT text, and in a file if a path is given: `.svg`, `.png`, `.pdf` or `.dot`.
+        """The picture as DOT text, and in a file if a path is given: `.svg`, `.png`, `.pdf` or `.dot`, or `.html` for the
+        page of `page()`.
 
         detail: how much is one box, `stage`, `block`, `layer` or `op`; None for as fine as a page holds. direction:
         `TB` or `LR`. expand: paths of blocks that are opened whatever the detail. Raises
         `archdsl.emit.render.NoGraphviz` where the file cannot be made; DOT always can.
         """
+        from archdsl.base.files import write_atomically
         from archdsl.emit.dot import dot
         from archdsl.emit.picture import picture
 
+        expand = tuple(expand)
         text = dot(picture(self.module, detail, direction=direction, legend=legend, expand=expand))
-        if path is not None:
+        if path is not None and Path(path).suffix.lower() == ".html":
+            html = self.page(detail=detail, direction=direction, legend=legend, expand=expand).html
+            write_atomically({Path(path): html.encode()})
+        elif path is not None:
             self._write_picture(text, Path(path))
         return text
+
+    def page(
+        self,
+        *,
+        detail: str | None = None,
+        direction: str = "TB",
+        legend: bool = True,
+        expand: Iterable[str] = (),
+    ) -> Page:
+        """The network as one file for a browser, `.html`: its picture, table, arithmetic and text, linked. It fetches
+        nothing. `.remarks` say what could not be drawn. The arguments are those of `draw`, for its first picture."""
+        from archdsl.page.document import page
+
+        table = self.summary(0)
+        return page(
+            self.module, self.text, table, detail=detail, direction=direction, show_legend=legend, expand=expand
+        )
 
     def _write_picture(self, text: str, path: Path) -> None:
         from archdsl.base.files import write_atomically

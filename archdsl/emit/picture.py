@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from archdsl.emit.drawing.compose import Composer
+from archdsl.emit.drawing.compose import Composer, Scope
 from archdsl.emit.drawing.model import Detail, Direction, Picture
 from archdsl.emit.drawing.plot import Plot
 from archdsl.emit.drawing.words import caption, legend_of
@@ -25,8 +25,9 @@ def picture(
     direction: Direction | str = Direction.TB,
     legend: bool = True,
     expand: Iterable[str] = (),
+    scope: Scope | None = None,
 ) -> Picture:
-    """The picture of a network.
+    """The picture of a network, or with a scope that of a block in it where it stands.
 
     detail: `stage`, `block`, `layer` or `op`; without it the finest of the first three with at most 40 boxes, where
     `stage` opens the groups of the network if they fit. expand: paths of blocks that are opened whatever the detail. A
@@ -34,7 +35,7 @@ def picture(
     """
     expanded = frozenset(expand)
     wanted = None if detail is None else Detail(detail)
-    plot, remarks = _readable(module, expanded) if wanted is None else _bounded(module, wanted, expanded)
+    plot, remarks = _readable(module, expanded, scope) if wanted is None else _bounded(module, wanted, expanded, scope)
     missing = sorted(expanded - plot.opened)
     return Picture(
         name=module.name,
@@ -49,28 +50,31 @@ def picture(
     )
 
 
-def _readable(module: Module, expanded: frozenset[str]) -> tuple[Plot, list[str]]:
+def _readable(module: Module, expanded: frozenset[str], scope: Scope | None) -> tuple[Plot, list[str]]:
     """The finest detail that a reader takes in at a glance."""
     for detail in (Detail.LAYER, Detail.BLOCK):
         composer = Composer(detail, expanded)
-        if composer.size(module) <= LARGEST and (plot := _plotted(module, composer)).boxes <= READABLE:
+        if composer.size(module) <= LARGEST and (plot := _plotted(module, composer, scope)).boxes <= READABLE:
             return plot, []
     # a network that is all one labelled group would be a single box
-    groups = (step.name for step in module.steps if isinstance(step.what, Module) and step.what.indexed)
+    prefix = scope.prefix if scope else ""
+    groups = (f"{prefix}{step.name}" for step in module.steps if isinstance(step.what, Module) and step.what.indexed)
     for opened in (expanded.union(groups), expanded):
-        plot = _plotted(module, Composer(Detail.STAGE, opened))
+        plot = _plotted(module, Composer(Detail.STAGE, opened), scope)
         if plot.boxes <= READABLE:
             return plot, []
     return plot, [f"the picture has {plot.boxes:,} boxes: blocks and repeats in the text would make it shorter"]
 
 
-def _bounded(module: Module, wanted: Detail, expanded: frozenset[str]) -> tuple[Plot, list[str]]:
+def _bounded(
+    module: Module, wanted: Detail, expanded: frozenset[str], scope: Scope | None
+) -> tuple[Plot, list[str]]:
     """The detail that is asked for, or the next coarser one that can be drawn."""
     order = list(Detail)
     detail = wanted
     while detail is not Detail.STAGE and Composer(detail).size(module) > LARGEST:
         detail = order[order.index(detail) - 1]
-    plot = _plotted(module, Composer(detail, expanded))
+    plot = _plotted(module, Composer(detail, expanded), scope)
     if detail is wanted:
         return plot, []
     size = Composer(wanted).size(module)
@@ -78,8 +82,8 @@ def _bounded(module: Module, wanted: Detail, expanded: frozenset[str]) -> tuple[
     return plot, [f"drawn at detail `{detail}`: {reason}"]
 
 
-def _plotted(module: Module, composer: Composer) -> Plot:
+def _plotted(module: Module, composer: Composer, scope: Scope | None) -> Plot:
     plot = Plot(composer.detail)
-    plot.network(module, composer.network(module))
+    plot.network(module, composer.level(module, scope) if scope else composer.network(module))
     plot.opened = frozenset(composer.opened)
     return plot

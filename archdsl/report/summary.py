@@ -263,9 +263,9 @@ def _columns(
         _Column("parameters", tuple(_number(row.params) for row in rows), right=True),
     ]
     if shares:
-        wanted.append(_Column("", tuple(_share(row.params, table.params) for row in rows), right=True, gap=" "))
+        wanted.append(_Column("", tuple(share(row.params, table.params) for row in rows), right=True, gap=" "))
     wanted.append(_Column("MACs", tuple(macs(row.macs) for row in rows), right=True))
-    wanted.append(_Column("", tuple(_share(row.macs, table.train_macs) for row in rows), right=True, gap=" "))
+    wanted.append(_Column("", tuple(share(row.macs, table.train_macs) for row in rows), right=True, gap=" "))
     if field:
         wanted.append(_Column("sees", tuple(row.seen for row in rows), right=True))
     return wanted
@@ -309,7 +309,8 @@ def _short(value: int) -> str:
     return short_number(value) if value else ""
 
 
-def _share(value: int, whole: int) -> str:
+def share(value: int, whole: int) -> str:
+    """How much of a whole something is, in percent; nothing of nothing."""
     if not value or not whole:
         return ""
     percent = 100 * value / whole

@@ -14,8 +14,8 @@ from archdsl.cli.screen import file_name, progress, write
 if TYPE_CHECKING:
     from archdsl.network import Network
 
-_OUTPUT = "NAME.svg if not given; .svg, .png, .pdf or .dot, several times if wanted, - for DOT on standard output."
-_PICTURES = ("svg", "png", "pdf", "dot")
+_OUTPUT = "NAME.svg if not given; .svg, .png, .pdf, .dot or .html, several times if wanted, - for DOT on standard output."
+_PICTURES = ("svg", "png", "pdf", "dot", "html")
 
 
 @click.command()
@@ -27,19 +27,24 @@ _PICTURES = ("svg", "png", "pdf", "dot")
 @click.option("--expand", metavar="PATH", multiple=True, help="Open the block at a path, whatever the detail.")
 @click.option("--legend/--no-legend", default=True, help="Whether the colours are explained.")
 def draw(name: str | None, given: Given, outputs: tuple[str, ...], **style: Any) -> int:
-    """Draw a network, by default into NAME.svg."""
+    """Draw a network, by default into NAME.svg; into .html as a page to click through."""
     kinds = {output: "dot" if output == "-" else Path(output).suffix[1:].lower() for output in outputs}
     for output, kind in kinds.items():
         if kind not in _PICTURES:
             raise click.UsageError(f"{output}: a picture is a file of .{', .'.join(_PICTURES)}")
     net = given.network(name)
     kinds = kinds or {file_name(net, "svg"): "svg"}
-    files, remarks = _pictures(net, kinds, **style)
+    pages = [output for output, kind in kinds.items() if kind == "html"]
+    files, remarks = _pictures(net, {each: kind for each, kind in kinds.items() if each not in pages}, **style)
+    for output in pages:
+        made = net.page(**style)
+        files[output] = made.html.encode()
+        remarks += made.remarks
     write(files)
     for output in files:
         if output != "-":
             click.echo(f"wrote {output}", err="-" in files)
-    for remark in remarks:
+    for remark in dict.fromkeys(remarks):
         click.echo(f"note: {remark}", err=True)
     return WRONG if outputs and set(outputs) - set(files) else FINE
 
@@ -57,6 +62,8 @@ def _pictures(
     from archdsl.emit.picture import picture
     from archdsl.emit.render import CannotRender, has_fonts, render
 
+    if not kinds:
+        return {}, []
     made = picture(net.module, detail, direction=direction, legend=legend, expand=expand)
     text, remarks = dot(made), list(made.remarks)
     files: dict[str, bytes] = {}

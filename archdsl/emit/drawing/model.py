@@ -153,7 +153,8 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What is drawn of a network. Nodes, edges and clusters are in the order of the text.
+    """What is drawn of a network. Nodes, edges and clusters are in the order of the text. One without a caption has no
+    heading either.
 
     remarks: what the reader should know about the picture itself, such as why it is coarser than was asked for.
     """
