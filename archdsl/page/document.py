@@ -13,11 +13,12 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from archdsl.base.version import __version__
-from archdsl.emit.drawing.model import Direction, Kind, Role, Sample
+from archdsl.emit.drawing.model import Direction, Kind, Role
 from archdsl.emit.drawing.words import caption
+from archdsl.ops.operator import Style
 from archdsl.page.steps import Steps
 from archdsl.page.texts import Texts
-from archdsl.page.views import Drawn, legend, views
+from archdsl.page.views import Drawn, views
 from archdsl.report.summary import Summary
 from archdsl.report.terminal import visible
 
@@ -51,12 +52,13 @@ def page(
     """The page of a network. table: its summary; detail, direction, expand: of its first picture, as `picture` takes
     them."""
     steps = Steps(root)
-    drawn, remarks = views(steps, detail, Direction(direction), expand)
+    drawn, remarks = views(steps, detail, Direction(direction), expand, show_legend=show_legend)
     texts = Texts(source, [entry.spot.step.place for entry in steps.entries])
     records = _records(steps, texts)
     if steps.more:
         remarks.append(f"{steps.more:,} more rows are left out of the table")
     style, script = (_file(name) for name in ("page.css", "page.js"))
+    first = next(each for each in drawn if each.view.first)
     title, *doc = (visible(line) for line in (table.title, *table.doc.splitlines()))
     html = Template(_file("template.html")).substitute(
         title=escape(visible(root.name)),
@@ -68,8 +70,8 @@ def page(
         doc="".join(f"<p>{escape(each)}</p>" for each in _paragraphs(doc)),
         footers="".join(f"<p>{escape(visible(each))}</p>" for each in table.footers()),
         remarks="".join(f"<p>{escape(visible(each))}</p>" for each in remarks),
-        picture=next((each.svg for each in drawn if each.view.first and each.svg), _NO_PICTURE),
-        legend="".join(map(_sample, legend(drawn))) if show_legend else "",
+        picture=first.svg or _NO_PICTURE,
+        legend="".join(f'<li><span class="sample {kind}"></span>{escape(text)}</li>' for kind, text in _legend(first)),
         rows="".join(_row(index, records[index], steps) for index in range(steps.rows)),
         texts="".join(_text(index, *each) for index, each in enumerate(texts.html())),
         templates="".join(f'<template id="view{index}">{each.svg}</template>' for index, each in enumerate(drawn)),
@@ -107,7 +109,13 @@ def _records(steps: Steps, texts: Texts) -> list[dict[str, Any]]:
 def _data(name: str, records: list[dict[str, Any]], rows: int, drawn: list[Drawn]) -> dict[str, Any]:
     """What the script of the page works with."""
     views = [
-        {"block": each.view.block, "detail": str(each.view.picture.detail), "first": each.view.first} for each in drawn
+        {
+            "block": each.view.block,
+            "detail": str(each.view.picture.detail),
+            "first": each.view.first,
+            "legend": _legend(each),
+        }
+        for each in drawn
     ]
     return {"name": name, "rows": rows, "steps": records, "views": views}
 
@@ -116,18 +124,21 @@ def _paragraphs(lines: list[str]) -> list[str]:
     return [" ".join(each.split()) for each in "\n".join(lines).split("\n\n") if each.strip()]
 
 
-def _sample(sample: Sample) -> str:
-    """An entry of the legend."""
-    match sample.style:
+def _legend(drawn: Drawn) -> list[tuple[str, str]]:
+    """The legend of a picture: the class of the style sheet that has the colour, and what it means."""
+    return [(_class(sample.style), sample.text) for sample in drawn.view.picture.legend]
+
+
+def _class(style: Style | Kind | Role) -> str:
+    match style:
         case Role():
-            name = "red"
+            return "red"
         case Kind.BLOCK:
-            name = "of-block"
+            return "of-block"
         case Kind():
-            name = "dashed"
+            return "dashed"
         case family:
-            name = f"of-{family}"
-    return f'<li><span class="sample {name}"></span>{escape(sample.text)}</li>'
+            return f"of-{family}"
 
 
 def _row(index: int, record: dict[str, Any], steps: Steps) -> str:

@@ -128,6 +128,7 @@
     }
     trail();
     details();
+    legend();
     mark("chosen", chosen);
     markMatches();
     if (focus !== null) reveal(focus);
@@ -223,7 +224,7 @@
       make("button", { type: "button", "aria-current": each === block && "true", onclick: () => open(each) }, text);
     byId("trail").replaceChildren(
       button(NETWORK, name),
-      ...path.map((each) => button(each, `${steps[each].path} ${steps[each].count > 1 ? `×${steps[each].count}` : ""}`)),
+      ...path.map((each) => button(each, `${steps[each].path}${steps[each].count > 1 ? ` ×${steps[each].count.toLocaleString("en")}` : ""}`)),
     );
   }
 
@@ -239,6 +240,11 @@
       }),
     );
     byId("details").hidden = all.length < 2;
+  }
+
+  function legend() {
+    const entry = ([kind, text]) => make("li", {}, make("span", { class: `sample ${kind}` }), text);
+    byId("legend").replaceChildren(...views[current.view].legend.map(entry));
   }
 
   function detail(view) {
@@ -462,7 +468,7 @@
 
   // --- the table --------------------------------------------------------------------------------------------------
 
-  const PAGE = 40;
+  const PAGE = 60;
 
   /** Rows of blocks get a button that hides what is inside; at first a page of rows is open. */
   function foldable() {
@@ -616,7 +622,9 @@
     );
     tip.hidden = false;
     const { width, height } = tip.getBoundingClientRect();
-    tip.style.left = `${clamp(event.clientX + 14, 4, innerWidth - width - 4)}px`;
+    // not over the table, where the row is marked
+    const right = Math.max(stage.getBoundingClientRect().right, width + 8);
+    tip.style.left = `${clamp(event.clientX + 14, 4, right - width - 4)}px`;
     tip.style.top = `${event.clientY + 18 + height > innerHeight ? event.clientY - height - 10 : event.clientY + 18}px`;
   }
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from archdsl.emit.dot import DEAR, dot
 from archdsl.emit.drawing.compose import PROJECTION, Scope, title_of
-from archdsl.emit.drawing.model import Detail, Direction, Kind, Node, Picture, Sample
+from archdsl.emit.drawing.model import Detail, Direction, Kind, Node, Picture
 from archdsl.emit.picture import picture
 from archdsl.emit.render import CannotRender, render_all
 from archdsl.graph.module import Module
@@ -41,11 +41,16 @@ class Drawn:
 
 
 def views(
-    steps: Steps, detail: str | None = None, direction: Direction = Direction.TB, expand: Iterable[str] = ()
+    steps: Steps,
+    detail: str | None = None,
+    direction: Direction = Direction.TB,
+    expand: Iterable[str] = (),
+    *,
+    show_legend: bool = True,
 ) -> tuple[list[Drawn], list[str]]:
     """The pictures, those of the network first, and what there is to say about them."""
     expand = tuple(expand)
-    root = picture(steps.root, detail, direction=direction, expand=expand)
+    root = picture(steps.root, detail, direction=direction, expand=expand, legend=show_legend)
     wanted = list(_views(steps, None, steps.root, None, direction, root, expand))
     remarks = list(root.remarks)
     for index in range(steps.rows):
@@ -56,7 +61,7 @@ def views(
         scope = Scope(
             entry.spot.before, f"{entry.spot.path}.", training=entry.spot.training_only, again=entry.spot.again
         )
-        inside = picture(step.what, direction=direction, scope=scope)
+        inside = picture(step.what, direction=direction, scope=scope, legend=show_legend)
         if inside.size > 1:
             wanted += _views(steps, index, step.what, scope, direction, inside, ())
         if len(wanted) > MOST_VIEWS:
@@ -83,7 +88,7 @@ def _views(
     """The first picture of a block, and those at other levels of detail that look different and are not too large."""
     found: list[Picture] = []
     for detail in Detail:
-        made = picture(module, detail, direction=direction, expand=expand, scope=scope)
+        made = picture(module, detail, direction=direction, expand=expand, scope=scope, legend=bool(first.legend))
         if made.size > MOST_BOXES or made.remarks or made.price > DEAR:
             break
         if not any(_looks(made) == _looks(other) for other in found):
@@ -141,13 +146,3 @@ def _marks(view: View) -> Callable[[str, str], str]:
 
     return marks
 
-
-def legend(drawn: Iterable[Drawn]) -> tuple[Sample, ...]:
-    """The legend of all pictures: each colour and line once, in the fewest words."""
-    samples: dict[object, Sample] = {}
-    for each in drawn:
-        for sample in each.view.picture.legend:
-            known = samples.get(sample.style)
-            if known is None or len(sample.text) < len(known.text):
-                samples[sample.style] = sample
-    return tuple(samples.values())
