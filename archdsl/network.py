@@ -143,7 +143,7 @@ class Network:
         legend: bool = True,
         expand: Iterable[str] = (),
     ) -> str:
-        """The picture as DOT text, and in a file if a path is given: `.svg`, `.png`, `.pdf` or `.dot`, or `.html` for the
+        """The picture as DOT text, and in a file if a path is given: `.svg`, `.png`, `.pdf`, `.dot`; `.html` is the
         page of `page()`.
 
         detail: how much is one box, `stage`, `block`, `layer` or `op`; None for as fine as a page holds. direction:

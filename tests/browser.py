@@ -7,11 +7,13 @@ asks for it is skipped.
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import select
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -28,6 +30,23 @@ KEYS = {
     "ArrowDown": (40, ""),
 }
 
+# Chromium listens on file 3 and speaks on file 4
+_START = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.dup2(int(sys.argv[2]), 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
+
+def _pipe():
+    """A pipe whose ends are out of the way of the files 3 and 4."""
+    ends = os.pipe()
+    moved = tuple(fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in ends)
+    for end in ends:
+        os.close(end)
+    return moved
+
 
 class Browser:
     """One Chromium with one page. `console` is what was said there, `requests` all that was asked of any network."""
@@ -37,14 +56,13 @@ class Browser:
         if program is None:
             pytest.skip("there is no Chromium here")
         self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-        read_theirs, self._write = os.pipe()
-        self._read, write_theirs = os.pipe()
+        read_theirs, self._write = _pipe()
+        self._read, write_theirs = _pipe()
         options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
         options += ["--disable-background-networking", "--disable-component-update", "--hide-scrollbars"]
         command = [program, *options, "--remote-debugging-pipe", f"--user-data-dir={self._profile.name}", "about:blank"]
-        shell = f'exec "$@" 3<&{read_theirs} 4>&{write_theirs}'
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", shell, "sh", *command],
+            [sys.executable, "-c", _START, str(read_theirs), str(write_theirs), *command],
             pass_fds=(read_theirs, write_theirs),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -53,6 +71,13 @@ class Browser:
         os.close(write_theirs)
         self._buffer, self._id, self._session = b"", 0, None
         self.console, self.requests = [], []
+        try:
+            self._attach(width, height, dark=dark, phone=phone)
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def _attach(self, width, height, *, dark, phone):
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -68,7 +93,7 @@ class Browser:
             self._session = None
             self.call("Browser.close")
             self._process.wait(SECONDS)
-        except (OSError, TimeoutError, subprocess.TimeoutExpired):
+        except (OSError, TimeoutError, AssertionError, subprocess.TimeoutExpired):
             self._process.kill()
             self._process.wait()
         os.close(self._read)
@@ -102,7 +127,9 @@ class Browser:
         params = message.get("params", {})
         match message.get("method"):
             case "Runtime.consoleAPICalled":
-                self.console.append(" ".join(str(each.get("value", each.get("description"))) for each in params["args"]))
+                self.console.append(
+                    " ".join(str(each.get("value", each.get("description"))) for each in params["args"])
+                )
             case "Runtime.exceptionThrown":
                 details = params["exceptionDetails"]
                 self.console.append(details.get("exception", {}).get("description") or details["text"])
@@ -129,7 +156,9 @@ class Browser:
         """Open a file; when this returns, its scripts have run."""
         url = path.resolve().as_uri() + fragment
         self.call("Page.navigate", url=url)
-        self.wait(f"location.href.startsWith({json.dumps(path.resolve().as_uri())}) && document.readyState == 'complete'")
+        self.wait(
+            f"location.href.startsWith({json.dumps(path.resolve().as_uri())}) && document.readyState == 'complete'"
+        )
 
     def value(self, expression):
         """The value of an expression in the page."""
@@ -149,7 +178,7 @@ class Browser:
         script = f"""(() => {{
             const element = document.querySelector({json.dumps(selector)});
             if (!element) return null;
-            if (!element.closest("#stage")) element.scrollIntoView({{ block: "nearest" }});
+            if (!element.closest("#stage")) element.scrollIntoView({{ block: "center" }});
             const {{ left, top, width, height }} = element.getBoundingClientRect();
             return [left + width / 2, top + height / 2];
         }})()"""
@@ -192,7 +221,7 @@ class Browser:
         self.settle()
 
     def key(self, name, *, shift=False):
-        code, text = KEYS.get(name, (ord(name.upper()) if name.isalnum() else 0, name))
+        code, text = KEYS[name] if name in KEYS else (ord(name.upper()) if name.isalnum() else 0, name)
         press = {"key": name, "text": text} if text else {"key": name}
         for kind in ("keyDown", "keyUp"):
             params = press if kind == "keyDown" else {"key": name}

@@ -66,9 +66,7 @@ def _readable(module: Module, expanded: frozenset[str], scope: Scope | None) -> 
     return plot, [f"the picture has {plot.boxes:,} boxes: blocks and repeats in the text would make it shorter"]
 
 
-def _bounded(
-    module: Module, wanted: Detail, expanded: frozenset[str], scope: Scope | None
-) -> tuple[Plot, list[str]]:
+def _bounded(module: Module, wanted: Detail, expanded: frozenset[str], scope: Scope | None) -> tuple[Plot, list[str]]:
     """The detail that is asked for, or the next coarser one that can be drawn."""
     order = list(Detail)
     detail = wanted

@@ -54,9 +54,7 @@ class _OutOfTime(CannotRender):
     """A layout that took too long; `drawn` is what came out before."""
 
     def __init__(self, seconds: float, drawn: bytes) -> None:
-        super().__init__(
-            f"the layout takes longer than {seconds:g} seconds: draw it with less detail, or write DOT"
-        )
+        super().__init__(f"the layout takes longer than {seconds:g} seconds: draw it with less detail, or write DOT")
         self.drawn = drawn
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from html import escape
+from itertools import starmap
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 _DEEPEST = 8
-_JSON_IN_HTML = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"})
+_JSON_IN_HTML = str.maketrans(
+    {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ def page(
         picture=first.svg or _NO_PICTURE,
         legend="".join(f'<li><span class="sample {kind}"></span>{escape(text)}</li>' for kind, text in _legend(first)),
         rows="".join(_row(index, records[index], steps) for index in range(steps.rows)),
-        texts="".join(_text(index, *each) for index, each in enumerate(texts.html())),
+        texts="".join(starmap(_text, texts.html())),
         templates="".join(f'<template id="view{index}">{each.svg}</template>' for index, each in enumerate(drawn)),
         data=_json(_data(visible(root.name), records, steps.rows, drawn)),
         version=__version__,
@@ -146,7 +149,9 @@ def _row(index: int, record: dict[str, Any], steps: Steps) -> str:
     entry = steps.entries[index]
     same = f" (as {record['same']})" if record["same"] else ""
     shown = f"{record['label']}{same}{' (shared)' if record['again'] else ''}{' †' if record['training'] else ''}"
-    cells = "".join(f"<td>{escape(text)}</td>" for text in (shown, record["output"]))
+    outputs = entry.spot.step.outputs
+    shapes = record["output"] if len(outputs) == 1 else f"{len(outputs)} tensors"
+    cells = "".join(f"<td>{escape(text)}</td>" for text in (shown, shapes))
     names = ("params", "paramsShare", "macs", "macsShare", "sees")
     cells += "".join(f'<td class="number">{escape(record[name])}</td>' for name in names)
     depth = min(entry.spot.depth, _DEEPEST)
@@ -154,7 +159,5 @@ def _row(index: int, record: dict[str, Any], steps: Steps) -> str:
     return f'<tr data-step="{index}"><th scope="row" class="depth{depth}">{name}</th>{cells}</tr>\n'
 
 
-def _text(index: int, name: str, lines: str) -> str:
-    """One of the texts; those of other files are closed at first."""
-    is_open = "" if index else " open"
-    return f'<details{is_open}><summary>{escape(name)}</summary><pre class="code">{lines}</pre></details>'
+def _text(name: str, lines: str) -> str:
+    return f'<details open><summary>{escape(name)}</summary><pre class="code">{lines}</pre></details>'

@@ -386,7 +386,8 @@
       actions.append(make("button", { type: "button", onclick: () => enter(index) }, `Open ${step.path}${elsewhere}`));
     }
     const title = make("h2", {}, make("code", {}, step.path), step.title);
-    return make("article", {}, first ? fieldFigure(step) : "", title, make("dl", {}, ...facts), actions.children.length ? actions : "");
+    const figure = first ? fieldFigure(step) : "";
+    return make("article", {}, title, figure, make("dl", {}, ...facts), actions.children.length ? actions : "");
   }
 
   const lineElement = (step) => byId(`text${step.text[2]}-${step.text[3]}`);
@@ -413,6 +414,8 @@
     return [clamp(low, 0, size - 1), clamp(high, 0, size - 1), low < 0 || high > size - 1];
   }
 
+  const MARGIN = 2;
+
   function fieldFigure(step) {
     const { field } = step;
     if (!field) return "";
@@ -425,7 +428,8 @@
     const unit = Math.min(170 / columns, (flat ? 24 : 120) / rows);
     const width = columns * unit;
     const height = flat ? 24 : rows * unit;
-    const picture = draw("svg", { viewBox: `-2 -2 ${width + 4} ${height + 4}`, width: width + 4, height: height + 4 });
+    const outer = [width + 2 * MARGIN, height + 2 * MARGIN];
+    const picture = draw("svg", { viewBox: [-MARGIN, -MARGIN, ...outer].join(" "), width: outer[0], height: outer[1] });
     picture.setAttribute("role", "img");
     if (unit >= 6) {
       for (let x = 1; x < columns; x += 1) picture.append(draw("line", { class: "grid", x1: x * unit, x2: x * unit, y1: 0, y2: height }));
@@ -458,12 +462,12 @@
     at(centre);
     // the pointer chooses the output position above that place of the input
     picture.addEventListener("pointermove", (event) => {
-      const { left, top, width: across, height: down } = picture.getBoundingClientRect();
-      const parts = [(event.clientY - top) / down, (event.clientX - left) / across].slice(flat ? 1 : 0);
+      const { left, top } = picture.getBoundingClientRect();
+      const parts = [(event.clientY - top - MARGIN) / height, (event.clientX - left - MARGIN) / width].slice(flat ? 1 : 0);
       at(grid.map((size, place) => clamp(Math.floor(parts[place] * size), 0, size - 1)));
     });
     picture.addEventListener("pointerleave", () => at(centre));
-    return make("figure", { class: "side field" }, picture, caption);
+    return make("figure", {}, picture, caption);
   }
 
   // --- the table --------------------------------------------------------------------------------------------------

@@ -173,4 +173,3 @@ def _field(spot: Spot, root: Module) -> dict[str, Any] | None:
 
 def _plain(value: Fraction) -> int | float:
     return value.numerator if value.denominator == 1 else value.numerator / value.denominator
-

@@ -17,7 +17,7 @@ _SPACE: Final = "{http://www.w3.org/2000/svg}"
 _NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?")
 _RADIUS: Final = 6
 _CLASS: Final[Mapping[str, str]] = {
-    **{colour.lower(): f"of-{style or 'io'}" for style, colour in reversed(FILL.items())},
+    **{colour.lower(): f"of-{style or 'io'}" for style, colour in FILL.items()},
     CLOSED_FILL.lower(): "of-block",
     "white": "of-circle",
     RED.lower(): "red",

@@ -87,7 +87,9 @@ def _views(
 ) -> Iterator[View]:
     """The first picture of a block, and those at other levels of detail that look different and are not too large."""
     found: list[Picture] = []
-    for detail in Detail:
+    # without blocks there is nothing that the coarser levels could close
+    nested = bool(first.clusters) or any(node.kind is Kind.BLOCK for node in first.nodes)
+    for detail in Detail if nested else (Detail.OP,):
         made = picture(module, detail, direction=direction, expand=expand, scope=scope, legend=bool(first.legend))
         if made.size > MOST_BOXES or made.remarks or made.price > DEAR:
             break
@@ -133,9 +135,7 @@ def _drawn(wanted: list[View], remarks: list[str]) -> list[Drawn]:
     if 0 < len(made) < len(texts):
         remarks.append(f"{len(texts) - len(made):,} of {len(texts):,} pictures are missing: they take too long")
     svgs = dict(zip(order, made, strict=False))
-    return [
-        Drawn(view, small(svgs[index], _marks(view)) if index in svgs else "") for index, view in enumerate(wanted)
-    ]
+    return [Drawn(view, small(svgs[index], _marks(view)) if index in svgs else "") for index, view in enumerate(wanted)]
 
 
 def _marks(view: View) -> Callable[[str, str], str]:
@@ -145,4 +145,3 @@ def _marks(view: View) -> Callable[[str, str], str]:
         return f'class="{kind}"{own}'
 
     return marks
-

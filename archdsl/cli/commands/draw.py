@@ -14,7 +14,9 @@ from archdsl.cli.screen import file_name, progress, write
 if TYPE_CHECKING:
     from archdsl.network import Network
 
-_OUTPUT = "NAME.svg if not given; .svg, .png, .pdf, .dot or .html, several times if wanted, - for DOT on standard output."
+_OUTPUT = (
+    "NAME.svg if not given; .svg, .png, .pdf, .dot or .html, several times if wanted, - for DOT on standard output."
+)
 _PICTURES = ("svg", "png", "pdf", "dot", "html")
 
 
