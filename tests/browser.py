@@ -160,6 +160,12 @@ class Browser:
             f"location.href.startsWith({json.dumps(path.resolve().as_uri())}) && document.readyState == 'complete'"
         )
 
+    def reload(self):
+        """Load the page anew; when this returns, its scripts have run."""
+        self.value("window.isOld = true")
+        self.call("Page.reload")
+        self.wait("window.isOld === undefined && document.readyState == 'complete'")
+
     def value(self, expression):
         """The value of an expression in the page."""
         made = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)

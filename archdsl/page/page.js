@@ -1,7 +1,7 @@
 "use strict";
 
 // The page of a network. Everything it shows stands in the document already: the steps and the pictures' places as
-// JSON in #data, each picture in a <template>, the table and the texts as they are without this script. Nothing of it
+// JSON in #data, each picture in a template, the table and the texts as they are without this script. Nothing of it
 // is ever read as markup: what is made here is made of elements and text.
 
 (() => {
