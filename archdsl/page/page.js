@@ -222,10 +222,11 @@
     for (let each = block; each !== NETWORK; each = around(each)) path.unshift(each);
     const button = (each, text) =>
       make("button", { type: "button", "aria-current": each === block && "true", onclick: () => open(each) }, text);
-    byId("trail").replaceChildren(
-      button(NETWORK, name),
-      ...path.map((each) => button(each, `${steps[each].path}${steps[each].count > 1 ? ` ×${steps[each].count.toLocaleString("en")}` : ""}`)),
-    );
+    const times = ({ count }) => (count > 1 ? ` ×${count.toLocaleString("en")}` : "");
+    // each by its part of the path
+    const own = (each, place) => steps[each].path.slice(place ? steps[path[place - 1]].path.length + 1 : 0);
+    const buttons = path.map((each, place) => button(each, own(each, place) + times(steps[each])));
+    byId("trail").replaceChildren(button(NETWORK, name), ...buttons);
   }
 
   function details() {
@@ -264,6 +265,7 @@
     const before = views[current.view].block;
     show(viewOf(block), focus);
     if (block !== NETWORK && !chosen.includes(block)) choose([block], { quiet: true });
+    else fillPanel();
     if (block === NETWORK && before !== NETWORK) choose([before], { look: true });
     say(`${block === NETWORK ? name : steps[block].path} is open`);
   }
