@@ -197,7 +197,10 @@
     if (!node) return;
     const place = placeOf(node.element);
     const box = { ...current.box };
-    for (const [start, size] of [["x", "width"], ["y", "height"]]) {
+    for (const [start, size] of [
+      ["x", "width"],
+      ["y", "height"],
+    ]) {
       const margin = Math.min(24, box[size] / 8);
       if (place[start] < box[start] || place[start] + place[size] > box[start] + box[size]) {
         const centred = place[start] + place[size] / 2 - box[size] / 2;
@@ -235,7 +238,8 @@
     byId("details").replaceChildren(
       ...all.map((view, place) => {
         // the first picture may open more than its detail says
-        const word = views[view].first && words.indexOf(words[place]) !== words.lastIndexOf(words[place]) ? "auto" : words[place];
+        const word =
+          views[view].first && words.indexOf(words[place]) !== words.lastIndexOf(words[place]) ? "auto" : words[place];
         const chooses = { type: "button", title: "Detail (d)", "aria-pressed": String(view === current.view) };
         return make("button", { ...chooses, onclick: () => detail(view) }, word);
       }),
@@ -328,7 +332,9 @@
 
   /** Mark what belongs to some steps: in the picture, the table and the text. */
   function mark(word, indices) {
-    document.querySelectorAll(`tr.${word}, .code .${word}, #stage .${word}`).forEach((each) => each.classList.remove(word));
+    document
+      .querySelectorAll(`tr.${word}, .code .${word}, #stage .${word}`)
+      .forEach((each) => each.classList.remove(word));
     for (const index of indices) {
       rowOf(index).classList.add(word);
       nodesOf(index).forEach((node) => node.element.classList.add(word));
@@ -347,7 +353,9 @@
     if (!chosen.length) {
       const about = [...byId("about").children].map((each) => make("p", { class: "doc" }, each.textContent));
       const caption = document.querySelector("caption").textContent;
-      const totals = [...document.querySelectorAll(".notes p")].slice(0, 1).map((each) => make("p", {}, each.textContent));
+      const totals = [...document.querySelectorAll(".notes p")]
+        .slice(0, 1)
+        .map((each) => make("p", {}, each.textContent));
       panel.replaceChildren(make("article", {}, make("h2", {}, caption), ...about, ...totals));
       return;
     }
@@ -379,7 +387,12 @@
     if (step.call) fact("PyTorch", make("dd", {}, make("code", {}, step.call)));
     const source = lineElement(step);
     if (source) {
-      const jump = { type: "button", class: "line-button", title: "Show it in the text", onclick: () => showText(step) };
+      const jump = {
+        type: "button",
+        class: "line-button",
+        title: "Show it in the text",
+        onclick: () => showText(step),
+      };
       fact(`line ${line}`, make("dd", {}, make("button", jump, source.textContent.trim())));
     }
     const actions = make("div", { class: "actions" });
@@ -434,8 +447,10 @@
     const picture = draw("svg", { viewBox: [-MARGIN, -MARGIN, ...outer].join(" "), width: outer[0], height: outer[1] });
     picture.setAttribute("role", "img");
     if (unit >= 6) {
-      for (let x = 1; x < columns; x += 1) picture.append(draw("line", { class: "grid", x1: x * unit, x2: x * unit, y1: 0, y2: height }));
-      for (let y = 1; !flat && y < rows; y += 1) picture.append(draw("line", { class: "grid", x1: 0, x2: width, y1: y * unit, y2: y * unit }));
+      for (let x = 1; x < columns; x += 1)
+        picture.append(draw("line", { class: "grid", x1: x * unit, x2: x * unit, y1: 0, y2: height }));
+      for (let y = 1; !flat && y < rows; y += 1)
+        picture.append(draw("line", { class: "grid", x1: 0, x2: width, y1: y * unit, y2: y * unit }));
     }
     const seen = draw("rect", { class: "seen" });
     picture.append(draw("rect", { class: "input", x: 0, y: 0, width, height }), seen);
@@ -465,7 +480,9 @@
     // the pointer chooses the output position above that place of the input
     picture.addEventListener("pointermove", (event) => {
       const { left, top } = picture.getBoundingClientRect();
-      const parts = [(event.clientY - top - MARGIN) / height, (event.clientX - left - MARGIN) / width].slice(flat ? 1 : 0);
+      const parts = [(event.clientY - top - MARGIN) / height, (event.clientX - left - MARGIN) / width].slice(
+        flat ? 1 : 0,
+      );
       at(grid.map((size, place) => clamp(Math.floor(parts[place] * size), 0, size - 1)));
     });
     picture.addEventListener("pointerleave", () => at(centre));
@@ -482,7 +499,8 @@
     const depthOf = (index) => (steps[index].parent === NETWORK ? 0 : depths[steps[index].parent] + 1);
     const depths = [];
     for (let index = 0; index < rowCount; index += 1) depths.push(depthOf(index));
-    while (depths.filter((depth) => depth <= levels).length <= PAGE && depths.some((depth) => depth > levels - 1)) levels += 1;
+    while (depths.filter((depth) => depth <= levels).length <= PAGE && depths.some((depth) => depth > levels - 1))
+      levels += 1;
     tableRows.forEach((row, index) => {
       const head = row.firstElementChild;
       const inside = (children.get(index) ?? []).filter((each) => each < rowCount);
@@ -531,22 +549,27 @@
   const search = byId("search");
   const found = byId("found");
   let at = 0;
-  const sayings = steps.map((step) => [step.path, step.last, step.title, step.label, step.output, step.call].join("\n").toLowerCase());
+  const sayings = steps.map((step) =>
+    [step.path, step.last, step.title, step.label, step.output, step.call].join("\n").toLowerCase(),
+  );
 
   function look() {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     const fits = (index) => words.every((word) => sayings[index].includes(word));
     matches = words.length ? [...tableRows.keys()].filter(fits) : [];
     at = 0;
-    const options = matches.slice(0, MOST_FOUND).map((index, place) =>
-      make(
-        "li",
-        { role: "option", id: `found-${place}`, onclick: () => take(place) },
-        make("span", {}, steps[index].path),
-        make("span", {}, `${steps[index].label} · ${steps[index].output}`),
-      ),
-    );
-    const rest = matches.length > MOST_FOUND ? [make("li", { class: "none" }, `and ${matches.length - MOST_FOUND} more`)] : [];
+    const options = matches
+      .slice(0, MOST_FOUND)
+      .map((index, place) =>
+        make(
+          "li",
+          { role: "option", id: `found-${place}`, onclick: () => take(place) },
+          make("span", {}, steps[index].path),
+          make("span", {}, `${steps[index].label} · ${steps[index].output}`),
+        ),
+      );
+    const rest =
+      matches.length > MOST_FOUND ? [make("li", { class: "none" }, `and ${matches.length - MOST_FOUND} more`)] : [];
     const none = words.length && !matches.length ? [make("li", { class: "none" }, "nothing found")] : [];
     found.replaceChildren(...options, ...rest, ...none);
     found.hidden = !words.length;
@@ -666,7 +689,11 @@
     } else {
       const other = [...pointers].find(([id]) => id !== event.pointerId)[1];
       const apart = (each) => Math.hypot(each.clientX - other.clientX, each.clientY - other.clientY);
-      zoom(apart(event) / Math.max(apart(before), 1), (event.clientX + other.clientX) / 2, (event.clientY + other.clientY) / 2);
+      zoom(
+        apart(event) / Math.max(apart(before), 1),
+        (event.clientX + other.clientX) / 2,
+        (event.clientY + other.clientY) / 2,
+      );
       pan(dx / 2, dy / 2);
     }
     pointers.set(event.pointerId, event);
