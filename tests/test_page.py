@@ -9,11 +9,11 @@ from html.parser import HTMLParser
 
 import pytest
 from browser import Browser
-from programme import zoo
 
 import archdsl
 from archdsl.emit import render as rendering
 from archdsl.emit.render import NoGraphviz, render_all
+from archdsl.graph.library import zoo_names
 from archdsl.page import steps
 
 HOSTILE = "</script></style></template><img src=x onerror=alert(1)> {{7*7}} ${1} & \"quoted\" 'single'"
@@ -57,7 +57,12 @@ def data_of(html):
 # --- what stands in it ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", zoo())
+IN_CI = {"resnet18", "googlenet", "gpt2", "lenet5"}
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in IN_CI else pytest.param(name, marks=pytest.mark.long) for name in zoo_names()]
+)
 def test_a_page_has_the_whole_table_and_pictures_that_point_at_its_steps(name):
     net = archdsl.load(name)
     html = net.page().html
@@ -91,13 +96,13 @@ def test_the_arithmetic_is_that_of_explain():
 def test_the_field_of_a_step_is_as_wide_as_its_row_says(name):
     for step in data_of(archdsl.load(name).page().html)["steps"]:
         field = step["field"]
-        if field is None or any(axis["whole"] for axis in field["axes"]):
+        if field is None or any(axis["status"] == "whole" for axis in field["axes"]):
             continue
-        sizes = [int(axis["high"] - axis["low"]) + 1 for axis in field["axes"]]
-        bound = "<=" if field["axes"][0]["bound"] else ""
-        assert step["sees"] == (
-            f"{bound}{sizes[0]}" if len(set(sizes)) == 1 else "x".join(f"{bound}{s}" for s in sizes)
-        )
+        sizes = [("<=" if axis["status"] == "bound" else "") + str(axis["size"]) for axis in field["axes"]]
+        assert step["sees"] == (sizes[0] if len(set(sizes)) == 1 else "x".join(sizes))
+        for axis in field["axes"]:
+            if axis["low"] is not None:
+                assert int(axis["high"] - axis["low"]) + 1 == axis["size"]
 
 
 def test_each_step_points_at_its_own_text():

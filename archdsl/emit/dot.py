@@ -19,12 +19,14 @@ from archdsl.emit.drawing.graphviz import (
     FONT,
     GREY,
     LINE,
+    MARKED,
     RED,
     escape,
     quoted,
 )
 from archdsl.emit.drawing.lines import Lines
 from archdsl.emit.drawing.model import Cluster, Direction, Kind, Node, Picture, Role, Sample
+from archdsl.graph.marks import Mark
 from archdsl.ops.operator import Style
 
 DEAR: Final = 1_500
@@ -41,7 +43,7 @@ def _lines(picture: Picture) -> Iterator[str]:
     yield f"  graph [{_attributes(_graph(picture))}]"
     yield f'  node [shape=box style="filled,rounded" fontname="{FONT}" fontsize=11 {_BOX} color="{BORDER}"]'
     yield f'  edge [fontname="{FONT}" fontsize=9 fontcolor="{GREY}" color="{LINE}" arrowsize=0.7]'
-    yield from _content("", _hierarchy(picture), "  ")
+    yield from _content("", _hierarchy(picture), "  ", marked=picture.marked)
     for source, target, attributes in Lines(picture).written():
         yield f"  {quoted(source)} -> {quoted(target)}{_brackets(attributes)}"
     yield "}"
@@ -84,15 +86,15 @@ def _graph(picture: Picture) -> dict[str, str]:
     return attributes
 
 
-def _content(cluster: str, inside: Mapping[str, list[Node | Cluster]], indent: str) -> Iterator[str]:
+def _content(cluster: str, inside: Mapping[str, list[Node | Cluster]], indent: str, *, marked: bool) -> Iterator[str]:
     """The nodes and clusters in a cluster, in the order of the text. At most a few are nested."""
     for each in inside.get(cluster, ()):
         if isinstance(each, Node):
-            yield f"{indent}{quoted(each.id)}{_brackets(_node(each))}"
+            yield f"{indent}{quoted(each.id)}{_brackets(_node(each) | (_marked(each) if marked else {}))}"
             continue
         yield f"{indent}subgraph {quoted(f'cluster_{each.id}')} {{"
         yield f"{indent}  graph [{_attributes(_cluster(each))}]"
-        yield from _content(each.id, inside, indent + "  ")
+        yield from _content(each.id, inside, indent + "  ", marked=marked)
         yield f"{indent}}}"
 
 
@@ -128,6 +130,17 @@ def _node(node: Node) -> dict[str, str]:
     return own | ({"style": style} if style else {})
 
 
+def _marked(node: Node) -> dict[str, str]:
+    """The colours of a node in a picture that says what became of it."""
+    if node.kind in {Kind.DOT, Kind.SIGN} or (node.kind is Kind.MERGE and node.mark is None):
+        return {}
+    fill, border = MARKED[node.mark]
+    own = {"fillcolor": f'"{fill}"', "color": f'"{border}"'}
+    if node.mark is Mark.REMOVED:
+        own |= {"fontcolor": f'"{border}"', "style": '"filled,rounded,dashed"'}
+    return own
+
+
 def _label(node: Node) -> str:
     """A label in quotes, or in HTML where something of it is bold or small."""
     times = _times(node.count, node.copies)
@@ -144,11 +157,12 @@ def _times(count: int, copies: int) -> str:
 
 def _cluster(cluster: Cluster) -> dict[str, str]:
     title = f"{escape(cluster.title)}{_times(cluster.count, cluster.copies)}".strip()
-    return {
+    own = {} if cluster.mark is None else {"color": f'"{MARKED[cluster.mark][1]}"', "penwidth": "2"}
+    return own | {
         "id": quoted(cluster.id),
         "style": '"filled,rounded,dashed"' if cluster.training else '"filled,rounded"',
         "fillcolor": f'"{BLOCK_FILL}"',
-        "color": f'"{BLOCK_BORDER}"',
+        "color": own.get("color", f'"{BLOCK_BORDER}"'),
         "labeljust": "r",
         "margin": "10",
         "label": f"<{title}>" if title else '""',
@@ -182,6 +196,9 @@ def _sample(sample: Sample) -> str:
     """A word in the colours that it explains."""
     text, fill, border, style = escape(sample.text), "white", BORDER, "rounded"
     match sample.style:
+        case Mark() | None as mark:
+            fill, border = MARKED[mark]
+            style = "rounded,dashed" if mark is Mark.REMOVED else "rounded"
         case Role():
             text, border = f'<font color="{RED}">{text}</font>', RED
         case Kind.BLOCK:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from archdsl.base.version import __version__
 from archdsl.emit.drawing.model import Direction, Kind, Role
 from archdsl.emit.drawing.words import caption
+from archdsl.graph.marks import Mark
 from archdsl.ops.operator import Style
 from archdsl.page.steps import Steps
 from archdsl.page.texts import Texts
@@ -128,8 +129,10 @@ def _paragraphs(lines: list[str]) -> list[str]:
 
 
 def _legend(drawn: Drawn) -> list[tuple[str, str]]:
-    """The legend of a picture: the class of the style sheet that has the colour, and what it means."""
-    return [(_class(sample.style), sample.text) for sample in drawn.view.picture.legend]
+    """The legend of a picture: the class of the style sheet that has the colour, and what it means. A page
+    marks no differences."""
+    samples = ((each.style, each.text) for each in drawn.view.picture.legend)
+    return [(_class(style), text) for style, text in samples if style is not None and not isinstance(style, Mark)]
 
 
 def _class(style: Style | Kind | Role) -> str:

@@ -422,11 +422,19 @@
   // --- the receptive field on the input's grid ---------------------------------------------------------------------
 
   /** The positions of the input that one position of the output sees along an axis, both ends included. */
-  function seenAlong(axis, size, position) {
-    if (axis.whole) return [0, size - 1, false];
-    const low = Math.ceil(axis.low + position * axis.jump);
-    const high = Math.floor(axis.high + position * axis.jump);
-    return [clamp(low, 0, size - 1), clamp(high, 0, size - 1), low < 0 || high > size - 1];
+  function seenAlong({ low, high, jump, length }, position) {
+    const first = Math.ceil(low + position * jump);
+    const last = Math.floor(high + position * jump);
+    return [clamp(first, 0, length - 1), clamp(last, 0, length - 1), first < 0 || last > length - 1];
+  }
+
+  const isWhole = ({ status }) => status === "whole";
+
+  /** What is seen where it cannot be said from where to where: sizes are left open, or positions lie in a row. */
+  function fieldInWords(axes, bound, words, named) {
+    const size = (axis, place) =>
+      isWhole(axis) ? `all ${words[place]}` : `${axis.size.toLocaleString("en")} ${words[place]}`;
+    return `Each position sees ${bound}${axes.map(size).join(", ")} of ${named}.`;
   }
 
   const MARGIN = 2;
@@ -436,9 +444,18 @@
     if (!field) return "";
     // rows and columns; of three axes the last two, of one a row
     const axes = field.axes.slice(-2);
-    const sizes = field.sizes.slice(-2);
     const grid = field.grid.slice(-2);
     const flat = axes.length === 1;
+    const words = flat ? ["positions"] : ["rows", "columns"];
+    const bound = axes.some(({ status }) => status === "bound") ? "at most " : "";
+    const input = field.input === "" ? "the inputs" : field.input === "x" ? "the input" : field.input;
+    const named = `${input}, ${field.sizes.slice(-2).join("×")}`;
+    const isOpen = [...field.sizes, ...field.grid].some((size) => typeof size === "string");
+    if (isOpen || axes.some(({ low }) => low === null)) {
+      const text = axes.every(isWhole) ? `Sees all of ${named}.` : fieldInWords(axes, bound, words, named);
+      return make("figure", {}, make("figcaption", {}, text));
+    }
+    const sizes = axes.map(({ length }) => length);
     const [rows, columns] = flat ? [1, sizes[0]] : sizes;
     const unit = Math.min(170 / columns, (flat ? 24 : 120) / rows);
     const width = columns * unit;
@@ -456,18 +473,15 @@
     picture.append(draw("rect", { class: "input", x: 0, y: 0, width, height }), seen);
     const caption = make("figcaption", { "aria-live": "off" });
 
-    const words = flat ? ["positions"] : ["rows", "columns"];
     const at = (positions) => {
-      const spans = axes.map((axis, place) => seenAlong(axis, sizes[place], positions[place]));
+      const spans = axes.map((axis, place) => seenAlong(axis, positions[place]));
       const [vertical, horizontal] = flat ? [[0, 0], spans[0]] : spans;
       const least = 2; // a single position of a large input has to be seen too
       seen.setAttribute("x", horizontal[0] * unit);
       seen.setAttribute("y", flat ? 0 : vertical[0] * unit);
       seen.setAttribute("width", Math.max((horizontal[1] - horizontal[0] + 1) * unit, least));
       seen.setAttribute("height", flat ? height : Math.max((vertical[1] - vertical[0] + 1) * unit, least));
-      const bound = axes.some((axis) => axis.bound) ? "at most " : "";
-      const named = `${field.input === "x" ? "the input" : field.input}, ${sizes.join("×")}`;
-      const text = axes.every((axis) => axis.whole)
+      const text = axes.every(isWhole)
         ? `Sees all of ${named}.`
         : `Position ${positions.map((each) => each + 1).join(", ")} of ${grid.join("×")} sees ${bound}` +
           `${spans.map(([low, high], place) => `${words[place]} ${low + 1}–${high + 1}`).join(", ")} of ${named}` +

@@ -8,10 +8,14 @@ from fractions import Fraction
 from itertools import islice
 from typing import Any, Final
 
+from archdsl.base.fields import Field
+from archdsl.base.symbolic import is_open
 from archdsl.graph.module import Module
-from archdsl.ops.operator import Operator
+from archdsl.graph.receptive import ReceptiveField, described
+from archdsl.ops.operator import Operator, axes_of
 from archdsl.report.explain import explained
 from archdsl.report.manual import torch_call
+from archdsl.report.structure import plain
 from archdsl.report.summary import share
 from archdsl.report.terminal import visible
 from archdsl.report.walk import Spot, Tour, field_of, label
@@ -123,7 +127,7 @@ class Steps:
             "same": "" if entry.same_as is None else self.entries[entry.same_as].spot.path,
             "opens": entry.same_as,
             "row": entry.row,
-            "count": step.count,
+            "count": plain(step.count),
             "output": visible(", ".join(map(str, step.outputs))),
             "params": number(params),
             "macs": number(step.macs * step.count),
@@ -150,26 +154,40 @@ def _call(what: Operator[Any] | Module, spot: Spot) -> str:
 
 
 def _field(spot: Spot, root: Module) -> dict[str, Any] | None:
-    """What a position of the output sees on the input's grid: along each axis position i sees from low + i*jump to
-    high + i*jump. After all repetitions. None where there are no positions to speak of."""
+    """What a position of the output sees on the input's grid, after all repetitions: along each axis position i sees
+    from low + i*jump to high + i*jump. low and high are None where positions are not along the axis any more. None
+    where there are no positions to speak of."""
     seen = spot.after[0] if spot.after else ()
-    named = zip(root.input_names, root.inputs, strict=True)
-    looked_at = next(((name, kind) for name, kind in named if len(kind.grid) == len(seen)), None)
-    if not seen or looked_at is None:
+    axes = described(seen, root.inputs)
+    if not seen or any(axis.size is None for axis in axes):
         return None
-    name, kind = looked_at
-    grid = spot.step.outputs[0].grid
+    named = zip(root.input_names, map(axes_of, root.inputs), strict=True)
+    looked_at = [(name, lengths) for name, lengths in named if len(lengths) == len(axes)]
+    sizes = looked_at[0][1]
+    grid = axes_of(spot.step.outputs[0])
     return {
-        "input": name,
-        "sizes": list(kind.grid),
-        "grid": list(grid) if len(grid) == len(seen) else [1] * len(seen),
-        "axes": [
-            {"low": _plain(axis.low), "high": _plain(axis.high), "jump": _plain(axis.jump)}
-            | {"whole": axis.whole, "bound": axis.bound}
-            for axis in seen
-        ],
+        "input": looked_at[0][0] if len(looked_at) == 1 else "",
+        "sizes": [plain(size) if is_open(size) else axis.length for size, axis in zip(sizes, axes, strict=True)],
+        "grid": [plain(size) for size in grid] if len(grid) == len(axes) else [1] * len(axes),
+        "axes": [_along(axis, own) for axis, own in zip(axes, seen, strict=True)],
     }
 
 
-def _plain(value: Fraction) -> int | float:
-    return value.numerator if value.denominator == 1 else value.numerator / value.denominator
+def _along(axis: ReceptiveField, own: Field) -> dict[str, Any]:
+    """A receptive field along an axis. One that does not move ends within the input."""
+    high = own.high if axis.stride else None
+    if axis.start is not None and axis.size and not axis.stride:
+        high = axis.start + axis.size - 1
+    return {
+        "low": _number(axis.start),
+        "high": _number(high),
+        "jump": _number(axis.stride),
+        "size": axis.size,
+        "length": axis.length,
+        "status": str(axis.status),
+        "gapless": axis.gapless,
+    }
+
+
+def _number(value: Fraction | None) -> int | float | None:
+    return None if value is None else value.numerator if value.denominator == 1 else float(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from archdsl.graph.marks import Mark
 from archdsl.ops.operator import Style
 
 FILL: Final[Mapping[Style | None, str]] = {
@@ -29,6 +30,14 @@ GREY: Final = "#666666"
 LINE: Final = "#444444"
 RED: Final = "#B2182B"
 FONT: Final = "Helvetica,Arial,sans-serif"
+
+# what became of a step since another network: fill and border
+MARKED: Final[Mapping[Mark | None, tuple[str, str]]] = {
+    None: ("#F4F4F4", "#AAAAAA"),
+    Mark.ADDED: ("#BFE5BF", "#1A7F37"),
+    Mark.CHANGED: ("#FFE38A", "#9A6700"),
+    Mark.REMOVED: ("#FFFFFF", "#CF222E"),
+}
 
 _ESCAPES: Final = {
     "&": "&amp;",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archdsl.emit.drawing.columns import node_width, text_width
-from archdsl.emit.drawing.graphviz import RED, escape, quoted
+from archdsl.emit.drawing.graphviz import MARKED, RED, escape, quoted
 from archdsl.emit.drawing.model import Cluster, Direction, Edge, Kind, Node, Picture, Role
+from archdsl.graph.marks import Mark
 
 
 class Lines:
@@ -101,6 +102,8 @@ class Lines:
         return not edge.bends and bool(source.spine) and source.spine == target.spine
 
     def _attributes(self, edge: Edge) -> dict[str, str]:
+        if edge.gone:
+            return {"color": f'"{MARKED[Mark.REMOVED][1]}"', "style": "dashed", "weight": "1"}
         own: dict[str, str] = {}
         from_fork = self.nodes[edge.source].kind is Kind.DOT
         if (edge.label or edge in self.room) and not self._is_within_passed(edge):

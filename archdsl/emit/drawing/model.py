@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from archdsl.base.tensors import Shape
+from archdsl.graph.marks import Mark
 from archdsl.ops.operator import Style
 
 
@@ -97,7 +98,8 @@ class Node:
     id: the path of its layer, or a name of its own. count: how often it stands in a row; copies: how often beside
     itself. note: small words under the label. style: its colour; none of inputs, outputs and dots. holds: the styles of
     what it stands for besides its own. cluster: the id of the one that it is in. spine: the straight line that it
-    stands on, nothing if none. training: whether it exists in training mode only.
+    stands on, nothing if none. training: whether it exists in training mode only. mark: what became of it
+    since another network.
     """
 
     id: str
@@ -112,6 +114,7 @@ class Node:
     spine: str = ""
     training: bool = False
     facts: tuple[Facts, ...] = ()
+    mark: Mark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,7 @@ class Edge:
     """A tensor from a node to another. label: its shape, where that is worth a word.
 
     bends: whether it goes around what lies between, from side to side. length: how many ranks it spans at least.
+    gone: whether it is no longer there.
     """
 
     source: str
@@ -128,6 +132,7 @@ class Edge:
     bends: bool = False
     training: bool = False
     length: int = 1
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +146,14 @@ class Cluster:
     parent: str = ""
     training: bool = False
     facts: tuple[Facts, ...] = ()
+    mark: Mark | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """An entry of the legend: what a colour or a line means."""
+    """An entry of the legend: what a colour or a line means. style: None of what is as it was."""
 
-    style: Style | Kind | Role
+    style: Style | Kind | Role | Mark | None
     text: str
 
 
@@ -157,6 +163,7 @@ class Picture:
     heading either.
 
     remarks: what the reader should know about the picture itself, such as why it is coarser than was asked for.
+    marked: whether colours say what became of steps since another network, rather than what they are.
     """
 
     name: str
@@ -168,6 +175,7 @@ class Picture:
     clusters: tuple[Cluster, ...]
     legend: tuple[Sample, ...] = ()
     remarks: tuple[str, ...] = ()
+    marked: bool = False
 
     @property
     def size(self) -> int:
