@@ -433,7 +433,7 @@
   /** What is seen where it cannot be said from where to where: sizes are left open, or positions lie in a row. */
   function fieldInWords(axes, bound, words, named) {
     const size = (axis, place) =>
-      isWhole(axis) ? `all ${words[place]}` : `${axis.size.toLocaleString("en")} ${words[place]}`;
+      axis.jump === 0 && axis.size === axis.length ? `all ${words[place]}` : `${axis.size.toLocaleString("en")} ${words[place]}`;
     return `Each position sees ${bound}${axes.map(size).join(", ")} of ${named}.`;
   }
 
