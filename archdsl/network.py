@@ -250,19 +250,20 @@ class Network:
 
         detail: how much is one box, `stage`, `block`, `layer` or `op`; None for as fine as a page holds. direction:
         `TB` or `LR`. expand: paths of blocks that are opened whatever the detail. since: another network: the picture
-        then shows what was added, changed and removed since. Raises
+        then shows what was added, changed and removed since, which a page cannot: ValueError. Raises
         `archdsl.emit.render.NoGraphviz` where the file cannot be made; DOT always can.
         """
         from archdsl.base.files import write_atomically
         from archdsl.emit.dot import dot
         from archdsl.emit.picture import picture
 
+        is_page = path is not None and Path(path).suffix.lower() == ".html"
+        if is_page and since is not None:
+            raise ValueError("a page shows no differences: a picture does")
         expand = tuple(expand)
         marks = None if since is None else self.marks(since)
         text = dot(picture(self.module, detail, direction=direction, legend=legend, expand=expand, marks=marks))
-        if path is not None and Path(path).suffix.lower() == ".html":
-            if since is not None:
-                raise ValueError("a page shows no differences: a picture does")
+        if path is not None and is_page:
             html = self.page(detail=detail, direction=direction, legend=legend, expand=expand).html
             write_atomically({Path(path): html.encode()})
         elif path is not None:

@@ -221,6 +221,13 @@ def test_draw_writes_a_page(tmp_path):
     assert (tmp_path / "x.html").read_text(encoding="utf-8") == net.page().html
 
 
+def test_a_page_shows_no_differences(tmp_path):
+    net = archdsl.load("lenet5")
+    with pytest.raises(ValueError, match="a page shows no differences"):
+        net.draw(tmp_path / "x.html", since=archdsl.load("alexnet"))
+    assert not list(tmp_path.iterdir())
+
+
 # --- in a browser -----------------------------------------------------------------------------------------------------
 
 
@@ -316,7 +323,7 @@ def test_the_field_on_an_open_input_is_told_in_words(opened):
 
 
 def test_the_field_of_positions_in_a_row_is_told_in_words(opened):
-    sequence = archdsl.parse("INPUT[32x32x3] -> conv4-8/4 as patches -> sequence as row -> fc-8")
+    sequence = archdsl.parse("INPUT[32x32x3] -> conv4-8/4 as patches -> to_sequence as row -> fc-8")
     browser = opened(sequence, "#/row")
     assert "Each position sees 4 rows, 4 columns of the input, 32×32." in panel(browser)
 
