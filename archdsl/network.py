@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from archdsl.emit.torch.weights import Loaded
     from archdsl.graph.im2col import Im2col
     from archdsl.graph.receptive import ReceptiveField
+    from archdsl.page.document import Page
     from archdsl.passes.changes import Pass
     from archdsl.report.compare import Comparison, Sort
     from archdsl.report.diff import Diff
@@ -244,21 +245,47 @@ class Network:
         expand: Iterable[str] = (),
         since: Network | None = None,
     ) -> str:
-        """The picture as DOT text, and in a file if a path is given: `.svg`, `.png`, `.pdf` or `.dot`.
+        """The picture as DOT text, and in a file if a path is given: `.svg`, `.png`, `.pdf`, `.dot`; `.html` is the
+        page of `page()`.
 
         detail: how much is one box, `stage`, `block`, `layer` or `op`; None for as fine as a page holds. direction:
         `TB` or `LR`. expand: paths of blocks that are opened whatever the detail. since: another network: the picture
-        then shows what was added, changed and removed since. Raises
+        then shows what was added, changed and removed since, which a page cannot: ValueError. Raises
         `archdsl.emit.render.NoGraphviz` where the file cannot be made; DOT always can.
         """
+        from archdsl.base.files import write_atomically
         from archdsl.emit.dot import dot
         from archdsl.emit.picture import picture
 
+        is_page = path is not None and Path(path).suffix.lower() == ".html"
+        if is_page and since is not None:
+            raise ValueError("a page shows no differences: a picture does")
+        expand = tuple(expand)
         marks = None if since is None else self.marks(since)
         text = dot(picture(self.module, detail, direction=direction, legend=legend, expand=expand, marks=marks))
-        if path is not None:
+        if path is not None and is_page:
+            html = self.page(detail=detail, direction=direction, legend=legend, expand=expand).html
+            write_atomically({Path(path): html.encode()})
+        elif path is not None:
             self._write_picture(text, Path(path))
         return text
+
+    def page(
+        self,
+        *,
+        detail: str | None = None,
+        direction: str = "TB",
+        legend: bool = True,
+        expand: Iterable[str] = (),
+    ) -> Page:
+        """The network as one file for a browser, `.html`: its picture, table, arithmetic and text, linked. It fetches
+        nothing. `.remarks` say what could not be drawn. The arguments are those of `draw`, for its first picture."""
+        from archdsl.page.document import page
+
+        table = self.summary(0)
+        return page(
+            self.module, self.text, table, detail=detail, direction=direction, show_legend=legend, expand=expand
+        )
 
     def marks(self, since: Network) -> Marks:
         """What a picture marks of what is different since another network."""

@@ -74,7 +74,7 @@ def _graph(picture: Picture) -> dict[str, str]:
         "fontsize": "11",
         "labelloc": "t",
         "labeljust": "l",
-        "label": f"<{_heading(picture)}>",
+        "label": f"<{_heading(picture)}>" if picture.caption else '""',
         "tooltip": quoted(f"{picture.name}: {picture.caption}"),
         "pad": "0.1",
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from archdsl.emit.drawing.compose import Composer
+from archdsl.emit.drawing.compose import Composer, Scope
 from archdsl.emit.drawing.marked import with_marks
 from archdsl.emit.drawing.model import Detail, Direction, Picture
 from archdsl.emit.drawing.plot import Plot
@@ -27,9 +27,10 @@ def picture(
     direction: Direction | str = Direction.TB,
     legend: bool = True,
     expand: Iterable[str] = (),
+    scope: Scope | None = None,
     marks: Marks | None = None,
 ) -> Picture:
-    """The picture of a network.
+    """The picture of a network, or with a scope that of a block in it where it stands.
 
     detail: `stage`, `block`, `layer` or `op`; without it the finest of the first three with at most 40 boxes, where
     `stage` opens the groups of the network if they fit. expand: paths of blocks that are opened whatever the detail. A
@@ -39,9 +40,9 @@ def picture(
     expanded = frozenset(expand)
     wanted = None if detail is None else Detail(detail)
     if wanted is None:
-        plot, remarks = _readable(module, expanded, marks)
+        plot, remarks = _readable(module, expanded, scope, marks)
     else:
-        plot, remarks = _bounded(module, wanted, expanded, marks)
+        plot, remarks = _bounded(module, wanted, expanded, scope, marks)
     missing = sorted(expanded - plot.opened)
     made = Picture(
         name=module.name,
@@ -57,34 +58,39 @@ def picture(
     return made if marks is None else with_marks(made, marks)
 
 
-def _readable(module: Module, expanded: frozenset[str], marks: Marks | None) -> tuple[Plot, list[str]]:
+def _readable(
+    module: Module, expanded: frozenset[str], scope: Scope | None, marks: Marks | None
+) -> tuple[Plot, list[str]]:
     """The finest detail that a reader takes in at a glance."""
     if marks is not None and marks.opened:
         # where something changed is what a reader looks for
         for detail in (Detail.LAYER, Detail.BLOCK, Detail.STAGE):
             composer = Composer(detail, expanded | marks.opened, marks)
-            if composer.size(module) <= LARGEST and (plot := _plotted(module, composer)).boxes <= READABLE:
+            if composer.size(module) <= LARGEST and (plot := _plotted(module, composer, scope)).boxes <= READABLE:
                 return plot, []
     for detail in (Detail.LAYER, Detail.BLOCK):
         composer = Composer(detail, expanded, marks)
-        if composer.size(module) <= LARGEST and (plot := _plotted(module, composer)).boxes <= READABLE:
+        if composer.size(module) <= LARGEST and (plot := _plotted(module, composer, scope)).boxes <= READABLE:
             return plot, []
     # a network that is all one labelled group would be a single box
-    groups = (step.name for step in module.steps if isinstance(step.what, Module) and step.what.indexed)
+    prefix = scope.prefix if scope else ""
+    groups = (f"{prefix}{step.name}" for step in module.steps if isinstance(step.what, Module) and step.what.indexed)
     for opened in (expanded.union(groups), expanded):
-        plot = _plotted(module, Composer(Detail.STAGE, opened, marks))
+        plot = _plotted(module, Composer(Detail.STAGE, opened, marks), scope)
         if plot.boxes <= READABLE:
             return plot, []
     return plot, [f"the picture has {plot.boxes:,} boxes: blocks and repeats in the text would make it shorter"]
 
 
-def _bounded(module: Module, wanted: Detail, expanded: frozenset[str], marks: Marks | None) -> tuple[Plot, list[str]]:
+def _bounded(
+    module: Module, wanted: Detail, expanded: frozenset[str], scope: Scope | None, marks: Marks | None
+) -> tuple[Plot, list[str]]:
     """The detail that is asked for, or the next coarser one that can be drawn."""
     order = list(Detail)
     detail = wanted
     while detail is not Detail.STAGE and Composer(detail).size(module) > LARGEST:
         detail = order[order.index(detail) - 1]
-    plot = _plotted(module, Composer(detail, expanded, marks))
+    plot = _plotted(module, Composer(detail, expanded, marks), scope)
     if detail is wanted:
         return plot, []
     size = Composer(wanted).size(module)
@@ -92,8 +98,8 @@ def _bounded(module: Module, wanted: Detail, expanded: frozenset[str], marks: Ma
     return plot, [f"drawn at detail `{detail}`: {reason}"]
 
 
-def _plotted(module: Module, composer: Composer) -> Plot:
+def _plotted(module: Module, composer: Composer, scope: Scope | None) -> Plot:
     plot = Plot(composer.detail)
-    plot.network(module, composer.network(module))
+    plot.network(module, composer.level(module, scope) if scope else composer.network(module))
     plot.opened = frozenset(composer.opened)
     return plot

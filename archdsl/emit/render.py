@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,9 +20,12 @@ SECONDS: Final = 60.0
 _BUNDLED: Final = """
 import sys
 import pygraphviz
-graph = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode())
-sys.stdout.buffer.write(graph.draw(format=sys.argv[1], prog="dot", args=" ".join(sys.argv[2:])))
+for text in sys.stdin.buffer.read().decode().split("\\0"):
+    graph = pygraphviz.AGraph(string=text)
+    sys.stdout.buffer.write(graph.draw(format=sys.argv[1], prog="dot", args=" ".join(sys.argv[2:])))
+    sys.stdout.buffer.flush()
 """
+_END_OF_SVG: Final = b"</svg>"
 
 
 class Format(StrEnum):
@@ -47,6 +50,14 @@ class NoGraphviz(CannotRender):
         )
 
 
+class _OutOfTime(CannotRender):
+    """A layout that took too long; `drawn` is what came out before."""
+
+    def __init__(self, seconds: float, drawn: bytes) -> None:
+        super().__init__(f"the layout takes longer than {seconds:g} seconds: draw it with less detail, or write DOT")
+        self.drawn = drawn
+
+
 def render(text: str, format: Format | str, *, seconds: float = SECONDS) -> bytes:  # noqa: A002 - the word of the option
     """The picture of a DOT text. NoGraphviz where nothing can draw it, CannotRender where it takes longer than
     `seconds` or Graphviz refuses."""
@@ -57,6 +68,24 @@ def render(text: str, format: Format | str, *, seconds: float = SECONDS) -> byte
             return _run(command, text, wanted, seconds)
         except CannotRender as error:
             failure = error
+    raise failure
+
+
+def render_all(texts: Sequence[str], *, seconds: float = SECONDS) -> list[bytes]:
+    """The SVGs of many DOT texts, in their order, made by one process. What is not drawn after `seconds` is missing at
+    the end, so the cheap ones come first. NoGraphviz where nothing can draw."""
+    failure: CannotRender = NoGraphviz()
+    for command in _commands(Format.SVG):
+        # `dot` reads one graph after another, Python splits them
+        joined = "\0".join(texts) if command[0] == sys.executable else "\n".join(texts)
+        try:
+            drawn = _run(command, joined, Format.SVG, seconds)
+        except _OutOfTime as error:
+            drawn = error.drawn
+        except CannotRender as error:
+            failure = error
+            continue
+        return [each + _END_OF_SVG for each in drawn.split(_END_OF_SVG)[:-1]]
     raise failure
 
 
@@ -84,9 +113,8 @@ def _commands(wanted: Format) -> Iterator[list[str]]:
 def _run(command: list[str], text: str, wanted: Format, seconds: float) -> bytes:
     try:
         done = subprocess.run(command, input=text.encode(), capture_output=True, timeout=seconds, check=False)  # noqa: S603
-    except subprocess.TimeoutExpired:
-        advice = "draw it with less detail, or write DOT"
-        raise CannotRender(f"the layout takes longer than {seconds:g} seconds: {advice}") from None
+    except subprocess.TimeoutExpired as error:
+        raise _OutOfTime(seconds, error.stdout or b"") from None
     except OSError as error:
         raise CannotRender(f"Graphviz does not start: {(error.strerror or str(error)).lower()}") from error
     if done.returncode or not done.stdout:

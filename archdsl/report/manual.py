@@ -289,7 +289,7 @@ def _sample_lines(step: Step) -> list[str]:
     lines += [*(f"  {line}" for line in example(step).split("\n")), ""]
     module = Module("", step.input_types, (step,), (Wire(0),), step.place, {})
     lines += explained(next(Tour(module).spots())).text().split("\n")[1:]
-    call = _call(made.torch(made.operand(step.input_types)))
+    call = torch_call(made.torch(made.operand(step.input_types)))
     return [*lines, "", "In PyTorch", "", f"  {call}"]
 
 
@@ -309,7 +309,7 @@ def _shape_rule(operator: Operator[Any], step: Step) -> str:
     return f"`width` features: {x} -> {out}" if channels else f"{x} -> {out}"
 
 
-def _call(call: Layer | Apply | Learned) -> str:
+def torch_call(call: Layer | Apply | Learned) -> str:
     """The PyTorch call in one line."""
     if isinstance(call, Learned):
         made = f"nn.Parameter(torch.full({call.shape}, {call.fill:g}))"
@@ -333,7 +333,7 @@ def _value(value: object) -> str:
         case Grid():
             return "b.shape[2:]"
         case Apply():
-            return _call(value)
+            return torch_call(value)
         case Weight(path):
             return path
         case tuple():

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from archdsl.graph.marks import Marks
     from archdsl.network import Network
 
-_OUTPUT = "NAME.svg if not given; .svg, .png, .pdf or .dot, several times if wanted, - for DOT on standard output."
-_PICTURES = ("svg", "png", "pdf", "dot")
+_OUTPUT = (
+    "NAME.svg if not given; .svg, .png, .pdf, .dot or .html, several times if wanted, - for DOT on standard output."
+)
+PICTURES = ("svg", "png", "pdf", "dot")
 
 
 def picture_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -37,30 +39,35 @@ def picture_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("-o", "--output", "outputs", metavar="FILE", multiple=True, help=_OUTPUT)
 @picture_options
 def draw(name: str | None, given: Given, outputs: tuple[str, ...], **style: Any) -> int:
-    """Draw a network, by default into NAME.svg."""
+    """Draw a network, by default into NAME.svg; into .html as a page to click through."""
     kinds = kinds_of(outputs)
     net = given.network(name)
     failed = drawn(net, kinds or {file_name(net, "svg"): "svg"}, **style)
     return WRONG if failed and outputs else FINE
 
 
-def kinds_of(outputs: tuple[str, ...]) -> dict[str, str]:
+def kinds_of(outputs: tuple[str, ...], allowed: tuple[str, ...] = (*PICTURES, "html")) -> dict[str, str]:
     """The kind of picture that each file is to hold."""
     kinds = {output: "dot" if output == "-" else Path(output).suffix[1:].lower() for output in outputs}
     for output, kind in kinds.items():
-        if kind not in _PICTURES:
-            raise click.UsageError(f"{output}: a picture is a file of .{', .'.join(_PICTURES)}")
+        if kind not in allowed:
+            raise click.UsageError(f"{output}: a picture is a file of .{', .'.join(allowed)}")
     return kinds
 
 
 def drawn(net: Network, kinds: dict[str, str], marks: Marks | None = None, **style: Any) -> bool:
-    """Write the pictures, and say so; whether one of them could not be made."""
-    files, remarks = _pictures(net, kinds, marks, **style)
+    """Write the pictures and pages, and say so; whether one of them could not be made. Only pictures show marks."""
+    pages = [output for output, kind in kinds.items() if kind == "html"]
+    files, remarks = _pictures(net, {each: kind for each, kind in kinds.items() if each not in pages}, marks, **style)
+    for output in pages:
+        made = net.page(**style)
+        files[output] = made.html.encode()
+        remarks += made.remarks
     write(files)
     for output in files:
         if output != "-":
             click.echo(f"wrote {output}", err="-" in files)
-    for remark in remarks:
+    for remark in dict.fromkeys(remarks):
         click.echo(f"note: {remark}", err=True)
     return bool(set(kinds) - set(files))
 
@@ -79,6 +86,8 @@ def _pictures(
     from archdsl.emit.picture import picture
     from archdsl.emit.render import CannotRender, has_fonts, render
 
+    if not kinds:
+        return {}, []
     made = picture(net.module, detail, direction=direction, legend=legend, expand=expand, marks=marks)
     text, remarks = dot(made), list(made.remarks)
     files: dict[str, bytes] = {}

@@ -159,7 +159,8 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What is drawn of a network. Nodes, edges and clusters are in the order of the text.
+    """What is drawn of a network. Nodes, edges and clusters are in the order of the text. One without a caption has no
+    heading either.
 
     remarks: what the reader should know about the picture itself, such as why it is coarser than was asked for.
     marked: whether colours say what became of steps since another network, rather than what they are.

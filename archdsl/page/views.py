@@ -1,0 +1,147 @@
+"""The pictures of a page: the whole network and the inside of each distinct block, each at the levels of detail at
+which it looks different."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from archdsl.emit.dot import DEAR, dot
+from archdsl.emit.drawing.compose import PROJECTION, Scope, title_of
+from archdsl.emit.drawing.model import Detail, Direction, Kind, Node, Picture
+from archdsl.emit.picture import picture
+from archdsl.emit.render import CannotRender, render_all
+from archdsl.graph.module import Module
+from archdsl.page.steps import Steps
+from archdsl.page.svg import small
+
+MOST_BOXES: Final = 160
+MOST_VIEWS: Final = 300
+SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A picture of the inside of a block, None for the network itself. first: whether it is what is shown when nothing
+    is said about detail. shown: the entries that each node and cluster stands for, by its id."""
+
+    block: int | None
+    picture: Picture
+    first: bool
+    shown: dict[str, list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A view with its SVG, empty where none could be made."""
+
+    view: View
+    svg: str
+
+
+def views(
+    steps: Steps,
+    detail: str | None = None,
+    direction: Direction = Direction.TB,
+    expand: Iterable[str] = (),
+    *,
+    show_legend: bool = True,
+) -> tuple[list[Drawn], list[str]]:
+    """The pictures, those of the network first, and what there is to say about them."""
+    expand = tuple(expand)
+    root = picture(steps.root, detail, direction=direction, expand=expand, legend=show_legend)
+    wanted = list(_views(steps, None, steps.root, None, direction, root, expand))
+    remarks = list(root.remarks)
+    for index in range(steps.rows):
+        entry = steps.entries[index]
+        step = entry.spot.step
+        if not isinstance(step.what, Module) or entry.same_as is not None or not _opens(steps, index):
+            continue
+        scope = Scope(
+            entry.spot.before, f"{entry.spot.path}.", training=entry.spot.training_only, again=entry.spot.again
+        )
+        inside = picture(step.what, direction=direction, scope=scope, legend=show_legend)
+        if inside.size > 1:
+            wanted += _views(steps, index, step.what, scope, direction, inside, ())
+        if len(wanted) > MOST_VIEWS:
+            remarks.append(f"only the first {index + 1:,} steps can be opened")
+            break
+    return _drawn(wanted, remarks), remarks
+
+
+def _opens(steps: Steps, index: int) -> bool:
+    """Whether a block has a name under which a reader would look into it."""
+    step = steps.entries[index].spot.step
+    return bool(title_of(step)) and step.role != PROJECTION
+
+
+def _views(
+    steps: Steps,
+    block: int | None,
+    module: Module,
+    scope: Scope | None,
+    direction: Direction,
+    first: Picture,
+    expand: tuple[str, ...],
+) -> Iterator[View]:
+    """The first picture of a block, and those at other levels of detail that look different and are not too large."""
+    found: list[Picture] = []
+    # without blocks there is nothing that the coarser levels could close
+    nested = bool(first.clusters) or any(node.kind is Kind.BLOCK for node in first.nodes)
+    for detail in Detail if nested else (Detail.OP,):
+        made = picture(module, detail, direction=direction, expand=expand, scope=scope, legend=bool(first.legend))
+        if made.size > MOST_BOXES or made.remarks or made.price > DEAR:
+            break
+        if not any(_looks(made) == _looks(other) for other in found):
+            found.append(made)
+    for made in found:
+        if _looks(made) == _looks(first):
+            found[found.index(made)] = first
+            break
+    else:
+        found.append(first)
+    for made in sorted(found, key=lambda each: (each.size, each.price)):
+        yield View(block, made, made is first, _shown(steps, made))
+
+
+def _looks(made: Picture) -> tuple[object, ...]:
+    return made.nodes, made.edges, made.clusters
+
+
+def _shown(steps: Steps, made: Picture) -> dict[str, list[int]]:
+    """The entries that nodes and clusters stand for, first the one that gives a node its name."""
+    shown: dict[str, list[int]] = {}
+    for each in (*made.nodes, *made.clusters):
+        if isinstance(each, Node) and each.kind in {Kind.INPUT, Kind.OUTPUT, Kind.DOT, Kind.SIGN}:
+            continue
+        # of steps that share weights each has a number
+        own = steps.at(each.id) if "@" in each.id else None
+        found = [own] if own is not None else [steps.at(facts.path) for facts in each.facts]
+        shown[each.id] = [index for index in found if index is not None]
+    return shown
+
+
+def _drawn(wanted: list[View], remarks: list[str]) -> list[Drawn]:
+    """The views with their SVGs. The cheap ones are drawn first, in case that time runs out."""
+    order = sorted(range(len(wanted)), key=lambda index: wanted[index].picture.price)
+    # the page has a heading and a legend of its own
+    texts = [dot(replace(wanted[index].picture, caption="", legend=())) for index in order]
+    try:
+        made = render_all(texts, seconds=SECONDS)
+    except CannotRender as error:
+        remarks.append(f"there are no pictures: {error}")
+        made = []
+    if 0 < len(made) < len(texts):
+        remarks.append(f"{len(texts) - len(made):,} of {len(texts):,} pictures are missing: they take too long")
+    svgs = dict(zip(order, made, strict=False))
+    return [Drawn(view, small(svgs[index], _marks(view)) if index in svgs else "") for index, view in enumerate(wanted)]
+
+
+def _marks(view: View) -> Callable[[str, str], str]:
+    def marks(kind: str, name: str) -> str:
+        shown = view.shown.get(name)
+        own = f' data-steps="{" ".join(map(str, shown))}"' if shown else ""
+        return f'class="{kind}"{own}'
+
+    return marks

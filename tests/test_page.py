@@ -1,0 +1,581 @@
+"""The page for a browser: what stands in it, and, in a real browser where there is one, how it behaves."""
+
+import json
+import re
+import shutil
+import subprocess
+import time
+from html.parser import HTMLParser
+
+import pytest
+from browser import Browser
+
+import archdsl
+from archdsl.emit import render as rendering
+from archdsl.emit.render import NoGraphviz, render_all
+from archdsl.graph.library import zoo_names
+from archdsl.page import steps
+
+HOSTILE = "</script></style></template><img src=x onerror=alert(1)> {{7*7}} ${1} & \"quoted\" 'single'"
+STRANGE = f"""## {HOSTILE}
+block odd(c) = conv3-c -> bn -> relu -> conv3-c
+net strange {{
+  input 32x32x3
+  odd(8)*3 as stage -> gap -> fc-10  # {HOSTILE}
+}}
+"""
+
+
+OPEN = """net sizes {
+  input (3, H, W)
+  conv7-64/2 as conv -> relu -> conv3-64 -> gap -> fc-10
+}
+"""
+
+
+class Document(HTMLParser):
+    """The elements of a page, each with its attributes and text."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.elements, self.text = [], {}
+        self._open = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in {"meta", "link", "input", "img", "br"}:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag):
+        while self._open and self._open.pop() != tag:
+            pass
+
+    def handle_data(self, data):
+        if self._open:
+            self.text[self._open[-1]] = self.text.get(self._open[-1], "") + data
+
+
+def data_of(html):
+    (found,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', html, re.DOTALL)
+    return json.loads(found)
+
+
+# --- what stands in it ------------------------------------------------------------------------------------------------
+
+
+IN_CI = {"lenet5", "unet", "googlenet", "gpt2"}
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in IN_CI else pytest.param(name, marks=pytest.mark.long) for name in zoo_names()]
+)
+def test_a_page_has_the_whole_table_and_pictures_that_point_at_its_steps(name):
+    net = archdsl.load(name)
+    html = net.page().html
+    data = data_of(html)
+    rows = net.summary(0).rows
+    assert [step["path"] for step in data["steps"][: data["rows"]]] == [row.path for row in rows]
+    assert html.count("<tr data-step=") == len(rows)
+    shown = {int(index) for found in re.findall(r'data-steps="([\d ]+)"', html) for index in found.split()}
+    assert shown <= set(range(len(data["steps"])))
+    # each view is drawn, and what is drawn is marked with the step that it stands for
+    pictures = re.findall(r'<template id="view\d+"><svg.*?</svg></template>', html, re.DOTALL)
+    assert len(pictures) == len(data["views"]) == html.count("<template")
+    for picture in pictures:
+        boxes = (
+            picture.count("<rect") - picture.count('<rect class="of-io"') - picture.count('<rect class="of-io dashed"')
+        )
+        assert picture.count("data-steps") >= boxes > 0
+
+
+def test_the_arithmetic_is_that_of_explain():
+    net = archdsl.load("alexnet")
+    conv1 = next(step for step in data_of(net.page().html)["steps"] if step["path"] == "conv1")
+    said = net.explain("conv1")
+    lines = dict(conv1["lines"])
+    assert lines["height, width"] == "(227 - 11 + 2*0)/4 + 1 = 55"
+    assert all(re.sub(r"\s+", " ", line) in re.sub(r"\s+", " ", said) for line in lines.values())
+    assert conv1["call"] == "nn.Conv2d(3, 96, 11, stride=4)"
+
+
+@pytest.mark.parametrize("name", ["alexnet", "resnet18", "unet", "lstm_lm"])
+def test_the_field_of_a_step_is_as_wide_as_its_row_says(name):
+    for step in data_of(archdsl.load(name).page().html)["steps"]:
+        field = step["field"]
+        if field is None or any(axis["status"] == "whole" for axis in field["axes"]):
+            continue
+        sizes = [
+            ("<=" if axis["status"] == "bound" else "")
+            + ("all" if axis["jump"] == 0 and axis["size"] == axis["length"] else str(axis["size"]))
+            for axis in field["axes"]
+        ]
+        assert step["sees"] == (sizes[0] if len(set(sizes)) == 1 else "x".join(sizes))
+        for axis in field["axes"]:
+            if axis["low"] is not None:
+                assert int(axis["high"] - axis["low"]) + 1 == axis["size"]
+
+
+def test_sizes_that_are_left_open_stand_as_formulas():
+    data = data_of(archdsl.parse(OPEN).page().html)
+    conv, *_, last = data["steps"]
+    assert conv["output"] == "ceil(H/2)xceil(W/2)x64"
+    assert conv["macs"] == "9,408*ceil(H/2)*ceil(W/2)"
+    assert conv["field"]["sizes"] == ["H", "W"]
+    assert conv["field"]["grid"] == ["ceil(H/2)", "ceil(W/2)"]
+    assert [axis["status"] for axis in last["field"]["axes"]] == ["whole", "whole"]
+
+
+def test_each_step_points_at_its_own_text():
+    net = archdsl.load("resnet50")
+    html = net.page().html
+    data = data_of(html)
+    pieces = {}
+    for number, text in re.findall(r'<span data-piece="(\d+)">(.*?)</span>', html):
+        pieces[int(number)] = pieces.get(int(number), "") + text
+    by_path = {step["path"]: step for step in data["steps"]}
+
+    def text_of(path):
+        start, end, _, _ = by_path[path]["text"]
+        return "".join(pieces.get(piece, "") for piece in range(start, end))
+
+    assert text_of("conv1") == "conv7-64/2"
+    assert text_of("layer1").split() == ["block(64)*n2", "as", "layer1"]
+    assert text_of("layer1.0.conv2") == "conv3-c/s(dilation=dilation)"
+
+
+def test_equal_networks_make_equal_pages():
+    assert archdsl.load("alexnet").page().html == archdsl.load("alexnet").page().html
+
+
+def test_nothing_in_a_page_points_anywhere():
+    page = Document(archdsl.parse(STRANGE).page().html)
+    for tag, attributes in page.elements:
+        assert tag not in {"img", "iframe", "object", "embed", "base", "audio", "video"}
+        assert not {each for each in attributes if each.startswith("on") or each == "style"}, tag
+        for name in ("src", "href", "action", "data"):
+            assert attributes.get(name, "data:,").startswith(("data:,", "#")), (tag, attributes)
+    (policy,) = [a["content"] for t, a in page.elements if a.get("http-equiv") == "Content-Security-Policy"]
+    assert policy.startswith("default-src 'none';")
+    assert "unsafe" not in policy
+    assert "url(" not in page.text["style"]
+
+
+def test_hostile_texts_stay_text():
+    html = archdsl.parse(STRANGE).page().html
+    assert html.count("<script") == html.count("</script>") == 2
+    assert html.count("<style") == html.count("</style>") == 1
+    assert "<img" not in html
+
+
+def test_what_repeats_costs_nothing():
+    deep = archdsl.parse("INPUT[32x32x64] -> [[[[conv3-64]*1000]*1000]*1000]*2 -> gap -> fc-10")
+    start = time.perf_counter()
+    page = deep.page()
+    assert time.perf_counter() - start < 10
+    assert "2,000,000,000" in page.html
+    assert len(page.html) < 200_000
+    deeper, shallower = (len(archdsl.load(name).page().html) for name in ("resnet152", "resnet50"))
+    assert deeper < 1.05 * shallower < 1_000_000
+
+
+def test_a_long_text_is_cut_with_a_remark(monkeypatch):
+    monkeypatch.setattr(steps, "MOST", 20)
+    page = archdsl.load("vgg16").page()
+    assert "21 more rows are left out of the table" in page.remarks
+    assert page.html.count("<tr data-step=") == 20
+
+
+def test_without_graphviz_there_is_all_but_the_pictures(monkeypatch):
+    monkeypatch.setattr(rendering, "_commands", lambda wanted: iter(()))
+    page = archdsl.load("lenet5").page()
+    assert any("there is no Graphviz here" in each for each in page.remarks)
+    assert "There is no picture." in page.html
+    assert page.html.count("<tr data-step=") > 5
+
+
+def test_the_pictures_that_time_allows_are_there(monkeypatch):
+    slow = "import sys; sys.stdout.write('<svg>1</svg>'); sys.stdout.flush(); import time; time.sleep(30)"
+    monkeypatch.setattr(rendering, "_commands", lambda wanted: iter([[shutil.which("python3"), "-c", slow]]))
+    assert render_all(["a", "b"], seconds=2) == [b"<svg>1</svg>"]
+    monkeypatch.setattr(rendering, "_commands", lambda wanted: iter(()))
+    with pytest.raises(NoGraphviz):
+        render_all(["a"])
+
+
+def test_options_choose_the_first_picture():
+    net = archdsl.load("resnet18")
+
+    def first(**options):
+        return next(view for view in data_of(net.page(**options).html)["views"] if view["first"])
+
+    assert first()["detail"] == "layer"
+    assert first(detail="stage")["detail"] == "stage"
+    assert first(legend=False)["legend"] == []
+    assert "there is no block `layer9` to open" in net.page(expand=["layer9"]).remarks
+
+
+def test_draw_writes_a_page(tmp_path):
+    net = archdsl.load("lenet5")
+    net.draw(tmp_path / "x.html")
+    assert (tmp_path / "x.html").read_text(encoding="utf-8") == net.page().html
+
+
+def test_a_page_shows_no_differences(tmp_path):
+    net = archdsl.load("lenet5")
+    with pytest.raises(ValueError, match="a page shows no differences"):
+        net.draw(tmp_path / "x.html", since=archdsl.load("alexnet"))
+    assert not list(tmp_path.iterdir())
+
+
+# --- in a browser -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with Browser() as one:
+        yield one
+
+
+@pytest.fixture
+def opened(browser, tmp_path):
+    """Opens the page of a network in the browser; afterwards, that nothing was asked of anyone and nothing went wrong."""
+
+    def open_page(net, fragment=""):
+        path = tmp_path / "page.html"
+        net = archdsl.load(net) if isinstance(net, str) else net
+        path.write_text(net.page().html, encoding="utf-8")
+        browser.open(path, fragment)
+        return browser
+
+    browser.size(1280, 800)
+    browser.emulate()
+    browser.console.clear()
+    browser.requests.clear()
+    yield open_page
+    assert browser.console == []
+    assert {url.split("#")[0] for url in browser.requests} == {(tmp_path / "page.html").as_uri()}
+    browser.value("localStorage.clear()")
+
+
+def texts(browser, selector):
+    return browser.value(f"[...document.querySelectorAll({json.dumps(selector)})].map((each) => each.textContent)")
+
+
+def trail(browser):
+    return texts(browser, "#trail button")
+
+
+def panel(browser):
+    return browser.value("document.querySelector('#panel').innerText")
+
+
+def detail(browser, word):
+    place = texts(browser, "#details button").index(word) + 1
+    browser.click(f"#details button:nth-child({place})")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["vgg16", "unet", "transformer", "lstm_lm"]
+    + [pytest.param(name, marks=pytest.mark.long) for name in ("googlenet", "gpt2", "densenet121")],
+)
+def test_it_opens(opened, name):
+    browser = opened(name)
+    assert texts(browser, "h1") == [name]
+    assert browser.value("document.querySelectorAll('#stage .node').length") > 4
+    net = archdsl.load(name)
+    assert f"{net.inference_params:,} parameters" in panel(browser)
+    # nothing is wider than the window
+    assert browser.value("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_click_on_a_step_shows_its_arithmetic(opened):
+    browser = opened("alexnet")
+    browser.click("#stage .of-conv")
+    shown = panel(browser)
+    for line in (
+        "(227 - 11 + 2*0)/4 + 1 = 55",
+        "96*(11*11*3) + 96 = 34,944",
+        "55*55 positions * 34,848 weights = 105,415,200",
+    ):
+        assert line in shown
+    assert "nn.Conv2d(3, 96, 11, stride=4)" in shown
+    # the centre of 55×55, counted from 1, sees 11 positions from 27*4 on
+    assert "Position 28, 28 of 55×55 sees rows 109–119, columns 109–119 of the input, 227×227." in shown
+    assert texts(browser, "tr.chosen th") == ["conv1", "relu1"]
+    browser.click("#panel .line-button")
+    assert browser.value("document.querySelector('#tab-text').ariaSelected") == "true"
+    assert any("conv" in each for each in texts(browser, ".code .chosen"))
+
+
+def test_the_field_of_a_whole_input_is_all_of_it(opened):
+    browser = opened("alexnet", "#/flatten1")
+    assert "Sees all of the input, 227×227." in panel(browser)
+
+
+def test_the_field_on_an_open_input_is_told_in_words(opened):
+    browser = opened(archdsl.parse(OPEN), "#/conv")
+    assert "Each position sees 7 rows, 7 columns of the input, H×W." in panel(browser)
+    browser.click("tbody tr:last-child .name")
+    assert "Sees all of the input, H×W." in panel(browser)
+    assert not browser.value("document.querySelectorAll('figure svg').length")
+
+
+def test_the_field_of_positions_in_a_row_is_told_in_words(opened):
+    sequence = archdsl.parse("INPUT[32x32x3] -> conv4-8/4 as patches -> to_sequence as row -> fc-8")
+    browser = opened(sequence, "#/row")
+    assert "Each position sees 4 rows, 4 columns of the input, 32×32." in panel(browser)
+
+
+def test_the_field_at_the_border_is_cut(opened):
+    browser = opened("vgg16", "#/features.0")
+    left, top = browser.value(
+        "(({ left, top }) => [left + 2, top + 2])(document.querySelector('figure svg').getBoundingClientRect())"
+    )
+    browser.call("Input.dispatchMouseEvent", type="mouseMoved", x=left, y=top)
+    browser.settle()
+    assert "Position 1, 1 of 224×224 sees rows 1–2, columns 1–2 of the input, 224×224 and padding." in panel(browser)
+
+
+def test_a_click_on_a_block_opens_it_and_escape_goes_back(opened):
+    browser = opened("resnet50")
+    detail(browser, "block")
+    browser.click("#stage .opens")
+    assert trail(browser) == ["resnet50", "layer1", "0"]
+    assert "1×1 conv, 64" in texts(browser, "#stage .node")
+    assert "bottleneck(c=64" in panel(browser)
+    assert "Open layer1.0" not in panel(browser)
+    browser.click("#stage .of-conv")
+    assert "56*56 positions * 4,096 weights = 12,845,056" in panel(browser)
+    browser.key("Escape")
+    assert trail(browser) == ["resnet50", "layer1"]
+    browser.key("Escape")
+    assert trail(browser) == ["resnet50"]
+    browser.click("#stage .opens")
+    browser.click("#trail button")
+    assert trail(browser) == ["resnet50"]
+
+
+def test_a_block_that_the_table_opens_elsewhere_has_its_own_field(opened):
+    block = "block two(c) = conv3-c -> conv3-c"
+    browser = opened(archdsl.parse(f"{block}\nINPUT[64x64x16] -> two(16) as a -> conv5-16 -> two(16) as b"), "#/b")
+    assert texts(browser, "tr.chosen td:nth-child(2)") == ["two (as a)"]
+    assert "9 -> 13" in panel(browser)
+    detail(browser, "layer")
+    browser.key("Escape")
+    known = browser.value("JSON.parse(document.querySelector('#data').textContent).steps")
+    last = next(step for step in known if step["path"] == "b.conv2")
+    assert last["sees"] == "13"
+    assert known[last["row"]]["path"] == "a.conv2"
+
+
+def test_hovering_links_picture_table_and_text(opened):
+    browser = opened("resnet50")
+    browser.hover("#stage .of-conv")
+    assert texts(browser, "tr.near th") == ["conv1", "bn1", "relu1"]
+    assert "conv7-64/2" in texts(browser, ".code .near")
+    assert "7×7 conv" in browser.value("document.querySelector('#tip').innerText")
+    browser.hover("tbody tr:nth-child(4)")
+    assert texts(browser, "#stage .near") == ["3×3 max pool, /2"]
+    assert texts(browser, ".code .near") == ["pool3/2(p=1)"]
+    # a step that this picture does not show: the block that it is in
+    detail(browser, "stage")
+    browser.hover("tbody tr:nth-child(6)")
+    assert [each[:6] for each in texts(browser, "#stage .near")] == ["layer1"]
+    browser.click("#tab-text")
+    place = browser.value(
+        "[...document.querySelectorAll('[data-piece]')].find((each) => each.textContent == 'conv7-64/2').dataset.piece"
+    )
+    browser.hover(f"[data-piece='{place}']")
+    assert texts(browser, "tr.near th") == ["conv1"]
+
+
+def test_search_finds_and_goes_there(opened):
+    browser = opened("resnet50")
+    browser.key("/")
+    browser.type("3×3 conv, 512")
+    assert texts(browser, "#found span:first-child") == ["layer4.0.conv2", "layer4.1.conv2"]
+    browser.key("ArrowDown")
+    browser.key("Enter")
+    assert "layer4.1.conv2" in panel(browser)
+    assert texts(browser, "tr.chosen th") == ["conv2"]
+    browser.key("/")
+    browser.value("document.querySelector('#search').select()")
+    browser.type("nothing like it")
+    assert texts(browser, "#found li") == ["nothing found"]
+    browser.key("Escape")
+    assert browser.value("document.querySelector('#found').hidden")
+    assert browser.value("document.activeElement.id") == "stage"
+
+
+def test_keys_move_open_and_go_back(opened):
+    browser = opened("resnet50")
+    browser.value("document.querySelector('#stage').focus()")
+    for _ in range(2):
+        browser.key("ArrowDown")
+    assert "3×3 max pool" in panel(browser)
+    browser.key("ArrowUp")
+    assert panel(browser).startswith("conv1")
+    browser.key("d")
+    assert texts(browser, "#details [aria-pressed=true]") == ["op"]
+    for _ in range(2):
+        browser.key("D", shift=True)
+    assert texts(browser, "#details [aria-pressed=true]") == ["block"]
+    # from the pooling down into layer1
+    for _ in range(3):
+        browser.key("ArrowDown")
+    browser.key("Enter")
+    assert trail(browser)[1:2] == ["layer1"]
+    assert browser.value("document.querySelector('#said').textContent").endswith("is open")
+    browser.key("?", shift=True)
+    assert browser.value("document.querySelector('#help').open")
+    browser.key("Escape")
+    assert not browser.value("document.querySelector('#help').open")
+    assert trail(browser)[1:2] == ["layer1"]
+
+
+def test_keys_move_in_the_table(opened):
+    browser = opened("resnet50")
+    browser.value("document.querySelector('tbody tr:nth-child(5) .name').focus()")
+    browser.key("ArrowLeft")
+    assert browser.value("document.querySelector('tbody tr:nth-child(6)').hidden")
+    browser.key("ArrowDown")
+    assert panel(browser).startswith("layer2")
+    browser.key("ArrowUp")
+    browser.key("ArrowRight")
+    assert not browser.value("document.querySelector('tbody tr:nth-child(6)').hidden")
+    browser.key("Enter")
+    assert trail(browser) == ["resnet50", "layer1"]
+
+
+def width(browser):
+    return float(browser.value("document.querySelector('#stage svg').getAttribute('viewBox')").split()[2])
+
+
+def corner(browser):
+    return list(map(float, browser.value("document.querySelector('#stage svg').getAttribute('viewBox')").split()))[:2]
+
+
+def test_the_picture_moves_and_zooms(opened):
+    browser = opened("resnet50")
+    start = width(browser)
+    browser.wheel("#stage", -100)
+    assert width(browser) < start
+    browser.key("-")
+    browser.key("-")
+    assert width(browser) > start
+    x, y = corner(browser)
+    browser.drag(browser.place("#stage"), (60, 40))
+    assert corner(browser)[0] < x
+    assert corner(browser)[1] < y
+    # what was dragged was not clicked
+    assert panel(browser).startswith("resnet50")
+    browser.key("0")
+    whole = browser.value(
+        "(({ height }) => { const [, y, , h] = document.querySelector('#stage svg').getAttribute('viewBox').split(' ').map(Number);"
+        " return [y, h, height] })(document.querySelector('#stage g').getBBox())"
+    )
+    assert whole[1] >= whole[2]
+
+
+def test_dark_and_light(opened):
+    browser = opened("vgg16")
+    paper = "getComputedStyle(document.body).backgroundColor"
+    light = browser.value(paper)
+    browser.emulate(dark=True)
+    browser.settle()
+    dark = browser.value(paper)
+    assert light == "rgb(255, 255, 255)" != dark
+    browser.key("t")
+    assert browser.value(paper) == light
+    # the choice stays, also against the system
+    browser.reload()
+    assert browser.value(paper) == light
+
+
+def test_a_phone_has_one_column_and_fingers(opened):
+    browser = opened("resnet50")
+    browser.size(390, 844, phone=True)
+    browser.settle()
+    tops = browser.value(
+        "['.picture', '#panel', '#table', '#text'].map((each) => document.querySelector(each).getBoundingClientRect().top)"
+    )
+    assert tops == sorted(tops)
+    assert len(set(tops)) == 4
+    assert browser.value("document.documentElement.scrollWidth <= innerWidth")
+    before = width(browser)
+    browser.touch([(150, 400), (200, 400)], [(120, 400), (230, 400)], [(90, 400), (260, 400)])
+    assert width(browser) < before
+    browser.click("#whole")
+    x, y = browser.place("#stage .of-conv")
+    browser.touch([(x, y)])
+    browser.wait("document.querySelector('#panel').innerText.startsWith('conv1')")
+    browser.call("Emulation.setTouchEmulationEnabled", enabled=False)
+
+
+def test_a_printed_page_has_picture_and_table(opened, tmp_path):
+    browser = opened("resnet18")
+    made = browser.pdf()
+    assert made.startswith(b"%PDF")
+    if shutil.which("pdftotext") is None:
+        pytest.skip("nothing reads a PDF here")
+    (tmp_path / "page.pdf").write_bytes(made)
+    printed = subprocess.run(["pdftotext", "-layout", tmp_path / "page.pdf", "-"], capture_output=True, check=True)
+    picture, table, *others = printed.stdout.decode().split("\f")
+    assert "7×7 conv, 64, /2" in picture
+    assert "linear, 1000" in picture
+    assert re.search(r"conv1 +7×7 conv, 64, /2 +112x112x64 +9,408", table)
+    assert "11,689,512 parameters" in table
+    assert "block basic(c, s=1)" in "".join(others)
+
+
+def test_readers_of_the_screen_get_the_table(opened):
+    browser = opened("resnet18")
+    nodes = browser.call("Accessibility.getFullAXTree")["nodes"]
+    by_role = {}
+    for node in nodes:
+        if not node.get("ignored"):
+            by_role.setdefault(node["role"]["value"], []).append(node.get("name", {}).get("value", ""))
+    assert by_role["table"] == ["resnet18: 224x224x3 -> 1000"]
+    assert {"layer", "operator", "output", "parameters", "MACs"} <= set(by_role["columnheader"])
+    assert "conv1" in by_role["rowheader"]
+    assert any(each.startswith("Picture of resnet18") for each in by_role["image"])
+    # every button says what it does
+    assert all(by_role["button"])
+
+
+def test_hostile_texts_stay_text_in_the_browser(opened):
+    browser = opened(archdsl.parse(STRANGE))
+    assert browser.value("document.querySelectorAll('img, script').length") == 2
+    assert "<img src=x onerror=alert(1)>" in browser.value("document.querySelector('#text').textContent")
+    browser.click("#stage .cluster text")
+    assert "</template><img src=x onerror=alert(1)>" in panel(browser)
+    browser.key("/")
+    browser.type("<img src=x onerror=alert(1)>")
+    assert texts(browser, "#found li") == ["nothing found"]
+    assert browser.value("document.querySelectorAll('img, script').length") == 2
+
+
+def test_a_hostile_file_name_stays_text(opened, tmp_path):
+    path = tmp_path / "<img src=x onerror=alert(1)>.arch"
+    path.write_text("INPUT[8x8x3] -> conv3-4 -> relu -> gap -> fc-2", encoding="utf-8")
+    browser = opened(archdsl.load(str(path)))
+    assert texts(browser, "#text summary")[0].endswith("<img src=x onerror=alert(1)>.arch")
+    assert browser.value("document.querySelectorAll('img').length") == 0
+
+
+def test_the_address_tells_what_is_open(opened):
+    browser = opened("resnet50", "#layer3.0/layer3.0.conv2")
+    assert trail(browser) == ["resnet50", "layer3", "0"]
+    assert panel(browser).startswith("layer3.0.conv2")
+    browser.click("#trail button")
+    browser.click("tbody tr:nth-child(1)")
+    assert browser.value("location.hash") == "#/conv1"
+
+
+@pytest.mark.parametrize("fragment", ["#%E0%A4%A", "#nothing/here", "#constructor/__proto__", "#<img src=x>"])
+def test_an_odd_address_does_no_harm(opened, fragment):
+    browser = opened("lenet5", fragment)
+    assert trail(browser) == ["lenet5"]
+    assert panel(browser).startswith("lenet5")
