@@ -14,6 +14,9 @@ from fractions import Fraction
 from functools import reduce
 from typing import Final
 
+Number = int | Fraction
+"""A place along an axis. Whole numbers, but where positions lie closer than those of the input."""
+
 
 class Status(StrEnum):
     """What is known of a receptive field along one axis.
@@ -68,10 +71,10 @@ class Field:
     do. length: positions of the input along this axis; 0 where that is open. channels: how these share in it.
     """
 
-    low: Fraction = Fraction(0)
-    high: Fraction = Fraction(0)
-    jump: Fraction = Fraction(1)
-    gap: Fraction = Fraction(0)
+    low: Number = 0
+    high: Number = 0
+    jump: Number = 1
+    gap: Number = 0
     bound: bool = False
     loose: int = 0
     length: int = 0
@@ -101,6 +104,8 @@ class Field:
 
     def then(self, after: Field) -> Field:
         """What is seen when `after` looks at the positions of this. Associative, so n equal blocks are a power."""
+        if after is SAME:
+            return self
         return Field(
             self.low + self.jump * after.low,
             self.high + self.jump * after.high,
@@ -130,7 +135,7 @@ class Field:
         """What so many positions see together, and each that looks at all of them."""
         span = (positions - 1) * self.jump
         gap = max(self.gap, self.jump - (self.high - self.low)) if positions > 1 else self.gap
-        return replace(self, high=self.high + span, jump=Fraction(0), gap=gap, loose=0)
+        return replace(self, high=self.high + span, jump=0, gap=gap, loose=0)
 
     def at_most(self) -> Field:
         """The same, and maybe less."""
@@ -138,13 +143,14 @@ class Field:
 
 
 SAME: Final = Field()
-POINT: Final = Field(jump=Fraction(0))
+POINT: Final = Field(jump=0)
 """What is seen of what has no axis, such as a vector: itself."""
 
 
 def everything(length: int, *, bound: bool = False) -> Field:
     """What is seen by what looks at all positions of an axis, or at some that nobody follows (`bound`)."""
-    return replace(SAME.together(length), bound=bound, length=int(length))
+    length = int(length)
+    return replace(SAME.together(length), bound=bound, length=length)
 
 
 def union(fields: Iterable[Field], positions: int, *, side_by_side: bool = False) -> Field:
@@ -185,7 +191,7 @@ def _both(one: Field, other: Field, positions: int) -> Field:
     shifts = [(each, at * (each.jump - jump)) for each in (one, other) for at in (0, last)]
     low, high = min(each.low + by for each, by in shifts), max(each.high + by for each, by in shifts)
     loose = (one.loose or other.loose) if jump else 0
-    return Field(low, high, jump, Fraction(0), True, loose, length, channels)  # noqa: FBT003
+    return Field(low, high, jump, 0, True, loose, length, channels)  # noqa: FBT003
 
 
 def _holds(one: Field, other: Field, last: int) -> bool:

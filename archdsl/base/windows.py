@@ -53,9 +53,8 @@ class Window:
     @property
     def field(self) -> Field:
         """What one output position sees."""
-        low = Fraction(-self.padding)
-        gap = Fraction(self.dilation if self.size > 1 else 0)
-        return Field(low, low + self.extent - 1, Fraction(self.stride), gap)
+        low, gap = -self.padding, self.dilation if self.size > 1 else 0
+        return Field(low, low + self.extent - 1, self.stride, gap)
 
     def arithmetic(self, length: int) -> str:
         """The sum with its numbers: `(224 - 7 + 2*3)/2 + 1 = 112.5 -> 112`."""
@@ -91,7 +90,7 @@ class Spread:
     def field(self) -> Field:
         """What one output position sees: output o sees the inputs i with o = i*stride - padding + k*dilation."""
         low, jump = Fraction(self.padding - self.extent + 1, self.stride), Fraction(1, self.stride)
-        gap = Fraction(self.dilation if self.size > 1 else 0)
+        gap = self.dilation if self.size > 1 else 0
         return Field(low, Fraction(self.padding, self.stride), jump, gap, bound=self.stride > 1)
 
     def arithmetic(self, length: int) -> str:

@@ -34,6 +34,7 @@ class ReceptiveFields:
 
     def __init__(self) -> None:
         self._maps: dict[tuple[int, int], tuple[Seen, ...]] = {}
+        self._steps: dict[tuple[Step, int], tuple[Seen, ...]] = {}
 
     def after_steps(self, module: Module, inputs: tuple[Seen, ...]) -> list[tuple[Seen, ...]]:
         """What the outputs of each step of a module see, given what its inputs see. For repeats, after the last."""
@@ -45,7 +46,7 @@ class ReceptiveFields:
 
     def step(self, step: Step, given: tuple[Seen, ...]) -> tuple[Seen, ...]:
         """What the outputs of a step see after all its repetitions."""
-        own = [self._repeated(step, port) for port in range(len(given))]
+        own = [self._of_step(step, port) for port in range(len(given))]
         if not isinstance(step.what, Operator):
             return _merged(given, step.outputs, own)
         if step.what.in_turn and sum(map(bool, given)) > 1:
@@ -67,6 +68,13 @@ class ReceptiveFields:
                 inputs[wire.port] if wire.step == INPUT else seen[wire.step][wire.port] for wire in module.outputs
             )
         return self._maps[key]
+
+    def _of_step(self, step: Step, port: int) -> tuple[Seen, ...]:
+        """What each output of a step sees of one of its inputs."""
+        key = (step, port)
+        if key not in self._steps:
+            self._steps[key] = self._repeated(step, port)
+        return self._steps[key]
 
     def _once(self, step: Step, port: int) -> tuple[Seen, ...]:
         """What each output of one repetition of a step sees of one of its inputs."""
@@ -167,13 +175,15 @@ def _elsewhere(axis: Field, own: Seen) -> Field:
         # a single one of all may be one that sees nothing, such as a class token
         return axis if all(each.jump for each in own) else axis.at_most()
     if not axis.loose:
-        return replace(axis, low=Fraction(0), high=Fraction(axis.length - 1), jump=Fraction(0), bound=True)
+        return replace(axis, low=0, high=axis.length - 1, jump=0, bound=True)
     seen = axis.together(axis.loose)
     return seen if all(each.covers for each in own) else seen.at_most()
 
 
 def _union(seen: list[Seen], kind: TensorType, *, side_by_side: bool = False) -> Seen:
     """What is seen by the positions of a tensor that look at all of these."""
+    if len(seen) == 1:
+        return seen[0]
     most = max(map(len, seen), default=0)
     same = [each for each in seen if len(each) == most]
     lengths = axes_of(kind)
@@ -233,8 +243,10 @@ def _described(name: str, axis: Field) -> ReceptiveField:
         return ReceptiveField(name, axis.size, None, None, axis.status, axis.gapless, axis.length)
     low, high = axis.low, axis.high
     if not axis.jump:
-        low, high = max(low, Fraction(0)), min(high, Fraction(axis.length - 1))
-    return ReceptiveField(name, int(high - low) + 1, axis.jump, low, axis.status, axis.gapless, axis.length)
+        low, high = max(low, 0), min(high, axis.length - 1)
+    return ReceptiveField(
+        name, int(high - low) + 1, Fraction(axis.jump), Fraction(low), axis.status, axis.gapless, axis.length
+    )
 
 
 def first_output(module: Module) -> tuple[ReceptiveField, ...]:

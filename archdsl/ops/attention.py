@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from math import prod
 from typing import Any, ClassVar, final
 
@@ -309,8 +308,8 @@ class WindowAttention(Unary):
     @override
     def sees(self, xs: Types, index: int) -> tuple[Field, ...]:
         # where in its window a position stands is another matter for each, so it sees at most a window on each side
-        far = Fraction(self.window - 1)
-        within = Field(-far, far, gap=Fraction(1), bound=True)
+        far = self.window - 1
+        within = Field(-far, far, gap=1, bound=True)
         return tuple(everything(length) if length <= self.window else within for length in xs[0].grid)
 
     @property

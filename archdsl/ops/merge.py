@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import reduce
 from typing import ClassVar, final
 
@@ -137,7 +136,7 @@ class Concat(Variadic):
     def sees(self, xs: Types, index: int) -> tuple[Field, ...]:
         if self.along == "channels":
             return super().sees(xs, index)
-        before = Fraction(-sum(each.grid[0] for each in xs[:index]))
+        before = -sum(int(each.grid[0]) for each in xs[:index])
         return (Field(before, before),)
 
     @property

@@ -154,7 +154,7 @@ def _share(before: int, after: int) -> Field:
     if after == 1:
         return everything(before)
     jump, uneven = Fraction(before, after), Fraction(after - 1, after) if before % after else Fraction(0)
-    return Field(-uneven, jump - 1 + uneven, jump, Fraction(int(before > after)), bound=bool(uneven))
+    return Field(-uneven, jump - 1 + uneven, jump, int(before > after), bound=bool(uneven))
 
 
 @final

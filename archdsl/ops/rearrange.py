@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import final
 
 from typing_extensions import override
@@ -391,8 +390,8 @@ class Select(Unary):
 
     @override
     def sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
-        position = Fraction(self.position % xs[0].grid[0])
-        return (Field(position, position, Fraction(0)),)
+        position = int(self.position % xs[0].grid[0])
+        return (Field(position, position, 0),)
 
     @override
     def torch(self, x: TensorType) -> Apply:

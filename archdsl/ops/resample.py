@@ -197,7 +197,7 @@ class Crop(Variadic):
         if index:
             return ()
         centres = ((length - wanted) // 2 for length, wanted in zip(xs[0].grid, xs[1].grid, strict=True))
-        starts = (Fraction(centre if self.offset is None else self.offset) for centre in centres)
+        starts = (int(centre if self.offset is None else self.offset) for centre in centres)
         return tuple(Field(start, start) for start in starts)
 
     @override
