@@ -3,31 +3,83 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from archdsl.ops.operator import Style
 
-FILL: Final[Mapping[Style | None, str]] = {
-    None: "#E6E6E6",
-    Style.CONV: "#A6CEE3",
-    Style.PROJECTION: "#C9E2F0",
-    Style.LINEAR: "#CAB2D6",
-    Style.NORM: "#FFF2AE",
-    Style.ACTIVATION: "#FDDBC7",
-    Style.POOL: "#B2DF8A",
-    Style.ATTENTION: "#FDBF6F",
-    Style.EMBEDDING: "#FB9A99",
-    Style.RECURRENT: "#B3E2CD",
-    Style.MERGE: "#F0F0F0",
-    Style.OTHER: "#F0F0F0",
-}
-BORDER: Final = "#555555"
-BLOCK_FILL: Final = "#F6F7FB"
-BLOCK_BORDER: Final = "#9999BB"
-CLOSED_FILL: Final = "#E4E7F5"
-GREY: Final = "#666666"
-LINE: Final = "#444444"
-RED: Final = "#B2182B"
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """The colours of a picture. fill: of boxes by their family, None for inputs and outputs."""
+
+    fill: Mapping[Style | None, str]
+    text: str
+    border: str
+    background: str
+    block_fill: str
+    block_border: str
+    closed_fill: str
+    circle: str
+    grey: str
+    line: str
+    red: str
+
+
+LIGHT: Final = Theme(
+    fill={
+        None: "#E6E6E6",
+        Style.CONV: "#A6CEE3",
+        Style.PROJECTION: "#C9E2F0",
+        Style.LINEAR: "#CAB2D6",
+        Style.NORM: "#FFF2AE",
+        Style.ACTIVATION: "#FDDBC7",
+        Style.POOL: "#B2DF8A",
+        Style.ATTENTION: "#FDBF6F",
+        Style.EMBEDDING: "#FB9A99",
+        Style.RECURRENT: "#B3E2CD",
+        Style.MERGE: "#F0F0F0",
+        Style.OTHER: "#F0F0F0",
+    },
+    text="#000000",
+    border="#555555",
+    background="#FFFFFF",
+    block_fill="#F6F7FB",
+    block_border="#9999BB",
+    closed_fill="#E4E7F5",
+    circle="white",
+    grey="#666666",
+    line="#444444",
+    red="#B2182B",
+)
+
+DARK: Final = Theme(
+    fill={
+        None: "#4A4A4F",
+        Style.CONV: "#2B5F7D",
+        Style.PROJECTION: "#24485C",
+        Style.LINEAR: "#5C4470",
+        Style.NORM: "#6B6224",
+        Style.ACTIVATION: "#744A35",
+        Style.POOL: "#41682A",
+        Style.ATTENTION: "#855217",
+        Style.EMBEDDING: "#7F3A3D",
+        Style.RECURRENT: "#2F6450",
+        Style.MERGE: "#3A3A3F",
+        Style.OTHER: "#3A3A3F",
+    },
+    text="#F0F0F0",
+    border="#A8A8AD",
+    background="#1E1E22",
+    block_fill="#27272E",
+    block_border="#6A6A8C",
+    closed_fill="#33364A",
+    circle="#1E1E22",
+    grey="#A6A6AB",
+    line="#C0C0C4",
+    red="#F0717D",
+)
+
 FONT: Final = "Helvetica,Arial,sans-serif"
 
 _ESCAPES: Final = {
@@ -44,7 +96,12 @@ _ESCAPES: Final = {
 
 def escape(text: str) -> str:
     """Text as it may stand inside any label, quoted or HTML: what Graphviz would take for markup becomes an entity."""
-    return "".join(_ESCAPES.get(each, each if each.isprintable() else "\N{REPLACEMENT CHARACTER}") for each in text)
+    return "".join(_ESCAPES.get(each) or visible(each) for each in text)
+
+
+def visible(text: str) -> str:
+    """Text with a sign in place of every letter that would not be seen."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
 def quoted(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archdsl.emit.drawing.columns import node_width, text_width
-from archdsl.emit.drawing.graphviz import RED, escape, quoted
+from archdsl.emit.drawing.graphviz import escape, quoted
 from archdsl.emit.drawing.model import Cluster, Direction, Edge, Kind, Node, Picture, Role
 
 
@@ -106,7 +106,7 @@ class Lines:
         if (edge.label or edge in self.room) and not self._is_within_passed(edge):
             own["label"] = _shape(edge.label, self.room.get(edge, 0), self.picture.direction)
         if edge.role is Role.RESIDUAL:
-            own["color"] = f'"{RED}"'
+            own["color"] = quoted(self.picture.theme.red)
         if self.nodes[edge.target].kind is Kind.DOT:
             own["arrowhead"] = "none"
         aside = edge.role is Role.RESIDUAL

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from archdsl.base.tensors import Shape
+from archdsl.emit.drawing.graphviz import LIGHT, Theme
 from archdsl.ops.operator import Style
 
 
@@ -97,7 +98,8 @@ class Node:
     id: the path of its layer, or a name of its own. count: how often it stands in a row; copies: how often beside
     itself. note: small words under the label. style: its colour; none of inputs, outputs and dots. holds: the styles of
     what it stands for besides its own. cluster: the id of the one that it is in. spine: the straight line that it
-    stands on, nothing if none. training: whether it exists in training mode only.
+    stands on, nothing if none. training: whether it exists in training mode only. fill: its colour where that is not
+    that of its style.
     """
 
     id: str
@@ -112,6 +114,7 @@ class Node:
     spine: str = ""
     training: bool = False
     facts: tuple[Facts, ...] = ()
+    fill: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,8 @@ class Sample:
 class Picture:
     """What is drawn of a network. Nodes, edges and clusters are in the order of the text.
 
-    remarks: what the reader should know about the picture itself, such as why it is coarser than was asked for.
+    theme: its colours. remarks: what the reader should know about the picture itself, such as why it is coarser than
+    was asked for.
     """
 
     name: str
@@ -166,6 +170,7 @@ class Picture:
     edges: tuple[Edge, ...]
     clusters: tuple[Cluster, ...]
     legend: tuple[Sample, ...] = ()
+    theme: Theme = LIGHT
     remarks: tuple[str, ...] = ()
 
     @property
@@ -190,6 +195,21 @@ class Picture:
         """What the layout costs: the sum of the ranks that edges span. A chain of n boxes costs about n."""
         ranks = self.ranks
         return sum(ranks[edge.target] - ranks[edge.source] for edge in self.edges)
+
+
+def hierarchy(picture: Picture) -> Mapping[str, list[Node | Cluster]]:
+    """What is directly in each cluster, in the order of the text: a cluster stands where its first node does."""
+    clusters = {cluster.id: cluster for cluster in picture.clusters}
+    inside: dict[str, list[Node | Cluster]] = {}
+    placed: set[str] = set()
+    for node in picture.nodes:
+        inside.setdefault(node.cluster, []).append(node)
+        around = node.cluster
+        while around and around not in placed:
+            placed.add(around)
+            inside.setdefault(clusters[around].parent, []).append(clusters[around])
+            around = clusters[around].parent
+    return inside
 
 
 def by_axes(shape: Shape) -> str:

@@ -165,17 +165,24 @@ def _node(part: Part, frame: _Frame) -> Node:
     note = f"shared: {part.shared}" if part.shared else ""
     node = Node(path, Kind.BLOCK, "", note, part.count, part.copies, None, (), cluster, spine, part.training, facts)
     if operator is None:
-        return replace(node, label=_closed_label(part), note=note or _contents(part))
+        return replace(node, label=closed_label(part), note=note or closed_contents(part))
     label = operator.label(operator.operand(part.step.input_types))
     if len(label) == 1:
         return replace(node, kind=Kind.MERGE, label=label)
-    styles = (member.step.what.style for member in part.members if isinstance(member.step.what, Operator))
-    holds = tuple(dict.fromkeys(style for style in styles if style is not operator.style))
-    style = Style.PROJECTION if frame.projects and operator.style is Style.CONV else operator.style
+    style, holds = box_style(part, projects=frame.projects)
     return replace(node, kind=Kind.BOX, label=label, style=style, holds=holds)
 
 
-def _closed_label(part: Part) -> str:
+def box_style(part: Part, *, projects: bool) -> tuple[Style, tuple[Style, ...]]:
+    """The style of a box, and of what else it stands for. projects: whether it is on a shortcut."""
+    operator = part.operator
+    assert operator is not None
+    styles = (member.step.what.style for member in part.members if isinstance(member.step.what, Operator))
+    holds = tuple(dict.fromkeys(style for style in styles if style is not operator.style))
+    return (Style.PROJECTION if projects and operator.style is Style.CONV else operator.style), holds
+
+
+def closed_label(part: Part) -> str:
     """A closed block in a few words: its name, its channels, and its stride where it makes the map smaller."""
     module = part.step.what
     assert isinstance(module, Module)
@@ -195,7 +202,7 @@ def _stride(field: Field, before: int, after: int) -> Fraction | int:
     return round(before / after) if field.whole else field.jump
 
 
-def _contents(part: Part) -> str:
+def closed_contents(part: Part) -> str:
     """The blocks inside a closed stage: `bottleneck ×4`."""
     module = part.step.what
     assert isinstance(module, Module)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from archdsl.base.figures import short_number
 from archdsl.emit.drawing.levels import Member, Part
@@ -75,7 +75,7 @@ def caption(module: Module) -> str:
     return f"input {inputs} · {short_number(module.params)} parameters · {short_number(module.macs)} MACs"
 
 
-_STYLES = {
+STYLES: Final = {
     Style.CONV: "convolution",
     Style.PROJECTION: "depthwise or projection",
     Style.LINEAR: "linear",
@@ -90,7 +90,7 @@ _STYLES = {
 
 def legend_of(nodes: Iterable[Node], edges: Iterable[Edge]) -> Iterator[Sample]:
     """What the colours and lines of a picture mean, of those that are in it."""
-    for style, text in _STYLES.items():
+    for style, text in STYLES.items():
         boxes = [node for node in nodes if node.style is style]
         held = {each for node in boxes for each in node.holds}
         inside = [name for each, name in ((Style.NORM, "norm"), (Style.ACTIVATION, "activation")) if each in held]
