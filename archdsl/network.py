@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import networkx as nx
     import torch
 
+    from archdsl.emit.files import Drawn
     from archdsl.emit.torch.weights import Loaded
     from archdsl.passes.changes import Pass
     from archdsl.report.summary import Summary
@@ -141,29 +142,61 @@ class Network:
         direction: str = "TB",
         legend: bool = True,
         expand: Iterable[str] = (),
+        focus: str | None = None,
+        color: str | None = None,
+        dark: bool = False,
     ) -> str:
-        """The picture as DOT text, and in a file if a path is given: `.svg`, `.png`, `.pdf` or `.dot`.
+        """The picture as DOT text, and in a file if a path is given: `.svg`, `.png`, `.pdf`, `.dot`, or `.mmd` for
+        Mermaid.
 
         detail: how much is one box, `stage`, `block`, `layer` or `op`; None for as fine as a page holds. direction:
-        `TB` or `LR`. expand: paths of blocks that are opened whatever the detail. Raises
-        `archdsl.emit.render.NoGraphviz` where the file cannot be made; DOT always can.
+        `TB` or `LR`. expand: paths of blocks that are opened whatever the detail. focus: the path of the one block or
+        layer that is shown, with what it is joined to. color: the cost that boxes are shaded by, `macs`, `params`,
+        `memory` (the numbers that come out) or `rf` (the receptive field). dark: for a dark page. Raises
+        `archdsl.emit.render.NoGraphviz` where the file cannot be made; DOT and Mermaid always can.
         """
-        from archdsl.emit.dot import dot
+        from archdsl.emit.files import drawn
         from archdsl.emit.picture import picture
 
-        text = dot(picture(self.module, detail, direction=direction, legend=legend, expand=expand))
-        if path is not None:
-            self._write_picture(text, Path(path))
-        return text
+        made = picture(
+            self.module,
+            detail,
+            direction=direction,
+            legend=legend,
+            expand=expand,
+            focus=focus,
+            color=color,
+            dark=dark,
+        )
+        return self._drawn(drawn(made), path, "dot")
 
-    def _write_picture(self, text: str, path: Path) -> None:
+    def draw_volumes(
+        self,
+        path: str | Path | None = None,
+        *,
+        detail: str | None = None,
+        legend: bool = True,
+        dark: bool = False,
+    ) -> str:
+        """The feature maps along the main path as boxes in a row, as in the figures of AlexNet and VGG: SVG text, made
+        without Graphviz, and in a file if a path is given: `.svg`, `.dot`, or with Graphviz `.png`, `.pdf`.
+
+        detail: how far groups without branches are opened; None for as far as a page holds. dark: for a dark page.
+        """
+        from archdsl.emit.drawing.graphviz import theme
+        from archdsl.emit.files import drawn_scene
+        from archdsl.emit.volumes import scene
+
+        return self._drawn(drawn_scene(scene(self.module, detail, legend=legend, theme=theme(dark=dark))), path, "svg")
+
+    def _drawn(self, made: Drawn, path: str | Path | None, kind: str) -> str:
+        """The text of a kind, and the file if a path is given."""
         from archdsl.base.files import write_atomically
-        from archdsl.emit.render import Format, render
+        from archdsl.emit.files import kind_of
 
-        kind = path.suffix[1:].lower()
-        if kind not in {*Format, "dot"}:
-            raise ValueError(f"{path.name}: a picture is a file of .{', .'.join(Format)} or .dot")
-        write_atomically({path: text.encode() if kind == "dot" else render(text, kind)})
+        if path is not None:
+            write_atomically({Path(path): made.written(kind_of(path))})
+        return made.kinds[kind]()
 
     def _repr_html_(self) -> str:
         return self.summary().html()

@@ -132,6 +132,9 @@ def _times(count: int, copies: int) -> str:
 
 
 def _cluster(cluster: Cluster, theme: Theme) -> dict[str, str]:
+    if cluster.heading:
+        titles = _table(_titles(*cluster.heading, theme))
+        return {"id": quoted(cluster.id), "peripheries": "0", "labeljust": "l", "margin": "10", "label": f"<{titles}>"}
     title = f"{escape(cluster.title)}{_times(cluster.count, cluster.copies)}".strip()
     return {
         "id": quoted(cluster.id),
@@ -146,14 +149,22 @@ def _cluster(cluster: Cluster, theme: Theme) -> dict[str, str]:
 
 
 def _heading(picture: Picture) -> str:
-    """Name, caption and legend as an HTML table above the picture."""
-    rows = [
-        f'<font point-size="14"><b>{escape(picture.name)}</b></font>',
-        f'<font point-size="9" color="{picture.theme.grey}">{escape(picture.caption)}</font>',
-        *_legend(picture),
+    """Name, caption and legend above the picture; of several networks the legend alone, since each has its own."""
+    if not picture.caption:
+        return _table(list(_legend(picture)))
+    return _table([*_titles(picture.name, picture.caption, picture.theme), *_legend(picture)])
+
+
+def _titles(name: str, caption: str, theme: Theme) -> list[str]:
+    return [
+        f'<font point-size="14"><b>{escape(name)}</b></font>',
+        f'<font point-size="9" color="{theme.grey}">{escape(caption)}</font>',
     ]
+
+
+def _table(rows: list[str]) -> str:
     cells = "".join(f'<tr><td align="left">{row}</td></tr>' for row in rows)
-    return f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{cells}</table>'
+    return f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{cells}</table>' if rows else ""
 
 
 def _legend(picture: Picture) -> Iterator[str]:
@@ -171,6 +182,8 @@ def _sample(sample: Sample, theme: Theme) -> str:
     """A word in the colours that it explains."""
     text, fill, border, style = escape(sample.text), theme.circle, theme.border, "rounded"
     match sample.style:
+        case None:
+            fill = sample.fill
         case Role():
             text, border = f'<font color="{theme.red}">{text}</font>', theme.red
         case Kind.BLOCK:

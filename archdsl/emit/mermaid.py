@@ -56,7 +56,8 @@ class _Text:
         yield f"title: {json.dumps(visible(self.picture.name).translate(_LIKE), ensure_ascii=False)}"
         yield "---"
         yield f"flowchart {self.picture.direction}"
-        yield f"  accDescr: {self.picture.caption}"
+        if self.picture.caption:
+            yield f"  accDescr: {self.picture.caption}"
         yield from self._content("", "  ")
         for edge in self.picture.edges:
             yield f"  {self.nodes[edge.source]} {self._link(edge)} {self.nodes[edge.target]}"
@@ -67,7 +68,8 @@ class _Text:
             if isinstance(each, Node):
                 yield f"{indent}{self.nodes[each.id]}{_shape(each)}"
                 continue
-            yield f"{indent}subgraph {self.clusters[each.id]} [{_quoted(_titled(each.title, each) or ' ')}]"
+            titles = each.heading or (_titled(each.title, each) or " ",)
+            yield f"{indent}subgraph {self.clusters[each.id]} [{_quoted(*titles)}]"
             yield from self._content(each.id, indent + "  ")
             yield f"{indent}end"
 

@@ -6,11 +6,15 @@ The folded picture is the hierarchy of modules itself, so drawing a thousand equ
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from archdsl.emit.drawing.compose import Composer
+from archdsl.emit.drawing.excerpt import focused
+from archdsl.emit.drawing.graphviz import theme
 from archdsl.emit.drawing.model import Detail, Direction, Picture
 from archdsl.emit.drawing.plot import Plot
+from archdsl.emit.drawing.shading import Cost, shaded
 from archdsl.emit.drawing.words import caption, legend_of
 from archdsl.graph.module import Module
 
@@ -25,18 +29,28 @@ def picture(
     direction: Direction | str = Direction.TB,
     legend: bool = True,
     expand: Iterable[str] = (),
+    focus: str | None = None,
+    color: Cost | str | None = None,
+    dark: bool = False,
 ) -> Picture:
     """The picture of a network.
 
     detail: `stage`, `block`, `layer` or `op`; without it the finest of the first three with at most 40 boxes, where
-    `stage` opens the groups of the network if they fit. expand: paths of blocks that are opened whatever the detail. A
-    picture of more than 5,000 boxes is made coarser, with a remark that says so.
+    `stage` opens the groups of the network if they fit. expand: paths of blocks that are opened whatever the detail.
+    focus: the path of the one block or layer that is shown, open, with what it is joined to. color: the cost that boxes
+    are shaded by, `macs`, `params`, `memory` or `rf`. dark: whether it is for a dark page. A picture of more than 5,000
+    boxes is made coarser, with a remark that says so.
     """
     expanded = frozenset(expand)
-    wanted = None if detail is None else Detail(detail)
-    plot, remarks = _readable(module, expanded) if wanted is None else _bounded(module, wanted, expanded)
+    if focus:
+        composer = Composer(Detail(detail or Detail.STAGE), expanded, focus)
+        plot, remarks = _plotted(module, composer), []
+    elif detail is None:
+        plot, remarks = _readable(module, expanded)
+    else:
+        plot, remarks = _bounded(module, Detail(detail), expanded)
     missing = sorted(expanded - plot.opened)
-    return Picture(
+    made = Picture(
         name=module.name,
         caption=caption(module),
         detail=plot.detail,
@@ -44,9 +58,16 @@ def picture(
         nodes=tuple(plot.nodes),
         edges=tuple(plot.edges),
         clusters=tuple(plot.clusters),
-        legend=tuple(legend_of(plot.nodes, plot.edges)) if legend else (),
+        theme=theme(dark=dark),
         remarks=(*remarks, *(f"there is no block `{path}` to open" for path in missing)),
     )
+    if focus and (part := focused(made, focus)):
+        made = part
+    elif focus:
+        made = replace(made, remarks=(*made.remarks, f"there is nothing at `{focus}`: all of the network is drawn"))
+    if legend:
+        made = replace(made, legend=tuple(legend_of(made.nodes, made.edges)))
+    return shaded(made, Cost(color)) if color else made
 
 
 def _readable(module: Module, expanded: frozenset[str]) -> tuple[Plot, list[str]]:

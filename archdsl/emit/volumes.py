@@ -1,8 +1,8 @@
 """A network as its feature maps: boxes in a row, as in the figures of AlexNet's and VGG's papers.
 
 A box is as high and deep as its map and as thick as its channels; a vector is a bar as high as it has features. Sizes
-are drawn by their square roots, so that 224 positions and 7 are both seen. The main path is drawn; a block with
-branches is one box, and tensors that skip ahead are arrows above.
+are drawn by their square roots, up to some length, so that 224 positions and 7 are both seen. The main path is drawn; a
+block with branches is one box, and tensors that skip ahead are arrows above.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from archdsl.base.tensors import Kind as Axes
 from archdsl.base.tensors import TensorType
 from archdsl.emit.drawing.columns import text_width
 from archdsl.emit.drawing.compose import Composer
-from archdsl.emit.drawing.graphviz import LIGHT, Theme
+from archdsl.emit.drawing.graphviz import LIGHT, Theme, mixed
 from archdsl.emit.drawing.levels import Level, Part
 from archdsl.emit.drawing.model import Detail, Role
 from archdsl.emit.drawing.plot import box_style, closed_contents, closed_label
@@ -25,9 +25,10 @@ from archdsl.emit.drawing.routes import routes
 from archdsl.emit.drawing.scene import Group, Line, Point, Polygon, Scene, Shape, Text
 from archdsl.emit.drawing.words import STYLES, caption, facts_of
 from archdsl.graph.module import INPUT, Module, Wire
+from archdsl.ops.embedding import Param
 from archdsl.ops.operator import Style
 
-READABLE: Final = 28
+READABLE: Final = 34
 LARGEST: Final = 1_000
 
 RULE: Final = (
@@ -37,6 +38,8 @@ RULE: Final = (
 _HIGHEST: Final = 130.0
 _UNIT: Final = 1.4
 _THINNEST: Final = 3.0
+_THICKEST: Final = 100.0
+_TALLEST: Final = 170.0
 _SLANT: Final = 0.32
 _BAR: Final = 7.0
 _SLIT: Final = 5.0
@@ -45,6 +48,7 @@ _LETTERS: Final = 8.0
 _LINE: Final = 10.0
 _SHORT: Final = 50.0
 _MARGIN: Final = 14.0
+_LIFT: Final = 12.0
 _REPEATED: Final = 3
 _PASSING: Final = frozenset({Style.NORM, Style.ACTIVATION, Style.OTHER})
 
@@ -85,7 +89,8 @@ def volumes(module: Module, detail: Detail | str | None = None) -> tuple[tuple[V
             break
         made = _Row(Composer(coarser), module)
     kept, beside = made.kept(), made.beside
-    remarks = [f"beside the main path stand {beside} more boxes that are not drawn"] if beside > 1 else []
+    boxes = f"{beside} more boxes that are" if beside > 1 else "one more box that is"
+    remarks = [f"beside the main path: {boxes} not drawn"] if beside else []
     if len(kept) > LARGEST:
         raise ValueError(f"{len(kept):,} boxes are more than {LARGEST:,}")
     return kept, tuple(remarks)
@@ -101,9 +106,10 @@ class _Row:
         if self.size > LARGEST and composer.detail is not Detail.STAGE:
             composer = Composer(Detail.STAGE)
         level = composer.network(module)
-        entry = routes(level, frozenset()).entry
+        # where several inputs meet, the row begins at the first
+        entry = routes(level, frozenset()).entry or 0
         inputs: list[int | None] = [None] * len(level.inputs)
-        if entry is not None:
+        if level.inputs:
             name, kind = module.input_names[entry], module.inputs[entry]
             inputs[entry] = self._add(Volume(f"input:{name}", kind, "input" if name == "x" else name))
         self._level(level, inputs, frozenset())
@@ -119,10 +125,9 @@ class _Row:
         made: dict[Wire, int | None] = {Wire(INPUT, port): each for port, each in enumerate(inputs)}
         for index, part in enumerate(level.parts):
             sources = [made[wire] for wire in part.data]
-            if index not in way.spine:
-                self.beside += part.operator is None or part.params > 0
-                passing = _passes(part) and len(sources) == 1
-                results: list[int | None] = [sources[0] if passing else None] * len(part.outputs)
+            if index not in way.spine or isinstance(part.operator, Param):
+                self.beside += not _passes(part)
+                results: list[int | None] = [sources[0] if _passes(part) else None] * len(part.outputs)
             elif part.inside is not None and _opens(part):
                 far = (place for place in range(len(sources)) if way.roles.get((index, place)) is Role.SKIP)
                 results = self._level(part.inside, sources, frozenset(far))
@@ -140,8 +145,7 @@ class _Row:
         volume = Volume(path, kind, "", count=part.count, source=source, also=also, about=about)
         operator = part.operator
         if operator is None:
-            # a folded row of blocks says so itself
-            note = closed_contents(part) if part.count == part.step.count else ""
+            note = closed_contents(part) if part.count == 1 else ""
             volume = replace(volume, label=closed_label(part), note=note, block=True)
         else:
             style, holds = box_style(part, projects=False)
@@ -156,9 +160,15 @@ class _Row:
         for index, volume in enumerate(self.volumes):
             source = where[volume.source]
             also = tuple(each for each in map(where.__getitem__, volume.also) if each is not None)
-            if source is not None and not also and volume.style in _PASSING and kept[source].kind == volume.kind:
-                where[index] = source
-                continue
+            if source is not None and not also and source == len(kept) - 1 and kept[source].kind == volume.kind:
+                before = kept[source]
+                if volume.style in _PASSING:
+                    where[index] = source
+                    continue
+                if volume.block and (before.block, before.label, before.note) == (True, volume.label, volume.note):
+                    kept[source] = replace(before, count=before.count + volume.count)
+                    where[index] = source
+                    continue
             where[index] = len(kept)
             kept.append(replace(volume, source=source, also=tuple(each for each in also if each != source)))
         return tuple(kept)
@@ -166,7 +176,10 @@ class _Row:
 
 def _passes(part: Part) -> bool:
     """Whether a part beside the main path only hands on what comes in: a crop of a skip."""
-    return part.operator is not None and not part.params
+    if part.operator is None or part.params or len(part.data) != 1:
+        return False
+    before, after = part.input_types[0], part.outputs[0]
+    return before.kind is after.kind and before.channels == after.channels
 
 
 def _opens(part: Part) -> bool:
@@ -230,9 +243,9 @@ class _Layout:
     def _solid(self, kind: TensorType) -> _Solid:
         sides = _sides(kind)
         if not sides:
-            return _Solid(_BAR, max(_THINNEST, 1.5 * _UNIT * sqrt(int(kind.channels))), _BAR / 2)
+            return _Solid(_BAR, min(_TALLEST, max(_THINNEST, 1.5 * _UNIT * sqrt(int(kind.channels)))), _BAR / 2)
         high, deep = (_HIGHEST * sqrt(int(side) / int(self.largest)) for side in (sides[0], sides[-1]))
-        thick = max(_THINNEST, _UNIT * sqrt(int(kind.channels)))
+        thick = min(_THICKEST, max(_THINNEST, _UNIT * sqrt(int(kind.channels))))
         return _Solid(thick, max(_THINNEST, high), max(2.0, deep * _SLANT) if len(sides) > 1 else 0.0)
 
     def slabs(self, index: int) -> int:
@@ -278,7 +291,12 @@ class _Layout:
             width = self.width(index)
             wide = max(room, width + _GAP)
             if index and self.levels[index] != self.levels[index - 1]:
-                x = max(_MARGIN, self._across(places, index - 1) - wide / 2)
+                beside = [
+                    places[each] + self.width(each) + _GAP
+                    for each in range(index)
+                    if self.levels[each] == self.levels[index]
+                ]
+                x = max(_MARGIN, self._across(places, index - 1) - wide / 2, *beside)
             places.append(x + (wide - width) / 2)
             x += wide
         return places
@@ -289,8 +307,9 @@ class _Layout:
     def _middles(self) -> list[float]:
         """The height of the axis of each level."""
         middles: list[float] = []
-        top = 12.0 * max(self.lifts.values(), default=0)
+        top = 0.0
         for level in range(max(self.levels) + 1):
+            top += _LIFT * max((lift for skip, lift in self.lifts.items() if self.levels[skip[0]] == level), default=0)
             here = [index for index, each in enumerate(self.levels) if each == level]
             high = max(self.solids[index].total for index in here)
             texts = max(len(self.texts(index)) for index in here)
@@ -303,12 +322,11 @@ class _Layout:
         return self.middles[self.levels[index]]
 
     def _lifts(self) -> dict[tuple[int, int], int]:
-        """How many arrows are below each skip that goes above the row; a skip across a U goes straight."""
+        """Which of the lines above its level each skip takes, the lowest first."""
         lifts: dict[tuple[int, int], int] = {}
         for begin, end in sorted(self.skips, key=lambda skip: skip[1] - skip[0]):
-            if any(self.levels[begin:end]):
-                continue
-            under = [lift for (b, e), lift in lifts.items() if b < end and begin < e]
+            level = self.levels[begin]
+            under = [lift for (b, e), lift in lifts.items() if b < end and begin < e and self.levels[b] == level]
             lifts[begin, end] = 1 + max(under, default=0)
         return lifts
 
@@ -325,7 +343,7 @@ class _Layout:
         volume, solid, x = self.row[index], self.solids[index], self.places[index]
         fill = self.theme.closed_fill if volume.block else self.theme.fill[volume.style]
         stroke = self.theme.block_border if volume.block else self.theme.border
-        shades = (fill, _mixed(fill, "#FFFFFF", 0.45), _mixed(fill, "#000000", 0.14))
+        shades = (fill, mixed(fill, "#FFFFFF", 0.45), mixed(fill, "#000000", 0.14))
         for number in range(self.slabs(index)):
             left = x + number * (solid.thick + self.slit(index))
             for face, shade in zip(solid.faces(left, self.middle(index)), shades, strict=False):
@@ -339,25 +357,26 @@ class _Layout:
     def _arrow(self, before: int, after: int) -> Line:
         """From a volume to the next: to the right, down to a smaller map, or up to a larger one."""
         if self.levels[before] == self.levels[after]:
-            return self._level_line(before, after, self.theme.line)
-        x = self._across(self.places, before)
+            begin = self.places[before] + self.width(before) - self.solids[before].deep / 2
+            end = self.places[after] - 2
+            return Line(((begin, self.middle(before)), (end, self.middle(after))), self.theme.line)
+        start, goal = self._across(self.places, before), self._across(self.places, after)
         if self.levels[before] < self.levels[after]:
-            return Line(((x, self._bottom(before)), (x, self._top(after) - 2)), self.theme.line)
-        return Line(((x, self._top(before)), (x, self._bottom(after))), self.theme.line)
+            begin, end = self._bottom(before), self._top(after) - 2
+        else:
+            begin, end = self._top(before), self._bottom(after)
+        between = begin + (end - begin) / 3
+        points = ((start, begin), (start, between), (goal, between), (goal, end))
+        return Line(points if start != goal else (points[0], points[-1]), self.theme.line)
 
     def _skip(self, skip: tuple[int, int]) -> Line:
         begin, end = skip
-        if skip not in self.lifts:
-            return self._level_line(begin, end, self.theme.grey)
-        highest = max(solid.total for solid in self.solids[begin : end + 1])
-        height = self.middle(begin) - highest / 2 - 12 * self.lifts[skip] + 4
+        level = self.levels[begin]
+        below = (self.solids[each].total for each in range(begin, end + 1) if self.levels[each] == level)
+        height = self.middle(begin) - max(below) / 2 - _LIFT * self.lifts[skip] + 3
         start, goal = (self._across(self.places, index) for index in skip)
         points = ((start, self._top(begin)), (start, height), (goal, height), (goal, self._top(end) - 2))
         return Line(points, self.theme.grey)
-
-    def _level_line(self, before: int, after: int, stroke: str) -> Line:
-        begin = self.places[before] + self.width(before) - self.solids[before].deep / 2
-        return Line(((begin, self.middle(before)), (self.places[after] - 2, self.middle(after))), stroke)
 
     def _top(self, index: int) -> float:
         return self.middle(index) - self.solids[index].total / 2
@@ -444,9 +463,3 @@ def _size(kind: TensorType) -> str:
 
 def _wide(text: str) -> float:
     return text_width(text, _LETTERS) * 72
-
-
-def _mixed(colour: str, other: str, part: float) -> str:
-    """A colour with a part of another in it."""
-    pairs = ((int(each[at : at + 2], 16) for each in (colour, other)) for at in (1, 3, 5))
-    return "#" + "".join(f"{round(a + (b - a) * part):02X}" for a, b in pairs)

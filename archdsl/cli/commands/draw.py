@@ -8,33 +8,46 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archdsl.cli.codes import FINE, WRONG
-from archdsl.cli.given import Given, name_argument, network_options
+from archdsl.cli.given import Given, complete_network, network_options
 from archdsl.cli.screen import file_name, progress, write
 
 if TYPE_CHECKING:
+    from archdsl.emit.files import Drawn
     from archdsl.network import Network
 
-_OUTPUT = "NAME.svg if not given; .svg, .png, .pdf or .dot, several times if wanted, - for DOT on standard output."
-_PICTURES = ("svg", "png", "pdf", "dot")
+_OUTPUT = (
+    "NAME.svg if not given; .svg, .png, .pdf, .dot or .mmd, several times if wanted, - for DOT on standard output."
+)
+_STYLE = "Boxes and lines, or the feature maps as volumes."
+_FOCUS = "Show one block or layer, open, with what it is joined to."
+_COLOR = "Shade boxes by a cost; memory is the numbers that come out, rf the receptive field."
 
 
 @click.command()
-@name_argument
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_network)
 @network_options
 @click.option("-o", "--output", "outputs", metavar="FILE", multiple=True, help=_OUTPUT)
+@click.option("--style", type=click.Choice(["boxes", "volumes"]), default="boxes", show_default=True, help=_STYLE)
 @click.option("--detail", type=click.Choice(["stage", "block", "layer", "op"]), help="How much is one box.")
 @click.option("--dir", "direction", type=click.Choice(["TB", "LR"]), default="TB", show_default=True, help="Direction.")
 @click.option("--expand", metavar="PATH", multiple=True, help="Open the block at a path, whatever the detail.")
+@click.option("--focus", metavar="PATH", help=_FOCUS)
+@click.option("--color", type=click.Choice(["macs", "params", "memory", "rf"]), help=_COLOR)
+@click.option("--dark", is_flag=True, help="For a dark page.")
 @click.option("--legend/--no-legend", default=True, help="Whether the colours are explained.")
-def draw(name: str | None, given: Given, outputs: tuple[str, ...], **style: Any) -> int:
-    """Draw a network, by default into NAME.svg."""
-    kinds = {output: "dot" if output == "-" else Path(output).suffix[1:].lower() for output in outputs}
-    for output, kind in kinds.items():
-        if kind not in _PICTURES:
-            raise click.UsageError(f"{output}: a picture is a file of .{', .'.join(_PICTURES)}")
-    net = given.network(name)
-    kinds = kinds or {file_name(net, "svg"): "svg"}
-    files, remarks = _pictures(net, kinds, **style)
+def draw(names: tuple[str, ...], given: Given, outputs: tuple[str, ...], style: str, **options: Any) -> int:
+    """Draw a network, by default into NAME.svg; several networks side by side."""
+    from archdsl.emit.files import WrongKind, kind_of
+
+    try:
+        kinds = {output: "dot" if output == "-" else kind_of(output) for output in outputs}
+    except WrongKind as error:
+        raise click.UsageError(str(error)) from error
+    _require_sense(names, style, kinds, options)
+    nets = [given.network(name) for name in names or (None,)]
+    kinds = kinds or {file_name(nets[0], "svg"): "svg"}
+    made, remarks = _volumes(nets[0], options) if style == "volumes" else _boxes(nets, kinds, options)
+    files = _files(made, kinds, remarks)
     write(files)
     for output in files:
         if output != "-":
@@ -44,29 +57,57 @@ def draw(name: str | None, given: Given, outputs: tuple[str, ...], **style: Any)
     return WRONG if outputs and set(outputs) - set(files) else FINE
 
 
-def _pictures(
-    net: Network,
-    kinds: dict[str, str],
-    detail: str | None,
-    direction: str,
-    expand: tuple[str, ...],
-    legend: bool,
-) -> tuple[dict[str, bytes], list[str]]:
-    """The pictures by file, DOT in place of those that cannot be made; and what there is to say about them."""
-    from archdsl.emit.dot import dot
-    from archdsl.emit.picture import picture
-    from archdsl.emit.render import CannotRender, has_fonts, render
+def _require_sense(names: tuple[str, ...], style: str, kinds: dict[str, str], options: dict[str, Any]) -> None:
+    """Refuse what does not go together."""
+    if len(names) > 1 and options["focus"]:
+        raise click.UsageError("--focus is a path in one network, and there are several")
+    if style != "volumes":
+        return
+    if len(names) > 1:
+        raise click.UsageError("--style volumes draws one network")
+    if "mmd" in kinds.values():
+        raise click.UsageError("--style volumes: Mermaid draws boxes and lines only")
+    boxes_only = [option for option in ("expand", "focus", "color") if options[option]]
+    if options["direction"] != "TB":
+        boxes_only.append("dir")
+    if boxes_only:
+        raise click.UsageError(f"--style volumes takes no --{boxes_only[0]}")
 
-    made = picture(net.module, detail, direction=direction, legend=legend, expand=expand)
-    text, remarks = dot(made), list(made.remarks)
+
+def _boxes(nets: list[Network], kinds: dict[str, str], options: dict[str, Any]) -> tuple[Drawn, list[str]]:
+    from archdsl.emit.drawing.excerpt import side_by_side
+    from archdsl.emit.files import drawn
+    from archdsl.emit.mermaid import mermaid, too_large
+    from archdsl.emit.picture import picture
+
+    made = side_by_side([picture(net.module, **options) for net in nets])
+    remarks = list(made.remarks)
+    if "mmd" in kinds.values():
+        remarks.extend(filter(None, [too_large(made, mermaid(made))]))
+    return drawn(made), remarks
+
+
+def _volumes(net: Network, options: dict[str, Any]) -> tuple[Drawn, list[str]]:
+    from archdsl.emit.drawing.graphviz import theme
+    from archdsl.emit.files import drawn_scene
+    from archdsl.emit.volumes import scene
+
+    made = scene(net.module, options["detail"], legend=options["legend"], theme=theme(dark=options["dark"]))
+    return drawn_scene(made), list(made.remarks)
+
+
+def _files(made: Drawn, kinds: dict[str, str], remarks: list[str]) -> dict[str, bytes]:
+    """The pictures by file, DOT in place of those that cannot be made; adds what there is to say about them."""
+    from archdsl.emit.render import CannotRender, has_fonts
+
     files: dict[str, bytes] = {}
     for output, kind in kinds.items():
         try:
             with progress(f"drawing {output}"):
-                files[output] = text.encode() if kind == "dot" else render(text, kind)
+                files[output] = made.written(kind)
         except CannotRender as error:
-            files[str(Path(output).with_suffix(".dot"))] = text.encode()
+            files[str(Path(output).with_suffix(".dot"))] = made.written("dot")
             remarks.append(f"{output} could not be drawn: {error}")
     if set(kinds.values()) & {"png", "pdf"} and not has_fonts():
         remarks.append("there are no fonts on this machine, so letters may come out as empty squares")
-    return files, remarks
+    return files

@@ -11,7 +11,8 @@ from archdsl.ops.operator import Style
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """The colours of a picture. fill: of boxes by their family, None for inputs and outputs."""
+    """The colours of a picture. fill: of boxes by their family, None for inputs and outputs. coldest, hottest: of boxes
+    that are shaded by what they cost."""
 
     fill: Mapping[Style | None, str]
     text: str
@@ -24,6 +25,8 @@ class Theme:
     grey: str
     line: str
     red: str
+    coldest: str
+    hottest: str
 
 
 LIGHT: Final = Theme(
@@ -51,6 +54,8 @@ LIGHT: Final = Theme(
     grey="#666666",
     line="#444444",
     red="#B2182B",
+    coldest="#FFFFFF",
+    hottest="#F16913",
 )
 
 DARK: Final = Theme(
@@ -78,7 +83,15 @@ DARK: Final = Theme(
     grey="#A6A6AB",
     line="#C0C0C4",
     red="#F0717D",
+    coldest="#2A2A30",
+    hottest="#B5520B",
 )
+
+
+def theme(*, dark: bool) -> Theme:
+    """The colours for a light or a dark page."""
+    return DARK if dark else LIGHT
+
 
 FONT: Final = "Helvetica,Arial,sans-serif"
 
@@ -107,3 +120,9 @@ def visible(text: str) -> str:
 def quoted(text: str) -> str:
     """A string of DOT."""
     return f'"{escape(text)}"'
+
+
+def mixed(colour: str, other: str, part: float) -> str:
+    """A colour with a part of another in it."""
+    pairs = ((int(each[at : at + 2], 16) for each in (colour, other)) for at in (1, 3, 5))
+    return "#" + "".join(f"{round(a + (b - a) * part):02X}" for a, b in pairs)

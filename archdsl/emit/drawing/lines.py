@@ -87,7 +87,7 @@ class Lines:
         for cluster in self.picture.clusters:
             nodes = inside.get(cluster.id, [])
             title = text_width(_plain_title(cluster)) + 0.1
-            is_narrow = all(node.spine and node_width(node) / 2 < title for node in nodes)
+            is_narrow = not cluster.heading and all(node.spine and node_width(node) / 2 < title for node in nodes)
             if is_narrow and cluster.id in first and cluster.id not in self.passed:
                 room[first[cluster.id]] = title
         return room

@@ -55,8 +55,8 @@ class Role(StrEnum):
 class Facts:
     """What is known of a layer, block or tensor: the text of a tooltip.
 
-    count: how often it stands there; params and macs are of all of them together, seen is of the last. line: of the
-    text, None where nothing of it stands there.
+    count: how often it stands there; params and macs are of all of them together, seen is of the last, sees its longest
+    side. line: of the text, None where nothing of it stands there.
     """
 
     path: str
@@ -69,6 +69,7 @@ class Facts:
     seen: str = ""
     line: int | None = None
     count: int = 1
+    sees: int = 0
 
     def lines(self) -> Iterator[str]:
         """The facts one by one, as a reader wants them."""
@@ -135,7 +136,10 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A stage or block that is open. parent: the id of the cluster that it is in, nothing if none."""
+    """A stage or block that is open, or the frame of a whole network among several.
+
+    parent: the id of the cluster that it is in, nothing if none. heading: name and caption of a frame.
+    """
 
     id: str
     title: str
@@ -144,14 +148,16 @@ class Cluster:
     parent: str = ""
     training: bool = False
     facts: tuple[Facts, ...] = ()
+    heading: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """An entry of the legend: what a colour or a line means."""
+    """An entry of the legend: what a colour or a line means. fill: a colour that is not one of the theme."""
 
-    style: Style | Kind | Role
+    style: Style | Kind | Role | None
     text: str
+    fill: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ def facts_of(member: Member, part: Part) -> Facts:
         seen=_field(member.seen[0]) if member.seen else "",
         line=step.place.line_column[0],
         count=count,
+        sees=max((axis.size for axis in member.seen[0]), default=0) if member.seen else 0,
     )
 
 
