@@ -13,6 +13,7 @@ from archdsl.emit.drawing.columns import extent, in_columns, text_width
 from archdsl.emit.drawing.graphviz import FONT, LIGHT, Theme, escape, quoted
 from archdsl.emit.drawing.lines import Lines
 from archdsl.emit.drawing.model import Cluster, Direction, Kind, Node, Picture, Role, Sample, hierarchy
+from archdsl.emit.drawing.ushape import as_u
 from archdsl.ops.operator import Style
 
 DEAR: Final = 1_500
@@ -21,7 +22,13 @@ _BOX: Final = 'height=0.30 margin="0.14,0.04"'
 
 def dot(picture: Picture) -> str:
     """The DOT text of a picture."""
-    return "\n".join(_lines(in_columns(picture))) + "\n"
+    return "\n".join(_lines(laid_out(picture))) + "\n"
+
+
+def laid_out(picture: Picture) -> Picture:
+    """The picture in the form in which it is written: a U, or columns where it would be too long."""
+    shaped = as_u(picture)
+    return shaped if shaped.rising else in_columns(picture)
 
 
 def _lines(picture: Picture) -> Iterator[str]:
@@ -34,6 +41,8 @@ def _lines(picture: Picture) -> Iterator[str]:
     yield from _content("", hierarchy(picture), "  ", theme)
     for source, target, attributes in Lines(picture).written():
         yield f"  {quoted(source)} -> {quoted(target)}{_brackets(attributes)}"
+    for level in picture.level:
+        yield f"  {{ rank=same; {'; '.join(map(quoted, level))} }}"
     yield "}"
 
 
@@ -51,7 +60,7 @@ def _graph(picture: Picture) -> dict[str, str]:
         "tooltip": quoted(f"{picture.name}: {picture.caption}"),
         "pad": "0.1",
     }
-    if sum(node.id.startswith("input:") for node in picture.nodes) > 1:
+    if picture.rising or sum(node.id.startswith("input:") for node in picture.nodes) > 1:
         # else what comes from a second input stands below the cluster that it goes into
         attributes["newrank"] = "true"
     if picture.theme is not LIGHT:
@@ -134,7 +143,13 @@ def _times(count: int, copies: int) -> str:
 def _cluster(cluster: Cluster, theme: Theme) -> dict[str, str]:
     if cluster.heading:
         titles = _table(_titles(*cluster.heading, theme))
-        return {"id": quoted(cluster.id), "peripheries": "0", "labeljust": "l", "margin": "10", "label": f"<{titles}>"}
+        return {
+            "id": quoted(cluster.id),
+            "color": quoted(theme.background),
+            "labeljust": "l",
+            "margin": "10",
+            "label": f"<{titles}>",
+        }
     title = f"{escape(cluster.title)}{_times(cluster.count, cluster.copies)}".strip()
     return {
         "id": quoted(cluster.id),

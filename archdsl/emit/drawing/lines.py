@@ -34,7 +34,19 @@ class Lines:
             for index, edge in enumerate(edges):
                 if source in guides and index == middle:
                     yield source, guides[source], {"style": "invis", "weight": "100"}
-                yield source, edge.target, self._attributes(edge)
+                attributes = self._attributes(edge)
+                if self._rises(edge):
+                    # Graphviz draws what it is given from top to bottom
+                    yield edge.target, source, _reversed(attributes)
+                else:
+                    yield source, edge.target, attributes
+
+    def _rises(self, edge: Edge) -> bool:
+        """Whether an edge leads up: on the right of a U, or to there from its bottom."""
+        rising = self.picture.rising
+        if edge.target not in rising or any({edge.source, edge.target} <= set(level) for level in self.picture.level):
+            return False
+        return edge.source in rising or edge.role is Role.MAIN
 
     def _place(self, edge: Edge) -> int:
         """Where an edge leaves a fork: what goes straight on to a product first, what bends last."""
@@ -128,6 +140,12 @@ class Lines:
         if edge.training:
             own["style"] = "dashed"
         return own
+
+
+def _reversed(attributes: dict[str, str]) -> dict[str, str]:
+    """What is said of an edge, for the same edge written the other way round."""
+    other = {"tailport": "headport", "headport": "tailport", "arrowhead": "arrowtail", "arrowtail": "arrowhead"}
+    return {other.get(name, name): value for name, value in attributes.items()} | {"dir": "back"}
 
 
 def _plain_title(cluster: Cluster) -> str:

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from archdsl.base.tensors import Shape
 from archdsl.emit.drawing.graphviz import LIGHT, Theme
 from archdsl.ops.operator import Style
+
+WHOLE: Final = -1
 
 
 class Detail(StrEnum):
@@ -56,7 +59,7 @@ class Facts:
     """What is known of a layer, block or tensor: the text of a tooltip.
 
     count: how often it stands there; params and macs are of all of them together, seen is of the last, sees its longest
-    side. line: of the text, None where nothing of it stands there.
+    side, or WHOLE. line: of the text, None where nothing of it stands there.
     """
 
     path: str
@@ -164,8 +167,9 @@ class Sample:
 class Picture:
     """What is drawn of a network. Nodes, edges and clusters are in the order of the text.
 
-    theme: its colours. remarks: what the reader should know about the picture itself, such as why it is coarser than
-    was asked for.
+    theme: its colours. rising: the nodes of a path that goes up again, the right half of a U. level: nodes that stand
+    at one height. remarks: what the reader should know about the picture itself, such as why it is coarser than was
+    asked for.
     """
 
     name: str
@@ -177,6 +181,8 @@ class Picture:
     clusters: tuple[Cluster, ...]
     legend: tuple[Sample, ...] = ()
     theme: Theme = LIGHT
+    rising: frozenset[str] = frozenset()
+    level: tuple[tuple[str, ...], ...] = ()
     remarks: tuple[str, ...] = ()
 
     @property

@@ -10,7 +10,7 @@ from typing import Final
 
 from archdsl.base.figures import short_number
 from archdsl.emit.drawing.graphviz import mixed
-from archdsl.emit.drawing.model import Kind, Node, Picture, Role, Sample
+from archdsl.emit.drawing.model import WHOLE, Kind, Node, Picture, Role, Sample
 
 _STEPS: Final = 4
 
@@ -39,6 +39,7 @@ def shaded(picture: Picture, cost: Cost) -> Picture:
     boxes = [node for node in picture.nodes if node.kind in {Kind.BOX, Kind.BLOCK}]
     values = {node.id: _value(node, cost) for node in boxes}
     highest = max(values.values(), default=0)
+    values = {name: highest if value == WHOLE else value for name, value in values.items()}
 
     def fill(part: float) -> str:
         return mixed(picture.theme.coldest, picture.theme.hottest, part)
@@ -58,7 +59,10 @@ def shaded(picture: Picture, cost: Cost) -> Picture:
 
 
 def _value(node: Node, cost: Cost) -> int:
-    return max(_values(node, cost), default=0) if cost is Cost.RF else node.copies * sum(_values(node, cost))
+    values = list(_values(node, cost))
+    if cost is Cost.RF:
+        return WHOLE if WHOLE in values else max(values, default=0)
+    return node.copies * sum(values)
 
 
 def _values(node: Node, cost: Cost) -> Iterator[int]:

@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 from archdsl.base.figures import short_number
 from archdsl.emit.drawing.levels import Member, Part
 from archdsl.emit.drawing.model import (
+    WHOLE,
     Edge,
     Facts,
     Kind,
@@ -44,7 +45,7 @@ def facts_of(member: Member, part: Part) -> Facts:
         seen=_field(member.seen[0]) if member.seen else "",
         line=step.place.line_column[0],
         count=count,
-        sees=max((axis.size for axis in member.seen[0]), default=0) if member.seen else 0,
+        sees=_longest(member.seen[0]) if member.seen else 0,
     )
 
 
@@ -68,6 +69,11 @@ def _field(seen: Seen) -> str:
         return "the whole input"
     sizes = "×".join("all" if axis.whole else str(axis.size) for axis in seen)
     return f"at most {sizes}" if any(axis.bound for axis in seen) else sizes
+
+
+def _longest(seen: Seen) -> int:
+    """The longest side of a receptive field; WHOLE where it is the whole input."""
+    return WHOLE if any(axis.whole for axis in seen) else max((axis.size for axis in seen), default=0)
 
 
 def caption(module: Module) -> str:
