@@ -13,6 +13,7 @@ from archdsl.emit.drawing.columns import extent, in_columns, text_width
 from archdsl.emit.drawing.graphviz import FONT, LIGHT, Theme, escape, quoted
 from archdsl.emit.drawing.lines import Lines
 from archdsl.emit.drawing.model import Cluster, Direction, Kind, Node, Picture, Role, Sample, hierarchy
+from archdsl.emit.drawing.pair import as_pair
 from archdsl.emit.drawing.ushape import as_u
 from archdsl.ops.operator import Style
 
@@ -26,9 +27,9 @@ def dot(picture: Picture) -> str:
 
 
 def laid_out(picture: Picture) -> Picture:
-    """The picture in the form in which it is written: a U, or columns where it would be too long."""
-    shaped = as_u(picture)
-    return shaped if shaped.rising else in_columns(picture)
+    """The picture in the form in which it is written: a U, a pair, or columns where it would be too long."""
+    shaped = as_pair(as_u(picture))
+    return shaped if shaped.rising or shaped.pair else in_columns(picture)
 
 
 def _lines(picture: Picture) -> Iterator[str]:
@@ -156,7 +157,7 @@ def _cluster(cluster: Cluster, theme: Theme) -> dict[str, str]:
         "style": '"filled,rounded,dashed"' if cluster.training else '"filled,rounded"',
         "fillcolor": quoted(theme.block_fill),
         "color": quoted(theme.block_border),
-        "labeljust": "r",
+        "labeljust": "l" if cluster.turned else "r",
         "margin": "10",
         "label": f"<{title}>" if title else '""',
         "tooltip": quoted("\n\n".join("\n".join(facts.lines()) for facts in cluster.facts)),

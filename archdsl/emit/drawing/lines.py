@@ -49,9 +49,12 @@ class Lines:
         return edge.source in rising or edge.role is Role.MAIN
 
     def _place(self, edge: Edge) -> int:
-        """Where an edge leaves a fork: what goes straight on to a product first, what bends last."""
+        """Where an edge leaves a fork: what goes straight on to a product first, what bends last. Of a pair, what both
+        sides read stands between them."""
         target = self.nodes[edge.target]
         if edge.bends:
+            return 3
+        if self.picture.pair and not self._is_straight(edge):
             return 2
         return 0 if target.kind is Kind.MERGE else 1
 

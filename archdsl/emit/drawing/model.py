@@ -141,7 +141,8 @@ class Edge:
 class Cluster:
     """A stage or block that is open, or the frame of a whole network among several.
 
-    parent: the id of the cluster that it is in, nothing if none. heading: name and caption of a frame.
+    parent: the id of the cluster that it is in, nothing if none. heading: name and caption of a frame. turned: whether
+    its title stands on the left.
     """
 
     id: str
@@ -152,6 +153,7 @@ class Cluster:
     training: bool = False
     facts: tuple[Facts, ...] = ()
     heading: tuple[str, str] | None = None
+    turned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +170,8 @@ class Picture:
     """What is drawn of a network. Nodes, edges and clusters are in the order of the text.
 
     theme: its colours. rising: the nodes of a path that goes up again, the right half of a U. level: nodes that stand
-    at one height. remarks: what the reader should know about the picture itself, such as why it is coarser than was
-    asked for.
+    at one height. pair: whether it is one network beside another that reads it. remarks: what the reader should know
+    about the picture itself, such as why it is coarser than was asked for.
     """
 
     name: str
@@ -183,6 +185,7 @@ class Picture:
     theme: Theme = LIGHT
     rising: frozenset[str] = frozenset()
     level: tuple[tuple[str, ...], ...] = ()
+    pair: bool = False
     remarks: tuple[str, ...] = ()
 
     @property

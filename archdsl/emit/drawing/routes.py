@@ -165,22 +165,27 @@ class _Forks:
 
     @cached_property
     def _before(self) -> list[int]:
-        """For each part the parts before it on any way, as bits."""
+        """For each part what comes before it on any way, as bits: first the inputs of the level, then its parts."""
         before: list[int] = []
         for part in self._level.parts:
             bits = 0
             for wire in part.data:
+                bits |= 1 << self._bit(wire)
                 if wire.step != INPUT:
-                    bits |= before[wire.step] | 1 << wire.step
+                    bits |= before[wire.step]
             before.append(bits)
         return before
 
+    def _bit(self, wire: Wire) -> int:
+        return wire.port if wire.step == INPUT else len(self._level.inputs) + wire.step
+
     def is_passed(self, wire: Wire, others: tuple[Wire, ...]) -> bool:
         """Whether another tensor goes on from this one. In a level of very many parts only the fork counts."""
-        point = _point(wire)
-        if point < 0 or len(self._level.parts) > _MANY:
+        if len(self._level.parts) > _MANY:
+            point = _point(wire)
             return point == self.common(others) != NOWHERE and any(_point(other) != point for other in others)
-        return any(other.step != INPUT and self._before[other.step] >> point & 1 for other in others)
+        bit = self._bit(wire)
+        return any(other.step != INPUT and self._before[other.step] >> bit & 1 for other in others)
 
 
 def _point(wire: Wire) -> int:

@@ -46,11 +46,15 @@ def as_u(picture: Picture) -> Picture:
 
 
 def _reached(picture: Picture, skip: Edge) -> tuple[str, ...]:
-    """The node where a skip meets the path, if it passes something first, such as a crop."""
+    """What a skip passes until it meets the path, such as a crop, and where it does."""
     spine = {node.id: node.spine for node in picture.nodes}
-    if spine[skip.target]:
-        return ()
-    return tuple(edge.target for edge in picture.edges if edge.source == skip.target)[:1]
+    passed: list[str] = []
+    while not spine[(passed or [skip.target])[-1]]:
+        further = [edge.target for edge in picture.edges if edge.source == (passed or [skip.target])[-1]]
+        if len(further) != 1:
+            break
+        passed += further
+    return tuple(passed)
 
 
 def _shrinks(skips: list[Edge], area: dict[str, int]) -> bool:
