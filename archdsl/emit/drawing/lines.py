@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archdsl.emit.drawing.columns import node_width, text_width
+from archdsl.emit.drawing.columns import node_width, plain_title, text_width
 from archdsl.emit.drawing.graphviz import escape, quoted
-from archdsl.emit.drawing.model import Cluster, Direction, Edge, Kind, Node, Picture, Role
+from archdsl.emit.drawing.model import Direction, Edge, Kind, Node, Picture, Role
 
 
 class Lines:
@@ -101,7 +101,7 @@ class Lines:
         room: dict[Edge, float] = {}
         for cluster in self.picture.clusters:
             nodes = inside.get(cluster.id, [])
-            title = text_width(_plain_title(cluster)) + 0.1
+            title = text_width(plain_title(cluster)) + 0.1
             is_narrow = not cluster.heading and all(node.spine and node_width(node) / 2 < title for node in nodes)
             if is_narrow and cluster.id in first and cluster.id not in self.passed:
                 room[first[cluster.id]] = title
@@ -149,11 +149,6 @@ def _reversed(attributes: dict[str, str]) -> dict[str, str]:
     """What is said of an edge, for the same edge written the other way round."""
     other = {"tailport": "headport", "headport": "tailport", "arrowhead": "arrowtail", "arrowtail": "arrowhead"}
     return {other.get(name, name): value for name, value in attributes.items()} | {"dir": "back"}
-
-
-def _plain_title(cluster: Cluster) -> str:
-    times = f" ×{cluster.count:,}" if cluster.count > 1 else ""
-    return cluster.title + times + (f" ×{cluster.copies:,} in parallel" if cluster.copies > 1 else "")
 
 
 def _shape(text: str, width: float, direction: Direction) -> str:

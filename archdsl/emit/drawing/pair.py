@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from archdsl.emit.drawing.columns import node_width, plain_title, text_width
 from archdsl.emit.drawing.model import Cluster, Edge, Kind, Node, Picture, Role
 
 _LEFT = "left"
@@ -48,15 +49,19 @@ def as_pair(picture: Picture) -> Picture:
 
 
 def _turned(picture: Picture, nodes: tuple[Node, ...]) -> tuple[Cluster, ...]:
-    """The clusters, the titles of those on the left away from what comes in between the two sides."""
+    """The clusters, the titles of those on the left away from what comes in between the two sides, where there is room
+    beside the main path."""
     parent_of = {cluster.id: cluster.parent for cluster in picture.clusters}
-    left: set[str] = set()
+    widest: dict[str, float] = {}
     for node in nodes:
         cluster = node.cluster if node.spine == _LEFT else ""
         while cluster:
-            left.add(cluster)
+            widest[cluster] = max(widest.get(cluster, 0), node_width(node))
             cluster = parent_of[cluster]
-    return tuple(replace(cluster, turned=cluster.id in left) for cluster in picture.clusters)
+    return tuple(
+        replace(cluster, turned=text_width(plain_title(cluster)) < widest.get(cluster.id, 0) / 2)
+        for cluster in picture.clusters
+    )
 
 
 def _boxes(picture: Picture) -> set[str]:
