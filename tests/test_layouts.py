@@ -9,7 +9,7 @@ from layouts import Laid, overlap
 from programme import zoo
 
 import archdsl
-from archdsl.emit.dot import dot, laid_out
+from archdsl.emit.dot import DEAR, dot, laid_out
 from archdsl.emit.drawing.model import Detail, Kind
 from archdsl.emit.picture import picture
 
@@ -37,7 +37,8 @@ def laid(name, detail):
 def test_a_layout(name, detail):
     made, where = laid(name, detail)
     assert lying_on_each_other(where) == []
-    assert crooked(made, where) == []
+    # what is dear to lay out is laid out roughly
+    assert crooked(made, where) == [] or made.price > DEAR
     left, right = min(box[0] for box in where.nodes.values()), max(box[2] for box in where.nodes.values())
     assert right - left < max(WIDEST * DOTS, 2 * widest_row(made, where))
 

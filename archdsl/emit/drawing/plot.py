@@ -68,11 +68,11 @@ class Plot:
 
     def network(self, module: Module, level: Level) -> None:
         """Draw a whole network."""
-        entry = routes(level, frozenset()).entry
+        way = routes(level, frozenset())
         ends: list[_End] = []
         for port, (name, kind) in enumerate(zip(module.input_names, module.inputs, strict=True)):
             facts = Facts(name, "input", output=kind.shape)
-            spine = "spine" if port == entry else ""
+            spine = "spine" if port == way.entry else ""
             node = Node(f"input:{name}", Kind.INPUT, "input" if name == "x" else name, spine=spine, facts=(facts,))
             ends.append(_End(self._add(node), kind))
         outputs = self.level(level, ends, _Frame())
@@ -81,7 +81,7 @@ class Plot:
             training = index >= border
             shown = "output" if name == "y" else name
             facts = Facts(name, "output, in training only" if training else "output", output=end.kind.shape)
-            spine = "" if index else "spine"
+            spine = "spine" if index == way.exit else ""
             node = Node(f"output:{name}", Kind.OUTPUT, shown, spine=spine, training=training, facts=(facts,))
             self._join(replace(end, is_new=True), self._add(node), training=training)
 
