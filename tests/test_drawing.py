@@ -15,7 +15,7 @@ from programme import zoo
 
 import archdsl
 from archdsl.emit import render as rendering
-from archdsl.emit.dot import dot
+from archdsl.emit.dot import dot, laid_out
 from archdsl.emit.drawing.columns import in_columns
 from archdsl.emit.drawing.model import Detail, Direction, Kind, Role
 from archdsl.emit.picture import picture
@@ -341,7 +341,7 @@ def network(request):
 @pytest.mark.parametrize("direction", Direction)
 def test_the_main_path_is_a_straight_line(network, detail, direction):
     made = picture(network.module, detail, direction=direction)
-    laid, made = Laid(dot(made)), in_columns(made)
+    laid, made = Laid(dot(made)), laid_out(made)
     middles = {}
     for node in made.nodes:
         if node.spine:
@@ -356,7 +356,7 @@ def test_the_main_path_is_a_straight_line(network, detail, direction):
 @pytest.mark.parametrize("direction", Direction)
 def test_nothing_lies_on_anything_else(network, detail, direction):
     made = picture(network.module, detail, direction=direction)
-    laid, made = Laid(dot(made)), in_columns(made)
+    laid, made = Laid(dot(made)), laid_out(made)
     boxes = list(laid.nodes.values())
     texts = [*laid.labels, *(line for _, line in laid.titles)]
     for index, box in enumerate(boxes):
@@ -368,7 +368,7 @@ def test_nothing_lies_on_anything_else(network, detail, direction):
 
 def test_no_title_lies_on_the_main_path(network):
     made = picture(network.module)
-    laid, made = Laid(dot(made)), in_columns(made)
+    laid, made = Laid(dot(made)), laid_out(made)
     middle = {node.cluster: sum(laid.nodes[node.id][0::2]) / 2 for node in made.nodes if node.spine}
     for name, (left, _, right, _) in laid.titles:
         if name in middle:

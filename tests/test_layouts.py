@@ -9,7 +9,7 @@ from layouts import Laid, overlap
 from programme import zoo
 
 import archdsl
-from archdsl.emit.dot import DEAR, dot, laid_out
+from archdsl.emit.dot import dot, laid_out
 from archdsl.emit.drawing.model import Detail, Kind
 from archdsl.emit.picture import picture
 
@@ -18,6 +18,9 @@ ZOO = [name if isinstance(name, str) else name.values[0] for name in zoo()]
 SOME = ("alexnet", "googlenet", "densenet121", "mobilenet_v2", "resnet18", "seq2seq", "transformer", "unet", "vgg16")
 WIDEST = 8.0
 DOTS = 72
+
+# four branches of which each is a block of its own: Graphviz moves the way past them to the side
+CROOKED = {("googlenet_bn", "op"), ("inception_v3", "op")}
 
 
 def cases():
@@ -37,8 +40,7 @@ def laid(name, detail):
 def test_a_layout(name, detail):
     made, where = laid(name, detail)
     assert lying_on_each_other(where) == []
-    # what is dear to lay out is laid out roughly
-    assert crooked(made, where) == [] or made.price > DEAR
+    assert crooked(made, where) == [] or (name, detail) in CROOKED
     left, right = min(box[0] for box in where.nodes.values()), max(box[2] for box in where.nodes.values())
     assert right - left < max(WIDEST * DOTS, 2 * widest_row(made, where))
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from archdsl.emit import render
 from archdsl.emit.dot import dot
 from archdsl.emit.drawing.model import Picture
 from archdsl.emit.drawing.scene import Scene, placed_dot, svg
 from archdsl.emit.mermaid import mermaid
-from archdsl.emit.render import Format, render
 
 TEXTS: Final = ("dot", "mmd")
-KINDS: Final = (*Format, *TEXTS)
+KINDS: Final = (*render.Format, *TEXTS)
 
 
 class WrongKind(ValueError):
@@ -35,7 +35,7 @@ class Drawn:
     def written(self, kind: str) -> bytes:
         """What a file of this kind has in it. CannotRender where Graphviz does not make it."""
         text = self.text(kind)
-        return render(self.kinds["dot"](), kind) if text is None else text.encode()
+        return render.render(self.kinds["dot"](), kind) if text is None else text.encode()
 
 
 def drawn(picture: Picture) -> Drawn:
