@@ -1,5 +1,6 @@
 """Feature maps as volumes: what is drawn, how large, and that nothing lies on anything else."""
 
+import time
 from itertools import combinations, pairwise
 from xml.etree import ElementTree as ET
 
@@ -56,6 +57,15 @@ def test_depth_costs_nothing():
     assert len(row("resnet152")) == len(row("resnet50"))
     deep = archdsl.parse("INPUT[32x32x64] -> [[[conv3-64]*1000]*1000]*1000")
     assert [each.count for each in volumes(deep.module)[0]] == [1, 1_000_000_000]
+
+
+def test_a_row_without_end_is_cut_and_says_so():
+    text = "INPUT[8x8x9] -> " + " -> ".join(f"conv3-{8 + index}" for index in range(1500))
+    begin = time.perf_counter()
+    made = scene(archdsl.parse(text).module)
+    assert time.perf_counter() - begin < 10
+    assert made.remarks == ("of 1,501 boxes the first 1,000 are drawn: blocks and repeats would make it shorter",)
+    assert len(made.groups) == 1000 + 2
 
 
 def test_skips_lead_from_the_way_down_to_the_way_up():

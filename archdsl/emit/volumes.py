@@ -87,13 +87,17 @@ def volumes(module: Module, detail: Detail | str | None = None) -> tuple[tuple[V
     for coarser in (Detail.BLOCK, Detail.STAGE):
         if len(made.volumes) <= (READABLE if wanted is None else LARGEST):
             break
-        made = _Row(Composer(coarser), module)
+        # of what is flat already a coarser detail shows the same
+        if Composer(coarser).size(module) < made.size:
+            made = _Row(Composer(coarser), module)
     kept, beside = made.kept(), made.beside
     boxes = f"{beside} more boxes that are" if beside > 1 else "one more box that is"
     remarks = [f"beside the main path: {boxes} not drawn"] if beside else []
     if len(kept) > LARGEST:
-        raise ValueError(f"{len(kept):,} boxes are more than {LARGEST:,}")
-    return kept, tuple(remarks)
+        remarks.append(
+            f"of {len(kept):,} boxes the first {LARGEST:,} are drawn: blocks and repeats would make it shorter"
+        )
+    return kept[:LARGEST], tuple(remarks)
 
 
 class _Row:
