@@ -14,6 +14,18 @@ from archdsl.base.tensors import TensorType
 from archdsl.base.version import __version__
 from archdsl.compiler import load, parse
 from archdsl.emit.torch.weights import freeze
-from archdsl.network import Network
+from archdsl.network import Network, compare, diff
 
-__all__ = ["ArchError", "Diagnostic", "Limits", "Network", "TensorType", "__version__", "freeze", "load", "parse"]
+__all__ = [
+    "ArchError",
+    "Diagnostic",
+    "Limits",
+    "Network",
+    "TensorType",
+    "__version__",
+    "compare",
+    "diff",
+    "freeze",
+    "load",
+    "parse",
+]

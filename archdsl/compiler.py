@@ -18,6 +18,7 @@ from archdsl.graph.elaborate import Elaborator
 from archdsl.graph.evaluate import Evaluator
 from archdsl.graph.library import SUFFIX, Library, read_text, zoo_names
 from archdsl.graph.module import Module
+from archdsl.graph.open_sizes import Example, settle
 from archdsl.graph.program import Program, settable
 from archdsl.graph.values import Template, Value, of_python, traced_argument
 from archdsl.network import Network
@@ -30,7 +31,8 @@ class Options:
     """What a compilation is told besides the text.
 
     settings: hyper-parameters by name. size: the type that replaces the one that the input declares. exact: whether a
-    stride that does not divide is an error. texts: texts by name that `use` finds before files.
+    stride that does not divide is an error. texts: texts by name that `use` finds before files. opens_all: whether the
+    sizes of inputs are left open, and become formulas.
     """
 
     settings: Mapping[str, object] = field(default_factory=dict[str, object])
@@ -39,18 +41,17 @@ class Options:
     limits: Limits = DEFAULT_LIMITS
     operators: Operators = OPERATORS
     texts: Mapping[str, str] = field(default_factory=dict[str, str])
+    opens_all: bool = False
 
 
 _AS_WRITTEN = Options()
+_EXAMPLES = 16
 
 
 def compile_source(source: Source, net: str | None = None, options: Options = _AS_WRITTEN) -> Network:
     """The network of a text. ArchError says everything that is wrong with it."""
-    report = Report()
     options = _with_its_own(source, options)
-    elaborator, program = _worked_out(source, options, report)
-    template = _chosen(program, net, report)
-    module = elaborator.network(template, _name(program, template)) if template else None
+    report, elaborator, template, module = _elaborated(source, net, options)
     if template and module:
         _check_settings(template, elaborator.evaluator, report)
         _run_checks(module, options, report)
@@ -65,7 +66,39 @@ def compile_source(source: Source, net: str | None = None, options: Options = _A
         options.limits,
         lambda: _traced(source, net, options),
         _carried(source, module.name, elaborator.programs.library, options),
+        elaborator.evaluator.open_sizes,
+        lambda: compile_source(source, net, replace(options, opens_all=True)),
     )
+
+
+def _elaborated(
+    source: Source, net: str | None, options: Options
+) -> tuple[Report, Elaborator, Template | None, Module | None]:
+    """The root module of a network, with what was said on the way.
+
+    Sizes that are left open are worked out with an example; where it turns out to be a bad one, with another.
+    """
+    example, first = Example(opens_all=options.opens_all), None
+    for _ in range(_EXAMPLES):
+        report = Report()
+        elaborator, program = _worked_out(source, options, report, example=example)
+        template = _chosen(program, net, report)
+        module = elaborator.network(template, _name(program, template)) if template else None
+        result = report, elaborator, template, module
+        first = first or result
+        open_sizes = elaborator.evaluator.open_sizes
+        if open_sizes is None or open_sizes.wanted is None:
+            if open_sizes and module:
+                settle(module, open_sizes, report, example)
+            return result
+        better = example.better(open_sizes)
+        if better is None:
+            if not report.errors:
+                report.add(faults.NoSizeFits(open_sizes.wanted.condition), open_sizes.wanted.asking.place)
+            return result
+        example = better
+    assert first is not None
+    return first
 
 
 def _with_its_own(source: Source, options: Options) -> Options:
@@ -103,7 +136,14 @@ def check_source(source: Source, options: Options = _AS_WRITTEN) -> tuple[Report
     for name, template in program.nets.items():
         if _is_open(template, options):
             continue
+        said = report.mark()
         module = elaborator.network(template, name)
+        if elaborator.evaluator.open_sizes is not None:
+            # with other sizes as an example it may be right
+            report.back_to(said)
+            elaborator.evaluator.open_sizes = None
+            more, _, _, module = _elaborated(source, name, options)
+            report.add_all(more)
         if module is not None:
             _run_checks(module, options, report)
             networks.append(Network(module, source, {}, (), options.limits))
@@ -175,14 +215,14 @@ def _options(
 
 
 def _worked_out(
-    source: Source, options: Options, report: Report, *, tracing: bool = False
+    source: Source, options: Options, report: Report, *, tracing: bool = False, example: Example | None = None
 ) -> tuple[Elaborator, Program]:
     settings: dict[str, Value] = {name: of_python(value) for name, value in options.settings.items()}
     if tracing:
         settings = {name: traced_argument(name, value) for name, value in settings.items()}
     library = Library(options.limits, report, options.texts)
     evaluator = Evaluator(options.operators, settings, options.limits, report)
-    elaborator = Elaborator(evaluator, library, options.size, tracing=tracing)
+    elaborator = Elaborator(evaluator, library, options.size, tracing=tracing, example=example)
     return elaborator, elaborator.programs.program(library.parse(source))
 
 

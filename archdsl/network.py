@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl.base.diagnostics import Diagnostic
 from archdsl.base.limits import DEFAULT_LIMITS, Limits
+from archdsl.base.symbolic import Assumptions
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Source
 from archdsl.graph.carried import Carried
+from archdsl.graph.marks import Marks
 from archdsl.graph.module import Module
 
 if TYPE_CHECKING:
@@ -20,15 +22,23 @@ if TYPE_CHECKING:
 
     from archdsl.emit.files import Drawn
     from archdsl.emit.torch.weights import Loaded
+    from archdsl.graph.im2col import Im2col
+    from archdsl.graph.receptive import ReceptiveField
     from archdsl.passes.changes import Pass
+    from archdsl.report.compare import Comparison, Sort
+    from archdsl.report.diff import Diff
+    from archdsl.report.memory import Measure, Memory
+    from archdsl.report.sizes import ValidSizes
     from archdsl.report.summary import Summary
+    from archdsl.report.time import Time
 
 
 class Network:
     """A network with everything worked out.
 
     module: the root of the hierarchy of modules. text: what it was compiled from. hyperparameters: their values.
-    warnings: what is odd but not wrong. carried: what it was compiled from, which files made of it carry.
+    warnings: what is odd but not wrong. carried: what it was compiled from, which files made of it carry. open_sizes:
+    what is known of sizes that are left open.
     """
 
     def __init__(
@@ -40,6 +50,8 @@ class Network:
         limits: Limits = DEFAULT_LIMITS,
         trace: Callable[[], Module] | None = None,
         carried: Carried | None = None,
+        open_sizes: Assumptions | None = None,
+        reopen: Callable[[], Network] | None = None,
     ) -> None:
         self.module = module
         self.text = source
@@ -47,6 +59,8 @@ class Network:
         self.warnings = warnings
         self.limits = limits
         self._trace = trace
+        self.open_sizes = open_sizes
+        self._reopen = reopen
         self.carried = carried or Carried(module.name, {source.name: source.text}, {})
 
     @property
@@ -119,7 +133,69 @@ class Network:
         it, `.rows` are its data, `.to_json()` is for tools."""
         from archdsl.report.summary import summary
 
-        return summary(self.module, depth, self.doc, (self.inputs, self.outputs, self.train_outputs))
+        example = self.open_sizes.example if self.open_sizes else None
+        return summary(self.module, depth, self.doc, (self.inputs, self.outputs, self.train_outputs), example)
+
+    def symbolic(self) -> Network:
+        """The network with the sizes of its inputs left open: shapes, MACs and what follows from them are formulas."""
+        return self if self.open_sizes is not None or self._reopen is None else self._reopen()
+
+    def sizes(self, near: Mapping[str, int] | None = None) -> ValidSizes:
+        """Which sizes of its inputs the network takes with its weights as they are, and which are exact: no row of the
+        input is left over at any stride. near: sizes by name, `{"H": 300}`, whose nearest valid ones are wanted."""
+        from archdsl.report.sizes import valid_sizes
+
+        network = self.symbolic()
+        assert network.open_sizes is not None
+        return valid_sizes(network.module, network.open_sizes, near)
+
+    def memory(
+        self,
+        batch: int = 1,
+        dtype: str = "float32",
+        optimizer: str = "adam",
+        *,
+        depth: int | None = None,
+        fit: int | None = None,
+    ) -> Memory:
+        """What a batch of samples needs in memory, at inference and in training: `.needs` are the totals in bytes,
+        `.rows` the figures of each step, `str()` prints the table.
+
+        dtype: of weights and activations, `float64`, `float32`, `bfloat16` or `float16`. optimizer: `sgd`, `momentum`
+        or `adam`. depth: as in `summary`. fit: a memory in bytes for which `.fit` is to say the largest batches.
+        """
+        from archdsl.report.memory import memory
+
+        if batch < 1:
+            raise ValueError(f"a batch of {batch} samples")
+        return memory(self.summary(depth), self._measure(dtype, optimizer), batch, fit)
+
+    def largest_batch(self, memory: int, dtype: str = "float32", optimizer: str | None = None) -> int:
+        """The largest batch that fits a memory of so many bytes, in training with an optimiser, or else at inference;
+        0 where not even one sample does."""
+        return self._measure(dtype, optimizer or "adam").largest_batch(memory, training=optimizer is not None)
+
+    def _measure(self, dtype: str, optimizer: str) -> Measure:
+        from archdsl.base.dtypes import Dtype
+        from archdsl.emit.torch.forward import schedule
+        from archdsl.report.memory import Measure, Optimizer
+
+        return Measure(self.module, schedule, Dtype(dtype), Optimizer(optimizer))
+
+    def time(self, device: str, batch: int = 1, dtype: str = "float32", *, depth: int | None = None) -> Time:
+        """How long a forward pass at inference takes at least on a device: `.seconds` is the bound, `.rows` are those
+        of the steps, `str()` prints the table.
+
+        device: a name, such as `h100`, or figures, `312e12 FLOP/s, 2.0e12 B/s, 80e9 B`. dtype, depth: as in `memory`.
+        """
+        from archdsl.base.devices import device_of
+        from archdsl.base.dtypes import Dtype
+        from archdsl.report.time import time
+
+        if batch < 1:
+            raise ValueError(f"a batch of {batch} samples")
+        kind = Dtype(dtype)
+        return time(self.summary(depth), self.module, device_of(device, kind), kind, batch)
 
     def explain(self, path: str | None = None) -> str:
         """The arithmetic with its numbers: of the whole network, each distinct layer once, or of what stands at a path
@@ -127,6 +203,31 @@ class Network:
         from archdsl.report.explain import explain
 
         return explain(self.module, path, self.doc)
+
+    def diff(self, other: Network) -> Diff:
+        """What is different in another network: which steps were added, removed or changed, and what follows from that.
+        False where nothing is; `str()` prints the table, `.changes` are its data, `.to_json()` is for tools."""
+        from archdsl.report.diff import difference
+
+        return difference(self.module, other.module, (self._trace, other._trace))
+
+    def receptive_field(self, path: str | None = None) -> tuple[ReceptiveField, ...]:
+        """What a position of a layer's output sees of the network's input, along each axis of that: of the first output
+        of the network, or of what stands at a path such as `layer1.0.conv1`. ArchError where nothing stands there."""
+        from archdsl.graph.receptive import described, first_output
+        from archdsl.report.walk import Tour
+
+        if path is None:
+            return first_output(self.module)
+        return described(Tour(self.module).at(path).after[0], self.module.inputs)
+
+    def im2col(self, path: str) -> Im2col | None:
+        """The convolution at a path as the product of matrices that it is; None of what is no convolution. ArchError
+        where nothing stands there."""
+        from archdsl.graph.im2col import im2col
+        from archdsl.report.walk import Tour
+
+        return im2col(Tour(self.module).at(path).step)
 
     def structure(self) -> dict[str, Any]:
         """The hierarchy of modules as plain data for JSON, each distinct module once."""
@@ -142,6 +243,7 @@ class Network:
         direction: str = "TB",
         legend: bool = True,
         expand: Iterable[str] = (),
+        since: Network | None = None,
         focus: str | None = None,
         color: str | None = None,
         dark: bool = False,
@@ -150,9 +252,10 @@ class Network:
         Mermaid.
 
         detail: how much is one box, `stage`, `block`, `layer` or `op`; None for as fine as a page holds. direction:
-        `TB` or `LR`. expand: paths of blocks that are opened whatever the detail. focus: the path of the one block or
-        layer that is shown, with what it is joined to. color: the cost that boxes are shaded by, `macs`, `params`,
-        `memory` (the numbers that come out) or `rf` (the receptive field). dark: for a dark page. Raises
+        `TB` or `LR`. expand: paths of blocks that are opened whatever the detail. since: another network: the picture
+        then shows what was added, changed and removed since. focus: the path of the one block or layer that is shown,
+        with what it is joined to. color: the cost that boxes are shaded by, `macs`, `params`, `memory` (the numbers
+        that come out) or `rf` (the receptive field), not together with since. dark: for a dark page. Raises
         `archdsl.emit.render.NoGraphviz` where the file cannot be made; DOT and Mermaid always can.
         """
         from archdsl.emit.files import drawn
@@ -164,11 +267,18 @@ class Network:
             direction=direction,
             legend=legend,
             expand=expand,
+            marks=None if since is None else self.marks(since),
             focus=focus,
             color=color,
             dark=dark,
         )
         return self._drawn(drawn(made), path, "dot")
+
+    def marks(self, since: Network) -> Marks:
+        """What a picture marks of what is different since another network."""
+        from archdsl.report.diff import difference, marks
+
+        return marks(difference(since.module, self.module, (since._trace, self._trace), everywhere=True))
 
     def draw_volumes(
         self,
@@ -326,8 +436,37 @@ class Network:
 
         module = self._trace() if self._trace else self.module
         name = class_name(module.name, f"{module.doc}\n{self.text.heading()}")
-        return source(module, self.text, __version__, self.carried.to_json()), name
+        return source(module, self.text, __version__, self.carried.to_json(), self.module.macs), name
 
     def __repr__(self) -> str:
         inputs = ", ".join(map(str, self.module.inputs))
         return f"<Network {self.name}: {inputs}, {self.params:,} parameters, {self.macs:,} MACs>"
+
+
+def diff(old: Network, new: Network) -> Diff:
+    """What is different in the network `new`: see `Network.diff`."""
+    return old.diff(new)
+
+
+def compare(
+    networks: Iterable[Network], *, sort: Sort | str | None = None, plot: str | Path | None = None
+) -> Comparison:
+    """Networks side by side: `str()` prints a line for each, `.entries` are their data, `.to_json()` is for tools.
+
+    sort: `params`, `macs`, `name` or `receptive-field`, the smallest first; else they stay in their order. plot: an SVG
+    file of parameters against MACs.
+    """
+    from archdsl.base.files import write_atomically
+    from archdsl.report.compare import comparison, entry_of
+
+    found = comparison((entry_of(net.module, net.name, net.inputs, net.outputs) for net in networks), sort)
+    if plot is not None:
+        write_atomically({Path(plot): scatter_of(found).encode()})
+    return found
+
+
+def scatter_of(compared: Comparison) -> str:
+    """The SVG of networks side by side: parameters against MACs."""
+    from archdsl.emit.scatter import Point, scatter
+
+    return scatter([Point(entry.name, entry.params, entry.macs) for entry in compared.entries])

@@ -14,7 +14,7 @@ from archdsl.report import manual
 from archdsl.report.catalogue import faults
 from archdsl.report.walk import Tour
 
-RIGHT = re.compile(r"(?P<value>\d[\d,./]*\d|\d)(?:\.\.)?(?: -> (?P<rounded>\d+))?")
+RIGHT = re.compile(r"(?P<value>-?(?:\d[\d,./]*\d|\d))(?:\.\.)?(?: -> (?P<rounded>\d+))?")
 WORDS = re.compile(r"\b(?:input )?positions|\bweights|^(?:sees +)?at most ")
 
 
@@ -22,7 +22,7 @@ def sums(text):
     """The sums of an explanation: left side, value, and what it is rounded to."""
     for line in re.sub(r"\n {6,}", " ", text).split("\n"):
         content = re.sub(r"^  [\w, ×]+?(?: {2,}|$)", "", line)
-        for piece in re.split(r", |: |\(no|moves by ", content):
+        for piece in re.split(r", |: |\(no|moves by |from ", content):
             left, equals, right = piece.partition(" = ")
             if equals:
                 found = RIGHT.match(right)

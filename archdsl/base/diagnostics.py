@@ -148,11 +148,26 @@ class Report:
         edit: Edit | None = None,
     ) -> None:
         """Record a fault. The same fault at the same place, reached by another way, is not said twice."""
-        key = (fault.code, at and (id(at.source), at.span))
+        key = _key(fault, at)
         if key in self._said:
             return
         self._said.add(key)
         self.diagnostics.append(Diagnostic(fault, at, tuple(also), edit))
+
+    def add_all(self, other: Report) -> None:
+        """Record what another run said."""
+        for each in other.diagnostics:
+            self.add(each.fault, each.place, also=each.also, edit=each.edit)
+
+    def mark(self) -> int:
+        """How much was said so far."""
+        return len(self.diagnostics)
+
+    def back_to(self, mark: int) -> None:
+        """Take back what was said since."""
+        for each in self.diagnostics[mark:]:
+            self._said.discard(_key(each.fault, each.place))
+        del self.diagnostics[mark:]
 
     @property
     def errors(self) -> list[Diagnostic]:
@@ -169,6 +184,10 @@ class Report:
         """Raise ArchError if anything forbids a network."""
         if errors := self.errors:
             raise ArchError(errors)
+
+
+def _key(fault: Fault, at: Place | None) -> tuple[object, ...]:
+    return fault.code, at and (id(at.source), at.span)
 
 
 def _order(diagnostic: Diagnostic) -> tuple[str, int]:

@@ -12,6 +12,8 @@ from enum import StrEnum
 from math import prod
 from typing import Self
 
+from archdsl.base.symbolic import formula_of, is_open
+
 Shape = tuple[int, ...]
 
 
@@ -97,7 +99,13 @@ class TensorType:
         """As papers write it, channels last: `56x56x64`."""
         if self.kind in {Kind.TOKENS, Kind.MASK}:
             return f"{self.shape[0]} {'tokens' if self.kind is Kind.TOKENS else 'flags'}"
-        return "x".join(map(str, (*self.grid, self.channels)))
+        return "x".join(map(_factor, (*self.grid, self.channels)))
 
     def __str__(self) -> str:
         return self.paper
+
+
+def _factor(size: int) -> str:
+    """A size between crosses: a formula of several parts stands in brackets."""
+    shown = f"{size}"
+    return shown if not is_open(size) or formula_of(size).is_atom else f"({shown})"

@@ -4,64 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final
 
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """What a position sees along one axis: position i sees the inputs from low + i*jump to high + i*jump.
-
-    The receptive field's size is high - low + 1. `whole` says that it sees everything there is; `bound` that it sees
-    at most this much.
-    """
-
-    low: Fraction = Fraction(0)
-    high: Fraction = Fraction(0)
-    jump: Fraction = Fraction(1)
-    whole: bool = False
-    bound: bool = False
-
-    @property
-    def size(self) -> int:
-        """How many input positions it sees."""
-        return int(self.high - self.low) + 1
-
-    def then(self, after: Field) -> Field:
-        """What is seen when `after` looks at the output of this. Associative, so n equal blocks are a power."""
-        if self.whole or after.whole:
-            return WHOLE
-        return Field(
-            self.low + self.jump * after.low,
-            self.high + self.jump * after.high,
-            self.jump * after.jump,
-            bound=self.bound or after.bound,
-        )
-
-    def power(self, count: int) -> Field:
-        """What is seen through `count` equal layers: repeated squaring, so a billion cost thirty steps."""
-        result, square = SAME, self
-        while count:
-            if count & 1:
-                result = result.then(square)
-            square = square.then(square)
-            count >>= 1
-        return result
-
-    def union(self, other: Field) -> Field:
-        """What is seen by what sees both, as the sum of two branches does."""
-        if self.whole or other.whole:
-            return WHOLE
-        same = self.jump == other.jump
-        return Field(
-            min(self.low, other.low),
-            max(self.high, other.high),
-            max(self.jump, other.jump),
-            bound=self.bound or other.bound or not same,
-        )
-
-
-SAME: Final = Field()
-WHOLE: Final = Field(whole=True)
+from archdsl.base.fields import Field
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +39,8 @@ class Window:
         room = length - self.extent + self.padded
         if not self.ceil:
             return room // self.stride + 1
-        steps = -(-room // self.stride) + 1
-        return steps - 1 if (steps - 1) * self.stride >= length + self.padding else steps
+        # the last window may hang over the end, but starts before the padding on the right
+        return -(-(length + min(self.padded - self.extent + self.stride, self.padding)) // self.stride)
 
     def fits(self, length: int) -> bool:
         """Whether there is at least one window. Rounded up, the only one may hang over the end."""
@@ -110,7 +54,8 @@ class Window:
     def field(self) -> Field:
         """What one output position sees."""
         low = Fraction(-self.padding)
-        return Field(low, low + self.extent - 1, Fraction(self.stride))
+        gap = Fraction(self.dilation if self.size > 1 else 0)
+        return Field(low, low + self.extent - 1, Fraction(self.stride), gap)
 
     def arithmetic(self, length: int) -> str:
         """The sum with its numbers: `(224 - 7 + 2*3)/2 + 1 = 112.5 -> 112`."""
@@ -145,8 +90,9 @@ class Spread:
     @property
     def field(self) -> Field:
         """What one output position sees: output o sees the inputs i with o = i*stride - padding + k*dilation."""
-        low = Fraction(self.padding - self.extent + 1, self.stride)
-        return Field(low, Fraction(self.padding, self.stride), Fraction(1, self.stride), bound=self.stride > 1)
+        low, jump = Fraction(self.padding - self.extent + 1, self.stride), Fraction(1, self.stride)
+        gap = Fraction(self.dilation if self.size > 1 else 0)
+        return Field(low, Fraction(self.padding, self.stride), jump, gap, bound=self.stride > 1)
 
     def arithmetic(self, length: int) -> str:
         """The sum with its numbers: `(7 - 1)*2 - 2*1 + 4 = 14`."""

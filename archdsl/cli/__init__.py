@@ -18,11 +18,15 @@ from archdsl import __version__
 from archdsl.base.diagnostics import ArchError
 from archdsl.cli.codes import FINE, INTERNAL, INTERRUPTED, LIMIT, PIPE_CLOSED, USAGE, WRONG
 from archdsl.cli.commands.check import check
+from archdsl.cli.commands.compare import compare
 from archdsl.cli.commands.compile import compile_
+from archdsl.cli.commands.diff import diff
 from archdsl.cli.commands.draw import draw
 from archdsl.cli.commands.explain import explain
 from archdsl.cli.commands.json import json_
+from archdsl.cli.commands.sizes import sizes
 from archdsl.cli.commands.summary import summary
+from archdsl.cli.commands.time import time
 from archdsl.cli.commands.zoo import zoo
 from archdsl.cli.screen import complain, show
 
@@ -31,7 +35,7 @@ TRACEBACK = "ARCHDSL_TRACEBACK"
 _COMPLETE = "_ARCHDSL_COMPLETE"
 _PLAIN = {"─": "-", "×": "x", "†": "+", "…": "~"}
 _SHELLS = ("bash", "zsh", "fish")
-_COMMANDS = (check, summary, explain, draw, compile_, json_, zoo)
+_COMMANDS = (check, summary, explain, sizes, time, diff, compare, draw, compile_, json_, zoo)
 
 
 class _PipeClosed(Exception):

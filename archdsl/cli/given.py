@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -77,25 +77,52 @@ def network_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options that say which network is meant and how it is set; the command gets them as `given`."""
 
     @wraps(command)
-    def with_given(text: str | None, settings: tuple[str, ...], size: str | None, **others: Any) -> Any:
-        return command(given=Given(text, settings, size), **others)
+    def with_given(text: str | None, given: Given, **others: Any) -> Any:
+        return command(given=replace(given, text=text), **others)
 
-    made = click.option("-e", "--expression", "text", metavar="TEXT", help="The text of a network, in place of NAME.")(
-        with_given
+    return settings_options(
+        click.option("-e", "--expression", "text", metavar="TEXT", help="The text of a network, in place of NAME.")(
+            with_given
+        )
     )
+
+
+def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that say how networks are set; the command gets them as `given`."""
+
+    @wraps(command)
+    def with_given(settings: tuple[str, ...], size: str | None, **others: Any) -> Any:
+        return command(given=Given(None, settings, size), **others)
+
     made = click.option(
         "--set",
         "settings",
         metavar="NAME=VALUE",
         multiple=True,
         help="Set a hyper-parameter: a number, true, false, a list such as [2, 2], or a word.",
-    )(made)
+    )(with_given)
     return click.option(
         "--input",
         "size",
         metavar="SIZE",
         help="Another input size, as papers write it: 28x28x1 is height, width, channels. 1x28x28 is read as"
         " channels first where the network's own input has 1 channel. (1, 28, 28) always is PyTorch's order.",
+    )(made)
+
+
+def batch_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the size of a batch, and the type of its numbers."""
+    from archdsl.base.dtypes import Dtype
+
+    made = click.option(
+        "--dtype",
+        type=click.Choice([str(each) for each in Dtype]),
+        default=str(Dtype.FLOAT32),
+        show_default=True,
+        help="The type of weights and activations.",
+    )(command)
+    return click.option(
+        "--batch", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Samples in a batch."
     )(made)
 
 

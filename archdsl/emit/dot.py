@@ -15,6 +15,7 @@ from archdsl.emit.drawing.lines import Lines
 from archdsl.emit.drawing.model import Cluster, Direction, Kind, Node, Picture, Role, Sample, hierarchy
 from archdsl.emit.drawing.pair import as_pair
 from archdsl.emit.drawing.ushape import as_u
+from archdsl.graph.marks import Mark
 from archdsl.ops.operator import Style
 
 DEAR: Final = 1_500
@@ -39,7 +40,7 @@ def _lines(picture: Picture) -> Iterator[str]:
     yield f"  graph [{_attributes(_graph(picture))}]"
     yield f'  node [shape=box style="filled,rounded" fontname="{FONT}" fontsize=11 {_BOX} color="{theme.border}"{ink}]'
     yield f'  edge [fontname="{FONT}" fontsize=9 fontcolor="{theme.grey}" color="{theme.line}" arrowsize=0.7]'
-    yield from _content("", hierarchy(picture), "  ", theme)
+    yield from _content("", hierarchy(picture), "  ", picture)
     for source, target, attributes in Lines(picture).written():
         yield f"  {quoted(source)} -> {quoted(target)}{_brackets(attributes)}"
     for level in picture.level:
@@ -71,15 +72,17 @@ def _graph(picture: Picture) -> dict[str, str]:
     return attributes
 
 
-def _content(cluster: str, inside: Mapping[str, list[Node | Cluster]], indent: str, theme: Theme) -> Iterator[str]:
+def _content(cluster: str, inside: Mapping[str, list[Node | Cluster]], indent: str, picture: Picture) -> Iterator[str]:
     """The nodes and clusters in a cluster, in the order of the text. At most a few are nested."""
+    theme = picture.theme
     for each in inside.get(cluster, ()):
         if isinstance(each, Node):
-            yield f"{indent}{quoted(each.id)}{_brackets(_node(each, theme))}"
+            own = _node(each, theme) | (_marked(each, theme) if picture.marked else {})
+            yield f"{indent}{quoted(each.id)}{_brackets(own)}"
             continue
         yield f"{indent}subgraph {quoted(f'cluster_{each.id}')} {{"
         yield f"{indent}  graph [{_attributes(_cluster(each, theme))}]"
-        yield from _content(each.id, inside, indent + "  ", theme)
+        yield from _content(each.id, inside, indent + "  ", picture)
         yield f"{indent}}}"
 
 
@@ -127,6 +130,17 @@ def _node(node: Node, theme: Theme) -> dict[str, str]:
     return own | ({"style": style} if style else {})
 
 
+def _marked(node: Node, theme: Theme) -> dict[str, str]:
+    """The colours of a node in a picture that says what became of it."""
+    if not node.shows_mark:
+        return {}
+    fill, border = theme.marked[node.mark]
+    own = {"fillcolor": quoted(fill), "color": quoted(border)}
+    if node.mark is Mark.REMOVED:
+        own |= {"fontcolor": quoted(border), "style": '"filled,rounded,dashed"'}
+    return own
+
+
 def _label(node: Node, theme: Theme) -> str:
     """A label in quotes, or in HTML where something of it is bold or small."""
     times = _times(node.count, node.copies)
@@ -152,11 +166,12 @@ def _cluster(cluster: Cluster, theme: Theme) -> dict[str, str]:
             "label": f"<{titles}>",
         }
     title = f"{escape(cluster.title)}{_times(cluster.count, cluster.copies)}".strip()
-    return {
+    own = {} if cluster.mark is None else {"color": quoted(theme.marked[cluster.mark][1]), "penwidth": "2"}
+    return own | {
         "id": quoted(cluster.id),
         "style": '"filled,rounded,dashed"' if cluster.training else '"filled,rounded"',
         "fillcolor": quoted(theme.block_fill),
-        "color": quoted(theme.block_border),
+        "color": own.get("color", quoted(theme.block_border)),
         "labeljust": "l" if cluster.turned else "r",
         "margin": "10",
         "label": f"<{title}>" if title else '""',
@@ -198,8 +213,11 @@ def _sample(sample: Sample, theme: Theme) -> str:
     """A word in the colours that it explains."""
     text, fill, border, style = escape(sample.text), theme.circle, theme.border, "rounded"
     match sample.style:
-        case None:
+        case None if sample.fill:
             fill = sample.fill
+        case Mark() | None as mark:
+            fill, border = theme.marked[mark]
+            style = "rounded,dashed" if mark is Mark.REMOVED else "rounded"
         case Role():
             text, border = f'<font color="{theme.red}">{text}</font>', theme.red
         case Kind.BLOCK:

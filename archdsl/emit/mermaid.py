@@ -11,6 +11,7 @@ from typing import Final
 
 from archdsl.emit.drawing.graphviz import Theme, visible
 from archdsl.emit.drawing.model import Cluster, Edge, Kind, Node, Picture, Role, hierarchy
+from archdsl.graph.marks import Mark
 
 MOST_EDGES: Final = 500
 MOST_TEXT: Final = 50_000
@@ -74,7 +75,7 @@ class _Text:
             yield f"{indent}end"
 
     def _link(self, edge: Edge) -> str:
-        line = "-.-" if edge.training else "---" if edge.target in self.dots else "--"
+        line = "-.-" if edge.training or edge.gone else "---" if edge.target in self.dots else "--"
         arrow = line if edge.target in self.dots else f"{line}>"
         return f"{arrow}|{_quoted(edge.label)}|" if edge.label else arrow
 
@@ -83,10 +84,14 @@ class _Text:
         theme = self.picture.theme
         classes: dict[str, tuple[str, list[str]]] = {}
         for node in self.picture.nodes:
-            name, look = _class(node, theme)
+            marked = self.picture.marked and node.shows_mark
+            name, look = _class_of_mark(node.mark, theme) if marked else _class(node, theme)
             classes.setdefault(name, (look, []))[1].append(self.nodes[node.id])
         if self.clusters:
             classes["open"] = (_look(theme.block_fill, theme.block_border, theme.text), list(self.clusters.values()))
+        for mark in Mark:
+            if members := [self.clusters[cluster.id] for cluster in self.picture.clusters if cluster.mark is mark]:
+                classes[f"open_{mark}"] = f"stroke:{theme.marked[mark][1]},stroke-width:2px", members
         dashed = [self.nodes[node.id] for node in self.picture.nodes if node.training and node.id not in self.dots]
         dashed += [self.clusters[cluster.id] for cluster in self.picture.clusters if cluster.training]
         if dashed:
@@ -97,6 +102,9 @@ class _Text:
         red = [str(number) for number, edge in enumerate(self.picture.edges) if edge.role is Role.RESIDUAL]
         if red:
             yield f"  linkStyle {','.join(red)} stroke:{theme.red}"
+        gone = [str(number) for number, edge in enumerate(self.picture.edges) if edge.gone]
+        if gone:
+            yield f"  linkStyle {','.join(gone)} stroke:{theme.marked[Mark.REMOVED][1]}"
 
 
 def _shape(node: Node) -> str:
@@ -134,6 +142,14 @@ def _class(node: Node, theme: Theme) -> tuple[str, str]:
             name, fill, stroke = str(node.style or "io"), theme.fill[node.style], theme.border
     shade = f"_{node.fill[1:]}" if node.fill else ""
     return name + shade, _look(node.fill or fill, stroke, theme.text)
+
+
+def _class_of_mark(mark: Mark | None, theme: Theme) -> tuple[str, str]:
+    """The name of the class of nodes with a mark, and its look."""
+    fill, stroke = theme.marked[mark]
+    if mark is Mark.REMOVED:
+        return str(mark), f"{_look(fill, stroke, stroke)},stroke-dasharray:4 3"
+    return str(mark or "unchanged"), _look(fill, stroke, theme.text)
 
 
 def _look(fill: str, stroke: str, text: str) -> str:

@@ -12,10 +12,12 @@ from typing import Final
 from archdsl.emit.drawing.compose import Composer
 from archdsl.emit.drawing.excerpt import focused
 from archdsl.emit.drawing.graphviz import theme
+from archdsl.emit.drawing.marked import legend_of_marks, with_marks
 from archdsl.emit.drawing.model import Detail, Direction, Picture
 from archdsl.emit.drawing.plot import Plot
 from archdsl.emit.drawing.shading import Cost, shaded
 from archdsl.emit.drawing.words import caption, legend_of
+from archdsl.graph.marks import Marks
 from archdsl.graph.module import Module
 
 READABLE: Final = 40
@@ -29,6 +31,7 @@ def picture(
     direction: Direction | str = Direction.TB,
     legend: bool = True,
     expand: Iterable[str] = (),
+    marks: Marks | None = None,
     focus: str | None = None,
     color: Cost | str | None = None,
     dark: bool = False,
@@ -37,18 +40,21 @@ def picture(
 
     detail: `stage`, `block`, `layer` or `op`; without it the finest of the first three with at most 40 boxes, where
     `stage` opens the groups of the network if they fit. expand: paths of blocks that are opened whatever the detail.
-    focus: the path of the one block or layer that is shown, open, with what it is joined to. color: the cost that boxes
-    are shaded by, `macs`, `params`, `memory` or `rf`. dark: whether it is for a dark page. A picture of more than 5,000
-    boxes is made coarser, with a remark that says so.
+    marks: what became of steps since another network: the colours then say that, and a block in which something changed
+    is open where there is room. focus: the path of the one block or layer that is shown, open, with what it is joined
+    to. color: the cost that boxes are shaded by, `macs`, `params`, `memory` or `rf`; not together with marks. dark:
+    whether it is for a dark page. A picture of more than 5,000 boxes is made coarser, with a remark that says so.
     """
+    if marks is not None and color:
+        raise ValueError("colours say either what became of a step or what it costs")
     expanded = frozenset(expand)
     if focus:
-        composer = Composer(Detail(detail or Detail.STAGE), expanded, focus)
+        composer = Composer(Detail(detail or Detail.STAGE), expanded, marks, focus)
         plot, remarks = _plotted(module, composer), []
     elif detail is None:
-        plot, remarks = _readable(module, expanded)
+        plot, remarks = _readable(module, expanded, marks)
     else:
-        plot, remarks = _bounded(module, Detail(detail), expanded)
+        plot, remarks = _bounded(module, Detail(detail), expanded, marks)
     missing = sorted(expanded - plot.opened)
     made = Picture(
         name=module.name,
@@ -61,37 +67,47 @@ def picture(
         theme=theme(dark=dark),
         remarks=(*remarks, *(f"there is no block `{path}` to open" for path in missing)),
     )
+    if marks is not None:
+        made = with_marks(made, marks)
     if focus and (part := focused(made, focus)):
         made = part
     elif focus:
         made = replace(made, remarks=(*made.remarks, f"there is nothing at `{focus}`: all of the network is drawn"))
     if legend:
-        made = replace(made, legend=tuple(legend_of(made.nodes, made.edges)))
+        made = replace(
+            made, legend=tuple(legend_of(made.nodes, made.edges) if marks is None else legend_of_marks(made))
+        )
     return shaded(made, Cost(color)) if color else made
 
 
-def _readable(module: Module, expanded: frozenset[str]) -> tuple[Plot, list[str]]:
+def _readable(module: Module, expanded: frozenset[str], marks: Marks | None) -> tuple[Plot, list[str]]:
     """The finest detail that a reader takes in at a glance."""
+    if marks is not None and marks.opened:
+        # where something changed is what a reader looks for
+        for detail in (Detail.LAYER, Detail.BLOCK, Detail.STAGE):
+            composer = Composer(detail, expanded | marks.opened, marks)
+            if composer.size(module) <= LARGEST and (plot := _plotted(module, composer)).boxes <= READABLE:
+                return plot, []
     for detail in (Detail.LAYER, Detail.BLOCK):
-        composer = Composer(detail, expanded)
+        composer = Composer(detail, expanded, marks)
         if composer.size(module) <= LARGEST and (plot := _plotted(module, composer)).boxes <= READABLE:
             return plot, []
     # a network that is all one labelled group would be a single box
     groups = (step.name for step in module.steps if isinstance(step.what, Module) and step.what.indexed)
     for opened in (expanded.union(groups), expanded):
-        plot = _plotted(module, Composer(Detail.STAGE, opened))
+        plot = _plotted(module, Composer(Detail.STAGE, opened, marks))
         if plot.boxes <= READABLE:
             return plot, []
     return plot, [f"the picture has {plot.boxes:,} boxes: blocks and repeats in the text would make it shorter"]
 
 
-def _bounded(module: Module, wanted: Detail, expanded: frozenset[str]) -> tuple[Plot, list[str]]:
+def _bounded(module: Module, wanted: Detail, expanded: frozenset[str], marks: Marks | None) -> tuple[Plot, list[str]]:
     """The detail that is asked for, or the next coarser one that can be drawn."""
     order = list(Detail)
     detail = wanted
     while detail is not Detail.STAGE and Composer(detail).size(module) > LARGEST:
         detail = order[order.index(detail) - 1]
-    plot = _plotted(module, Composer(detail, expanded))
+    plot = _plotted(module, Composer(detail, expanded, marks))
     if detail is wanted:
         return plot, []
     size = Composer(wanted).size(module)

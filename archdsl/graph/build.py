@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -128,16 +128,21 @@ class Builder:
         undecided = [index for index, step in enumerate(steps) if getattr(step.what, "bias", True) is None]
         if not undecided:
             return tuple(steps)
-        absorbed: set[int] = set()
-        felt = {wire.step for wire in outputs}
-        for step in steps:
-            absorbs = not isinstance(step.what, Module) and step.what.absorbs_bias
-            (absorbed if absorbs else felt).update([wire.step for wire in step.inputs])
+        cancelled = cancelled_biases(steps, outputs)
         for index in undecided:
             step = steps[index]
-            has_bias = index not in absorbed or index in felt or step.count > 1
-            steps[index] = _changed(step, what=_changed(step.what, bias=has_bias))
+            steps[index] = _changed(step, what=_changed(step.what, bias=index not in cancelled))
         return tuple(steps)
+
+
+def cancelled_biases(steps: Sequence[Step], outputs: Iterable[Wire]) -> set[int]:
+    """The steps of a module, by their indices, whose output only batch norms read: a bias would do nothing."""
+    absorbed: set[int] = set()
+    felt = {wire.step for wire in outputs}
+    for step in steps:
+        absorbs = not isinstance(step.what, Module) and step.what.absorbs_bias
+        (absorbed if absorbs else felt).update([wire.step for wire in step.inputs])
+    return {index for index in absorbed - felt if steps[index].count == 1}
 
 
 def _changed(thing: _Frozen, **values: Any) -> _Frozen:

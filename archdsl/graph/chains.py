@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from archdsl.base.symbolic import Asking, fixed, same
 from archdsl.base.tensors import Kind, TensorType
-from archdsl.base.text import Span
+from archdsl.base.text import Place, Span
 from archdsl.base.traced import Traced, dimension_names, substituted, traced_type
 from archdsl.graph import faults
 from archdsl.graph.build import Builder
@@ -83,7 +85,8 @@ class Chains(ABC):
         self.evaluator.enter(scope, node.span)
         try:
             for index, element in enumerate(node.elements):
-                incoming = self._element(element, scope, builder, incoming, is_first=index == 0)
+                with self.asked_by(scope.place(element.span), needed=False):
+                    incoming = self._element(element, scope, builder, incoming, is_first=index == 0)
         finally:
             self.evaluator.depth -= 1
         return incoming
@@ -157,7 +160,7 @@ class Chains(ABC):
     def _count(self, node: tree.Expression, scope: Scope) -> int | None:
         value = self.evaluator.value(node, scope)
         if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-            return value
+            return fixed(value)
         if not isinstance(value, Unknown):
             self.evaluator.fault(faults.BadCount(kind_of(value)), scope, node.span)
         return None
@@ -193,8 +196,10 @@ class Chains(ABC):
         actual = result[0].type
         if sizes is None:
             return
-        same = sizes.shape == actual.shape if isinstance(node, tree.Axes) else sizes.paper == actual.paper
-        if not same:
+        with self.asked_by(scope.place(node.span)):
+            agree = sizes.shape == actual.shape if isinstance(node, tree.Axes) else sizes.paper == actual.paper
+        if not agree:
+            self.refused()
             stated = scope.source.text[node.span.start : node.span.end]
             self.evaluator.fault(faults.ShapeDiffers(stated, actual), scope, node.span)
 
@@ -403,8 +408,10 @@ class Chains(ABC):
         """One operator step, with everything that comes out."""
         self.count_step(scope, node.name.span)
         try:
-            outputs = operator.results(tuple([x.type for x in xs]))
+            with self.asked_by(scope.place(node.span)):
+                outputs = operator.results(tuple([x.type for x in xs]))
         except Reject as reject:
+            self.refused()
             self.words.reject(reject, node, spans, scope)
             return None
         if builder.indexed and not _is_layer(operator, tuple([x.type for x in xs])):
@@ -429,6 +436,19 @@ class Chains(ABC):
 
         result = self._with_branches(node, scope, builder, xs, label, form)
         return result[0] if result else None
+
+    def asked_by(
+        self, place: Place, also: tuple[tuple[Place, str], ...] = (), *, needed: bool = True
+    ) -> AbstractContextManager[None]:
+        """Inside it, what is decided about open sizes is decided for an element of the text. needed: whether it cannot
+        do without."""
+        open_sizes = self.evaluator.open_sizes
+        return nullcontext() if open_sizes is None else open_sizes.asked_by(Asking(place, also, needed))
+
+    def refused(self) -> None:
+        """An operator refused its inputs, perhaps because of the example that stands for open sizes."""
+        if self.evaluator.open_sizes is not None:
+            self.evaluator.open_sizes.refused()
 
     def count_step(self, scope: Scope, span: Span) -> None:
         """Count what is worked out, and stop at the limit."""
@@ -515,13 +535,14 @@ class Chains(ABC):
         if len(tensors) != len(ends):
             return None
         self.count_step(scope, node.name.span)
+        assert node.branches is not None
+        spans = [branch.span if branch else node.branches.span for branch in node.branches.chains]
+        also = tuple((scope.place(span), str(each.type)) for span, each in zip(spans, tensors, strict=False))
         try:
-            output = operator.result(tuple(each.type for each in tensors))
+            with self.asked_by(scope.place(node.name.span), also):
+                output = operator.result(tuple(each.type for each in tensors))
         except Reject as reject:
-            assert node.branches is not None
-            chains = node.branches.chains
-            spans = [branch.span if branch else node.branches.span for branch in chains]
-            also = tuple((scope.place(span), str(each.type)) for span, each in zip(spans, tensors, strict=False))
+            self.refused()
             shown = also if isinstance(reject.fault, CannotMerge) else ()
             self.evaluator.fault(reject.fault, scope, node.name.span, shown)
             return None
@@ -723,7 +744,8 @@ class Chains(ABC):
                 return None
             # a count that is an argument of the block stays one, so that all its values make one class in Python
             single = count == 1 and (not isinstance(count, Traced) or bool(inner.taken))
-            if single or end.type != x.type or (inner.captured and len(body.steps) > 1):
+            is_same = end.type.kind is x.type.kind and same(end.type.shape, x.type.shape)
+            if single or not is_same or (inner.captured and len(body.steps) > 1):
                 incoming, count = (_spliced(body, xs, builder),), count - 1
             elif len(body.steps) == 1:
                 (only,) = body.steps
@@ -761,8 +783,9 @@ class Chains(ABC):
         """Whether the newest step can share its weights with the first of its name."""
         newest = builder.steps[-1]
         first = builder.shared.setdefault(name, newest)
-        if _weights(first.what, first.input_types) == _weights(newest.what, newest.input_types):
-            return True
+        with self.asked_by(scope.place(node.span)):
+            if _weights(first.what, first.input_types) == _weights(newest.what, newest.input_types):
+                return True
         also = ((first.place, f"on {first.input_types[0]} here"),)
         self.evaluator.fault(faults.SharedDiffers(name), scope, node.name.span, also)
         return False

@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from archdsl.base.collector import collector_paused
 from archdsl.base.suggest import nearest
+from archdsl.base.symbolic import Assumptions
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Place, Span
 from archdsl.base.traced import traced_type
@@ -23,7 +24,9 @@ from archdsl.graph.build import Builder
 from archdsl.graph.chains import Chains, Tensors
 from archdsl.graph.evaluate import Evaluator, Stop
 from archdsl.graph.module import Init, Module
+from archdsl.graph.open_sizes import Example
 from archdsl.graph.program import Program, Programs
+from archdsl.graph.requirements import Requirement
 from archdsl.graph.scope import Scope, signature
 from archdsl.graph.values import UNKNOWN, Partial, Shared, Template, Tensor, Unknown, Value, is_whole, traced_argument
 from archdsl.ops.faults import NoShorthand, WrongCount
@@ -47,21 +50,29 @@ class Body:
     training: list[tuple[str, Tensor]] = field(default_factory=list[tuple[str, Tensor]])
     init: Init = Init.DEFAULT
     failed: bool = False
+    requirements: list[Requirement] = field(default_factory=list[Requirement])
 
 
 class Elaborator(Chains):
     """Works out blocks and networks. One serves one run: it remembers every module that it made.
 
-    size: the type that replaces the one that the network's input declares.
+    size: the type that replaces the one that the network's input declares. example: of the sizes that are left open.
     """
 
     def __init__(
-        self, evaluator: Evaluator, library: Library, size: TensorType | None = None, *, tracing: bool = False
+        self,
+        evaluator: Evaluator,
+        library: Library,
+        size: TensorType | None = None,
+        *,
+        tracing: bool = False,
+        example: Example | None = None,
     ) -> None:
         super().__init__(evaluator, tracing=tracing)
         self.programs = Programs(evaluator, library)
         self.size = size
-        self.as_written = size is None
+        self.example = example or Example()
+        self.as_written = size is None and not self.example.opens_all
         evaluator.known_block = self.known_block
         self._blocks: dict[tuple[Any, ...], Module | None] = {}
         self._active: list[Template] = []
@@ -180,7 +191,7 @@ class Elaborator(Chains):
             self.evaluator.fault(fault, body.scope, definition.name.span)
             return None
         outputs = body.outputs or [("", tensor) for tensor in body.current]
-        return body.builder.finish(
+        module = body.builder.finish(
             tuple(tensor for _, tensor in (*outputs, *body.training)),
             arguments=arguments,
             is_block=True,
@@ -191,6 +202,9 @@ class Elaborator(Chains):
             defaults=self._defaults(definition, arguments, is_network=body.is_network),
             init=body.init,
         )
+        for requirement in body.requirements:
+            requirement.check_whole(module, self.evaluator)
+        return module if len(self.evaluator.report.errors) == errors else None
 
     def _statement(self, statement: tree.Statement, body: Body) -> None:
         scope = body.scope
@@ -212,6 +226,8 @@ class Elaborator(Chains):
                 self._output(statement, body)
             case tree.Init(span, method):
                 self._init(span, method, body)
+            case tree.Require():
+                self._require(statement, body)
             case tree.Definition(_, _, name):
                 reason = f"`{name.text}` is defined inside another definition"
                 fault = faults.Misplaced(reason, "definitions stand at the top of a file")
@@ -253,6 +269,8 @@ class Elaborator(Chains):
         self, shape: tree.ShapeExpression, name: str, span: Span, scope: Scope, builder: Builder
     ) -> Tensor | None:
         """A new input of the network, of the size that it states or that was set from outside."""
+        if isinstance(shape, tree.Axes):
+            self._open(shape, scope)
         sizes = self._positive(self.size, shape, scope) if self.size else self.sizes(shape, scope)
         if self.size is not None and builder.inputs:
             fault = faults.InputSize("one input size was given, and the network has several inputs")
@@ -266,7 +284,32 @@ class Elaborator(Chains):
         while not name:
             free = "x" if number == 1 else f"x{number}"
             name, number = ("" if free in builder.input_names else free), number + 1
-        return builder.add_input(sizes, name)
+        return builder.add_input(self._opened(sizes, name), name)
+
+    def _open(self, shape: tree.Axes, scope: Scope) -> None:
+        """Give the names in a shape that mean nothing yet a meaning: sizes that are left open, or those that were set
+        from outside."""
+        for axis, node in enumerate(shape.sizes):
+            if not isinstance(node, tree.Name) or scope.find(node.text) is not None:
+                continue
+            name = node.text
+            if name in self.evaluator.settings and any(each.free for each in scope.outward()):
+                continue
+            if self.programs.define(tree.Word(node.span, name), scope):
+                given = self.size.shape if self.size and len(self.size.shape) == len(shape.sizes) else None
+                if given is None:
+                    scope.names[name] = self.example.opened(name, self._open_sizes())
+                else:
+                    scope.names[name] = given[axis]
+
+    def _opened(self, kind: TensorType, name: str) -> TensorType:
+        """The type of an input, with its grid left open where that is wanted."""
+        return self.example.opened_type(kind, name, self._open_sizes()) if self.example.opens_all else kind
+
+    def _open_sizes(self) -> Assumptions:
+        if self.evaluator.open_sizes is None:
+            self.evaluator.open_sizes = Assumptions()
+        return self.evaluator.open_sizes
 
     @override
     def declare(self, node: tree.InputElement, scope: Scope, builder: Builder, incoming: Tensors) -> Tensors:
@@ -308,6 +351,16 @@ class Elaborator(Chains):
             self.evaluator.fault(faults.UnknownName(method.text, tuple(Init)), body.scope, method.span)
         else:
             body.init = Init(method.text)
+
+    def _require(self, statement: tree.Require, body: Body) -> None:
+        requirement = Requirement(statement, body.scope)
+        if not requirement.facts:
+            body.failed |= requirement.check(self.evaluator) is False
+        elif body.is_network:
+            body.requirements.append(requirement)
+        else:
+            fault = faults.Misplaced(f"`{requirement.facts[0]}` in a block", "only a network is known as a whole")
+            self.evaluator.fault(fault, body.scope, statement.span)
 
     # --- calls of blocks --------------------------------------------------------------------------------------------
 

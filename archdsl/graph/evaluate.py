@@ -9,6 +9,7 @@ from typing import Any, Never
 
 from archdsl.base.diagnostics import Edit, Fault, Report
 from archdsl.base.limits import LARGEST, Limits
+from archdsl.base.symbolic import Assumptions, fixed
 from archdsl.base.tensors import Kind, TensorType
 from archdsl.base.text import Place, Span
 from archdsl.graph import faults
@@ -50,7 +51,7 @@ class Evaluator:
 
     settings: the hyper-parameters that were set from outside. used: the names that asked for one. switches: the names
     of optional layers. calls: the calls of blocks that led to what is being worked out. known_block: finds the blocks
-    that every text knows.
+    that every text knows. open_sizes: what is known of sizes that are left open.
     """
 
     def __init__(self, operators: Operators, settings: dict[str, Value], limits: Limits, report: Report) -> None:
@@ -62,6 +63,7 @@ class Evaluator:
         self.switches: set[str] = set()
         self.calls: list[tuple[Place, str]] = []
         self.known_block: Callable[[str], Value | None] = lambda _: None
+        self.open_sizes: Assumptions | None = None
         self.values = 0
         self.depth = 0
         self._applying: list[tree.Function] = []
@@ -273,6 +275,7 @@ class Evaluator:
         if sign == "+" and isinstance(left, tuple) and isinstance(right, tuple):
             return self._list(left + right, scope, node.span)
         if sign == "*" and isinstance(left, tuple) and is_whole(right):
+            right = fixed(right)
             self._require_items((self.size(left) - 1) * right, scope, node.span)
             return self._list(left * right, scope, node.span)
         for value, span in (first, second):
@@ -331,7 +334,7 @@ class Evaluator:
         if not -len(value) <= index < len(value):
             reason = f"the list has {len(value)} items, counted from 0, and item {index} is asked for"
             return self.fault(faults.Uncomputable(reason), scope, node.span)
-        return value[index]
+        return value[fixed(index)]
 
     # --- functions --------------------------------------------------------------------------------------------------
 
@@ -464,7 +467,7 @@ class Evaluator:
                 return self.fault(faults.WrongValue("one list for `len`", _listed(values)), scope, node.span)
 
     def _range(self, values: list[Value], node: tree.Call, scope: Scope) -> Value:
-        numbers = [value for value in values if isinstance(value, int) and not isinstance(value, bool)]
+        numbers = [fixed(value) for value in values if isinstance(value, int) and not isinstance(value, bool)]
         if numbers[2:] == [0]:
             return self.fault(faults.Uncomputable("a `range` with steps of 0 never ends"), scope, node.span)
         if len(numbers) != len(values) or not 1 <= len(numbers) <= 3:

@@ -3,9 +3,11 @@ that a text makes and does not keep, E09 limits."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar, final
 
+from archdsl.base.conditions import Condition
 from archdsl.base.diagnostics import Fault, Severity
 from archdsl.base.suggest import did_you_mean
 from archdsl.base.tensors import TensorType
@@ -859,6 +861,139 @@ class DeadSteps(Fault):
     @property
     def label(self) -> str:
         return "is never used"
+
+
+# --- E06: what must hold ----------------------------------------------------------------------------------------------
+
+
+@final
+@dataclass(frozen=True)
+class DoesNotHold(Fault):
+    """What the text requires is not so.
+
+    `require` states what must hold of sizes, as `require in.channels % 8 == 0`, or of the whole network: `params`,
+    `macs`, `layers` and `receptive_field`, as in `require macs < 300M`. The message has the figures, and the layers
+    that cost most.
+    """
+
+    code = "E0604"
+    title = "a requirement that does not hold"
+    example = "net n {\n  input 32x32x3\n  conv3-64 -> gap -> fc-1000\n  require params < 5k\n}"
+
+    stated: str
+    figures: tuple[str, ...]
+    costly: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def message(self) -> str:
+        return f"`{self.stated}` does not hold{': ' if self.figures else ''}{', '.join(self.figures)}"
+
+    @property
+    def label(self) -> str:
+        return "does not hold"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        if not self.costly:
+            return ()
+        return (f"most of it: {', '.join(f'`{path}` {cost:,}' for path, cost in self.costly)}",)
+
+
+@final
+@dataclass(frozen=True)
+class NotForAllSizes(Fault):
+    """A network whose input has open sizes does not work for all of them.
+
+    The names in `input (3, H, W)` stand for any sizes. Where shapes meet that agree for some sizes only, the text must
+    say which: `require H % 32 == 0`. Sizes that are merely too small for a window need not be ruled out. The message
+    says what is needed; `archdsl sizes` lists the sizes that fit.
+    """
+
+    code = "E0605"
+    title = "sizes that do not fit together for all inputs"
+    example = "net n {\n  input (8, H, 32)\n  c = conv3-8\n  add { c -> maxpool2/2 | c -> conv3-8/2 }\n}"
+
+    needed: Condition
+
+    @property
+    def message(self) -> str:
+        return in_words(self.needed)
+
+    @property
+    def label(self) -> str:
+        return "needs it"
+
+    @property
+    def help(self) -> str | None:
+        enough = self.needed.simple
+        return f"say so beside the input: `require {enough}`" if enough else None
+
+
+@final
+@dataclass(frozen=True)
+class WeightsOfOpenSize(Fault):
+    """A layer has as many weights as the size of its input says, and that size is left open.
+
+    A fully connected layer after `flatten`, or a learned position for each token, fits one size of the input only.
+    Pooling to a fixed size (`gap`, `adaptiveavgpool(7)`) makes the layer independent of it; so does a number in place
+    of the name.
+    """
+
+    code = "E0606"
+    title = "weights that depend on an open size"
+    example = "net n {\n  input (3, H, 32)\n  conv3-8 -> fc-10\n}"
+
+    layer: str
+    tensor: str
+    shape: tuple[int, ...]
+
+    @property
+    def message(self) -> str:
+        sizes = ", ".join(map(str, self.shape))
+        return f"the `{self.tensor}` of `{self.layer}` would be ({sizes}): it must be told the size"
+
+    @property
+    def label(self) -> str:
+        return "has weights of an open size"
+
+    @property
+    def help(self) -> str | None:
+        return "give the input a number there, or pool to a fixed size first"
+
+
+@final
+@dataclass(frozen=True)
+class NoSizeFits(Fault):
+    """No size of the input meets everything that the text requires."""
+
+    code = "E0607"
+    title = "requirements that no size meets"
+    example = "net n {\n  input (3, H, H)\n  require H % 4 == 1\n  require H % 2 == 0\n  gap\n}"
+
+    needed: Condition
+
+    @property
+    def message(self) -> str:
+        return f"no size of the input meets this: {in_words(self.needed)}, at odds with what else must hold"
+
+    @property
+    def label(self) -> str:
+        return "cannot be met"
+
+
+def in_words(condition: Condition) -> str:
+    """`H must be even`, `H must be a multiple of 16`, `H must be from 224 to 255`."""
+    shown = f"{condition}"
+    if found := re.fullmatch(r"(\w+) % (\d+) == (\d+)", shown):
+        name, by, rest = found.groups()
+        if by == "2":
+            return f"{name} must be {'odd' if rest == '1' else 'even'}"
+        return f"{name} must be a multiple of {by}" if rest == "0" else f"{name} must leave {rest} when divided by {by}"
+    if found := re.fullmatch(r"([\d,]+) <= (\w+) <= ([\d,]+)", shown):
+        return f"{found[2]} must be from {found[1]} to {found[3]}"
+    if found := re.fullmatch(r"(\w+) (==|>=) ([\d,]+)", shown):
+        return f"{found[1]} must be {'at least ' if found[2] == '>=' else ''}{found[3]}"
+    return f"`{shown}` must hold"
 
 
 # --- E09: limits ------------------------------------------------------------------------------------------------------

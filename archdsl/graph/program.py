@@ -20,7 +20,7 @@ from archdsl.ops.arguments import arguments
 from archdsl.ops.faults import UnknownArgument
 from archdsl.syntax import tree
 
-_CHAIN_STATEMENTS = (tree.Run, tree.Binding, tree.Input, tree.Output, tree.Share, tree.Init)
+_CHAIN_STATEMENTS = (tree.Run, tree.Binding, tree.Input, tree.Output, tree.Share, tree.Init, tree.Require)
 
 
 @dataclass(frozen=True, eq=False)

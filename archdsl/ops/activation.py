@@ -12,20 +12,29 @@ from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import choice, integer, number
 from archdsl.ops.faults import BadArgument, Reject
 from archdsl.ops.operator import Style, Unary, require_features
+from archdsl.ops.storage import Kept
 from archdsl.ops.torchcall import Apply, Layer, X, changed
 
 
 class Activation(Unary):
-    """An operator that keeps the type of its input. `shown` is its name in pictures, `module` torch's class."""
+    """An operator that keeps the type of its input. `shown` is its name in pictures, `module` torch's class.
+
+    inverts: whether torch works its derivative out from what came out, not from what went in.
+    """
 
     style = Style.ACTIVATION
     shown: ClassVar[str]
     module: ClassVar[str]
+    inverts: ClassVar[bool] = False
 
     @override
     def output(self, x: TensorType) -> TensorType:
         require_features(self, x)
         return x
+
+    @override
+    def keeps(self, x: TensorType) -> Kept:
+        return Kept(output=True) if self.inverts else Kept(inputs=(0,))
 
     @override
     def label(self, x: TensorType) -> str:
@@ -50,6 +59,7 @@ class Relu(Plain):
     source = "Nair, Hinton 2010, Rectified Linear Units Improve Restricted Boltzmann Machines"
     shown = "ReLU"
     module = "nn.ReLU"
+    inverts = True
     overwrites = True
 
 
@@ -64,6 +74,7 @@ class Relu6(Plain):
     shown = "ReLU6"
     module = "nn.ReLU6"
     overwrites = True
+    copies = True
 
 
 @final
@@ -214,6 +225,7 @@ class Sigmoid(Plain):
     word = "sigmoid"
     shown = "sigmoid"
     module = "nn.Sigmoid"
+    inverts = True
 
 
 @final
@@ -224,6 +236,7 @@ class Tanh(Plain):
     word = "tanh"
     shown = "tanh"
     module = "nn.Tanh"
+    inverts = True
 
 
 @final
@@ -253,6 +266,7 @@ class Softmax(AlongChannels):
     word = "softmax"
     shown = "softmax"
     module = "nn.Softmax"
+    inverts = True
 
 
 @final
@@ -264,6 +278,7 @@ class LogSoftmax(AlongChannels):
     aliases = ("logsoftmax",)
     shown = "log softmax"
     module = "nn.LogSoftmax"
+    inverts = True
 
 
 @final

@@ -101,11 +101,13 @@ class Argument:
         return Reject(WrongType(self.name, self.kind, shown(value)), self.name)
 
     def _require_within_bounds(self, number: float) -> None:
-        low = -LARGEST if self.low is None else self.low
-        if number < low:
+        # whether an open size is too large for any network is judged by its example
+        example = int(number) if isinstance(number, int) else number
+        if example < -LARGEST or (self.low is not None and number < self.low):
+            low = -LARGEST if self.low is None else self.low
             raise Reject(BadArgument(self.name, f"{number:,} is below {low:g}"), self.name)
-        high = LARGEST if self.high is None else self.high
-        if number > high:
+        if example > LARGEST or (self.high is not None and number > self.high):
+            high = LARGEST if self.high is None else self.high
             raise Reject(BadArgument(self.name, f"{number:,} is above {high:g}"), self.name)
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from math import prod
 from typing import Any, ClassVar, final
 
 from typing_extensions import override
 
+from archdsl.base.fields import SAME, Field, everything
 from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import Operand, flag, given, integer, number
 from archdsl.ops.faults import BadArgument, Reject, WrongTensor
-from archdsl.ops.operator import Operator, Style, Unary, require_sequence
+from archdsl.ops.operator import Operator, Style, Unary, axes_of, require_sequence
+from archdsl.ops.storage import INDEX, Kept, Own
 from archdsl.ops.torchcall import Apply, Layer, Passed, Slot, X, changed
 
 Types = tuple[TensorType, ...]
@@ -41,6 +44,20 @@ def _takes(names: tuple[str, ...], positional: tuple[str, ...]) -> tuple[Any, ..
     return (X, *(slots[name] if name in plain else Passed(name, slots[name]) for name in names))
 
 
+def _weights_kept(operator: Attention | DotAttention, queries: TensorType, keys: TensorType) -> Own:
+    """What is kept of the weights of attention: the logarithm of each sum; with dropout the softmax, the noise and
+    what is left of it."""
+    rows = operator.heads * queries.positions
+    return Own(3 * rows * keys.positions if operator.dropout else rows)
+
+
+def _mask_made(operator: Attention | DotAttention, xs: Types, memory: TensorType) -> tuple[Own, ...]:
+    """A mask as torch wants it: numbers to add, for each pair of positions where only some see each other."""
+    if "mask" not in operator.given:
+        return ()
+    return (Own(memory.positions * (xs[0].positions if operator.causal else 1)),)
+
+
 @final
 @dataclass(frozen=True)
 class Attention(Operator[Types]):
@@ -58,7 +75,6 @@ class Attention(Operator[Types]):
         Operand("memory", "the sequence that is attended to; the incoming one if not given"),
         _MASK,
     )
-    sees_all = True
 
     heads: int = integer("heads, which share the features among them", 1)
     causal: bool = flag("whether positions see only themselves and earlier ones", False)
@@ -93,6 +109,37 @@ class Attention(Operator[Types]):
         projections = 2 * length * features**2 + 2 * memory * features**2
         return projections + 2 * length * memory * features
 
+    def _projected(self, x: Types) -> int:
+        """Numbers of queries, keys and values."""
+        return x[0].size + 2 * self.by_name(x).get("memory", x[0]).size
+
+    @override
+    def keeps(self, x: Types) -> Kept:
+        memory = self.by_name(x).get("memory", x[0])
+        return Kept(
+            inputs=tuple(index for index, kind in enumerate(x) if kind.kind is Kind.SEQUENCE),
+            own=(
+                Own(self._projected(x) + x[0].size),
+                _weights_kept(self, x[0], memory),
+                *_mask_made(self, x, memory),
+            ),
+        )
+
+    @override
+    def working(self, x: Types) -> tuple[Own, ...]:
+        return (Own(self._projected(x) + x[0].size),)
+
+    @override
+    def sees(self, xs: Types, index: int) -> tuple[Field, ...]:
+        if index == 0 and "memory" in self.given:
+            return (SAME,)
+        return (everything(axes_of(xs[index])[0], bound=self.causal),)
+
+    @property
+    @override
+    def mixes(self) -> bool:
+        return True
+
     @override
     def torch(self, x: Types) -> Layer:
         options = changed(dropout=(self.dropout, 0.0), bias=(self.bias, True), causal=(self.causal, False))
@@ -122,7 +169,6 @@ class DotAttention(Operator[Types]):
         Operand("values", "what is summed up; the keys if not given"),
         _MASK,
     )
-    sees_all = True
 
     heads: int = integer("heads, which share the features among them", 1)
     causal: bool = flag("whether positions see only themselves and earlier ones", False)
@@ -156,6 +202,30 @@ class DotAttention(Operator[Types]):
         return positions * (x[0].channels + self._values(x).channels)
 
     @override
+    def sees(self, xs: Types, index: int) -> tuple[Field, ...]:
+        return (everything(axes_of(xs[index])[0], bound=self.causal),) if index else (SAME,)
+
+    @override
+    def keeps(self, x: Types) -> Kept:
+        keys = self.by_name(x)["keys"]
+        own = (_weights_kept(self, x[0], keys), *_mask_made(self, x, keys))
+        if not self.dropout:
+            inputs = tuple(index for index, kind in enumerate(x) if kind.kind is Kind.SEQUENCE)
+            return Kept(inputs, output=True, own=own)
+        # with dropout queries and keys are scaled first, and the values of several heads put in order
+        values = 1 + self.given.index("values" if "values" in self.given else "keys")
+        scaled = Own(x[0].size + keys.size)
+        if self.heads == 1 or keys.positions == 1:
+            return Kept((values,), own=(scaled, *own))
+        return Kept(own=(scaled, Own(x[values].size), *own))
+
+    @override
+    def working(self, x: Types) -> tuple[Own, ...]:
+        keys = self.by_name(x)["keys"]
+        inverted = (Own(keys.positions, itemsize=1),) if "mask" in self.given else ()
+        return (Own(self.heads * x[0].positions), *inverted, *_mask_made(self, x, keys))
+
+    @override
     def torch(self, x: Types) -> Layer:
         options = changed(heads=(self.heads, 1), causal=(self.causal, False), dropout=(self.dropout, 0.0))
         options |= changed(scale=(self.scale, None))
@@ -179,7 +249,6 @@ class WindowAttention(Unary):
     word = "window_attention"
     style = Style.ATTENTION
     source = "Liu et al. 2021, Swin Transformer, arXiv:2103.14030"
-    sees_all = True
 
     heads: int = integer("heads, which share the features among them")
     window: int = integer("size of the windows on both axes", 7, high=64)
@@ -208,8 +277,46 @@ class WindowAttention(Unary):
     @override
     def macs(self, x: TensorType, weights: Mapping[str, Shape], output: TensorType) -> int:
         features = x.channels
-        positions = prod(-(-length // self.window) * self.window for length in x.grid)
-        return positions * (4 * features**2 + 2 * self.window**2 * features)
+        return self._positions(x) * (4 * features**2 + 2 * self.window**2 * features)
+
+    def _padded(self, x: TensorType) -> int:
+        """Numbers of a grid whose windows are full."""
+        return x.channels * self._positions(x)
+
+    def _positions(self, x: TensorType) -> int:
+        return prod(-(-length // self.window) * self.window for length in x.grid)
+
+    def _scores(self, x: TensorType) -> int:
+        """Numbers of the weights of attention."""
+        return self.heads * self._positions(x) * self.window**2
+
+    @override
+    def keeps(self, x: TensorType) -> Kept:
+        # windows, queries, keys, values and their sums; keys and values of one head lie in what all three were made as
+        kept = 6 if self.heads == 1 else 5
+        return Kept(own=(Own(kept * self._padded(x) + self._scores(x)),))
+
+    @override
+    def working(self, x: TensorType) -> tuple[Own, ...]:
+        scores, padded = self._scores(x), self._padded(x)
+        # at the softmax, and at the product with the values
+        return (Own(max(3 * scores + 4 * padded, 2 * scores + 6 * padded) - x.size),)
+
+    @override
+    def buffers(self, x: TensorType) -> tuple[Own, ...]:
+        return (Own(fixed=self.window**4, itemsize=INDEX),)  # which bias belongs to which pair
+
+    @override
+    def sees(self, xs: Types, index: int) -> tuple[Field, ...]:
+        # where in its window a position stands is another matter for each, so it sees at most a window on each side
+        far = Fraction(self.window - 1)
+        within = Field(-far, far, gap=Fraction(1), bound=True)
+        return tuple(everything(length) if length <= self.window else within for length in xs[0].grid)
+
+    @property
+    @override
+    def mixes(self) -> bool:
+        return True
 
     @override
     def torch(self, x: TensorType) -> Layer:

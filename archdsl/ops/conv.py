@@ -105,6 +105,11 @@ class Conv(Unary):
         weight = (self.width, x.channels // self.groups, *sizes)
         return {"weight": weight} if self.bias is False else {"weight": weight, "bias": (self.width,)}
 
+    @property
+    @override
+    def mixes(self) -> bool:
+        return self.groups == 1
+
     @override
     def torch(self, x: TensorType) -> Layer:
         return _conv_layer(x, self.width, self.windows(x), self.groups, bias=self.bias is not False)
@@ -216,6 +221,11 @@ class Deconv(Unary):
     def macs(self, x: TensorType, weights: Mapping[str, Shape], output: TensorType) -> int:
         # each weight meets each input position, not each output position
         return prod(weights["weight"]) * prod(x.grid)
+
+    @property
+    @override
+    def mixes(self) -> bool:
+        return self.groups == 1
 
     @override
     def torch(self, x: TensorType) -> Layer:

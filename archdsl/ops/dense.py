@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
 from typing_extensions import override
 
+from archdsl.base.fields import Channels, Field
 from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import flag, width
 from archdsl.ops.faults import Reject, WrongTensor
@@ -44,6 +45,11 @@ class FullyConnected(Unary):
         weight = (self.width, x.channels)
         return {"weight": weight} if self.bias is False else {"weight": weight, "bias": (self.width,)}
 
+    @property
+    @override
+    def mixes(self) -> bool:
+        return True
+
     @override
     def torch(self, x: TensorType) -> Layer:
         return Layer.of("nn.Linear", x.channels, self.width, **changed(bias=(self.bias is not False, True)))
@@ -60,12 +66,17 @@ class Flatten(Unary):
 
     word = "flatten"
     style = Style.OTHER
+    is_view = True
     sees_all = True
 
     @override
     def output(self, x: TensorType) -> TensorType:
         require_samples(self, x)
         return TensorType.vector(x.size)
+
+    @override
+    def sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
+        return tuple(replace(each, channels=Channels(even=False)) for each in super().sees(xs, index))
 
     @override
     def torch(self, x: TensorType) -> Apply:

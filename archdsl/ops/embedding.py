@@ -9,10 +9,12 @@ from typing import final
 
 from typing_extensions import override
 
+from archdsl.base.fields import Field
 from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import Axes, SharedLayer, axes, integer, layer, number, width
 from archdsl.ops.faults import BadArgument, Reject, WrongTensor
 from archdsl.ops.operator import Style, Unary, require_features, require_sequence
+from archdsl.ops.storage import INDEX, NOTHING, Kept, Own
 from archdsl.ops.torchcall import Apply, Layer, Learned, Weight, X, changed
 
 
@@ -41,6 +43,10 @@ class Embedding(Unary):
     @override
     def macs(self, x: TensorType, weights: Mapping[str, Shape], output: TensorType) -> int:
         return 0  # a vector is looked up, not multiplied
+
+    @override
+    def reads(self, x: TensorType) -> int:
+        return self.output(x).size
 
     @override
     def torch(self, x: TensorType) -> Layer:
@@ -87,6 +93,19 @@ class Tied(Unary):
     def macs(self, x: TensorType, weights: Mapping[str, Shape], output: TensorType) -> int:
         return x.positions * prod(self._weight)
 
+    @property
+    @override
+    def mixes(self) -> bool:
+        return True
+
+    @override
+    def keeps(self, x: TensorType) -> Kept:
+        return Kept(inputs=(0,))
+
+    @override
+    def reads(self, x: TensorType) -> int:
+        return prod(self._weight)
+
     @override
     def torch(self, x: TensorType) -> Apply:
         return Apply.of("nn.functional.linear", X, Weight(f"{self.layer.name}.weight"))
@@ -127,6 +146,14 @@ class PositionEmbedding(Unary):
         return 0  # the vectors are added
 
     @override
+    def keeps(self, x: TensorType) -> Kept:
+        return NOTHING
+
+    @override
+    def reads(self, x: TensorType) -> int:
+        return x.size
+
+    @override
     def torch(self, x: TensorType) -> Layer:
         return Layer.of("PositionEmbedding", self._length(x), x.channels, copied="position_embedding")
 
@@ -157,6 +184,14 @@ class PositionalEncoding(Unary):
         return x
 
     @override
+    def working(self, x: TensorType) -> tuple[Own, ...]:
+        return (Own(fixed=x.size), Own(fixed=x.grid[0], itemsize=INDEX))
+
+    @override
+    def buffers(self, x: TensorType) -> tuple[Own, ...]:
+        return (Own(fixed=self.length * x.channels),)
+
+    @override
     def torch(self, x: TensorType) -> Layer:
         optional = changed(length=(self.length, 5000))
         return Layer.of("PositionalEncoding", x.channels, copied="positional_encoding", **optional)
@@ -176,6 +211,7 @@ class Param(Unary):
 
     word = "param"
     style = Style.EMBEDDING
+    is_view = True
 
     shape: Axes = axes("sizes in torch's order, without the batch", low=1)
     mean: float = number("the mean of the numbers that it starts from", 0.0)
@@ -199,6 +235,14 @@ class Param(Unary):
     @override
     def macs(self, x: TensorType, weights: Mapping[str, Shape], output: TensorType) -> int:
         return 0
+
+    @override
+    def sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
+        return ()
+
+    @override
+    def keeps(self, x: TensorType) -> Kept:
+        return NOTHING
 
     @override
     def torch(self, x: TensorType) -> Learned:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import reduce
 from typing import ClassVar, final
 
 from typing_extensions import override
 
+from archdsl.base.fields import POINT, SAME, Field
+from archdsl.base.symbolic import is_open
 from archdsl.base.tensors import Kind, TensorType
 from archdsl.ops.arguments import choice
 from archdsl.ops.faults import CannotMerge, Reject
 from archdsl.ops.operator import Style, Variadic, require_features
+from archdsl.ops.storage import Kept, Own
 from archdsl.ops.torchcall import ALL, Apply
 
 Types = tuple[TensorType, ...]
@@ -32,6 +36,10 @@ class Add(Variadic):
         if any(each != x[0] for each in x):
             raise Reject(CannotMerge("add", x))
         return x[0]
+
+    @override
+    def working(self, x: Types) -> tuple[Own, ...]:
+        return (Own(x[0].size),) if len(x) > 2 else ()  # the sum so far
 
     @override
     def torch(self, x: Types) -> Apply:
@@ -59,11 +67,36 @@ class Mul(Variadic):
             if one.kind is not other.kind or len(one.shape) != len(other.shape):
                 raise Reject(CannotMerge("multiply", x))
             sizes = zip(one.shape, other.shape, strict=True)
-            if any(a != b and 1 not in {a, b} for a, b in sizes):
+            return TensorType(tuple(stretched_size(a, b) for a, b in sizes), one.kind)
+
+        def stretched_size(a: int, b: int) -> int:
+            for size, other in ((a, b), (b, a)):
+                # an open size that happens to be 1 does not stretch
+                if not is_open(size) and size == 1:
+                    return other
+            if a != b:
                 raise Reject(CannotMerge("multiply", x))
-            return TensorType(tuple(b if a == 1 else a for a, b in zip(one.shape, other.shape, strict=True)), one.kind)
+            return a
 
         return reduce(stretched, x)
+
+    @override
+    def sees(self, xs: Types, index: int) -> tuple[Field, ...]:
+        grid = self.output(xs).grid
+        stretched = (was == 1 < now for was, now in zip(xs[index].grid, grid, strict=True))
+        return tuple(POINT if each else SAME for each in stretched) or (POINT,)
+
+    @override
+    def keeps(self, x: Types) -> Kept:
+        return Kept(inputs=tuple(range(len(x))) if len(x) > 1 else (), own=self._partial(x))
+
+    @override
+    def working(self, x: Types) -> tuple[Own, ...]:
+        return self._partial(x)[-1:]
+
+    def _partial(self, x: Types) -> tuple[Own, ...]:
+        """The products on the way to that of all."""
+        return tuple(Own(self.output(x[:count]).size) for count in range(2, len(x)))
 
     @override
     def torch(self, x: Types) -> Apply:
@@ -99,6 +132,23 @@ class Concat(Variadic):
         if any(each.kind is not first.kind or each.grid != first.grid for each in x):
             raise Reject(CannotMerge("concatenate", x))
         return first.with_channels(sum(each.channels for each in x))
+
+    @override
+    def sees(self, xs: Types, index: int) -> tuple[Field, ...]:
+        if self.along == "channels":
+            return super().sees(xs, index)
+        before = Fraction(-sum(each.grid[0] for each in xs[:index]))
+        return (Field(before, before),)
+
+    @property
+    @override
+    def in_turn(self) -> bool:
+        return self.along == "positions"
+
+    @property
+    @override
+    def side_by_side(self) -> bool:
+        return self.along == "channels"
 
     @override
     def torch(self, x: Types) -> Apply:

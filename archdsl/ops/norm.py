@@ -12,6 +12,7 @@ from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import flag, integer, number, numbers
 from archdsl.ops.faults import BadArgument, GroupsDoNotDivide, Reject, WrongTensor
 from archdsl.ops.operator import Style, Unary, require_features, require_samples
+from archdsl.ops.storage import INDEX, Kept, Own
 from archdsl.ops.torchcall import Layer, changed
 
 
@@ -44,6 +45,14 @@ class BatchNorm(Unary):
     @override
     def weights(self, x: TensorType) -> Mapping[str, Shape]:
         return _affine(x.channels, learned=self.affine)
+
+    @override
+    def keeps(self, x: TensorType) -> Kept:
+        return Kept(inputs=(0,), own=(Own(fixed=2 * x.channels),))  # mean and deviation of each channel
+
+    @override
+    def buffers(self, x: TensorType) -> tuple[Own, ...]:
+        return Own(fixed=2 * x.channels), Own(fixed=1, itemsize=INDEX)  # mean, variance; how many batches
 
     @override
     def torch(self, x: TensorType) -> Layer:
@@ -79,6 +88,19 @@ class LayerNorm(Unary):
     @override
     def weights(self, x: TensorType) -> Mapping[str, Shape]:
         return _affine(x.channels, learned=self.affine)
+
+    @property
+    @override
+    def mixes(self) -> bool:
+        return True
+
+    @override
+    def keeps(self, x: TensorType) -> Kept:
+        return Kept(inputs=(0,), own=self.working(x))
+
+    @override
+    def working(self, x: TensorType) -> tuple[Own, ...]:
+        return (Own(2 * x.positions),)  # mean and deviation of each position
 
     @override
     def torch(self, x: TensorType) -> Layer:
@@ -121,6 +143,14 @@ class GroupNorm(Unary):
         return _affine(x.channels, learned=self.affine)
 
     @override
+    def keeps(self, x: TensorType) -> Kept:
+        return Kept(inputs=(0,), own=self.working(x))
+
+    @override
+    def working(self, x: TensorType) -> tuple[Own, ...]:
+        return (Own(2 * self.groups),)  # mean and deviation of each group
+
+    @override
     def torch(self, x: TensorType) -> Layer:
         return Layer.of(
             "nn.GroupNorm", self.groups, x.channels, **changed(eps=(self.eps, 1e-5), affine=(self.affine, True))
@@ -155,6 +185,17 @@ class LocalResponseNorm(Unary):
             raise Reject(WrongTensor(self.word, "an image", x))
         return x
 
+    def _padded(self, x: TensorType) -> int:
+        return (x.channels + self.size - 1) * x.positions
+
+    @override
+    def keeps(self, x: TensorType) -> Kept:
+        return Kept(inputs=(0,), own=(Own(self._padded(x)), Own(2 * x.size)))  # squares, their mean, its power
+
+    @override
+    def working(self, x: TensorType) -> tuple[Own, ...]:
+        return (Own(max(self._padded(x), 2 * x.size)),)
+
     @override
     def torch(self, x: TensorType) -> Layer:
         optional = changed(alpha=(self.alpha, 1e-4), beta=(self.beta, 0.75), k=(self.k, 1.0))
@@ -186,6 +227,14 @@ class Normalize(Unary):
         if not all(self.std):
             raise Reject(BadArgument("std", "0 cannot be divided by"), "std")
         return x
+
+    @override
+    def working(self, x: TensorType) -> tuple[Own, ...]:
+        return (Own(x.size),)
+
+    @override
+    def buffers(self, x: TensorType) -> tuple[Own, ...]:
+        return (Own(fixed=2 * x.channels),)
 
     @override
     def torch(self, x: TensorType) -> Layer:

@@ -15,12 +15,15 @@ from inspect import cleandoc
 from math import prod
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
+from archdsl.base.fields import POINT, SAME, Field, everything
 from archdsl.base.limits import LARGEST
+from archdsl.base.symbolic import fixed
 from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.base.traced import expression_of
-from archdsl.base.windows import WHOLE, Field, Spread, Window
+from archdsl.base.windows import Spread, Window
 from archdsl.ops.arguments import Axes, Operand, Role, arguments, roles
 from archdsl.ops.faults import BadArgument, Reject, TooLarge, WindowTooLarge, WrongTensor
+from archdsl.ops.storage import NOTHING, Kept, Own
 from archdsl.ops.torchcall import Apply, Layer, Learned
 
 In = TypeVar("In")
@@ -63,9 +66,12 @@ class Operator(ABC, Generic[In]):
     that it takes besides; a class that has some has a field `given` for the names of those that are there.
     decorated: whether it takes `act=` and `norm=`.
     absorbs_bias: whether it cancels a bias just before it, as a batch norm does.
-    sees_all: whether each output position depends on every input position. flattens: whether an image is flattened
-    before it. sized_like: whether only the size of all inputs but the first matters.
-    overwrites: whether torch's module takes `inplace=True` and needs only its output for the backward pass.
+    sees_all: whether each output position depends on every input position, of all inputs.
+    flattens: whether an image is flattened before it.
+    sized_like: whether only the size of all inputs but the first matters.
+    overwrites: whether torch's module takes `inplace=True`. copies: whether it then keeps a copy for the backward pass,
+    for which its output is not enough.
+    is_view: whether what comes out is a part or an order of what goes in. inert: whether it does nothing at inference.
     """
 
     word: ClassVar[str]
@@ -81,6 +87,9 @@ class Operator(ABC, Generic[In]):
     flattens: ClassVar[bool] = False
     sized_like: ClassVar[bool] = False
     overwrites: ClassVar[bool] = False
+    copies: ClassVar[bool] = False
+    is_view: ClassVar[bool] = False
+    inert: ClassVar[bool] = False
 
     @abstractmethod
     def output(self, x: In) -> TensorType:
@@ -111,12 +120,32 @@ class Operator(ABC, Generic[In]):
         matrices = [prod(shape) for shape in weights.values() if len(shape) > 1]
         return output.positions * sum(matrices) if matrices else 0
 
+    def keeps(self, x: In) -> Kept:
+        """What autograd keeps for the backward pass: what comes in where weights meet it."""
+        return Kept(inputs=(0,)) if self.weights(x) else NOTHING
+
+    def shares(self, x: In, *, training: bool) -> bool:
+        """Whether what comes out lies in the memory of what goes in."""
+        return self.is_view or (self.inert and not training)
+
+    def working(self, x: In) -> tuple[Own, ...]:
+        """What lives at the worst moment of the forward pass besides what goes in and what comes out."""
+        return ()
+
+    def buffers(self, x: In) -> tuple[Own, ...]:
+        """What the layer holds besides what is learned, such as running statistics."""
+        return ()
+
+    def reads(self, x: In) -> int:
+        """How many numbers of weights it reads for one sample, and no more of them for several."""
+        return sum(map(prod, self.weights(x).values()))
+
     # --- derived --------------------------------------------------------------------------------------------------
 
     def facts(self, xs: tuple[TensorType, ...], output: TensorType) -> Facts:
         """Everything derived at once, given the type that comes out."""
         x = self.operand(xs)
-        weights = self.weights(x)
+        weights = {name: tuple(map(fixed, shape)) for name, shape in self.weights(x).items()}
         if not weights and type(self).macs is cast("Any", Operator).macs:
             return _NONE
         return Facts(weights, sum(map(prod, weights.values())), self.macs(x, weights, output))
@@ -125,7 +154,8 @@ class Operator(ABC, Generic[In]):
         """The type that comes out. Rejects also what is larger than anything can be, as sizes that double at each step
         become."""
         output = self.output(self.operand(xs))
-        if max(output.shape) > LARGEST:
+        # an open size is judged by its example alone
+        if any(int(size) > LARGEST for size in output.shape):
             raise Reject(TooLarge(self.word, max(output.shape)))
         return output
 
@@ -141,14 +171,36 @@ class Operator(ABC, Generic[In]):
         """The operands that are there, by name."""
         return dict(zip(cast("Any", self).given, xs[1:], strict=True))
 
-    def sees(self, xs: tuple[TensorType, ...], seen: tuple[Field, ...]) -> tuple[Field, ...]:
-        """What an output position sees, given what the positions of the input see."""
+    def sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
+        """What an output position sees of an input, along that one's axes; nothing where only its size matters."""
+        if index and self.sized_like:
+            return ()
+        lengths = axes_of(xs[index])
+        if not lengths:
+            return (POINT,)
         if self.sees_all:
-            return tuple(WHOLE for _ in seen)
+            return tuple(map(everything, lengths))
         windows = self.windows(self.operand(xs))
-        if len(windows) != len(seen):
-            return seen
-        return tuple(before.then(window.field) for before, window in zip(seen, windows, strict=True))
+        return tuple(window.field for window in windows) if windows else tuple(SAME for _ in lengths)
+
+    def also_sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
+        """The same of what comes out besides."""
+        return self.sees(xs, index)
+
+    @property
+    def mixes(self) -> bool:
+        """Whether each output channel depends on all input channels."""
+        return False
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether the channels of its inputs stay apart."""
+        return False
+
+    @property
+    def in_turn(self) -> bool:
+        """Whether each output position sees only one of the inputs, as where sequences come one after the other."""
+        return False
 
     def arguments(self) -> Mapping[str, object]:
         """The arguments that are not at their defaults."""
@@ -189,6 +241,14 @@ Variadic = Operator[tuple[TensorType, ...]]
 
 
 # --- what many operators need -----------------------------------------------------------------------------------------
+
+
+def axes_of(kind: TensorType) -> Shape:
+    """The sizes of the axes along which positions lie: those of a grid, or of a row of tokens."""
+    if kind.kind in {Kind.TOKENS, Kind.MASK}:
+        return kind.shape
+    return () if kind.kind is Kind.STATE else kind.grid
+
 
 AXIS_NAMES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
@@ -239,9 +299,9 @@ def require_sequence(operator: Operator[Any], x: TensorType) -> None:
 def slide(operator: Unary, x: TensorType, windows: tuple[Window | Spread, ...]) -> Shape:
     """The grid that comes out of sliding windows, one for each axis."""
     grid = tuple([window.slide(length) for window, length in zip(windows, x.grid, strict=True)])
-    if min(grid) > 0:
+    axis = next((index for index, length in enumerate(grid) if length <= 0), None)
+    if axis is None:
         return grid
-    axis = next(index for index, length in enumerate(grid) if length <= 0)
     raise _does_not_fit(operator, windows[axis], x.grid[axis], AXIS_NAMES[x.rank][axis])
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import final
 
 from typing_extensions import override
 
+from archdsl.base.fields import Field, everything
 from archdsl.base.tensors import TensorType
 from archdsl.base.windows import Window
 from archdsl.ops.arguments import Axes, axes, flag, stride, window
@@ -20,6 +22,7 @@ from archdsl.ops.operator import (
     require_grid,
     slide,
 )
+from archdsl.ops.storage import INDEX, NOTHING, Kept, Own
 from archdsl.ops.torchcall import Apply, Layer, X, changed
 
 
@@ -80,6 +83,14 @@ class MaxPool(Unary):
         return TensorType.image(x.channels, *slide(self, x, self.windows(x)))
 
     @override
+    def keeps(self, x: TensorType) -> Kept:
+        return Kept(inputs=(0,), own=self.working(x))
+
+    @override
+    def working(self, x: TensorType) -> tuple[Own, ...]:
+        return (Own(self.output(x).size, itemsize=INDEX),)  # where each maximum was
+
+    @override
     def torch(self, x: TensorType) -> Layer:
         windows = self.windows(x)
         return _layer("Max", windows, dilation=(compact(tuple(each.dilation for each in windows)), 1))
@@ -120,6 +131,10 @@ class AveragePool(Unary):
         return TensorType.image(x.channels, *slide(self, x, windows))
 
     @override
+    def keeps(self, x: TensorType) -> Kept:
+        return Kept(inputs=(0,))
+
+    @override
     def torch(self, x: TensorType) -> Layer:
         return _layer("Avg", self.windows(x), count_include_pad=(self.count_include_pad, True))
 
@@ -133,6 +148,15 @@ def _adaptive(op: AdaptiveAveragePool | AdaptiveMaxPool, x: TensorType) -> tuple
     return per_axis(op.size, x.rank, "size")
 
 
+def _share(before: int, after: int) -> Field:
+    """What a position sees along an axis that is brought to a length: o the positions from floor(o*before/after) to
+    before ceil((o + 1)*before/after), which are equally many only where the length divides."""
+    if after == 1:
+        return everything(before)
+    jump, uneven = Fraction(before, after), Fraction(after - 1, after) if before % after else Fraction(0)
+    return Field(-uneven, jump - 1 + uneven, jump, Fraction(int(before > after)), bound=bool(uneven))
+
+
 @final
 @dataclass(frozen=True)
 class AdaptiveAveragePool(Unary):
@@ -141,13 +165,21 @@ class AdaptiveAveragePool(Unary):
     word = "adaptiveavgpool"
     layer_name = "avgpool"
     style = Style.POOL
-    sees_all = True
 
     size: Axes = axes("size of the map that comes out", low=1)
 
     @override
     def output(self, x: TensorType) -> TensorType:
         return TensorType.image(x.channels, *_adaptive(self, x))
+
+    @override
+    def sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
+        return tuple(map(_share, xs[0].grid, _adaptive(self, xs[0])))
+
+    @override
+    def keeps(self, x: TensorType) -> Kept:
+        # the mean of a whole map is torch's mean, which needs nothing
+        return Kept(inputs=(0,)) if self.output(x).positions > 1 else NOTHING
 
     @override
     def torch(self, x: TensorType) -> Layer:
@@ -167,13 +199,24 @@ class AdaptiveMaxPool(Unary):
     word = "adaptivemaxpool"
     layer_name = "maxpool"
     style = Style.POOL
-    sees_all = True
 
     size: Axes = axes("size of the map that comes out", low=1)
 
     @override
     def output(self, x: TensorType) -> TensorType:
         return TensorType.image(x.channels, *_adaptive(self, x))
+
+    @override
+    def sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
+        return tuple(map(_share, xs[0].grid, _adaptive(self, xs[0])))
+
+    @override
+    def keeps(self, x: TensorType) -> Kept:
+        return Kept(inputs=(0,), own=self.working(x))
+
+    @override
+    def working(self, x: TensorType) -> tuple[Own, ...]:
+        return (Own(self.output(x).size, itemsize=INDEX),)  # where each maximum was
 
     @override
     def torch(self, x: TensorType) -> Layer:
@@ -239,6 +282,14 @@ class GlobalMaxPool(Unary):
         require_grid(self, x)
         channels = x.channels
         return TensorType.image(channels, *(1 for _ in x.grid)) if self.keep else TensorType.vector(channels)
+
+    @override
+    def keeps(self, x: TensorType) -> Kept:
+        return Kept(inputs=(0,), output=not self.keep, own=self.working(x))
+
+    @override
+    def working(self, x: TensorType) -> tuple[Own, ...]:
+        return (Own(x.channels, itemsize=INDEX),) if self.keep else ()
 
     @override
     def torch(self, x: TensorType) -> Layer | Apply:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import final
 
 from typing_extensions import override
 
+from archdsl.base.fields import SAME, Channels, Field, everything
 from archdsl.base.tensors import Kind, TensorType
 from archdsl.base.windows import Window
 from archdsl.ops.arguments import Axes, axes, integer
@@ -21,6 +23,7 @@ from archdsl.ops.operator import (
     require_samples,
     require_sequence,
 )
+from archdsl.ops.storage import Own
 from archdsl.ops.torchcall import Apply, Layer, X, changed
 
 _MOST_CHUNKS = 4
@@ -36,6 +39,7 @@ class Slice(Unary):
 
     word = "slice"
     style = Style.OTHER
+    is_view = True
 
     start: int = integer("first channel", low=0)
     stop: int | None = integer("channel after the last; all that follow if not given", None)
@@ -55,6 +59,10 @@ class Slice(Unary):
             )
             raise Reject(BadArgument("start", reason), "start")
         return x.with_channels(stop - start)
+
+    @override
+    def sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
+        return _picked(super().sees(xs, index))
 
     @override
     def torch(self, x: TensorType) -> Apply:
@@ -113,6 +121,7 @@ class Split(Unary):
 
     word = "split"
     style = Style.OTHER
+    is_view = True
 
     parts: int = integer("how many parts", low=2, high=1000)
 
@@ -126,6 +135,10 @@ class Split(Unary):
     @override
     def also(self, x: TensorType) -> tuple[TensorType, ...]:
         return (self.output(x),) * (self.parts - 1)
+
+    @override
+    def sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
+        return _picked(super().sees(xs, index))
 
     @override
     def torch(self, x: TensorType) -> Apply:
@@ -143,6 +156,7 @@ class ChannelsLast(Unary):
 
     word = "channels_last"
     style = Style.OTHER
+    is_view = True
 
     @override
     def output(self, x: TensorType) -> TensorType:
@@ -165,6 +179,7 @@ class ChannelsFirst(Unary):
 
     word = "channels_first"
     style = Style.OTHER
+    is_view = True
 
     @override
     def output(self, x: TensorType) -> TensorType:
@@ -188,14 +203,20 @@ class ToSequence(Unary):
 
     word = "to_sequence"
     style = Style.OTHER
+    is_view = True
     source = "Dosovitskiy et al. 2020, An Image Is Worth 16x16 Words, arXiv:2010.11929"
-    sees_all = True
 
     @override
     def output(self, x: TensorType) -> TensorType:
         if x.kind not in {Kind.IMAGE, Kind.SEQUENCE}:
             raise Reject(WrongTensor(self.word, "a map or a grid of vectors", x))
         return TensorType.sequence(x.positions, x.channels)
+
+    @override
+    def sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
+        # the field of a position stays, but positions go row by row, so they move along neither axis
+        grid = xs[0].grid
+        return tuple(Field(loose=length) for length in grid) if len(grid) > 1 else (SAME,)
 
     @override
     def torch(self, x: TensorType) -> Apply:
@@ -217,7 +238,7 @@ class ToImage(Unary):
 
     word = "to_image"
     style = Style.OTHER
-    sees_all = True
+    is_view = True
 
     height: int = integer("rows of the map")
 
@@ -229,6 +250,10 @@ class ToImage(Unary):
             reason = f"{x.grid[0]} positions do not make {self.height} rows"
             raise Reject(BadArgument("height", reason), "height")
         return TensorType.image(x.channels, self.height, width)
+
+    @override
+    def sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
+        return (Field(loose=xs[0].grid[0]),)
 
     @override
     def torch(self, x: TensorType) -> Apply:
@@ -248,12 +273,18 @@ class Transpose(Unary):
 
     word = "transpose"
     style = Style.OTHER
+    is_view = True
     source = "Tolstikhin et al. 2021, MLP-Mixer, arXiv:2105.01601"
 
     @override
     def output(self, x: TensorType) -> TensorType:
         require_sequence(self, x)
         return TensorType.sequence(x.channels, x.grid[0])
+
+    @override
+    def sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
+        # what was a position is a feature of each
+        return (replace(everything(xs[0].grid[0]), channels=Channels(even=False, picks=True)),)
 
     @override
     def torch(self, x: TensorType) -> Apply:
@@ -271,6 +302,7 @@ class Reshape(Unary):
 
     word = "reshape"
     style = Style.OTHER
+    is_view = True
     sees_all = True
 
     shape: Axes = axes("sizes in torch's order, without the batch", low=1)
@@ -287,6 +319,11 @@ class Reshape(Unary):
         if made.size != x.size:
             raise Reject(BadArgument("shape", f"it holds {made.size:,} numbers, and {x.size:,} come in"), "shape")
         return made
+
+    @override
+    def sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
+        seen = _picked(super().sees(xs, index))
+        return tuple(each.at_most() for each in seen) if xs[0].grid else seen
 
     @override
     def torch(self, x: TensorType) -> Layer:
@@ -318,6 +355,12 @@ class Roll(Unary):
         return x
 
     @override
+    def sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
+        # what comes in at the other end is not beside what it comes to
+        moves = zip(xs[0].grid, self._by(xs[0]), strict=True)
+        return tuple(everything(length, bound=True) if by % length else SAME for length, by in moves)
+
+    @override
     def torch(self, x: TensorType) -> Layer:
         first = 2 if x.kind is Kind.IMAGE else 1
         return Layer.of("Roll", self._by(x), tuple(range(first, first + x.rank)), copied="roll")
@@ -334,7 +377,7 @@ class Select(Unary):
 
     word = "select"
     style = Style.OTHER
-    sees_all = True
+    is_view = True
 
     position: int = integer("the position, from 0 on, or from the end, from -1 on", low=None)
 
@@ -345,6 +388,11 @@ class Select(Unary):
             reason = f"the sequence has {x.grid[0]} positions, and {self.position} is asked for"
             raise Reject(BadArgument("position", reason), "position")
         return TensorType.vector(x.channels)
+
+    @override
+    def sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
+        position = Fraction(self.position % xs[0].grid[0])
+        return (Field(position, position, Fraction(0)),)
 
     @override
     def torch(self, x: TensorType) -> Apply:
@@ -385,6 +433,14 @@ class SpaceToDepth(Unary):
         return x.replace(x.channels * self.factor**2, grid)
 
     @override
+    def sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
+        return tuple(replace(each, channels=Channels(even=False)) for each in super().sees(xs, index))
+
+    @override
+    def working(self, x: TensorType) -> tuple[Own, ...]:
+        return (Own(self.output(x).size),) if x.kind is Kind.SEQUENCE else ()  # its squares, padded
+
+    @override
     def torch(self, x: TensorType) -> Layer:
         if x.kind is Kind.IMAGE:
             return Layer.of("nn.PixelUnshuffle", self.factor)
@@ -393,6 +449,10 @@ class SpaceToDepth(Unary):
     @override
     def label(self, x: TensorType) -> str:
         return f"space to depth, /{self.factor}"
+
+
+def _picked(fields: tuple[Field, ...]) -> tuple[Field, ...]:
+    return tuple(replace(each, channels=Channels(picks=True)) for each in fields)
 
 
 def _transposition(axes: tuple[int, ...]) -> Layer:

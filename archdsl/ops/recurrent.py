@@ -8,10 +8,12 @@ from typing import Any, ClassVar, final
 
 from typing_extensions import override
 
+from archdsl.base.fields import Field
 from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import Operand, choice, flag, given, integer, number, width
 from archdsl.ops.faults import BadArgument, MissingArgument, Reject, WrongTensor
 from archdsl.ops.operator import Operator, Style, Unary, require_sequence
+from archdsl.ops.storage import Kept, Own
 from archdsl.ops.torchcall import Apply, Layer, Slot, X, changed
 
 Types = tuple[TensorType, ...]
@@ -75,9 +77,51 @@ class Recurrent(Operator[Types]):
                     found[f"bias_ih_l{layer}{way}"] = found[f"bias_hh_l{layer}{way}"] = (rows,)
         return found
 
+    def _held(self, length: int) -> int:
+        """Numbers that a layer keeps in one direction besides what goes in: of each gate, and of each state."""
+        return length * (self.gates + self.held) * self.width
+
+    @override
+    def keeps(self, x: Types) -> Kept:
+        length = x[0].positions
+        between = (self.layers - 1) * length * self.width * self.directions * (2 if self.dropout else 1)
+        # torch reads the sequence in an order of its own, once for each direction
+        return Kept(own=(Own(self.directions * (x[0].size + self.layers * self._held(length)) + between),))
+
+    @override
+    def working(self, x: Types) -> tuple[Own, ...]:
+        row = x[0].positions * self.width
+        output, projected = row * self.directions, self.gates * row
+        between = output if self.layers > 1 else 0
+        if self.bidirectional:
+            # what the first direction made is there while the second one begins, and while both are joined
+            worst = max(x[0].size + 2 * projected, 3 * projected, projected + 4 * row + between)
+        else:
+            worst = max(x[0].size + projected - row, 2 * projected - row, projected + row + between)
+        return (Own(worst + (0 if self.given else self._states())),)
+
+    def _states(self) -> int:
+        """Numbers of all states."""
+        return self.held * self.layers * self.directions * self.width
+
     def _options(self) -> dict[str, Any]:
         """Keyword arguments of torch's module besides those that all have."""
         return {}
+
+    @override
+    def sees(self, xs: Types, index: int) -> tuple[Field, ...]:
+        seen = super().sees(xs, index)
+        # a position sees the positions up to its own; those of the last layer that goes both ways see all
+        return seen if index or self.bidirectional else tuple(each.at_most() for each in seen)
+
+    @override
+    def also_sees(self, xs: Types, index: int) -> tuple[Field, ...]:
+        return super().sees(xs, index)
+
+    @property
+    @override
+    def mixes(self) -> bool:
+        return True
 
     @override
     def torch(self, x: Types) -> Layer:
@@ -129,6 +173,10 @@ class Rnn(Recurrent):
     given: tuple[str, ...] = given()
 
     @override
+    def _held(self, length: int) -> int:
+        return (length + 1) * self.width  # its states, and that before the first
+
+    @override
     def _options(self) -> dict[str, Any]:
         return changed(nonlinearity=(self.act, "tanh"))
 
@@ -153,6 +201,10 @@ class Gru(Recurrent):
     states: bool = flag("whether it also gives its last state", False)
     given: tuple[str, ...] = given()
 
+    @override
+    def _held(self, length: int) -> int:
+        return 7 * length * self.width  # gates, their parts and states
+
 
 @final
 @dataclass(frozen=True)
@@ -176,6 +228,13 @@ class Lstm(Recurrent):
     states: bool = flag("whether it also gives its last states", False)
     given: tuple[str, ...] = given()
 
+    @override
+    def working(self, x: Types) -> tuple[Own, ...]:
+        # a call of oneDNN for each layer and direction, on the sequence in its order; states before and after
+        output = x[0].positions * self.width * self.directions
+        between = output * ((self.layers > 1) + self.bidirectional)
+        return (Own(x[0].size + between + (2 if self.states else 3) * self._states()),)
+
 
 @final
 @dataclass(frozen=True)
@@ -184,7 +243,6 @@ class FinalState(Unary):
 
     word = "final"
     style = Style.OTHER
-    sees_all = True
 
     bidirectional: bool = flag("whether the layer goes both ways, so that it has two last states", False)
 
@@ -194,6 +252,10 @@ class FinalState(Unary):
         if x.kind is not Kind.STATE or x.shape[0] % directions:
             raise Reject(WrongTensor(self.word, "the state of a recurrent layer", x))
         return TensorType.vector(directions * x.channels)
+
+    @override
+    def shares(self, x: TensorType, *, training: bool) -> bool:
+        return not self.bidirectional
 
     @override
     def torch(self, x: TensorType) -> Apply:

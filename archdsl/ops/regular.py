@@ -12,6 +12,7 @@ from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import flag, number
 from archdsl.ops.faults import CannotMerge, Reject, WrongCount
 from archdsl.ops.operator import Style, Unary, Variadic, require_features, require_samples
+from archdsl.ops.storage import NOTHING, Kept, Own
 from archdsl.ops.torchcall import Layer, Learned, changed
 
 
@@ -34,6 +35,17 @@ class Dropout(Unary):
     def output(self, x: TensorType) -> TensorType:
         require_features(self, x)
         return x
+
+    @override
+    def keeps(self, x: TensorType) -> Kept:
+        if self.p == 0:
+            return NOTHING
+        channels = x.shape[0] if x.rank else 1  # the first axis after the batch, as torch counts
+        return Kept(own=(Own(channels if self.channels else x.size),))
+
+    @override
+    def shares(self, x: TensorType, *, training: bool) -> bool:
+        return not training or self.p == 0
 
     @override
     def torch(self, x: TensorType) -> Layer:
@@ -63,6 +75,14 @@ class DropPath(Unary):
         return x
 
     @override
+    def keeps(self, x: TensorType) -> Kept:
+        return Kept(own=() if self.p == 0 else (Own(1),))
+
+    @override
+    def shares(self, x: TensorType, *, training: bool) -> bool:
+        return not training or self.p == 0
+
+    @override
     def torch(self, x: TensorType) -> Layer:
         return Layer.of("DropPath", self.p, copied="drop_path")
 
@@ -81,6 +101,7 @@ class Sample(Variadic):
 
     word = "sample"
     style = Style.OTHER
+    inert = True
     source = "Kingma, Welling 2013, Auto-Encoding Variational Bayes, arXiv:1312.6114"
     variadic: ClassVar[bool] = True
 
@@ -92,6 +113,10 @@ class Sample(Variadic):
             raise Reject(CannotMerge("sample from", x))
         require_features(self, x[0])
         return x[0]
+
+    @override
+    def keeps(self, x: tuple[TensorType, ...]) -> Kept:
+        return Kept(own=(Own(2 * x[0].size),))  # the deviation, and the noise
 
     @override
     def torch(self, x: tuple[TensorType, ...]) -> Layer:
@@ -146,6 +171,7 @@ class Identity(Unary):
 
     word = "identity"
     style = Style.OTHER
+    is_view = True
 
     @override
     def output(self, x: TensorType) -> TensorType:

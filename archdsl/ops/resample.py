@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, ClassVar, final
 
 from typing_extensions import override
 
+from archdsl.base.fields import POINT, SAME, Channels, Field
 from archdsl.base.tensors import Kind, Shape, TensorType
-from archdsl.base.windows import SAME, Field, Spread, Window
+from archdsl.base.windows import Spread, Window
 from archdsl.ops.arguments import Axes, axes, choice, flag, integer, window
 from archdsl.ops.faults import BadArgument, MissingArgument, Reject, WrongCount, WrongTensor
 from archdsl.ops.operator import Style, Unary, Variadic, by_axes, compact, per_axis, require_grid
@@ -19,16 +20,17 @@ _LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
 _MODES = ("nearest", "linear", "bilinear", "bicubic")
 
 
-def _resampled(operator: Upsample | Resize, seen: tuple[Field, ...], before: Shape, after: Shape) -> tuple[Field, ...]:
+def _resampled(operator: Upsample | Resize, before: Shape, after: Shape) -> tuple[Field, ...]:
     """What is seen by the positions of a map that was brought from one grid to another."""
-    axes = zip(seen, before, after, strict=False)
-    return tuple(field.then(_interpolated(operator, was, now)) for field, was, now in axes)
+    return tuple(_interpolated(operator, was, now) for was, now in zip(before, after, strict=True))
 
 
 def _interpolated(operator: Upsample | Resize, before: int, after: int) -> Field:
     """What a position sees along an axis that goes from one length to another, as torch interpolates: position o lies
     at (o + 1/2)*before/after - 1/2 and sees one neighbour on each side, or two in the bicubic mode."""
     mode, align_corners = operator.mode, operator.align_corners and operator.mode != "nearest"
+    if before == 1:
+        return POINT
     if before == after or (align_corners and after == 1):
         return SAME
     jump, at, grain = Fraction(before, after), Fraction(before - after, 2 * after), Fraction(1, 2 * after)
@@ -84,8 +86,8 @@ class Upsample(Unary):
         return tuple(Spread(factor, factor) for factor in factors)
 
     @override
-    def sees(self, xs: tuple[TensorType, ...], seen: tuple[Field, ...]) -> tuple[Field, ...]:
-        return _resampled(self, seen, xs[0].grid, self.output(xs[0]).grid)
+    def sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
+        return _resampled(self, xs[0].grid, self.output(xs[0]).grid)
 
     @override
     def torch(self, x: TensorType) -> Layer:
@@ -148,8 +150,8 @@ class Resize(Variadic):
         return TensorType.image(first.channels, *like.grid)
 
     @override
-    def sees(self, xs: Types, seen: tuple[Field, ...]) -> tuple[Field, ...]:
-        return _resampled(self, seen, xs[0].grid, xs[1].grid)
+    def sees(self, xs: Types, index: int) -> tuple[Field, ...]:
+        return () if index else _resampled(self, xs[0].grid, xs[1].grid)
 
     @override
     def torch(self, x: Types) -> Apply:
@@ -173,6 +175,7 @@ class Crop(Variadic):
 
     word = "crop"
     style = Style.OTHER
+    is_view = True
     source = "Ronneberger, Fischer, Brox 2015, U-Net, arXiv:1505.04597"
     variadic: ClassVar[bool] = True
     sized_like: ClassVar[bool] = True
@@ -190,10 +193,12 @@ class Crop(Variadic):
         return TensorType.image(first.channels, *like.grid)
 
     @override
-    def sees(self, xs: Types, seen: tuple[Field, ...]) -> tuple[Field, ...]:
-        centres = (Fraction((length - wanted) // 2) for length, wanted in zip(xs[0].grid, xs[1].grid, strict=True))
-        starts = centres if self.offset is None else (Fraction(self.offset) for _ in seen)
-        return tuple(field.then(Field(start, start)) for field, start in zip(seen, starts, strict=False))
+    def sees(self, xs: Types, index: int) -> tuple[Field, ...]:
+        if index:
+            return ()
+        centres = ((length - wanted) // 2 for length, wanted in zip(xs[0].grid, xs[1].grid, strict=True))
+        starts = (Fraction(centre if self.offset is None else self.offset) for centre in centres)
+        return tuple(Field(start, start) for start in starts)
 
     @override
     def torch(self, x: Types) -> Layer:
@@ -270,6 +275,10 @@ class PadChannels(Unary):
         if x.kind != "image":
             raise Reject(WrongTensor(self.word, "an image", x))
         return x.with_channels(x.channels + self.before + self.after)
+
+    @override
+    def sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
+        return tuple(replace(each, channels=Channels(even=False)) for each in super().sees(xs, index))
 
     @override
     def torch(self, x: TensorType) -> Layer:

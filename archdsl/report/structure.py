@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
+from archdsl.base.symbolic import is_open
 from archdsl.base.tensors import TensorType
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops.operator import Operator
@@ -37,12 +38,12 @@ def to_json(root: Module) -> str:
 
 
 def plain(value: object) -> Any:
-    """A value of the language as JSON has it; a block or operator by its name."""
+    """A value of the language as JSON has it; a block or operator by its name, a size that is left open as formula."""
     match value:
         case bool() | float() | str() | None:
             return value
         case int():
-            return int(value)
+            return str(value) if is_open(value) else int(value)
         case tuple() | list():
             return [plain(each) for each in cast("tuple[object, ...]", value)]
         case Mapping():
@@ -53,7 +54,7 @@ def plain(value: object) -> Any:
 
 def kind_of(kind: TensorType) -> dict[str, Any]:
     """A tensor's type."""
-    return {"kind": str(kind.kind), "shape": [int(size) for size in kind.shape]}
+    return {"kind": str(kind.kind), "shape": [plain(size) for size in kind.shape]}
 
 
 def _ids(modules: tuple[Module, ...]) -> list[str]:
@@ -84,8 +85,8 @@ def _module(module: Module, ids: Mapping[int, str]) -> dict[str, Any]:
         ],
         "params": module.params,
         "inference_params": module.inference_params,
-        "macs": module.macs,
-        "train_macs": module.train_macs,
+        "macs": plain(module.macs),
+        "train_macs": plain(module.train_macs),
         "layers": module.layers,
         "steps": [_step(name, step, ids) for name, step in zip(module.names(), module.steps, strict=True)],
     }
@@ -108,7 +109,7 @@ def _step(name: str, step: Step, ids: Mapping[int, str]) -> dict[str, Any]:
         "outputs": [kind_of(kind) for kind in step.outputs],
         "weights": plain(weights or {}),
         "params": step.params,
-        "macs": step.macs,
+        "macs": plain(step.macs),
         "line": step.place.line_column[0],
     }
 

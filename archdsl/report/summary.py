@@ -13,22 +13,23 @@ from html import escape
 from itertools import islice
 from typing import Any
 
-from archdsl.base.figures import short_number
+from archdsl.base.figures import short_bytes, short_number
 from archdsl.base.tensors import TensorType
 from archdsl.graph.module import Module
+from archdsl.graph.receptive import ReceptiveField, described
 from archdsl.ops.operator import Operator, Style
+from archdsl.report.columns import Column, printed, width_of
 from archdsl.report.structure import kind_of, plain
-from archdsl.report.terminal import Ink, cells, cut, padded, paint, visible
+from archdsl.report.terminal import Ink, cells, cut, visible
 from archdsl.report.walk import Spot, Tour, field_of, label
 
 FORMAT = "archdsl.summary"
-VERSION = 1
+VERSION = 2
 WIDTH = 80
 PAGE = 60
 _ALL = 10**9
-_GAP = "  "
 _MARK = " †"
-_QUIET = {Style.NORM, Style.ACTIVATION, Style.OTHER}
+QUIET = {Style.NORM, Style.ACTIVATION, Style.OTHER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ class Row:
     """One step, or one repeat of equal steps, inside one repetition of the block around it.
 
     path: of its layer in PyTorch, `last` of its last repetition. params, macs: of all its repetitions; weights that
-    were counted above count 0. same_as: the path where its block was opened. seen: its receptive field in short.
+    were counted above count 0. same_as: the path where its block was opened. seen: its receptive field in short;
+    receptive_field: along each axis of the input, after all its repetitions.
     """
 
     depth: int
@@ -51,6 +53,7 @@ class Row:
     params: int
     macs: int
     seen: str
+    receptive_field: tuple[ReceptiveField, ...]
     is_module: bool
     is_quiet: bool
     training_only: bool
@@ -62,6 +65,11 @@ class Row:
         """The label with what there is to say about the row."""
         again = f" (as {self.same_as})" if self.same_as else ""
         return f"{self.label}{again}{' (shared)' if self.shared else ''}{_MARK if self.training_only else ''}"
+
+    @property
+    def ink(self) -> Ink | None:
+        """How it stands out: what is large, and what is small."""
+        return Ink.STRONG if self.is_module and not self.depth else Ink.FAINT if self.is_quiet else None
 
     @property
     def shapes(self) -> str:
@@ -78,7 +86,8 @@ class Row:
 class Summary:
     """The rows down to a depth, and the totals. `params` and `train_macs` include what only training needs.
 
-    depth: how many levels the rows have. more: how many rows the next level would add.
+    depth: how many levels the rows have. more: how many rows the next level would add. example: of the sizes that are
+    left open.
     """
 
     name: str
@@ -89,6 +98,7 @@ class Summary:
     rows: tuple[Row, ...]
     depth: int
     more: int
+    example: Mapping[str, int]
     params: int
     inference_params: int
     macs: int
@@ -100,25 +110,17 @@ class Summary:
     def text(self, width: int | None = WIDTH, *, colour: bool = False) -> str:
         """The table for the screen, within a width where that is possible."""
         columns = _fitting(self, width)
-        widths = [max(map(cells, (column.title, *column.values))) for column in columns]
-        title, *doc = self._heading(width)
-        head = _line([column.title for column in columns], columns, widths)
-        rule = "─" * (sum(widths) + sum(len(column.gap) for column in columns))
-        totals, *notes = self.footers()
-        lines: list[tuple[str, Ink | None]] = [
-            (title, Ink.STRONG),
-            *((line, Ink.FAINT) for line in doc),
-            ("", None),
-            (head, Ink.STRONG),
-            (rule, Ink.FAINT),
-        ]
-        for index, row in enumerate(self.rows):
-            ink = Ink.STRONG if row.is_module and not row.depth else Ink.FAINT if row.is_quiet else None
-            lines.append((_line([column.values[index] for column in columns], columns, widths), ink))
-        lines += [("", None), (totals, Ink.STRONG), *((line, Ink.FAINT) for line in notes)]
-        return "".join(f"{paint(line, ink, colour=colour)}\n" for line, ink in lines)
+        return printed(
+            columns, [row.ink for row in self.rows], self.heading(width), self._wrapped(width), colour=colour
+        )
 
-    def _heading(self, width: int | None) -> list[str]:
+    def _wrapped(self, width: int | None) -> list[str]:
+        """The lines below the table; a formula may take several."""
+        most = width or _ALL
+        return [line for foot in self.footers() for line in textwrap.wrap(foot, most, subsequent_indent="  ")]
+
+    def heading(self, width: int | None) -> list[str]:
+        """The title, and what the text says about the network."""
         first = visible(self.doc.split("\n", 1)[0].strip())
         return [self.title, *textwrap.wrap(first, width or _ALL)]
 
@@ -129,8 +131,11 @@ class Summary:
 
     def footers(self) -> list[str]:
         """The totals, and what a reader has to know about the rows."""
-        size = _bytes(4 * self.inference_params)
+        size = short_bytes(4 * self.inference_params)
         lines = [f"{self.inference_params:,} parameters ({size} in float32), {self.macs:,} MACs"]
+        if self.example:
+            sizes = ", ".join(f"{name} = {value:,}" for name, value in self.example.items())
+            lines.append(f"{int(self.macs):,} MACs at {sizes}; a column of numbers of MACs is for these sizes")
         if self.train_outputs:
             lines.append(
                 f"{self.params:,} parameters, {self.train_macs:,} MACs in training,"
@@ -154,9 +159,9 @@ class Summary:
             "outputs": {name: kind_of(kind) for name, kind in self.outputs.items()},
             "train_outputs": {name: kind_of(kind) for name, kind in self.train_outputs.items()},
             "params": self.inference_params,
-            "macs": self.macs,
+            "macs": plain(self.macs),
             "train_params": self.params,
-            "train_macs": self.train_macs,
+            "train_macs": plain(self.train_macs),
             "rows": [_record(row) for row in self.rows],
         }
         return json.dumps(document, indent=1) + "\n"
@@ -173,16 +178,20 @@ class Summary:
 
 
 def summary(
-    module: Module, depth: int | None = None, doc: str = "", named: tuple[Mapping[str, TensorType], ...] = ({}, {}, {})
+    module: Module,
+    depth: int | None = None,
+    doc: str = "",
+    named: tuple[Mapping[str, TensorType], ...] = ({}, {}, {}),
+    example: Mapping[str, int] | None = None,
 ) -> Summary:
     """The table of a network, `depth` levels of it: 0 for all, None for as many as fit on a page.
 
-    named: the inputs, the outputs and the outputs of training by name.
+    named: the inputs, the outputs and the outputs of training by name. example: of the sizes that are left open.
     """
     tour = Tour(module)
     most = max((spot.depth for spot, _ in tour.folded()), default=0) + 1
     chosen = _levels(tour, most) if depth is None else min(depth or most, most)
-    rows = tuple(_row(spot, opened) for spot, opened in tour.folded(chosen))
+    rows = tuple(_row(spot, opened, module.inputs) for spot, opened in tour.folded(chosen))
     inputs, outputs, training = named
     return Summary(
         module.name,
@@ -193,6 +202,7 @@ def summary(
         rows,
         chosen,
         sum(1 for _ in tour.folded(chosen + 1)) - len(rows),
+        example or {},
         module.params,
         module.inference_params,
         module.macs,
@@ -207,7 +217,7 @@ def _levels(tour: Tour, most: int) -> int:
     return next(fitting, most)
 
 
-def _row(spot: Spot, opened: str) -> Row:
+def _row(spot: Spot, opened: str, inputs: tuple[TensorType, ...]) -> Row:
     step = spot.step
     what = step.what
     is_operator = isinstance(what, Operator)
@@ -224,8 +234,9 @@ def _row(spot: Spot, opened: str) -> Row:
         params=0 if spot.again else step.params * step.count,
         macs=step.macs * step.count,
         seen=field_of(spot.after[0]),
+        receptive_field=described(spot.after[0], inputs),
         is_module=not is_operator,
-        is_quiet=is_operator and what.style in _QUIET,
+        is_quiet=is_operator and what.style in QUIET,
         training_only=spot.training_only,
         shared=spot.again,
         same_as=opened,
@@ -233,16 +244,6 @@ def _row(spot: Spot, opened: str) -> Row:
 
 
 # --- columns ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Column:
-    """A column of the table. `gap` stands before it."""
-
-    title: str
-    values: tuple[str, ...]
-    right: bool = False
-    gap: str = _GAP
 
 
 def _columns(
@@ -253,25 +254,25 @@ def _columns(
     shares: bool = True,
     short: bool = False,
     operator: int = _ALL,
-) -> list[_Column]:
+) -> list[Column]:
     rows = table.rows
     macs = _short if short else _number
     wanted = [
-        _Column("layer", tuple("  " * row.depth + row.name for row in rows), gap=""),
-        _Column("operator", tuple(cut(row.shown, operator) for row in rows)),
-        _Column("output", tuple(row.shapes if shapes else row.short_shapes for row in rows)),
-        _Column("parameters", tuple(_number(row.params) for row in rows), right=True),
+        Column("layer", tuple("  " * row.depth + row.name for row in rows), gap=""),
+        Column("operator", tuple(cut(row.shown, operator) for row in rows)),
+        Column("output", tuple(row.shapes if shapes else row.short_shapes for row in rows)),
+        Column("parameters", tuple(_number(row.params) for row in rows), right=True),
     ]
     if shares:
-        wanted.append(_Column("", tuple(_share(row.params, table.params) for row in rows), right=True, gap=" "))
-    wanted.append(_Column("MACs", tuple(macs(row.macs) for row in rows), right=True))
-    wanted.append(_Column("", tuple(_share(row.macs, table.train_macs) for row in rows), right=True, gap=" "))
+        wanted.append(Column("", tuple(share(row.params, table.params) for row in rows), right=True, gap=" "))
+    wanted.append(Column("MACs", tuple(macs(row.macs) for row in rows), right=True))
+    wanted.append(Column("", tuple(share(row.macs, table.train_macs) for row in rows), right=True, gap=" "))
     if field:
-        wanted.append(_Column("sees", tuple(row.seen for row in rows), right=True))
+        wanted.append(Column("sees", tuple(row.seen for row in rows), right=True))
     return wanted
 
 
-def _fitting(table: Summary, width: int | None) -> list[_Column]:
+def _fitting(table: Summary, width: int | None) -> list[Column]:
     """The columns that fit into a width: first what the reader misses least goes, at last the labels are cut."""
     leaner: tuple[dict[str, bool], ...] = (
         {},
@@ -280,24 +281,15 @@ def _fitting(table: Summary, width: int | None) -> list[_Column]:
         {"field": False, "short": True, "shapes": False},
     )
     for options in leaner:
-        if _width(made := _columns(table, **options)) <= (width or _ALL):
+        if width_of(made := _columns(table, **options)) <= (width or _ALL):
             return made
     leanest = _columns(table, field=False, shapes=False, short=True, shares=False)
-    excess = max(_width(leanest) - (width or _ALL), 0)
+    excess = max(width_of(leanest) - (width or _ALL), 0)
     longest = max((cells(row.shown) for row in table.rows), default=0)
     return _columns(table, field=False, shapes=False, short=True, shares=False, operator=max(longest - excess, 16))
 
 
-def _width(columns: list[_Column]) -> int:
-    return sum(max(map(cells, (column.title, *column.values))) + len(column.gap) for column in columns)
-
-
-def _line(values: list[str], columns: list[_Column], widths: list[int]) -> str:
-    parts = zip(values, columns, widths, strict=True)
-    return "".join(column.gap + padded(value, width, right=column.right) for value, column, width in parts).rstrip()
-
-
-def _side(column: _Column) -> Any:
+def _side(column: Column) -> Any:
     return "right" if column.right else "left"
 
 
@@ -309,15 +301,12 @@ def _short(value: int) -> str:
     return short_number(value) if value else ""
 
 
-def _share(value: int, whole: int) -> str:
+def share(value: int, whole: int) -> str:
+    """A part of a whole in per cent."""
     if not value or not whole:
         return ""
     percent = 100 * value / whole
     return "<.1%" if percent < 0.1 else f"{percent:.1f}%" if percent < 9.95 else f"{percent:.0f}%"
-
-
-def _bytes(count: int) -> str:
-    return f"{short_number(count)}B" if count >= 10_000 else f"{count:,} B"
 
 
 def _listed(kinds: Mapping[str, TensorType]) -> str:
@@ -340,15 +329,15 @@ def _record(row: Row) -> dict[str, Any]:
         "count": row.count,
         "outputs": [kind_of(kind) for kind in row.outputs],
         "params": row.params,
-        "macs": row.macs,
-        "receptive_field": row.seen,
+        "macs": plain(row.macs),
+        "receptive_field": {each.axis: each.to_json() for each in row.receptive_field},
         "training_only": row.training_only,
         "shared": row.shared,
         "same_as": row.same_as,
     }
 
 
-def _html_row(row: Row, index: int, columns: list[_Column]) -> str:
+def _html_row(row: Row, index: int, columns: list[Column]) -> str:
     pieces: list[str] = []
     for column in columns:
         text = escape(column.values[index].strip())

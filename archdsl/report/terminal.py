@@ -19,6 +19,9 @@ class Ink(StrEnum):
     SECONDARY = "1;34"
     HELP = "36"
     FAINT = "2"
+    ADDED = "32"
+    REMOVED = "31"
+    CHANGED = "33"
 
 
 def visible(text: str) -> str:

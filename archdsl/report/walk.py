@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
+from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.base.figures import short_number
 from archdsl.graph.chains import DOWNSAMPLE
 from archdsl.graph.module import INPUT, Module, Step
 from archdsl.graph.receptive import ReceptiveFields, Seen, start
 from archdsl.ops.operator import Operator
+from archdsl.report.faults import UnknownLayer
+
+_SUGGESTED = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,10 @@ class Tour:
     def entry(self) -> tuple[Seen, ...]:
         """What the network's inputs see: themselves."""
         return tuple(map(start, self.root.inputs))
+
+    def outputs(self) -> tuple[Seen, ...]:
+        """What the network's outputs see."""
+        return self.fields.module(self.root, self.entry)
 
     def spots(self) -> Iterator[Spot]:
         """The steps of the network itself."""
@@ -153,6 +162,13 @@ class Tour:
             parts = parts[1:]
             level = list(self.below(spot, repetition))
 
+    def at(self, path: str) -> Spot:
+        """The step at a path; ArchError where there is none."""
+        spot = self.find(path)
+        if spot is None:
+            raise ArchError([Diagnostic(_unknown(self, path))])
+        return spot
+
     def _only(self, spot: Spot, repetition: int) -> Spot:
         """One repetition of a spot, as if it stood alone."""
         step = spot.step
@@ -163,6 +179,23 @@ class Tour:
         path = ".".join((*spot.path.split(".")[:-1], step.name or str(position)))
         after = self.fields.step(replace(step, count=1), before)
         return replace(spot, path=path, last=path, position=position, before=before, after=after)
+
+
+def _unknown(tour: Tour, path: str) -> UnknownLayer:
+    """What is wrong with a path: the first part that leads nowhere, and what could stand there."""
+    parts = path.split(".")
+    inside = ""
+    level = list(tour.spots())
+    for index, part in enumerate(parts):
+        reached = ".".join(parts[: index + 1])
+        spot = tour.find(reached)
+        if spot is None:
+            known = tuple(dict.fromkeys(each.name for each in level))
+            paths = tuple(spot.path for spot, _ in islice(tour.folded(), _SUGGESTED))
+            return UnknownLayer(part, inside, known, paths, path)
+        inside = reached
+        level = list(tour.below(spot)) if isinstance(spot.step.what, Module) else []
+    raise AssertionError(path)
 
 
 def _at(level: list[Spot], part: str) -> tuple[Spot, int] | None:
@@ -178,12 +211,9 @@ def _at(level: list[Spot], part: str) -> tuple[Spot, int] | None:
 
 
 def field_of(seen: Seen) -> str:
-    """A receptive field in short: `43`, `1x7` where the axes differ, `all` for the whole input; nothing of vectors."""
-    if not seen:
-        return ""
-    if all(axis.whole for axis in seen):
-        return "all"
-    sizes = [("<=" if axis.bound else "") + ("all" if axis.whole else str(axis.size)) for axis in seen]
+    """A receptive field in short: `43`, `1x7` where the axes differ, `all` for the whole input, `<=` for a bound;
+    nothing where nothing is seen."""
+    sizes = [("<=" if axis.bound else "") + ("all" if axis.covers else str(axis.size)) for axis in seen]
     return sizes[0] if len(set(sizes)) == 1 else "x".join(sizes)
 
 

@@ -6,6 +6,7 @@ Nothing here walks a tree, so the depth of a text costs no stack.
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from math import isinf
 from typing import Any
 
@@ -23,6 +24,7 @@ from archdsl.syntax.faults import (
 )
 
 _DIGITS = 18
+_UNITS = {"k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _ESCAPES = {"n": "\n", "t": "\t"}
 
 Children = list[Any]
@@ -84,6 +86,10 @@ class Builder(Transformer[Token, Any]):
     def init(self, c: Children) -> tree.Init:
         keyword, method = c
         return tree.Init(_span(keyword, method), _word(method))
+
+    def require(self, c: Children) -> tree.Require:
+        keyword, condition = c
+        return tree.Require(_span(keyword, condition), condition)
 
     def share(self, c: Children) -> tree.Share:
         keyword, name, chain = c
@@ -243,6 +249,11 @@ class Builder(Transformer[Token, Any]):
         span, text = _span(c[0]), str(c[0])
         if text.isdigit():
             return tree.Number(span, _integer(text, span))
+        if (unit := _UNITS.get(text[-1])) is not None:
+            value = Fraction(text[:-1]) * unit
+            if value > 10**_DIGITS:
+                raise Rejected(NumberTooLarge(), span)
+            return tree.Number(span, int(value) if value.denominator == 1 else float(value))
         if isinf(value := float(text)):
             raise Rejected(NumberTooLarge(), span)
         return tree.Number(span, value)

@@ -295,6 +295,14 @@ class Init:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class Require:
+    """`require H % 32 == 0`."""
+
+    span: Span
+    condition: Expression
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Share:
     """`share head = conv3-256 -> relu`."""
 
@@ -377,7 +385,7 @@ class Run:
     chain: Chain
 
 
-Statement = Use | Let | Function | Default | Init | Share | Definition | Input | Output | Binding | Run
+Statement = Use | Let | Function | Default | Init | Require | Share | Definition | Input | Output | Binding | Run
 
 
 @dataclass(frozen=True, eq=False, slots=True)

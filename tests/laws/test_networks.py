@@ -18,7 +18,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import archdsl
 from archdsl import ArchError, Network, TensorType
-from archdsl.base.windows import Field, Window
+from archdsl.base.fields import Field
+from archdsl.base.windows import Window
 from archdsl.graph.receptive import ReceptiveFields, start
 from archdsl.ops import OPERATORS
 from archdsl.ops.arguments import bind

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from functools import reduce
+from itertools import pairwise
 from math import ceil, floor
 from typing import Any
 
@@ -15,8 +17,9 @@ from laws.interpreter import module
 from programme import examples
 from torch import Tensor, nn
 
+from archdsl.base.fields import SAME, Channels, Field, Status, everything, union
 from archdsl.base.tensors import TensorType
-from archdsl.base.windows import SAME, WHOLE, Field, Spread, Window
+from archdsl.base.windows import Spread, Window
 from archdsl.ops import OPERATORS
 from archdsl.ops.arguments import arguments, bind
 from archdsl.ops.faults import Reject
@@ -136,19 +139,30 @@ def windows() -> st.SearchStrategy[Window | Spread]:
 
 
 def fields() -> st.SearchStrategy[Field]:
+    """Fields of windows and others, also those that do not move."""
     number = st.fractions(-20, 20, max_denominator=6)
-    free = st.builds(
-        Field, number, number, st.fractions(Fraction(1, 6), 6, max_denominator=6), st.booleans(), st.booleans()
-    )
-    return st.one_of(windows().map(lambda window: window.field), free, st.just(SAME), st.just(WHOLE))
+
+    def between(low: Fraction, more: Fraction, jump: Fraction, gap: Fraction, bound: bool, channels: Channels) -> Field:
+        return Field(low, low + more, jump, gap, bound, channels=channels)
+
+    some = st.fractions(0, 20, max_denominator=6)
+    jump = st.fractions(0, 6, max_denominator=6)
+    free = st.builds(between, number, some, jump, some, st.booleans(), st.builds(Channels, *[st.booleans()] * 3))
+    whole = st.integers(1, 20).map(everything)
+    return st.one_of(windows().map(lambda window: window.field), free, st.just(SAME), whole)
+
+
+def alike(a: Field, b: Field) -> bool:
+    """Equal but for the input that they are of, which a field alone does not know."""
+    return replace(a, length=0) == replace(b, length=0)
 
 
 @examples(300, 5_000)
 @given(fields(), fields(), fields())
 def test_then_is_associative_and_same_changes_nothing(a: Field, b: Field, c: Field) -> None:
     assert a.then(b).then(c) == a.then(b.then(c))
-    unchanged = WHOLE if a.whole else a
-    assert SAME.then(a) == a.then(SAME) == unchanged
+    assert alike(SAME.then(a), a)
+    assert a.then(SAME) == a
 
 
 @examples(200, 5_000)
@@ -157,12 +171,35 @@ def test_a_power_is_then_as_often(a: Field, count: int) -> None:
     assert a.power(count) == reduce(Field.then, [a] * count, SAME)
 
 
-@examples(200, 5_000)
-@given(fields(), fields())
-def test_a_union_holds_both(a: Field, b: Field) -> None:
-    both = a.union(b)
-    assert both == b.union(a)
-    assert both.whole or (both.low <= min(a.low, b.low) and both.high >= max(a.high, b.high))
+@examples(300, 5_000)
+@given(st.lists(fields(), min_size=2, max_size=4), st.integers(1, 12))
+def test_a_union_holds_all_at_each_position(each: list[Field], positions: int) -> None:
+    each = [replace(one, length=0) for one in each]
+    both = union(each, positions)
+    swapped = union(reversed(each), positions)
+    assert len(each) > 2 or both == swapped
+    for at in range(positions):
+        low, high = min(one.low + at * one.jump for one in each), max(one.high + at * one.jump for one in each)
+        assert both.low + at * both.jump <= low
+        assert high <= both.high + at * both.jump
+        if not both.bound:
+            assert (low, high) == (both.low + at * both.jump, both.high + at * both.jump)
+
+
+def test_a_union_of_what_moves_in_step_is_exact_though_nothing_between_is_seen() -> None:
+    left, right = Window(3, padding=9).field, Window(3, padding=-9).field
+    both = union([left, right], 50)
+    assert (both.size, both.status, both.gap, both.gapless) == (21, Status.EXACT, 16, False)
+
+
+def test_a_union_of_what_moves_apart_is_a_bound() -> None:
+    both = union([Window(3, 1, 1).field, Window(3, 2, 1).field], 8)
+    assert both.status is Status.BOUND
+
+
+def test_what_sees_the_whole_input_holds_what_sees_its_padding_besides() -> None:
+    whole, wide = everything(9), replace(Window(99, 1, 49).field, length=9)
+    assert union([whole, wide], 9).status is Status.WHOLE
 
 
 @examples(200, 5_000)
@@ -181,6 +218,9 @@ def test_the_field_of_a_chain_covers_what_its_windows_touch(
         assert max(touched) <= field.high + unit * field.jump
         if all(isinstance(window, Window) for window in chain):
             assert field.size == max(touched) - min(touched) + 1
+            farthest = max((b - a for a, b in pairwise(sorted(touched))), default=0)
+            assert farthest <= field.gap or field.size == 1
+            assert not field.gapless or touched == set(range(min(touched), max(touched) + 1))
 
 
 def reached(window: Window | Spread, o: int) -> list[int]:

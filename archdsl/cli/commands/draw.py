@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from archdsl.cli.screen import file_name, progress, write
 
 if TYPE_CHECKING:
     from archdsl.emit.files import Drawn
+    from archdsl.graph.marks import Marks
     from archdsl.network import Network
 
 _OUTPUT = (
@@ -23,30 +25,54 @@ _FOCUS = "Show one block or layer, open, with what it is joined to."
 _COLOR = "Shade boxes by a cost; memory is the numbers that come out, rf the receptive field."
 
 
+def picture_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that say how a network is drawn."""
+    made = click.option("--legend/--no-legend", default=True, help="Whether the colours are explained.")(command)
+    made = click.option("--dark", is_flag=True, help="For a dark page.")(made)
+    made = click.option("--focus", metavar="PATH", help=_FOCUS)(made)
+    opened = "Open the block at a path, whatever the detail."
+    made = click.option("--expand", metavar="PATH", multiple=True, help=opened)(made)
+    directions = click.Choice(["TB", "LR"])
+    made = click.option("--dir", "direction", type=directions, default="TB", show_default=True, help="Direction.")(made)
+    details = click.Choice(["stage", "block", "layer", "op"])
+    return click.option("--detail", type=details, help="How much is one box.")(made)
+
+
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_network)
 @network_options
 @click.option("-o", "--output", "outputs", metavar="FILE", multiple=True, help=_OUTPUT)
 @click.option("--style", type=click.Choice(["boxes", "volumes"]), default="boxes", show_default=True, help=_STYLE)
-@click.option("--detail", type=click.Choice(["stage", "block", "layer", "op"]), help="How much is one box.")
-@click.option("--dir", "direction", type=click.Choice(["TB", "LR"]), default="TB", show_default=True, help="Direction.")
-@click.option("--expand", metavar="PATH", multiple=True, help="Open the block at a path, whatever the detail.")
-@click.option("--focus", metavar="PATH", help=_FOCUS)
 @click.option("--color", type=click.Choice(["macs", "params", "memory", "rf"]), help=_COLOR)
-@click.option("--dark", is_flag=True, help="For a dark page.")
-@click.option("--legend/--no-legend", default=True, help="Whether the colours are explained.")
+@picture_options
 def draw(names: tuple[str, ...], given: Given, outputs: tuple[str, ...], style: str, **options: Any) -> int:
     """Draw a network, by default into NAME.svg; several networks side by side."""
-    from archdsl.emit.files import WrongKind, kind_of
-
-    try:
-        kinds = {output: "dot" if output == "-" else kind_of(output) for output in outputs}
-    except WrongKind as error:
-        raise click.UsageError(str(error)) from error
+    kinds = kinds_of(outputs)
     _require_sense(names, style, kinds, options)
     nets = [given.network(name) for name in names or (None,)]
     kinds = kinds or {file_name(nets[0], "svg"): "svg"}
     made, remarks = _volumes(nets[0], options) if style == "volumes" else _boxes(nets, kinds, options)
+    return WRONG if _written(made, kinds, remarks) and outputs else FINE
+
+
+def kinds_of(outputs: tuple[str, ...]) -> dict[str, str]:
+    """The kind of picture that each file is to hold."""
+    from archdsl.emit.files import WrongKind, kind_of
+
+    try:
+        return {output: "dot" if output == "-" else kind_of(output) for output in outputs}
+    except WrongKind as error:
+        raise click.UsageError(str(error)) from error
+
+
+def drawn(net: Network, kinds: dict[str, str], marks: Marks, **options: Any) -> bool:
+    """Write the pictures of a network with marks, and say so; whether one of them could not be made."""
+    made, remarks = _boxes([net], kinds, options, marks)
+    return _written(made, kinds, remarks)
+
+
+def _written(made: Drawn, kinds: dict[str, str], remarks: list[str]) -> bool:
+    """Write the pictures, and say so; whether one of them could not be made."""
     files = _files(made, kinds, remarks)
     write(files)
     for output in files:
@@ -54,7 +80,7 @@ def draw(names: tuple[str, ...], given: Given, outputs: tuple[str, ...], style: 
             click.echo(f"wrote {output}", err="-" in files)
     for remark in remarks:
         click.echo(f"note: {remark}", err=True)
-    return WRONG if outputs and set(outputs) - set(files) else FINE
+    return bool(set(kinds) - set(files))
 
 
 def _require_sense(names: tuple[str, ...], style: str, kinds: dict[str, str], options: dict[str, Any]) -> None:
@@ -74,17 +100,19 @@ def _require_sense(names: tuple[str, ...], style: str, kinds: dict[str, str], op
         raise click.UsageError(f"--style volumes takes no --{boxes_only[0]}")
 
 
-def _boxes(nets: list[Network], kinds: dict[str, str], options: dict[str, Any]) -> tuple[Drawn, list[str]]:
+def _boxes(
+    nets: list[Network], kinds: dict[str, str], options: dict[str, Any], marks: Marks | None = None
+) -> tuple[Drawn, list[str]]:
+    from archdsl.emit import files
     from archdsl.emit.drawing.excerpt import side_by_side
-    from archdsl.emit.files import drawn
     from archdsl.emit.mermaid import mermaid, too_large
     from archdsl.emit.picture import picture
 
-    made = side_by_side([picture(net.module, **options) for net in nets])
+    made = side_by_side([picture(net.module, marks=marks, **options) for net in nets])
     remarks = list(made.remarks)
     if "mmd" in kinds.values():
         remarks.extend(filter(None, [too_large(made, mermaid(made))]))
-    return drawn(made), remarks
+    return files.drawn(made), remarks
 
 
 def _volumes(net: Network, options: dict[str, Any]) -> tuple[Drawn, list[str]]:

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from archdsl.cli.given import Given, name_argument, network_options
+from archdsl.cli.given import Given, batch_options, name_argument, network_options
 from archdsl.cli.screen import has_colour, width
 
 
@@ -14,14 +14,53 @@ from archdsl.cli.screen import has_colour, width
 @name_argument
 @network_options
 @click.option("--depth", type=click.IntRange(min=0), metavar="N", help="Levels to show, 0 for all; else one page full.")
+@click.option("--symbolic", is_flag=True, help="Leave the sizes of the inputs open: shapes and MACs are formulas.")
+@click.option("--memory", "as_memory", is_flag=True, help="Show what it needs in memory instead.")
+@batch_options
+@click.option(
+    "--optimizer",
+    type=click.Choice(["sgd", "momentum", "adam"]),
+    default="adam",
+    show_default=True,
+    help="What moves the weights in training.",
+)
+@click.option("--fit", metavar="SIZE", help="With --memory, also the largest batches that fit: 24GB, 16GiB.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON, with everything opened unless --depth says less.")
-def summary(name: str | None, given: Given, depth: int | None, as_json: bool) -> None:
+def summary(
+    name: str | None,
+    given: Given,
+    depth: int | None,
+    symbolic: bool,
+    as_memory: bool,
+    batch: int,
+    dtype: str,
+    optimizer: str,
+    fit: str | None,
+    as_json: bool,
+) -> None:
     """Show a network as a table.
 
     A repeat is one row, inside it one repetition is shown. `sees` is the receptive field, shown where there is room.
+    --memory shows bytes: of the weights, of the activations that are made in training, and of those that are kept for
+    the backward pass; --batch, --dtype and --optimizer belong to it.
     """
+    if fit is not None and not as_memory:
+        raise click.UsageError("--fit goes with --memory")
     net = given.network(name)
-    if as_json:
-        click.echo(net.summary(depth or 0).to_json(), nl=False)
-        return
-    click.echo(net.summary(depth).text(width(), colour=has_colour(sys.stdout)), nl=False)
+    if symbolic:
+        net = net.symbolic()
+    levels = (depth or 0) if as_json else depth
+    needs = net.memory(batch, dtype, optimizer, depth=levels, fit=_bytes(fit)) if as_memory else None
+    table = needs or net.summary(levels)
+    click.echo(table.to_json() if as_json else table.text(width(), colour=has_colour(sys.stdout)), nl=False)
+
+
+def _bytes(text: str | None) -> int | None:
+    from archdsl.base.devices import bytes_of
+
+    if text is None:
+        return None
+    try:
+        return bytes_of(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--fit") from None

@@ -6,13 +6,13 @@ beside it; equal neighbours and equal branches fold.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
 from archdsl.emit.drawing.joining import branches_folded, neighbours_folded, taken_in
 from archdsl.emit.drawing.levels import Level, Member, Part
 from archdsl.emit.drawing.model import Detail
+from archdsl.graph.marks import Mark, Marked, Marks, prefixes
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.graph.receptive import ReceptiveFields, Seen, start
 from archdsl.ops.operator import Operator
@@ -24,7 +24,8 @@ PROJECTION: Final = "downsample"
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Where a module stands: the path of what is around it, its position in a row, what its inputs see, how many open
-    blocks are around it. again: whether its weights are those of an earlier module."""
+    blocks are around it. again: whether its weights are those of an earlier module.
+    alone: whether it is looked at without its place."""
 
     seen: tuple[Seen, ...]
     prefix: str = ""
@@ -33,16 +34,24 @@ class Scope:
     training: bool = False
     aside: bool = False
     again: bool = False
+    alone: bool = False
 
 
 class Composer:
     """Makes the levels of one network at one detail. `expanded` are paths of blocks to open besides; all that is inside
     of the block at `focus` is open too, two levels of it."""
 
-    def __init__(self, detail: Detail, expanded: frozenset[str] = frozenset(), focus: str = "") -> None:
+    def __init__(
+        self,
+        detail: Detail,
+        expanded: frozenset[str] = frozenset(),
+        marks: Marks | None = None,
+        focus: str = "",
+    ) -> None:
         self.detail = detail
+        self.marks = marks
         self.opened: set[str] = set()
-        self._open = {prefix for path in (*expanded, *filter(None, [focus])) for prefix in _prefixes(path)}
+        self._open = {prefix for path in (*expanded, *filter(None, [focus])) for prefix in prefixes(path)}
         self._focus = focus
         self._fields = ReceptiveFields()
         self._single: dict[int, Part | None] = {}
@@ -77,20 +86,21 @@ class Composer:
     def _drawn(self, member: Member, scope: Scope) -> Part | Level:
         """The part that a step is drawn as, or the level that takes its place."""
         step, module = member.step, member.step.what
-        part = _part(member, scope)
+        part = replace(_part(member, scope), mark=self._mark(member, scope))
         if isinstance(module, Operator):
             return part
         prefix = scope.prefix if module.transparent else f"{member.path}."
         position = scope.position if module.transparent else 0
         scope = replace(scope, prefix=prefix, position=position)
-        if (only := self._as_one(module)) is not None:
+        is_marked = self.marks is not None and not scope.alone and member.path in self.marks.inside
+        if not is_marked and (only := self._as_one(module)) is not None:
             return _renamed(only, part, prefix)
-        if dissolves(step):
+        if dissolves(step) and part.mark is None:
             return self.level(module, replace(scope, aside=scope.aside or step.role == PROJECTION))
         if not self._opens(module, member.path, scope.depth):
-            return part
+            return self._closed(part, member.path) if is_marked else part
         inside = self.level(module, replace(scope, depth=scope.depth + 1))
-        if (only := inside.only) is not None and only.inside is not None:
+        if (only := inside.only) is not None and only.inside is not None and part.mark is None:
             title = ", ".join(filter(None, (part.title, only.title)))
             count = part.count * only.count
             return replace(only, title=title, count=count, members=(member,), params=part.params, macs=part.macs)
@@ -98,6 +108,18 @@ class Composer:
             title, inside = opened
             return replace(part, title=title, inside=inside)
         return replace(part, inside=inside)
+
+    def _mark(self, member: Member, scope: Scope) -> Marked | None:
+        if self.marks is None or scope.alone:
+            return None
+        return self.marks.at(member.path, is_module=isinstance(member.step.what, Module))
+
+    def _closed(self, part: Part, path: str) -> Part:
+        """A block that stays closed, with how many of the changes are inside."""
+        assert self.marks is not None
+        own = part.mark or Marked(Mark.CHANGED)
+        note = "  ".join(filter(None, (own.note, self.marks.inside[path])))
+        return replace(part, mark=replace(own, note=note))
 
     def _opens(self, module: Module, path: str, depth: int) -> bool:
         if path in self._open:
@@ -140,7 +162,7 @@ class Composer:
             return None
         if any(len(step.inputs) != 1 for step in module.steps):
             return None
-        only = self.level(module, Scope(tuple(map(start, module.inputs)))).only
+        only = self.level(module, Scope(tuple(map(start, module.inputs)), alone=True)).only
         return only if only is not None and only.operator is not None else None
 
     def size(self, module: Module, depth: int = 0) -> int:
@@ -177,11 +199,6 @@ def title_of(step: Step) -> str:
     return module.name if module.is_block or module.is_network else ""
 
 
-def _prefixes(path: str) -> Iterator[str]:
-    names = path.split(".")
-    return (".".join(names[:end]) for end in range(1, len(names) + 1))
-
-
 def _part(member: Member, scope: Scope) -> Part:
     """The part that a step is drawn as if it stays closed."""
     step = member.step
@@ -213,6 +230,7 @@ def _renamed(only: Part, part: Part, prefix: str) -> Part:
         shared=part.shared,
         training=part.training,
         aside=part.aside,
+        mark=part.mark,
     )
 
 

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from archdsl.graph.marks import Mark
 from archdsl.ops.operator import Style
 
 
 @dataclass(frozen=True, slots=True)
 class Theme:
     """The colours of a picture. fill: of boxes by their family, None for inputs and outputs. coldest, hottest: of boxes
-    that are shaded by what they cost."""
+    that are shaded by what they cost. marked: fill and border by what became of a step since another network."""
 
     fill: Mapping[Style | None, str]
     text: str
@@ -27,6 +28,7 @@ class Theme:
     red: str
     coldest: str
     hottest: str
+    marked: Mapping[Mark | None, tuple[str, str]]
 
 
 LIGHT: Final = Theme(
@@ -56,6 +58,12 @@ LIGHT: Final = Theme(
     red="#B2182B",
     coldest="#FFFFFF",
     hottest="#F16913",
+    marked={
+        None: ("#F4F4F4", "#AAAAAA"),
+        Mark.ADDED: ("#BFE5BF", "#1A7F37"),
+        Mark.CHANGED: ("#FFE38A", "#9A6700"),
+        Mark.REMOVED: ("#FFFFFF", "#CF222E"),
+    },
 )
 
 DARK: Final = Theme(
@@ -85,6 +93,12 @@ DARK: Final = Theme(
     red="#F0717D",
     coldest="#2A2A30",
     hottest="#B5520B",
+    marked={
+        None: ("#333338", "#6E6E73"),
+        Mark.ADDED: ("#1F5A2E", "#57C26E"),
+        Mark.CHANGED: ("#6B5312", "#E0B23C"),
+        Mark.REMOVED: ("#1E1E22", "#F0717D"),
+    },
 )
 
 

@@ -113,13 +113,13 @@ def _taken_in(first: Part, second: Part, readers: set[str]) -> Part | None:
         return None
     if (first.training, first.aside) != (second.training, second.aside):
         return None
-    if isinstance(after, INERT):
+    if isinstance(after, INERT) and second.mark in {None, first.mark}:
         return _together(first, second, first.lead)
     if before is None:
         return None
-    if _follows(before, second) and readers != {"mul"}:
+    if _follows(before, second) and readers != {"mul"} and second.mark in {None, first.mark}:
         return _together(first, second, first.lead)
-    if len(first.members) == 1 and (_leads_to(first, after)):
+    if len(first.members) == 1 and _leads_to(first, after) and first.mark in {None, second.mark}:
         return _together(first, second, len(first.members) + second.lead)
     return None
 
@@ -127,7 +127,7 @@ def _taken_in(first: Part, second: Part, readers: set[str]) -> Part | None:
 def _unflattened(flatten: Part, part: Part) -> Part | None:
     """A linear layer with the flattening before it; a block without the one that is not in the text."""
     if part.operator is not None:
-        linear = part.operator.style is Style.LINEAR and flatten.training == part.training
+        linear = part.operator.style is Style.LINEAR and flatten.training == part.training and flatten.mark is None
         return _together(flatten, part, 1 + part.lead) if linear else None
     if flatten.step.role != FLATTEN:
         return None
@@ -164,6 +164,7 @@ def _together(first: Part, second: Part, lead: int) -> Part:
         count=second.count,
         lead=lead,
         outputs=second.outputs,
+        mark=second.mark if lead >= len(first.members) else first.mark,
         params=first.params + second.params,
         macs=first.macs + second.macs,
     )

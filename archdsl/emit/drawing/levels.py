@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from archdsl.base.tensors import TensorType
+from archdsl.graph.marks import Marked
 from archdsl.graph.module import INPUT, Step, Wire
 from archdsl.graph.receptive import Seen
 from archdsl.ops.operator import Operator
@@ -42,7 +43,7 @@ class Part:
 
     members: the steps that it stands for, of which `lead` gives it its name; of equal ones that are folded, the first.
     inside: what is drawn of it if it is open. shared: the name of weights that it shares with others. aside: whether it
-    is a projection that `residual` added. params, macs: of all that it stands for.
+    is a projection that `residual` added. params, macs: of all that it stands for. mark: what a picture says of it.
     """
 
     members: tuple[Member, ...]
@@ -59,6 +60,7 @@ class Part:
     shared: str = ""
     training: bool = False
     aside: bool = False
+    mark: Marked | None = None
 
     @property
     def step(self) -> Step:
@@ -84,7 +86,7 @@ class Part:
     @cached_property
     def key(self) -> tuple[Any, ...]:
         """Equal for parts that are drawn the same."""
-        look = (self.title, self.outputs, self.shared, self.training, self.aside, self.copies)
+        look = (self.title, self.outputs, self.shared, self.training, self.aside, self.copies, self.mark)
         if self.inside is not None:
             level = self.inside
             return (*look, level.outputs, *((part.key, part.count, part.inputs) for part in level.parts))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from archdsl.emit.drawing.columns import node_width, plain_title, text_width
 from archdsl.emit.drawing.graphviz import escape, quoted
 from archdsl.emit.drawing.model import Direction, Edge, Kind, Node, Picture, Role
+from archdsl.graph.marks import Mark
 
 
 class Lines:
@@ -116,6 +117,9 @@ class Lines:
         return not edge.bends and bool(source.spine) and source.spine == target.spine
 
     def _attributes(self, edge: Edge) -> dict[str, str]:
+        if edge.gone:
+            removed = self.picture.theme.marked[Mark.REMOVED][1]
+            return {"color": quoted(removed), "style": "dashed", "weight": "1"}
         own: dict[str, str] = {}
         from_fork = self.nodes[edge.source].kind is Kind.DOT
         if (edge.label or edge in self.room) and not self._is_within_passed(edge):

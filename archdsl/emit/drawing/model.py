@@ -12,6 +12,7 @@ from typing import Final
 
 from archdsl.base.tensors import Shape
 from archdsl.emit.drawing.graphviz import LIGHT, Theme
+from archdsl.graph.marks import Mark
 from archdsl.ops.operator import Style
 
 WHOLE: Final = -1
@@ -103,7 +104,7 @@ class Node:
     itself. note: small words under the label. style: its colour; none of inputs, outputs and dots. holds: the styles of
     what it stands for besides its own. cluster: the id of the one that it is in. spine: the straight line that it
     stands on, nothing if none. training: whether it exists in training mode only. fill: its colour where that is not
-    that of its style.
+    that of its style. mark: what became of it since another network.
     """
 
     id: str
@@ -119,6 +120,13 @@ class Node:
     training: bool = False
     facts: tuple[Facts, ...] = ()
     fill: str = ""
+    mark: Mark | None = None
+
+    @property
+    def shows_mark(self) -> bool:
+        """Whether it has the colours of its mark where a picture has marks: circles only where something became of
+        them."""
+        return self.kind not in {Kind.DOT, Kind.SIGN} and (self.kind is not Kind.MERGE or self.mark is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +134,7 @@ class Edge:
     """A tensor from a node to another. label: its shape, where that is worth a word.
 
     bends: whether it goes around what lies between, from side to side. length: how many ranks it spans at least.
+    gone: whether it is no longer there.
     """
 
     source: str
@@ -135,6 +144,7 @@ class Edge:
     bends: bool = False
     training: bool = False
     length: int = 1
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,15 +162,17 @@ class Cluster:
     parent: str = ""
     training: bool = False
     facts: tuple[Facts, ...] = ()
+    mark: Mark | None = None
     heading: tuple[str, str] | None = None
     turned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """An entry of the legend: what a colour or a line means. fill: a colour that is not one of the theme."""
+    """An entry of the legend: what a colour or a line means. style: None of what is as it was since another network.
+    fill: a colour that is not one of the theme."""
 
-    style: Style | Kind | Role | None
+    style: Style | Kind | Role | Mark | None
     text: str
     fill: str = ""
 
@@ -171,7 +183,8 @@ class Picture:
 
     theme: its colours. rising: the nodes of a path that goes up again, the right half of a U. level: nodes that stand
     at one height. pair: whether it is one network beside another that reads it. remarks: what the reader should know
-    about the picture itself, such as why it is coarser than was asked for.
+    about the picture itself, such as why it is coarser than was asked for. marked: whether colours say what became of
+    steps since another network, rather than what they are.
     """
 
     name: str
@@ -187,6 +200,7 @@ class Picture:
     level: tuple[tuple[str, ...], ...] = ()
     pair: bool = False
     remarks: tuple[str, ...] = ()
+    marked: bool = False
 
     @property
     def size(self) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
+from archdsl.base.fields import Field
 from archdsl.base.tensors import TensorType
-from archdsl.base.windows import Field
 from archdsl.emit.drawing.levels import Level, Part
 from archdsl.emit.drawing.model import (
     Cluster,
@@ -20,6 +20,7 @@ from archdsl.emit.drawing.model import (
 )
 from archdsl.emit.drawing.routes import routes
 from archdsl.emit.drawing.words import facts_of
+from archdsl.graph.marks import Marked
 from archdsl.graph.module import INPUT, Module, Wire
 from archdsl.graph.receptive import ReceptiveFields, start
 from archdsl.ops.operator import Operator, Style
@@ -133,7 +134,10 @@ class Plot:
         is_row = isinstance(module, Module) and module.transparent
         path = self._unique(f"{part.members[0].path}{':row' if is_row else ''}")
         title = f"{part.title}, shared" if part.shared else part.title
-        cluster = Cluster(path, title, part.count, part.copies, frame.cluster, part.training, facts)
+        mark = part.mark and part.mark.mark
+        if part.mark is not None:
+            title = " · ".join(filter(None, (_changed(title, part.mark), part.mark.note)))
+        cluster = Cluster(path, title, part.count, part.copies, frame.cluster, part.training, facts, mark)
         self.clusters.append(cluster)
         outputs = self.level(inside, given, _Frame(path, frame.spine or path))
         return [replace(end, training=part.training) for end in outputs]
@@ -164,9 +168,12 @@ def _node(part: Part, frame: _Frame) -> Node:
     path = part.members[part.lead].path
     note = f"shared: {part.shared}" if part.shared else ""
     node = Node(path, Kind.BLOCK, "", note, part.count, part.copies, None, (), cluster, spine, part.training, facts)
+    if part.mark is not None:
+        note = " · ".join(filter(None, (note, part.mark.note)))
+        node = replace(node, mark=part.mark.mark, note=note)
     if operator is None:
         return replace(node, label=closed_label(part), note=note or closed_contents(part))
-    label = operator.label(operator.operand(part.step.input_types))
+    label = _changed(operator.label(operator.operand(part.step.input_types)), part.mark)
     if len(label) == 1:
         return replace(node, kind=Kind.MERGE, label=label)
     style, holds = box_style(part, projects=frame.projects)
@@ -182,11 +189,16 @@ def box_style(part: Part, *, projects: bool) -> tuple[Style, tuple[Style, ...]]:
     return (Style.PROJECTION if projects and operator.style is Style.CONV else operator.style), holds
 
 
+def _changed(label: str, mark: Marked | None) -> str:
+    """The label of what was called otherwise."""
+    return f"{mark.old} → {label}" if mark is not None and mark.old else label
+
+
 def closed_label(part: Part) -> str:
     """A closed block in a few words: its name, its channels, and its stride where it makes the map smaller."""
     module = part.step.what
     assert isinstance(module, Module)
-    words = [part.title or module.name]
+    words = [_changed(part.title or module.name, part.mark)]
     if part.input_types and part.outputs:
         before, after = part.input_types[0], part.outputs[0]
         words.append(str(int(after.channels)))
@@ -198,8 +210,8 @@ def closed_label(part: Part) -> str:
 
 
 def _stride(field: Field, before: int, after: int) -> Fraction | int:
-    """How far the field of an output moves; of one that sees everything, what the sizes say."""
-    return round(before / after) if field.whole else field.jump
+    """How far the field of an output moves; of one that sees a whole map, what the sizes say."""
+    return field.jump or round(before / after)
 
 
 def closed_contents(part: Part) -> str:

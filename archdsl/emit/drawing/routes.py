@@ -105,7 +105,8 @@ def _only_projects(part: Part) -> bool:
     if operator is None or part.count > 1:
         return False
     windows = operator.windows(operator.operand(part.step.input_types))
-    return not operator.sees_all and all(window.extent == 1 for window in windows)
+    sizes = [axis.size for axis in operator.sees(part.step.input_types, 0)]
+    return {*sizes, *(window.extent for window in windows)} <= {1}
 
 
 def _far(level: Level, skips: frozenset[int]) -> frozenset[int]:

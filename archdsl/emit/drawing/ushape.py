@@ -34,7 +34,9 @@ def as_u(picture: Picture) -> Picture:
         return picture
     rising = frozenset(node.id for node in picture.nodes[place[between[bottom + 1].id] :])
     # whatever comes from below must go up all the way, and nothing but skips may lead across
-    crossing = {edge.source for edge in picture.edges if edge.source not in rising and edge.target in rising}
+    crossing = {
+        edge.source for edge in picture.edges if edge.source not in rising and edge.target in rising and not edge.gone
+    }
     if crossing != {edge.source for edge in skips} | {between[bottom].id}:
         return picture
     nodes = tuple(
@@ -50,7 +52,8 @@ def _reached(picture: Picture, skip: Edge) -> tuple[str, ...]:
     spine = {node.id: node.spine for node in picture.nodes}
     passed: list[str] = []
     while not spine[(passed or [skip.target])[-1]]:
-        further = [edge.target for edge in picture.edges if edge.source == (passed or [skip.target])[-1]]
+        here = (passed or [skip.target])[-1]
+        further = [edge.target for edge in picture.edges if edge.source == here and not edge.gone]
         if len(further) != 1:
             break
         passed += further

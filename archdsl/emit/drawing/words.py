@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, cast
 
+from archdsl.base.fields import Status
 from archdsl.base.figures import short_number
 from archdsl.emit.drawing.levels import Member, Part
 from archdsl.emit.drawing.model import (
@@ -65,15 +66,15 @@ def _field(seen: Seen) -> str:
     """A receptive field: `43×43`, `the whole input`, `at most 5×5`."""
     if not seen:
         return ""
-    if all(axis.whole for axis in seen):
+    if all(axis.status is Status.WHOLE for axis in seen):
         return "the whole input"
-    sizes = "×".join("all" if axis.whole else str(axis.size) for axis in seen)
+    sizes = "×".join("all" if axis.covers else str(axis.size) for axis in seen)
     return f"at most {sizes}" if any(axis.bound for axis in seen) else sizes
 
 
 def _longest(seen: Seen) -> int:
     """The longest side of a receptive field; WHOLE where it is the whole input."""
-    return WHOLE if any(axis.whole for axis in seen) else max((axis.size for axis in seen), default=0)
+    return WHOLE if any(axis.covers for axis in seen) else max((axis.size for axis in seen), default=0)
 
 
 def caption(module: Module) -> str:

@@ -31,7 +31,7 @@ from archdsl.base.traced import (
     python,
 )
 from archdsl.emit.torch import series, stretches
-from archdsl.emit.torch.forward import Forward, ForwardPlan, call_text, expression_of_step, is_list
+from archdsl.emit.torch.forward import Forward, ForwardPlan, call_text, expression_of_step
 from archdsl.emit.torch.nodes import (
     Argument,
     Call,
@@ -49,16 +49,16 @@ from archdsl.emit.torch.nodes import (
 )
 from archdsl.emit.torch.stretches import Function, Functions
 from archdsl.graph.chains import ALONE, DOWNSAMPLE, RESIDUAL, SHORTCUT
+from archdsl.graph.memory import is_list, overwrites
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.graph.values import Partial, Value, is_whole
 from archdsl.ops.activation import Plain
-from archdsl.ops.operator import Operator, Style
+from archdsl.ops.operator import Operator
 from archdsl.ops.torchcall import Layer, Learned, Option
 
 MODULES = Path(__file__).resolve().parent.parent.parent / "ops" / "modules"
 _UNROLLED = 6
 _BODY = " " * 8
-_NEED_NO_OUTPUT = {Style.CONV, Style.PROJECTION, Style.LINEAR, Style.NORM, Style.MERGE}
 TAKEN = {"ARCH", "nn", "torch", "Tensor", "F", "OrderedDict", "Sequence", "pairwise"}
 
 
@@ -413,19 +413,6 @@ def _with_names(step: Step, position: int, stride: int, body: list[Node]) -> lis
     if step.name:
         return [Items((Label.of(step.name), node)) for node in body]
     return [Items((Label((Hole(position + offset, stride),)), node)) for offset, node in enumerate(body)]
-
-
-def overwrites(step: Step, module: Module) -> bool:
-    """Whether a step may write its result over its input: nothing else reads the input, neither in the forward pass
-    nor, as far as what made it goes, in the backward pass."""
-    if not isinstance(step.what, Operator) or not step.what.overwrites or step.count > 1:
-        return False
-    (wire,) = step.inputs
-    if wire.step == INPUT or wire in module.outputs:
-        return False
-    maker = module.steps[wire.step].what
-    readers = sum(each == wire for other in module.steps for each in other.inputs)
-    return readers == 1 and isinstance(maker, Operator) and maker.style in _NEED_NO_OUTPUT and maker.word != "lrn"
 
 
 def _filled_tensor(call: Learned) -> Node:

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from archdsl.emit.torch.nodes import WIDTH
 from archdsl.graph.chains import DOWNSAMPLE, RESIDUAL, SHORTCUT
+from archdsl.graph.memory import Schedule, Statement, is_list
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops.operator import Operator, Style
 from archdsl.ops.torchcall import ALL, INFIX, Apply, Grid, Layer, Learned, Passed, Slot, Weight, subscript
@@ -114,6 +115,17 @@ class ForwardPlan:
                 body.append("if self.training:")
             body += [f"    {self.auxiliary}.append({self.names.of[wire]})" for wire in ends]
         return self._finished(body, self._return())
+
+    def schedule(self) -> Schedule:
+        """What its lines hold at inference, and for how long."""
+        self.lines()
+        module = self.module
+        run = (index for index in range(len(module.steps)) if index not in self.inlined | module.train_only)
+        statements = tuple(
+            Statement(index, tuple(self.names.of.get(Wire(index, port), "") for port, _ in enumerate(step.outputs)))
+            for index, step in ((index, module.steps[index]) for index in run)
+        )
+        return Schedule(statements, frozenset(self.inlined), module.input_names)
 
     def _finished(self, body: list[str], last: str) -> Forward:
         many = len(self.module.outputs) > 1
@@ -360,14 +372,14 @@ class ForwardPlan:
         )
 
 
+def schedule(module: Module) -> Schedule:
+    """In which order the steps of a named module run, and how long `forward` holds their results."""
+    return ForwardPlan(module).schedule()
+
+
 def _is_plain(step: Step) -> bool:
     """Whether a step is a module or a layer with weights, after which a dropout is better seen on its own line."""
     return isinstance(step.what, Module) or step.what.style in {Style.CONV, Style.PROJECTION, Style.LINEAR}
-
-
-def is_list(step: Step) -> bool:
-    """Whether a step is a row whose layers take other tensors besides the one that goes through."""
-    return isinstance(step.what, Module) and not step.what.is_named and len(step.what.inputs) > 1
 
 
 def _is_expanded(step: Step) -> bool:

@@ -22,11 +22,11 @@ INITIALISATION = Path(__file__).resolve().parent / "initialisation"
 _BODY = INDENT * 2
 
 
-def source(module: Module, text: Source, version: str, carried: str) -> str:
+def source(module: Module, text: Source, version: str, carried: str, macs: int) -> str:
     """One self-contained file for a network that was elaborated with traces.
 
     text: what the network was compiled from, for the header. version: archdsl's own. carried: what the file carries of
-    its origin, as the value of `ARCH`.
+    its origin, as the value of `ARCH`. macs: of the network, a formula where it depends on sizes that are left open.
     """
     classes = Classes.of(module, class_name(module.name, f"{module.doc}\n{text.heading()}"))
     copied = sorted({file for each in classes.classes for file in each.copied})
@@ -41,7 +41,7 @@ def source(module: Module, text: Source, version: str, carried: str) -> str:
     body = [
         *(code for _, code in pieces),
         *("\n".join(each.lines) for each in classes.functions.values()),
-        *(_class(each, is_network=each.module is module) for each in classes.classes),
+        *(_class(each, macs if each.module is module else None) for each in classes.classes),
     ]
     code = "\n\n\n".join(body)
     written = (line for each in classes.classes for line in (*each.init, *each.forward.lines))
@@ -86,10 +86,10 @@ def _copied(file: Path) -> tuple[tuple[str, ...], str]:
     return tuple(line for line in head.splitlines() if line), code.rstrip("\n")
 
 
-def _class(made: Class, *, is_network: bool) -> str:
+def _class(made: Class, macs: int | None) -> str:
     is_row = made.module.indexed
     base = "Sequential" if is_row else "ModuleList" if made.numbered else "Module"
-    lines = [f"class {made.name}(nn.{base}):", *_docstring(_doc(made, is_network=is_network)), ""]
+    lines = [f"class {made.name}(nn.{base}):", *_docstring(_doc(made, macs)), ""]
     lines += _signature(made)
     lines += [] if is_row or made.numbered else [_BODY + "super().__init__()"]
     lines += (_BODY + line if line else "" for line in made.init)
@@ -118,15 +118,15 @@ def _signature(made: Class) -> list[str]:
     return [f"{INDENT}def __init__(", f"{_BODY}self,", *(f"{_BODY}{part}," for part in parts), f"{INDENT}) -> None:"]
 
 
-def _doc(made: Class, *, is_network: bool) -> str:
+def _doc(made: Class, macs: int | None) -> str:
     module = made.module
-    doc = module.doc.strip() or (f"The network {module.name}." if is_network else _plain_doc(module))
-    if not is_network:
+    doc = module.doc.strip() or (f"The network {module.name}." if macs is not None else _plain_doc(module))
+    if macs is None:
         return doc
     inputs = ", ".join(_torch_shape(kind) for kind in module.inputs)
     count = len(module.outputs) - module.train_outputs
     outputs = ", ".join(_torch_shape(kind) for kind in module.output_types[:count])
-    facts = f"{module.params:,} parameters, {module.macs:,} multiply-accumulates for one sample."
+    facts = f"{module.params:,} parameters, {macs:,} multiply-accumulates for one sample."
     more = module.train_outputs
     training = f" In training mode also {more} auxiliary output{'s' if more > 1 else ''}." if more else ""
     return f"{doc}\n\n{inputs} -> {outputs}.{training}\n{facts}"

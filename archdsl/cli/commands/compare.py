@@ -1,0 +1,46 @@
+"""`archdsl compare`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from archdsl.cli.given import Given, complete_network, settings_options
+from archdsl.cli.screen import has_colour, width, write
+
+_SORTS = ("params", "macs", "name", "receptive-field")
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True, shell_complete=complete_network)
+@settings_options
+@click.option("--sort", type=click.Choice(_SORTS), help="The smallest first; else in the order given.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@click.option("-o", "--output", metavar="FILE", help="Plot parameters against MACs: a file of .svg.")
+def compare(names: tuple[str, ...], given: Given, sort: str | None, as_json: bool, output: str | None) -> None:
+    """Show networks side by side, one line each.
+
+    `sees` is the receptive field: what a position of the last map sees of the input.
+    """
+    from archdsl.network import compare as compared
+
+    if output is not None and not output.lower().endswith(".svg"):
+        raise click.UsageError(f"{output}: a plot is a file of .svg")
+    found = compared([given.network(name) for name in names], sort=sort)
+    text = found.to_json() if as_json else found.text(width(), colour=has_colour(sys.stdout))
+    click.echo(text, nl=False)
+    if output is not None:
+        write({output: _plot(found)})
+        click.echo(f"wrote {output}", err=as_json)
+
+
+def _plot(found: object) -> bytes:
+    from archdsl.network import scatter_of
+    from archdsl.report.compare import Comparison
+
+    assert isinstance(found, Comparison)
+    try:
+        return scatter_of(found).encode()
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None

@@ -1,0 +1,53 @@
+"""Tables in columns, for the screen and for pipes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from archdsl.report.terminal import Ink, cells, padded, paint
+
+GAP = "  "
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table. `gap` stands before it."""
+
+    title: str
+    values: tuple[str, ...]
+    right: bool = False
+    gap: str = GAP
+
+    @property
+    def width(self) -> int:
+        """Cells that its values take, without the gap."""
+        return max(map(cells, (self.title, *self.values)))
+
+
+def width_of(columns: Sequence[Column]) -> int:
+    """Cells that a table takes."""
+    return sum(column.width + len(column.gap) for column in columns)
+
+
+def printed(
+    columns: Sequence[Column], inks: Sequence[Ink | None], head: Sequence[str], foot: Sequence[str], *, colour: bool
+) -> str:
+    """A table with what stands above and below it: of both the first line is what the eye is to find."""
+    widths = [column.width for column in columns]
+
+    def line(values: Sequence[str]) -> str:
+        parts = zip(values, columns, widths, strict=True)
+        return "".join(column.gap + padded(value, size, right=column.right) for value, column, size in parts).rstrip()
+
+    rule = "─" * width_of(columns)
+    lines: list[tuple[str, Ink | None]] = [
+        *((text, Ink.FAINT if index else Ink.STRONG) for index, text in enumerate(head)),
+        ("", None),
+        (line([column.title for column in columns]), Ink.STRONG),
+        (rule, Ink.FAINT),
+        *((line([column.values[index] for column in columns]), ink) for index, ink in enumerate(inks)),
+        ("", None),
+        *((text, Ink.FAINT if index else Ink.STRONG) for index, text in enumerate(foot)),
+    ]
+    return "".join(f"{paint(text, ink, colour=colour)}\n" for text, ink in lines)

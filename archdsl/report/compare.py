@@ -1,0 +1,190 @@
+"""Several networks side by side: one line each."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from archdsl.base.fields import Status
+from archdsl.base.figures import short_number
+from archdsl.base.tensors import TensorType
+from archdsl.graph.module import Module
+from archdsl.graph.receptive import Seen
+from archdsl.report.structure import kind_of
+from archdsl.report.terminal import Ink, cells, cut, padded, paint, visible
+from archdsl.report.walk import Spot, Tour, count_shown, field_of
+
+FORMAT: Final = "archdsl.compare"
+VERSION: Final = 1
+_ALL: Final = 10**9
+_GAP: Final = "  "
+_DIGITS: Final = re.compile(r"(\d+)")
+
+
+class Sort(StrEnum):
+    """What networks are sorted by."""
+
+    PARAMS = "params"
+    MACS = "macs"
+    NAME = "name"
+    RECEPTIVE_FIELD = "receptive-field"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One network. params, macs: at inference. layers: operators, repeats written out. seen: what a position of its
+    last map sees of the input; nothing where no layer gives a map."""
+
+    name: str
+    inputs: Mapping[str, TensorType]
+    outputs: Mapping[str, TensorType]
+    params: int
+    macs: int
+    layers: int
+    seen: Seen
+
+    @property
+    def field(self) -> str:
+        """Its receptive field in short."""
+        return field_of(self.seen)
+
+    def record(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "name": self.name,
+            "inputs": {name: kind_of(kind) for name, kind in self.inputs.items()},
+            "outputs": {name: kind_of(kind) for name, kind in self.outputs.items()},
+            "params": self.params,
+            "macs": self.macs,
+            "layers": self.layers,
+            "receptive_field": self.field,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Networks side by side: `str()` prints the table, `.entries` are its data, `.to_json()` is for tools."""
+
+    entries: tuple[Entry, ...]
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def text(self, width: int | None = 80, *, colour: bool = False) -> str:
+        """The table for the screen, within a width where that is possible."""
+        return _text(self.entries, width or _ALL, colour=colour)
+
+    def to_json(self) -> str:
+        """The table as JSON."""
+        rows = [entry.record() for entry in self.entries]
+        return json.dumps({"format": FORMAT, "version": VERSION, "networks": rows}, indent=1) + "\n"
+
+
+def entry_of(module: Module, name: str, inputs: Mapping[str, TensorType], outputs: Mapping[str, TensorType]) -> Entry:
+    """The line of a network."""
+    seen = _last_field(Tour(module))
+    return Entry(name, inputs, outputs, module.inference_params, int(module.macs), module.layers, seen)
+
+
+def comparison(entries: Iterable[Entry], sort: Sort | str | None = None) -> Comparison:
+    """Networks side by side, in their order or sorted, the smallest first."""
+    found = list(entries)
+    if sort is not None:
+        found.sort(key=_KEYS[Sort(sort)])
+    return Comparison(tuple(found))
+
+
+def _last_field(tour: Tour) -> Seen:
+    """What a position sees of the last map that is computed at inference, before a head takes it all together."""
+    waiting = [list(tour.spots())]
+    while waiting:
+        spots = [spot for spot in waiting.pop() if not spot.training_only]
+        if (last := next((spot for spot in reversed(spots) if _is_map(spot)), None)) is not None:
+            return last.after[0]
+        waiting.extend(list(tour.below(spot)) for spot in spots if isinstance(spot.step.what, Module))
+    return ()
+
+
+def _is_map(spot: Spot) -> bool:
+    return spot.step.outputs[0].rank > 0 and spot.step.outputs[0].positions > 1 and bool(spot.after[0])
+
+
+def _size_seen(entry: Entry) -> tuple[bool, int]:
+    whole = [axis.status is Status.WHOLE for axis in entry.seen]
+    sizes = (axis.size or 0 for axis, all_of_it in zip(entry.seen, whole, strict=True) if not all_of_it)
+    return any(whole), max(sizes, default=0)
+
+
+def _by_name(entry: Entry) -> list[Any]:
+    """Names in the order in which people count: `resnet18` before `resnet101`."""
+    return [int(part) if index % 2 else part for index, part in enumerate(_DIGITS.split(entry.name))]
+
+
+_KEYS: Final[Mapping[Sort, Callable[[Entry], Any]]] = {
+    Sort.PARAMS: lambda entry: entry.params,
+    Sort.MACS: lambda entry: entry.macs,
+    Sort.NAME: _by_name,
+    Sort.RECEPTIVE_FIELD: _size_seen,
+}
+
+
+# --- the table --------------------------------------------------------------------------------------------------------
+
+
+_TITLES: Final = ("network", "input", "output", "parameters", "MACs", "layers", "sees")
+_RIGHT: Final = (False, False, False, True, True, True, True)
+
+# the columns that go first where there is no room
+_LEANER: Final = ("output", "sees", "layers", "input")
+
+
+def _text(entries: tuple[Entry, ...], width: int, *, colour: bool) -> str:
+    exact = [_TITLES, *map(_cells, entries)]
+    short = list(map(_shortened, exact))
+    ways = [(exact, 0), (exact, 1), *((short, gone) for gone in range(len(_LEANER)))]
+    fitting = ((rows, widths) for rows, gone in ways if _width(widths := _widths(rows, gone)) <= width)
+    rows, widths = next(fitting, (short, _widths(short, len(_LEANER))))
+    return _lines(rows, widths, width, colour=colour)
+
+
+def _widths(rows: list[tuple[str, ...]], gone: int) -> dict[int, int]:
+    """The width of each column but for some that go."""
+    columns = [index for index, title in enumerate(_TITLES) if title not in _LEANER[:gone]]
+    return {index: max(cells(row[index]) for row in rows) for index in columns}
+
+
+def _width(widths: Mapping[int, int]) -> int:
+    return sum(widths.values()) + len(_GAP) * (len(widths) - 1)
+
+
+def _cells(entry: Entry) -> tuple[str, ...]:
+    kinds = _kinds(entry.inputs), _kinds(entry.outputs)
+    numbers = f"{entry.params:,}", f"{entry.macs:,}", count_shown(entry.layers)
+    return visible(entry.name), *kinds, *numbers, entry.field
+
+
+def _shortened(row: tuple[str, ...]) -> tuple[str, ...]:
+    """The same row with its numbers to three digits."""
+    numbers = (short_number(int(each.replace(",", ""))) if each[:1].isdigit() else each for each in row[3:5])
+    return (*row[:3], *numbers, *row[5:])
+
+
+def _kinds(kinds: Mapping[str, TensorType]) -> str:
+    times: dict[str, int] = {}
+    for kind in kinds.values():
+        times[str(kind)] = times.get(str(kind), 0) + 1
+    return ", ".join(kind if count == 1 else f"{count} × {kind}" for kind, count in times.items())
+
+
+def _lines(rows: list[tuple[str, ...]], widths: Mapping[int, int], width: int, *, colour: bool) -> str:
+    lines = [
+        cut(_GAP.join(padded(row[index], size, right=_RIGHT[index]) for index, size in widths.items()).rstrip(), width)
+        for row in rows
+    ]
+    head, *body = lines
+    rule = "─" * min(width, _width(widths))
+    return "\n".join((paint(head, Ink.STRONG, colour=colour), paint(rule, Ink.FAINT, colour=colour), *body, ""))

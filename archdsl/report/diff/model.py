@@ -1,0 +1,243 @@
+"""What the difference of two networks is, as data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from archdsl.base.tensors import TensorType
+from archdsl.report.structure import kind_of, plain
+
+FORMAT: Final = "archdsl.diff"
+VERSION: Final = 1
+
+
+class Kind(StrEnum):
+    """What became of a step.
+
+    KEPT: it is as it was; something inside it is not. FOLLOWS: the text says the same of it, and something else comes
+    of that. WRAPPED: steps that are now inside a block or group; UNWRAPPED: the other way round.
+    """
+
+    ADDED = "added"
+    REMOVED = "removed"
+    CHANGED = "changed"
+    WRAPPED = "wrapped"
+    UNWRAPPED = "unwrapped"
+    KEPT = "kept"
+    FOLLOWS = "follows"
+
+
+class About(StrEnum):
+    """What about a step is different."""
+
+    OPERATOR = "operator"
+    ARGUMENT = "argument"
+    COUNT = "count"
+    INPUT = "input"
+    OUTPUT = "output"
+    NAME = "name"
+    SHARING = "sharing"
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A step as it is in one of the networks. path: of its layer, `last` of its last repetition. word: its operator or
+    block. params, macs: of all its repetitions. line: of the text.
+    is_quiet: whether a textbook gives it no box of its own."""
+
+    path: str
+    last: str
+    label: str
+    word: str
+    is_module: bool
+    arguments: Mapping[str, Any]
+    count: int
+    inputs: tuple[TensorType, ...]
+    outputs: tuple[TensorType, ...]
+    params: int
+    macs: int
+    line: int
+    is_quiet: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its own part of the path, with the positions that it takes: `conv1`, `12-15`."""
+        first, last = (path.rpartition(".")[2] for path in (self.path, self.last))
+        return first if first == last else f"{first}-{last}"
+
+    def record(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "path": self.path,
+            "last": self.last,
+            "label": self.label,
+            "module" if self.is_module else "operator": self.word,
+            "arguments": self.arguments,
+            "count": self.count,
+            "inputs": [kind_of(kind) for kind in self.inputs],
+            "outputs": [kind_of(kind) for kind in self.outputs],
+            "params": self.params,
+            "macs": self.macs,
+            "line": self.line,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Aspect:
+    """One thing about a step that is different: an argument by its name, its count, where an input comes from.
+
+    old, new: None where there is none, as of an argument that was not given.
+    """
+
+    about: About
+    name: str
+    old: Any
+    new: Any
+
+    def record(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {"about": str(self.about), "name": self.name, "old": plain(self.old), "new": plain(self.new)}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One step with what became of it.
+
+    old, new: the step in each network, None where there is none. aspects: what the author changed. follows: what is
+    different about it only because of something else. inside: of its steps. also: the paths, in the second network, of
+    blocks with the same changes inside. others: the steps that are inside of the wrapping, or were. implied: whether an
+    added or removed step stands nowhere in the text, as a flattening or projection that shapes make necessary.
+    between: of a removed step, the paths of those in the second network between which it stood; nothing for the ends.
+    is_told: whether what is inside was told at another place already.
+    """
+
+    kind: Kind
+    old: Side | None
+    new: Side | None
+    aspects: tuple[Aspect, ...] = ()
+    follows: tuple[Aspect, ...] = ()
+    inside: tuple[Change, ...] = ()
+    also: tuple[str, ...] = ()
+    others: tuple[Side, ...] = ()
+    implied: bool = False
+    between: tuple[str, str] = ("", "")
+    is_told: bool = False
+
+    @property
+    def side(self) -> Side:
+        """The step, in the second network if it is there."""
+        side = self.new or self.old
+        assert side is not None
+        return side
+
+    @property
+    def is_authored(self) -> bool:
+        """Whether somebody changed it, rather than something around it or inside it."""
+        return self.kind not in {Kind.KEPT, Kind.FOLLOWS} and not self.implied
+
+    @property
+    def has_other_shapes(self) -> bool:
+        """Whether what comes out of it has another size."""
+        return self.old is not None and self.new is not None and self.old.outputs != self.new.outputs
+
+    def walk(self) -> Iterator[tuple[int, Change]]:
+        """This change and those inside it, with their depths."""
+        waiting: list[tuple[int, Change]] = [(0, self)]
+        while waiting:
+            depth, change = waiting.pop()
+            yield depth, change
+            waiting.extend((depth + 1, each) for each in reversed(change.inside))
+
+    def record(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "kind": str(self.kind),
+            "old": self.old and self.old.record(),
+            "new": self.new and self.new.record(),
+            "implied": self.implied,
+            "aspects": [each.record() for each in self.aspects],
+            "follows": [each.record() for each in self.follows],
+            "also": list(self.also),
+            "others": [each.record() for each in self.others],
+            "inside": [each.record() for each in self.inside],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A network that is compared. params, macs: at inference; train_params also with what only training needs."""
+
+    name: str
+    inputs: Mapping[str, TensorType]
+    outputs: Mapping[str, TensorType]
+    params: int
+    macs: int
+    train_params: int
+    layers: int
+
+    def record(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "name": self.name,
+            "inputs": {name: kind_of(kind) for name, kind in self.inputs.items()},
+            "outputs": {name: kind_of(kind) for name, kind in self.outputs.items()},
+            "params": self.params,
+            "macs": self.macs,
+            "train_params": self.train_params,
+            "layers": self.layers,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """The difference of two networks: true where there is one. See `Change`.
+
+    changes: the steps with what became of them, in the order of the second network; those of which everything is as
+    it was are not there. aspects: what is different about the networks themselves. names: the paths that weights had,
+    with those that they have now; what is below them moved with them.
+    """
+
+    old: Whole
+    new: Whole
+    changes: tuple[Change, ...]
+    aspects: tuple[Aspect, ...] = ()
+    names: tuple[tuple[str, str], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.changes or self.aspects or self.names)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def walk(self) -> Iterator[tuple[int, Change]]:
+        """Every change, also those inside others, with its depth."""
+        return (each for change in self.changes for each in change.walk())
+
+    @property
+    def authored(self) -> tuple[Change, ...]:
+        """What somebody changed, wherever it is."""
+        return tuple(change for _, change in self.walk() if change.is_authored)
+
+    def text(self, width: int | None = 80, *, colour: bool = False, everything: bool = False) -> str:
+        """The table for the screen, with `everything` also what only follows from other changes."""
+        from archdsl.report.diff.table import text
+
+        return text(self, width, colour=colour, everything=everything)
+
+    def to_json(self) -> str:
+        """The difference as JSON: the same bytes for the same networks."""
+        document = {
+            "format": FORMAT,
+            "version": VERSION,
+            "equal": not self,
+            "old": self.old.record(),
+            "new": self.new.record(),
+            "aspects": [each.record() for each in self.aspects],
+            "names": [{"old": old, "new": new} for old, new in self.names],
+            "changes": [each.record() for each in self.changes],
+        }
+        return json.dumps(document, indent=1) + "\n"

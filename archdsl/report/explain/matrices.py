@@ -1,0 +1,38 @@
+"""A convolution as a product of matrices, in words: shapes, and the memory that the columns take."""
+
+from __future__ import annotations
+
+from archdsl.base.figures import short_number
+from archdsl.graph.im2col import im2col
+from archdsl.graph.module import Step
+from archdsl.report.explain.page import Lines, product
+
+
+def as_matrices(step: Step) -> Lines:
+    """The lines about a convolution; none about anything else."""
+    found = im2col(step)
+    if found is None:
+        return
+    each = f"in each of {found.groups} groups " if found.groups > 1 else ""
+    (a, b), (_, c) = found.weights, found.columns
+    if found.transposed:
+        yield "im2col", f"{each}{a}x{b} times {b}x{c} -> {a}x{c}: the columns, which are added up (col2im)"
+    else:
+        yield "im2col", f"{each}{a}x{b} times {b}x{c} -> {a}x{c}, filters by positions"
+    if found.copies_nothing:
+        yield "columns", "the input as it is: a window of one position copies nothing"
+        return
+    numbers = product((*([found.groups] if found.groups > 1 else []), *found.unfolded))
+    size = f"{numbers} = {found.numbers:,} numbers, {_bytes(4 * found.numbers)} in float32"
+    of = "output" if found.transposed else "input"
+    yield "columns", f"{size}, {_times(found.numbers, found.map)} times the {of}'s {_bytes(4 * found.map)}"
+
+
+def _times(whole: int, part: int) -> str:
+    """A quotient to a tenth, without a float."""
+    tenths = (20 * whole + part) // (2 * part)
+    return f"{tenths // 10}" if not tenths % 10 else f"{tenths // 10}.{tenths % 10}"
+
+
+def _bytes(count: int) -> str:
+    return f"{short_number(count)}B" if count >= 10_000 else f"{count:,} B"

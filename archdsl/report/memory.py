@@ -1,0 +1,273 @@
+"""What a network needs in memory, at inference and in training, step by step and in all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from archdsl.base.dtypes import Dtype
+from archdsl.base.figures import short_bytes
+from archdsl.graph.memory import Inference, Scheduler, Sizes, Tape, Training, buffers
+from archdsl.graph.module import Module
+from archdsl.report.columns import Column, printed, width_of
+from archdsl.report.summary import WIDTH, Row, Summary
+from archdsl.report.terminal import cells, cut
+from archdsl.report.walk import Tour
+
+FORMAT = "archdsl.memory"
+VERSION = 1
+_MASTER = Dtype.FLOAT32
+_ALL = 10**9
+_NARROWEST = 12
+
+
+class Optimizer(StrEnum):
+    """What moves the weights, and how many numbers it holds for each of them."""
+
+    SGD = "sgd"
+    MOMENTUM = "momentum"
+    ADAM = "adam"
+
+    @property
+    def states(self) -> int:
+        """Numbers for each weight."""
+        return {Optimizer.SGD: 0, Optimizer.MOMENTUM: 1, Optimizer.ADAM: 2}[self]
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Bytes in all. weights, gradients, states: of what is learned; states are those of the optimiser, with a copy of
+    the weights of its own where they have less than 32 bits. buffers: what layers hold besides. peak: the most bytes of
+    activations that live at once at inference, with the input. activations: of all tensors that a forward pass in
+    training makes; kept: of those that autograd keeps until the backward pass, with the input if it is needed.
+    """
+
+    inference_weights: int
+    inference_buffers: int
+    peak: int
+    weights: int
+    buffers: int
+    gradients: int
+    states: int
+    activations: int
+    kept: int
+
+    @property
+    def inference(self) -> int:
+        """What inference needs."""
+        return self.inference_weights + self.inference_buffers + self.peak
+
+    @property
+    def training(self) -> int:
+        """What lives when the backward pass begins, with the gradients of the weights, which it is to make."""
+        return self.weights + self.buffers + self.gradients + self.states + self.kept
+
+
+class Measure:
+    """Works out what one network needs, for any batch. How its modules run is found out once."""
+
+    def __init__(self, root: Module, scheduler: Scheduler, dtype: Dtype, optimizer: Optimizer) -> None:
+        self.root = root
+        known = {id(module): scheduler(module) for module in root.distinct() if not module.indexed}
+        self.scheduler: Scheduler = lambda module: known[id(module)]
+        self.dtype = dtype
+        self.optimizer = optimizer
+
+    def needs(self, batch: int) -> Needs:
+        """What a batch of so many samples needs."""
+        root, sizes, itemsize = self.root, Sizes(batch, self.dtype.itemsize), self.dtype.itemsize
+        training = Training(sizes)
+        is_narrow = itemsize < _MASTER.itemsize
+        states = (self.optimizer.states + is_narrow) * max(itemsize, _MASTER.itemsize)
+        return Needs(
+            root.inference_params * itemsize,
+            buffers(root, sizes, training=False),
+            Inference(sizes, self.scheduler).peak(root),
+            root.params * itemsize,
+            buffers(root, sizes, training=True),
+            root.params * itemsize,
+            root.params * states,
+            training.of(root, training.start(root)).made,
+            training.kept(root),
+        )
+
+    def largest_batch(self, memory: int, *, training: bool) -> int:
+        """The largest batch that fits; 0 where none does."""
+
+        def fits(batch: int) -> bool:
+            needs = self.needs(batch)
+            return (needs.training if training else needs.inference) <= memory
+
+        # what a batch needs grows with it, by at least its input
+        fitting, above = 0, 1
+        while fits(above):
+            fitting, above = above, 2 * above
+        while above - fitting > 1:
+            middle = (fitting + above) // 2
+            fitting, above = (middle, above) if fits(middle) else (fitting, middle)
+        return fitting
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryRow:
+    """A row of the table, all its repetitions: bytes of weights, of what it makes in training, and of what is kept of
+    that for the backward pass."""
+
+    row: Row
+    weights: int
+    activations: int
+    kept: int
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The largest batches that fit a memory of so many bytes."""
+
+    memory: int
+    inference: int
+    training: int
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The table of what a network needs in memory."""
+
+    table: Summary
+    batch: int
+    dtype: Dtype
+    optimizer: Optimizer
+    needs: Needs
+    rows: tuple[MemoryRow, ...]
+    fit: Fit | None = None
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def text(self, width: int | None = WIDTH, *, colour: bool = False) -> str:
+        """The table for the screen, within a width where that is possible."""
+        title, *doc = self.table.heading(width)
+        head = [f"{title}, batch of {self.batch:,} in {self.dtype}", *doc]
+        inks = [each.row.ink for each in self.rows]
+        return printed(self._columns(width), inks, head, self.footers(), colour=colour)
+
+    def _columns(self, width: int | None) -> list[Column]:
+        made = self._made(_ALL)
+        excess = max(width_of(made) - (width or _ALL), 0)
+        longest = max((cells(each.row.shown) for each in self.rows), default=0)
+        return self._made(max(longest - excess, _NARROWEST)) if excess else made
+
+    def _made(self, operator: int) -> list[Column]:
+        rows = self.rows
+        return [
+            Column("layer", tuple("  " * each.row.depth + each.row.name for each in rows), gap=""),
+            Column("operator", tuple(cut(each.row.shown, operator) for each in rows)),
+            Column("output", tuple(each.row.short_shapes for each in rows)),
+            Column("weights", tuple(_shown(each.weights) for each in rows), right=True),
+            Column("activations", tuple(_shown(each.activations) for each in rows), right=True),
+            Column("kept", tuple(_shown(each.kept) for each in rows), right=True),
+        ]
+
+    def footers(self) -> list[str]:
+        """The totals."""
+        needs = self.needs
+        at_once, learned = short_bytes(needs.peak), short_bytes(needs.weights)
+        made, kept = short_bytes(needs.activations), short_bytes(needs.kept)
+        gradients, states = short_bytes(needs.gradients), short_bytes(needs.states)
+        weights, held = short_bytes(needs.inference_weights), short_bytes(needs.inference_buffers)
+        lines = [
+            f"inference: {short_bytes(needs.inference)}",
+            f"  {weights} weights, {held} buffers, {at_once} activations at once",
+            f"training with {self.optimizer}: {short_bytes(needs.training)}",
+            f"  {learned} weights, {short_bytes(needs.buffers)} buffers, {gradients} gradients, {states} optimiser,",
+            f"  {kept} activations kept of {made}",
+        ]
+        if self.fit is not None:
+            lines.append(
+                f"{short_bytes(self.fit.memory)} fit a batch of {self.fit.inference:,} at inference,"
+                f" {self.fit.training:,} in training"
+            )
+        return lines
+
+    def to_json(self) -> str:
+        """The table as JSON, sizes in bytes."""
+        needs = self.needs
+        document: dict[str, Any] = {
+            "format": FORMAT,
+            "version": VERSION,
+            "name": self.table.name,
+            "batch": self.batch,
+            "dtype": str(self.dtype),
+            "optimizer": str(self.optimizer),
+            "inference": {
+                "total": needs.inference,
+                "weights": needs.inference_weights,
+                "buffers": needs.inference_buffers,
+                "peak_activations": needs.peak,
+            },
+            "training": {
+                "total": needs.training,
+                "weights": needs.weights,
+                "buffers": needs.buffers,
+                "gradients": needs.gradients,
+                "optimizer": needs.states,
+                "kept_activations": needs.kept,
+                "all_activations": needs.activations,
+            },
+            "rows": [_record(each) for each in self.rows],
+        }
+        if self.fit is not None:
+            document["fit"] = {
+                "memory": self.fit.memory,
+                "inference_batch": self.fit.inference,
+                "training_batch": self.fit.training,
+            }
+        return json.dumps(document, indent=1) + "\n"
+
+
+def memory(table: Summary, measure: Measure, batch: int, fitting: int | None = None) -> Memory:
+    """What a batch needs. table: the rows to show. fitting: a memory for which to find the largest batches."""
+    figures = _figures(measure.root, Sizes(batch, measure.dtype.itemsize), table.depth)
+    rows = tuple(
+        MemoryRow(row, row.params * measure.dtype.itemsize, made, kept)
+        for row, (made, kept) in zip(table.rows, figures, strict=True)
+    )
+    fit = None
+    if fitting is not None:
+        batches = (measure.largest_batch(fitting, training=training) for training in (False, True))
+        fit = Fit(fitting, *batches)
+    return Memory(table, batch, measure.dtype, measure.optimizer, measure.needs(batch), rows, fit)
+
+
+def _figures(root: Module, sizes: Sizes, depth: int) -> Iterator[tuple[int, int]]:
+    """What each row of the table makes and keeps. A block counts as it is where it is opened."""
+    facts = Training(sizes)
+    opened = {id(root): (Tape(facts, root, facts.start(root)), (False,) * len(root.outputs))}
+    for spot, _ in Tour(root).folded(depth):
+        tape, outside = opened[id(spot.module)]
+        what = spot.step.what
+        if isinstance(what, Module) and id(what) not in opened:
+            learns, needed = tape.inside(spot.index, outside)
+            opened[id(what)] = (Tape(facts, what, learns), needed)
+        yield tape.steps[spot.index].made, tape.each(outside)[spot.index]
+
+
+def _shown(count: int) -> str:
+    return short_bytes(count) if count else ""
+
+
+def _record(each: MemoryRow) -> dict[str, Any]:
+    row = each.row
+    return {
+        "depth": row.depth,
+        "path": row.path,
+        "last": row.last,
+        "label": row.label,
+        "count": row.count,
+        "weights": each.weights,
+        "activations": each.activations,
+        "kept": each.kept,
+        "same_as": row.same_as,
+    }

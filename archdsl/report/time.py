@@ -1,0 +1,182 @@
+"""How long a network takes at least on a device, step by step and in all: the roofline as a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from archdsl.base.devices import Device
+from archdsl.base.dtypes import Dtype
+from archdsl.base.figures import short_bytes, short_number, short_seconds
+from archdsl.graph.module import Module
+from archdsl.graph.roofline import Roofline, Work
+from archdsl.report.columns import Column, printed, width_of
+from archdsl.report.summary import WIDTH, Row, Summary, share
+from archdsl.report.terminal import cells, cut
+from archdsl.report.walk import Tour
+
+FORMAT = "archdsl.time"
+VERSION = 1
+_ALL = 10**9
+_NARROWEST = 12
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRow:
+    """A row of the table: the work of all its repetitions."""
+
+    row: Row
+    work: Work
+
+
+@dataclass(frozen=True)
+class Time:
+    """The table of lower bounds of the times of a forward pass at inference."""
+
+    table: Summary
+    device: Device
+    batch: int
+    dtype: Dtype
+    work: Work
+    rows: tuple[TimeRow, ...]
+
+    @property
+    def seconds(self) -> float:
+        """The lower bound of the whole pass."""
+        return self.ticks(self.work) / self._second
+
+    @property
+    def _second(self) -> int:
+        return self.device.peak[self.dtype] * self.device.bandwidth
+
+    def ticks(self, work: Work) -> int:
+        """A time in whole numbers: operations over the peak and bytes over the bandwidth, on one denominator."""
+        return work.calculating * self.device.bandwidth + work.moving * self.device.peak[self.dtype]
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def text(self, width: int | None = WIDTH, *, colour: bool = False) -> str:
+        """The table for the screen, within a width where that is possible."""
+        title, *doc = self.table.heading(width)
+        head = [f"{title}, batch of {self.batch:,} in {self.dtype}", *doc]
+        return printed(self._columns(width), [each.row.ink for each in self.rows], head, self.footers(), colour=colour)
+
+    def _columns(self, width: int | None) -> list[Column]:
+        made = self._made(_ALL)
+        excess = max(width_of(made) - (width or _ALL), 0)
+        longest = max((cells(each.row.shown) for each in self.rows), default=0)
+        return self._made(max(longest - excess, _NARROWEST)) if excess else made
+
+    def _made(self, operator: int) -> list[Column]:
+        rows, whole = self.rows, self.ticks(self.work)
+        return [
+            Column("layer", tuple("  " * each.row.depth + each.row.name for each in rows), gap=""),
+            Column("operator", tuple(cut(each.row.shown, operator) for each in rows)),
+            Column(
+                "FLOP", tuple(short_number(each.work.flops) if each.work.flops else "" for each in rows), right=True
+            ),
+            Column(
+                "moved", tuple(short_bytes(each.work.moved) if each.work.moved else "" for each in rows), right=True
+            ),
+            Column("FLOP/B", tuple(_intensity(each.work) for each in rows), right=True),
+            Column("at least", tuple(self._shown(each.work) for each in rows), right=True),
+            Column("", tuple(share(self.ticks(each.work), whole) for each in rows), right=True, gap=" "),
+            Column("bound by", tuple(bound(each.work) for each in rows)),
+        ]
+
+    def _shown(self, work: Work) -> str:
+        return short_seconds(self.ticks(work), self._second) if self.ticks(work) else ""
+
+    def footers(self) -> list[str]:
+        """The totals, and what they assume."""
+        device, work, whole = self.device, self.work, self.ticks(self.work)
+        peak, bandwidth = device.peak[self.dtype], device.bandwidth
+        lines = [f"at least {self._shown(work) or '0 s'}"]
+        if whole:
+            lines[0] += f" for the batch, at most {_rate(self.batch * self._second, whole)} samples a second"
+        arithmetic, memory = work.calculating * bandwidth, work.moving * peak
+        by_arithmetic = short_seconds(arithmetic, self._second) if arithmetic else "0 s"
+        by_memory = short_seconds(memory, self._second) if memory else "0 s"
+        speed = f"{short_number(peak)}FLOP/s, {short_number(bandwidth)}B/s"
+        lines += [
+            f"{by_arithmetic} bound by arithmetic, {by_memory} by memory",
+            f"{device.name}: {speed}; they meet at {_fraction(peak, bandwidth)} FLOP/B",
+            "a bound for steps that run one by one and move their tensors once",
+        ]
+        return lines
+
+    def to_json(self) -> str:
+        """The table as JSON; times in seconds, sizes in bytes."""
+        device = self.device
+        document = {
+            "format": FORMAT,
+            "version": VERSION,
+            "name": self.table.name,
+            "batch": self.batch,
+            "dtype": str(self.dtype),
+            "device": {
+                "name": device.name,
+                "flops_per_second": device.peak[self.dtype],
+                "bytes_per_second": device.bandwidth,
+                "memory": device.memory,
+                "source": device.source,
+            },
+            "seconds": self.seconds,
+            "flops": self.work.flops,
+            "moved": self.work.moved,
+            "rows": [self._record(each) for each in self.rows],
+        }
+        return json.dumps(document, indent=1) + "\n"
+
+    def _record(self, each: TimeRow) -> dict[str, Any]:
+        row = each.row
+        return {
+            "depth": row.depth,
+            "path": row.path,
+            "last": row.last,
+            "label": row.label,
+            "count": row.count,
+            "flops": each.work.flops,
+            "moved": each.work.moved,
+            "seconds": self.ticks(each.work) / self._second,
+            "bound": bound(each.work),
+            "same_as": row.same_as,
+        }
+
+
+def time(table: Summary, root: Module, device: Device, dtype: Dtype, batch: int) -> Time:
+    """The lower bounds of a network's times. table: the rows to show. device: one that has a peak of this type."""
+    roofline = Roofline(device, dtype, batch)
+    whole = roofline.of(root)
+    works = _works(root, roofline, table.depth)
+    rows = tuple(TimeRow(row, work) for row, work in zip(table.rows, works, strict=True))
+    return Time(table, device, batch, dtype, whole, rows)
+
+
+def _works(root: Module, roofline: Roofline, depth: int) -> Iterator[Work]:
+    """The work of each row; what runs in training only does none."""
+    for spot, _ in Tour(root).folded(depth):
+        yield Work() if spot.training_only else roofline.step(spot.step, spot.module)
+
+
+def bound(work: Work) -> str:
+    """What bounds the steps: `arithmetic`, `memory`, `both` where some are bound by this and some by that."""
+    if work.calculating and work.moving:
+        return "both"
+    return "arithmetic" if work.calculating else "memory" if work.moving else ""
+
+
+def _intensity(work: Work) -> str:
+    return _fraction(work.flops, work.moved) if work.flops and work.moved else ""
+
+
+def _fraction(one: int, other: int) -> str:
+    tenths = 10 * one // other
+    return f"{tenths // 10:,}" if tenths >= 1000 else f"{tenths // 10}.{tenths % 10}"
+
+
+def _rate(count: int, whole: int) -> str:
+    return f"{count // whole:,}" if count >= 10 * whole else f"{count / whole:.2g}"

@@ -1,0 +1,221 @@
+"""Laws of formulas, of the sizes that meet conditions, and of networks whose sizes are left open: at every size they are
+what the network of that size is, and the sizes that they are said to take are those at which there is such a network."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, note
+from hypothesis import strategies as st
+from laws.generators import PROGRAMS, text
+from programme import examples, zoo
+
+import archdsl
+from archdsl import ArchError, Network
+from archdsl.base.conditions import Condition, Relation, Sizes, implied
+from archdsl.base.formulas import Formula, constant, symbol
+from archdsl.base.symbolic import formula_of
+
+SIZE = st.integers(1, 70)
+
+
+# --- formulas ---------------------------------------------------------------------------------------------------------
+
+
+def formulas(names: str) -> st.SearchStrategy[tuple[Formula, Callable[[dict[str, int]], int]]]:
+    """A formula, and the same as a function of numbers."""
+
+    def combined(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+        number = st.integers(1, 7)
+        return st.one_of(
+            st.tuples(inner, inner).map(lambda p: (p[0][0] + p[1][0], lambda s: p[0][1](s) + p[1][1](s))),
+            st.tuples(inner, inner).map(lambda p: (p[0][0] - p[1][0], lambda s: p[0][1](s) - p[1][1](s))),
+            st.tuples(inner, inner).map(lambda p: (p[0][0] * p[1][0], lambda s: p[0][1](s) * p[1][1](s))),
+            st.tuples(inner, number).map(lambda p: (p[0][0] // p[1], lambda s: p[0][1](s) // p[1])),
+            st.tuples(inner, number).map(lambda p: (p[0][0] % p[1], lambda s: p[0][1](s) % p[1])),
+            st.tuples(inner, number).map(lambda p: (constant(-1) * (constant(-1) * p[0][0] // p[1]), lambda s: -(-p[0][1](s) // p[1]))),
+        )  # fmt: skip
+
+    atom = st.one_of(
+        st.sampled_from(names).map(lambda name: (symbol(name), lambda s: s[name])),
+        st.integers(-9, 9).map(lambda value: (constant(value), lambda s: value)),
+    )
+    return st.recursive(atom, combined, max_leaves=6)
+
+
+@examples(400, 20_000)
+@given(formulas("HW"), st.fixed_dictionaries({"H": SIZE, "W": SIZE}))
+def test_a_formula_is_worth_what_its_parts_are(made: Any, sizes: dict[str, int]) -> None:
+    formula, value = made
+    note(str(formula))
+    assert formula.at(sizes) == value(sizes)
+    if formula.symbols and (bound := formula.never_below()) is not None:
+        assert formula.at(sizes) >= bound
+    put = formula.put({"H": symbol("W") * constant(2) + constant(1)})
+    assert put.at({"W": sizes["W"]}) == value({"H": 2 * sizes["W"] + 1, "W": sizes["W"]})
+
+
+@examples(200, 5_000)
+@given(st.integers(-40, 40), st.lists(st.tuples(st.integers(1, 5), st.integers(-5, 5)), min_size=1, max_size=5))
+def test_floors_of_floors_become_one(start: int, rounds: list[tuple[int, int]]) -> None:
+    made = symbol("H") + constant(start)
+    top, by = made, 1
+    for divisor, more in rounds:
+        made = made // divisor + constant(more)
+        by *= divisor
+        top += constant(more * by)
+    assert made == top // by
+
+
+@pytest.mark.parametrize(
+    ("made", "shown"),
+    [
+        ((symbol("H") - constant(1)) // 32 + constant(1), "ceil(H/32)"),
+        (constant(-1) * (constant(-1) * symbol("H") // 2) // 2, "floor((H + 1)/4)"),
+        ((symbol("H") * constant(4) + constant(3)) // 4, "H"),
+        ((symbol("H") * constant(2) + constant(1)) // 4, "floor(H/2)"),
+        (symbol("H") % 8, "H - 8*floor(H/8)"),
+        ((symbol("H") + constant(1)) * (symbol("H") - constant(1)), "H^2 - 1"),
+    ],
+)
+def test_formulas_are_written_as_people_write_them(made: Formula, shown: str) -> None:
+    assert str(made) == shown
+
+
+# --- conditions -------------------------------------------------------------------------------------------------------
+
+CONDITIONS = st.lists(st.tuples(formulas("H"), st.sampled_from(list(Relation))), min_size=1, max_size=3)
+
+
+@examples(150, 5_000)
+@given(CONDITIONS)
+def test_the_sizes_that_meet_conditions_are_found(made: Any) -> None:
+    conditions = [Condition.of(formula, relation) for (formula, _), relation in made]
+    conditions = [each for each in conditions if each.symbols]
+    note(str([str(each) for each in conditions]))
+    found = Sizes.meeting(conditions)
+    assume(found is not None)
+    meeting = [size for size in range(1, 200) if all(each.holds({"H": size}) for each in conditions)]
+    assert [size for size in range(1, 200) if size in found] == meeting
+    assert all(each.negated.holds({"H": size}) is not each.holds({"H": size}) for each in conditions for size in (1, 9))
+    if meeting:
+        assert found.smallest == meeting[0]
+        nearest = min(meeting, key=lambda size: abs(size - 50))
+        assert meeting[-1] < 100 or abs(nearest - 50) == min(abs(each - 50) for each in found.nearest(50))
+    assert str(found)
+
+
+@examples(100, 3_000)
+@given(CONDITIONS, formulas("H"), st.sampled_from(list(Relation)))
+def test_what_is_implied_holds(made: Any, wanted: Any, relation: Relation) -> None:
+    stated = [Condition.of(formula, relation) for (formula, _), relation in made]
+    condition = Condition.of(wanted[0], relation)
+    if implied(condition, stated):
+        for size in range(1, 300):
+            assert condition.holds({"H": size}) or not all(each.holds({"H": size}) for each in stated)
+
+
+@pytest.mark.parametrize(
+    ("formula", "relation", "shown", "sizes"),
+    [
+        (symbol("H") % 16, Relation.ZERO, "H % 16 == 0", "from 16 on, H % 16 == 0"),
+        ((symbol("H") + constant(1)) // 2 - symbol("H") // 2, Relation.ZERO, "H % 2 == 0", "from 2 on, H % 2 == 0"),
+        (symbol("H") // 32 - constant(7), Relation.ZERO, "224 <= H <= 255", "224 to 255"),
+        (symbol("H") - constant(40), Relation.POSITIVE, "H >= 41", "from 41 on"),
+        (symbol("H") * symbol("H") - constant(196), Relation.ZERO, "H == 14", "14"),
+        (symbol("H") - constant(7), Relation.NOT_ZERO, "H != 7", "1 to 6 and from 8 on"),
+        ((symbol("H") - constant(1)) % 32, Relation.ZERO, "H % 32 == 1", "from 1 on, H % 32 == 1"),
+    ],
+)
+def test_conditions_are_written_as_people_write_them(
+    formula: Formula, relation: Relation, shown: str, sizes: str
+) -> None:
+    condition = Condition.of(formula, relation)
+    assert str(condition) == shown
+    found = Sizes.meeting([condition])
+    assert found is not None
+    assert found.shown("H") == sizes
+
+
+# --- networks ---------------------------------------------------------------------------------------------------------
+
+
+def at(value: int, sizes: dict[str, int]) -> int:
+    return formula_of(value).at(sizes)
+
+
+def agree(opened: Network, concrete: Network, sizes: dict[str, int]) -> None:
+    """The formulas of a network are, at some sizes, what the network of these sizes has."""
+    shapes = [tuple(at(size, sizes) for size in kind.shape) for kind in opened.module.output_types]
+    assert shapes == [kind.shape for kind in concrete.module.output_types]
+    assert at(opened.macs, sizes) == concrete.macs
+    assert opened.params == concrete.params
+
+
+def of_size(make: Callable[..., Network], opened: Network, sizes: dict[str, int]) -> Network | None:
+    """The network of these sizes; None where there is none."""
+    (kind,) = opened.module.inputs
+    try:
+        return make(input=archdsl.TensorType(tuple(at(size, sizes) for size in kind.shape), kind.kind))
+    except ArchError:
+        return None
+
+
+def holds_at(make: Callable[..., Network], sizes: dict[str, int]) -> None:
+    opened = make().symbolic()
+    concrete = of_size(make, opened, sizes)
+    known = opened.open_sizes.decisions.values()
+    broken = [each for each in known if not each.condition.holds(sizes)]
+    why = f"{sizes} breaks {[str(each.condition) for each in broken]}"
+    if not broken:
+        assert concrete is not None, why
+        agree(opened, concrete, sizes)
+    elif any(each.asking.needed and not each.asking.weights for each in broken) and all(
+        each.asking.needed for each in broken
+    ):
+        assert concrete is None, why
+    elif all(each.asking.weights for each in broken):
+        assert concrete is None or concrete.params != opened.params or weights(concrete) != weights(opened), why
+
+
+def weights(network: Network) -> list[Any]:
+    return [
+        step.facts.weights for module in network.modules for step in module.steps if not hasattr(step.what, "steps")
+    ]
+
+
+@pytest.mark.parametrize("kind", PROGRAMS)
+@examples(40, 1_500)
+@given(data=st.data())
+def test_random_networks(kind: str, data: st.DataObject) -> None:
+    written = text(data.draw(PROGRAMS[kind]()))
+    note(written)
+    network = archdsl.parse(written)
+    assume(len(network.inputs) == 1)
+    names = network.symbolic().open_sizes
+    assume(names is not None and names.example)
+    for _ in range(3):
+        sizes = {name: data.draw(st.integers(max(1, size - 9), size + 9)) for name, size in names.example.items()}
+        holds_at(lambda **more: archdsl.parse(written, **more), sizes)
+
+
+@pytest.mark.parametrize("name", zoo())
+def test_networks_of_the_zoo(name: str) -> None:
+    network = archdsl.load(name)
+    if len(network.inputs) != 1 or network.symbolic().open_sizes is None:
+        pytest.skip("its inputs have no grid, or it has several")
+    chosen = random.Random(name)
+    example = network.symbolic().open_sizes.example
+    agree(network.symbolic(), network, dict(example))
+    for spread in (2, 16, 64):
+        sizes = {each: max(1, size + chosen.randint(-spread, spread)) for each, size in example.items()}
+        holds_at(lambda **more: archdsl.load(name, **more), sizes)
+
+
+def test_the_receptive_field_of_everything_is_at_least_any_number() -> None:
+    assert archdsl.parse("INPUT[8x8x3] -> gap -> fc-10\nrequire receptive_field >= 1G").macs == 30
+    assert math.inf > 10**9

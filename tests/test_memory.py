@@ -1,0 +1,240 @@
+"""Memory of whole networks: against what torch allocates, against published figures, and by the commands."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import torch
+from laws.watched import held, kept, peak
+from torch import Tensor
+
+import archdsl
+from archdsl.base.tensors import Kind, TensorType
+from archdsl.cli import main
+
+BATCH = 2
+
+# each with an input that is quick to run
+NETWORKS: dict[str, dict[str, Any]] = {
+    "resnet18": {"input": TensorType.image(3, 64, 64)},
+    "resnet50": {"input": TensorType.image(3, 64, 64)},
+    "vgg16": {},
+    "googlenet": {"input": TensorType.image(3, 224, 224)},
+    "densenet121": {"input": TensorType.image(3, 64, 64)},
+    "mobilenet_v2": {"input": TensorType.image(3, 64, 64)},
+    "shufflenet_v2_x1_0": {"input": TensorType.image(3, 64, 64)},
+    "efficientnet_b0": {"input": TensorType.image(3, 64, 64)},
+    "convnext_tiny": {"input": TensorType.image(3, 64, 64)},
+    "unet": {"input": TensorType.image(1, 188, 188)},
+    "vit_b_16": {},
+    "swin_t": {},
+    "mlp_mixer": {},
+    "gpt2": {"length": 64},
+    "transformer": {},
+    "yolov3": {"input": TensorType.image(3, 64, 64)},
+    "alexnet": {},
+}
+
+TEXTS = (
+    # layers in a row: the row's caller holds what goes in, and each layer what goes into it
+    "INPUT[8x8x4] -> [conv3-4 -> relu]*3 -> conv3-8",
+    "INPUT[8x8x4] -> [[conv3-4 -> bn -> relu]*2 -> conv1-4]*3 as body -> gap -> fc-2",
+    "INPUT[8x8x4] -> [identity -> identity]*2 as body -> [relu]*3 as more",
+    "INPUT[8x8x4] -> [[[conv3-4]*2]*2 -> [sigmoid]*2]*2",
+    # what has a name lives as long as that
+    "net n {\n input 8x8x4\n a = conv3-8\n b = a -> relu\n c = b -> conv3-8 -> relu -> conv1-2\n concat { a | c } -> conv1-2\n}",
+    "net n {\n input 8x8x4\n x = conv3-8 -> relu\n y = x -> pool -> conv3-8\n z = y -> upsample2\n add { x | z } -> conv1-16\n}",
+    "INPUT[8x8x4] -> residual { conv3-4 -> bn -> relu -> conv3-4 -> bn } -> relu -> residual { conv3-8/2 -> bn } -> relu",
+    "INPUT[8x8x4] -> concat { conv1-2 | conv3-2 -> relu | pool3/1(p=1) -> conv1-2 } -> conv1-4",
+    "INPUT[8x8x4] -> conv1-4 -> mul { | gap(keep=true) -> conv1-2 -> relu -> conv1-4 -> sigmoid } -> relu",
+    "INPUT[8x8x4] -> conv1-6 -> dropout -> relu6 -> dropout(0.0) -> lrn -> fc-4 -> dropout -> fc-2 -> softmax",
+    "net n {\n input 8x8x4\n a, b = conv1-8 -> split(2)\n add { a | b -> relu } -> conv1-2\n}",
+    # what goes in is data, which nothing is learned from
+    "INPUT[8x8x4] -> pool -> relu -> conv1-2 -> pool -> relu",
+    """block layer(memory) = residual { attention(memory, heads=2) } -> ln
+net n {
+  input x: (6, 8)
+  input memory: (5, 8)
+  x -> layer(memory)*3
+}""",
+)
+
+
+def data(kind: TensorType) -> Tensor:
+    """A batch of a network's input."""
+    if kind.kind is Kind.TOKENS:
+        return torch.ones(BATCH, *kind.shape, dtype=torch.long)
+    return torch.rand(BATCH, *kind.shape)
+
+
+def measured(net: archdsl.Network) -> tuple[int, int]:
+    """What torch holds at most at inference, and what autograd keeps."""
+    torch.manual_seed(0)
+    model = net.to_torch()
+    inputs = [data(kind) for kind in net.module.inputs]
+    model.eval()
+    most = peak(lambda: model(*inputs), inputs, held(model))
+    model.train()
+    return most, kept(lambda: model(*inputs), held(model))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_takes_what_torch_allocates(name: str) -> None:
+    net = archdsl.load(name, **NETWORKS[name])
+    needs = net.memory(BATCH).needs
+    assert (needs.peak, needs.kept) == measured(net)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_text_takes_what_torch_allocates(text: str) -> None:
+    net = archdsl.parse(text)
+    needs = net.memory(BATCH).needs
+    assert (needs.peak, needs.kept) == measured(net)
+
+
+@pytest.mark.parametrize("name", ["rnn_classifier", "gru_classifier", "lstm_classifier"])
+def test_a_recurrent_network_takes_about_what_torch_allocates(name: str) -> None:
+    """oneDNN keeps more of an LSTM than its gates and states."""
+    net = archdsl.load(name)
+    needs, (most, real) = net.memory(BATCH).needs, measured(net)
+    assert needs.peak == pytest.approx(most, rel=0.01)
+    assert real / 5 < needs.kept <= real if name.startswith("lstm") else needs.kept == real
+
+
+@pytest.mark.parametrize("name", ["resnet18", "googlenet", "densenet121", "gpt2", "swin_t", "preact_resnet164"])
+def test_the_rows_add_up(name: str) -> None:
+    """At each level, and with what goes in where the backward pass needs it."""
+    memory = archdsl.load(name).memory(3, depth=1)
+    read = memory.needs.kept - sum(each.kept for each in memory.rows)
+    assert read in {
+        0,
+        *(kind.size * 3 * (8 if kind.kind is Kind.TOKENS else 4) for kind in memory.table.inputs.values()),
+    }
+    assert sum(each.activations for each in memory.rows) == memory.needs.activations
+    assert sum(each.weights for each in memory.rows) == memory.needs.weights
+
+
+def test_the_rows_of_a_block_add_up_to_it() -> None:
+    rows = archdsl.load("resnet50").memory(depth=0).rows
+    whole = next(each for each in rows if each.row.path == "layer1.1")
+    inside = [each for each in rows if each.row.path.startswith("layer1.1.")]
+    assert len(inside) > 5
+    assert whole.row.count == 2
+    assert 2 * sum(each.kept for each in inside) == whole.kept
+    assert 2 * sum(each.activations for each in inside) == whole.activations
+
+
+def test_a_billion_layers_need_at_inference_what_one_needs() -> None:
+    one = archdsl.parse("INPUT[32x32x64] -> [conv3-64]*2").memory().needs
+    many = archdsl.parse("INPUT[32x32x64] -> [[[conv3-64]*1000]*1000]*1000").memory().needs
+    size = 32 * 32 * 64 * 4
+    assert one.peak == many.peak == 3 * size  # what goes in, what a layer reads, and what it writes
+    assert many.kept == 10**9 * size
+    assert many.activations == 10**9 * size
+
+
+@pytest.mark.parametrize(("optimizer", "copies"), [("sgd", 0), ("momentum", 1), ("adam", 2)])
+def test_the_states_are_those_of_torchs_optimisers(optimizer: str, copies: int) -> None:
+    net = archdsl.parse("INPUT[8x8x4] -> conv3-4 -> bn -> relu -> fc-2")
+    model = net.to_torch()
+    kinds = {"sgd": torch.optim.SGD, "momentum": torch.optim.SGD, "adam": torch.optim.Adam}
+    made = kinds[optimizer](model.parameters(), lr=0.1, **({"momentum": 0.9} if optimizer == "momentum" else {}))
+    model(torch.rand(2, 4, 8, 8)).sum().backward()
+    made.step()
+    states = [
+        each for state in made.state.values() for each in state.values() if isinstance(each, Tensor) and each.dim()
+    ]
+    needs = net.memory(2, optimizer=optimizer).needs
+    assert needs.states == sum(each.nbytes for each in states) == copies * needs.weights
+    assert needs.gradients == sum(each.grad.nbytes for each in model.parameters() if each.grad is not None)
+    assert needs.buffers == sum(each.nbytes for each in model.buffers())
+
+
+def test_mixed_precision_takes_the_sixteen_bytes_of_the_paper() -> None:
+    """Rajbhandari et al. 2019, ZeRO, arXiv:1910.02054, section 3.1: 2 + 2 + 12 bytes for each parameter with Adam."""
+    net = archdsl.load("gpt2")
+    needs = net.memory(dtype="float16").needs
+    assert needs.weights + needs.gradients + needs.states == 16 * net.params
+
+
+@pytest.mark.parametrize(("dtype", "size"), [("float64", 8), ("float32", 4), ("bfloat16", 2), ("float16", 2)])
+def test_a_type_is_that_of_weights_and_activations(dtype: str, size: int) -> None:
+    net = archdsl.parse("INPUT[8x8x4] -> conv3-4 -> sigmoid")
+    needs = net.memory(5, dtype).needs
+    assert needs.inference_weights == net.params * size
+    assert needs.peak == 3 * 5 * 256 * size  # the input, which its owner holds, and two of the layers
+    assert needs.kept == 2 * 5 * 256 * size
+
+
+@pytest.mark.parametrize("optimizer", [None, "sgd", "adam"])
+@pytest.mark.parametrize("name", ["resnet18", "unet", "gpt2"])
+def test_the_largest_batch_fits_and_one_more_does_not(name: str, optimizer: str | None) -> None:
+    net = archdsl.load(name)
+    memory = 24 * 10**9
+    batch = net.largest_batch(memory, "bfloat16", optimizer)
+
+    def needed(samples: int) -> int:
+        needs = net.memory(samples, "bfloat16", optimizer or "sgd").needs
+        return needs.training if optimizer else needs.inference
+
+    assert needed(batch) <= memory < needed(batch + 1)
+
+
+def test_where_not_even_the_weights_fit_no_batch_does() -> None:
+    assert archdsl.load("vgg16").largest_batch(10**6) == 0
+
+
+def test_parts_that_training_alone_has_are_left_out_at_inference() -> None:
+    net = archdsl.load("googlenet")
+    needs = net.memory().needs
+    assert needs.inference_weights == 4 * net.inference_params < needs.weights == 4 * net.params
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(arguments) == 0
+    return capsys.readouterr().out
+
+
+def test_the_table_fits_the_screen_and_says_the_totals(capsys: pytest.CaptureFixture[str]) -> None:
+    said = run(capsys, "summary", "resnet50", "--memory", "--batch", "32", "--dtype", "bfloat16", "--fit", "24GB")
+    needs = archdsl.load("resnet50").memory(32, "bfloat16").needs
+    assert max(map(len, said.splitlines())) <= 80
+    assert "batch of 32 in bfloat16" in said
+    assert f"{needs.training / 1e9:.3g} GB" in said
+    assert "24 GB fit a batch of" in said
+
+
+def test_json_has_the_figures_in_bytes(capsys: pytest.CaptureFixture[str]) -> None:
+    made = json.loads(run(capsys, "summary", "resnet18", "--memory", "--batch", "4", "--json", "--fit", "1GiB"))
+    needs = archdsl.load("resnet18").memory(4).needs
+    assert (made["format"], made["version"]) == ("archdsl.memory", 1)
+    assert made["inference"]["peak_activations"] == needs.peak
+    assert made["training"]["total"] == needs.training
+    assert made["fit"]["memory"] == 2**30
+    assert {row["path"] for row in made["rows"]} >= {"conv1", "layer2.0.downsample.0"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--fit", "24GB"), "goes with --memory"),
+        (("--memory", "--fit", "many"), "no figure"),
+        (("--memory", "--fit", "3 B/s"), "no size of memory"),
+        (("--memory", "--batch", "0"), "--batch"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(
+    arguments: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["summary", "resnet18", *arguments]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_batch_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="batch of 0"):
+        archdsl.load("resnet18").memory(0)
