@@ -88,6 +88,17 @@ def test_the_scale_is_the_legend():
     assert not picture(RESNET, color="macs", legend=False).legend
 
 
+def test_what_sees_all_of_the_input_is_the_darkest():
+    made = picture(archdsl.load("vit_b_16").module, color="rf")
+    fills = {node.label: node.fill for node in made.nodes if node.fill}
+    assert fills["linear, 1000"] == made.theme.hottest != fills["16×16 conv, 768, /16"]
+    assert [sample.text for sample in made.legend][:5] == ["receptive field: 0", "14", "56", "126", "224"]
+    # with the padding the last blocks see more than there is, and the average after them does not see less
+    made = picture(RESNET, color="rf")
+    assert [node.fill for node in made.nodes if node.fill][-2:] == [made.theme.hottest] * 2
+    assert made.legend[4].text == "435"
+
+
 def test_what_costs_nothing_has_no_scale():
     net = archdsl.parse("INPUT[8x8x3] -> relu -> pool")
     assert [sample.text for sample in picture(net.module, color="macs").legend] == ["MACs: 0"]

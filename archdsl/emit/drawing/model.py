@@ -8,14 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
 
 from archdsl.base.tensors import Shape
 from archdsl.emit.drawing.graphviz import LIGHT, Theme
 from archdsl.graph.marks import Mark
 from archdsl.ops.operator import Style
-
-WHOLE: Final = -1
 
 
 class Detail(StrEnum):
@@ -60,7 +57,7 @@ class Facts:
     """What is known of a layer, block or tensor: the text of a tooltip.
 
     count: how often it stands there; params and macs are of all of them together, seen is of the last, sees its longest
-    side, or WHOLE. line: of the text, None where nothing of it stands there.
+    side; sees_all: whether it is the whole input along an axis. line: of the text, None where nothing of it stands.
     """
 
     path: str
@@ -74,6 +71,7 @@ class Facts:
     line: int | None = None
     count: int = 1
     sees: int = 0
+    sees_all: bool = False
 
     def lines(self) -> Iterator[str]:
         """The facts one by one, as a reader wants them."""

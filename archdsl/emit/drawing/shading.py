@@ -10,7 +10,7 @@ from typing import Final
 
 from archdsl.base.figures import short_number
 from archdsl.emit.drawing.graphviz import mixed
-from archdsl.emit.drawing.model import WHOLE, Kind, Node, Picture, Role, Sample
+from archdsl.emit.drawing.model import Kind, Node, Picture, Role, Sample
 
 _STEPS: Final = 4
 
@@ -39,7 +39,10 @@ def shaded(picture: Picture, cost: Cost) -> Picture:
     boxes = [node for node in picture.nodes if node.kind in {Kind.BOX, Kind.BLOCK}]
     values = {node.id: _value(node, cost) for node in boxes}
     highest = max(values.values(), default=0)
-    values = {name: highest if value == WHOLE else value for name, value in values.items()}
+    if cost is Cost.RF:
+        # with the padding a field may be longer than the input, but there is nothing more to see than all of it
+        whole = (node.id for node in boxes if any(facts.sees_all for facts in node.facts))
+        values |= dict.fromkeys(whole, highest)
 
     def fill(part: float) -> str:
         return mixed(picture.theme.coldest, picture.theme.hottest, part)
@@ -61,7 +64,7 @@ def shaded(picture: Picture, cost: Cost) -> Picture:
 def _value(node: Node, cost: Cost) -> int:
     values = list(_values(node, cost))
     if cost is Cost.RF:
-        return WHOLE if WHOLE in values else max(values, default=0)
+        return max(values, default=0)
     return node.copies * sum(values)
 
 

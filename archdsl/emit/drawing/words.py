@@ -9,7 +9,6 @@ from archdsl.base.fields import Status
 from archdsl.base.figures import short_number
 from archdsl.emit.drawing.levels import Member, Part
 from archdsl.emit.drawing.model import (
-    WHOLE,
     Edge,
     Facts,
     Kind,
@@ -47,6 +46,7 @@ def facts_of(member: Member, part: Part) -> Facts:
         line=step.place.line_column[0],
         count=count,
         sees=_longest(member.seen[0]) if member.seen else 0,
+        sees_all=bool(member.seen) and any(axis.covers for axis in member.seen[0]),
     )
 
 
@@ -73,8 +73,8 @@ def _field(seen: Seen) -> str:
 
 
 def _longest(seen: Seen) -> int:
-    """The longest side of a receptive field; WHOLE where it is the whole input."""
-    return WHOLE if any(axis.covers for axis in seen) else max((axis.size for axis in seen), default=0)
+    """The longest side of a receptive field. Of one that is the whole input, what lies beyond it does not count."""
+    return max((axis.length if axis.covers else axis.size for axis in seen), default=0)
 
 
 def caption(module: Module) -> str:
