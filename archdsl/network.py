@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import networkx as nx
     import torch
 
+    from archdsl.emit.files import Drawn
     from archdsl.emit.torch.weights import Loaded
     from archdsl.graph.im2col import Im2col
     from archdsl.graph.receptive import ReceptiveField
@@ -244,31 +245,44 @@ class Network:
         legend: bool = True,
         expand: Iterable[str] = (),
         since: Network | None = None,
+        focus: str | None = None,
+        color: str | None = None,
+        dark: bool = False,
     ) -> str:
-        """The picture as DOT text, and in a file if a path is given: `.svg`, `.png`, `.pdf`, `.dot`; `.html` is the
-        page of `page()`.
+        """The picture as DOT text, and in a file if a path is given: `.svg`, `.png`, `.pdf`, `.dot`, `.mmd` (Mermaid),
+        `.html` for the page of `page()`, which shows no differences (ValueError).
 
         detail: how much is one box, `stage`, `block`, `layer` or `op`; None for as fine as a page holds. direction:
         `TB` or `LR`. expand: paths of blocks that are opened whatever the detail. since: another network: the picture
-        then shows what was added, changed and removed since, which a page cannot: ValueError. Raises
-        `archdsl.emit.render.NoGraphviz` where the file cannot be made; DOT always can.
+        then shows what was added, changed and removed since. focus: the path of the one block or layer that is shown,
+        with what it is joined to. color: the cost that boxes are shaded by, `macs`, `params`, `memory` (the numbers
+        that come out) or `rf` (the receptive field), not together with since. dark: for a dark page. Raises
+        `archdsl.emit.render.NoGraphviz` where the file cannot be made; DOT and Mermaid always can.
         """
         from archdsl.base.files import write_atomically
-        from archdsl.emit.dot import dot
+        from archdsl.emit.files import drawn
         from archdsl.emit.picture import picture
 
         is_page = path is not None and Path(path).suffix.lower() == ".html"
         if is_page and since is not None:
             raise ValueError("a page shows no differences: a picture does")
         expand = tuple(expand)
-        marks = None if since is None else self.marks(since)
-        text = dot(picture(self.module, detail, direction=direction, legend=legend, expand=expand, marks=marks))
+        made = picture(
+            self.module,
+            detail,
+            direction=direction,
+            legend=legend,
+            expand=expand,
+            marks=None if since is None else self.marks(since),
+            focus=focus,
+            color=color,
+            dark=dark,
+        )
         if path is not None and is_page:
             html = self.page(detail=detail, direction=direction, legend=legend, expand=expand).html
             write_atomically({Path(path): html.encode()})
-        elif path is not None:
-            self._write_picture(text, Path(path))
-        return text
+            return self._drawn(drawn(made), None, "dot")
+        return self._drawn(drawn(made), path, "dot")
 
     def page(
         self,
@@ -293,14 +307,33 @@ class Network:
 
         return marks(difference(since.module, self.module, (since._trace, self._trace), everywhere=True))
 
-    def _write_picture(self, text: str, path: Path) -> None:
-        from archdsl.base.files import write_atomically
-        from archdsl.emit.render import Format, render
+    def draw_volumes(
+        self,
+        path: str | Path | None = None,
+        *,
+        detail: str | None = None,
+        legend: bool = True,
+        dark: bool = False,
+    ) -> str:
+        """The feature maps along the main path as boxes in a row, as in the figures of AlexNet and VGG: SVG text, made
+        without Graphviz, and in a file if a path is given: `.svg`, `.dot`, or with Graphviz `.png`, `.pdf`.
 
-        kind = path.suffix[1:].lower()
-        if kind not in {*Format, "dot"}:
-            raise ValueError(f"{path.name}: a picture is a file of .{', .'.join(Format)} or .dot")
-        write_atomically({path: text.encode() if kind == "dot" else render(text, kind)})
+        detail: how far groups without branches are opened; None for as far as a page holds. dark: for a dark page.
+        """
+        from archdsl.emit.drawing.graphviz import theme
+        from archdsl.emit.files import drawn_scene
+        from archdsl.emit.volumes import scene
+
+        return self._drawn(drawn_scene(scene(self.module, detail, legend=legend, theme=theme(dark=dark))), path, "svg")
+
+    def _drawn(self, made: Drawn, path: str | Path | None, kind: str) -> str:
+        """The text of a kind, and the file if a path is given."""
+        from archdsl.base.files import write_atomically
+        from archdsl.emit.files import kind_of
+
+        if path is not None:
+            write_atomically({Path(path): made.written(kind_of(path))})
+        return made.kinds[kind]()
 
     def _repr_html_(self) -> str:
         return self.summary().html()

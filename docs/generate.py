@@ -23,7 +23,8 @@ from archdsl.report import manual
 from archdsl.report.catalogue import faults
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-import examples  # a file beside this one
+import examples  # files beside this one
+import gallery
 
 _STAGES = {
     "01": "Reading the text",
@@ -57,6 +58,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
             raise PluginError(f"{file.src_uri}: examples differ from what they give; run `python docs/examples.py`")
     for path, content in pages():
         files.append(File.generated(config, path, content=content))
+    drawn = dict(gallery.pictures())
+    for file, content in drawn.items():
+        files.append(File.generated(config, f"gallery/{file}", content=content))
+    files.append(File.generated(config, "gallery.md", content=gallery.page(list(drawn))))
     return files
 
 

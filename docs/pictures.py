@@ -1,7 +1,8 @@
 """The pictures of the pages, drawn anew into docs/images: `python docs/pictures.py`.
 
-A page shows a picture by its name, `![Swin-T](../images/swin_t.svg)`; every one that is shown is drawn. Of two names,
-`images/vgg16-vgg19.svg`, it is the difference. The plot of `docs/compare.md` is made by the command that stands there.
+A page shows a picture by its name, `![Swin-T](../images/swin_t.svg)`; every one that is shown is drawn. One whose name
+ends with `_volumes` is of that style. Of two names, `images/vgg16-vgg19.svg`, it is the difference. The plot of
+`docs/compare.md` is made by the command that stands there.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import archdsl
 DOCS = Path(__file__).resolve().parent
 _SHOWN = re.compile(r"\((?:\.\./)?images/([\w-]+)\.svg\)")
 _PLOTTED = re.compile(r"^archdsl compare ((?:[^`]|\n)*?) -o (\w+)\.svg$", re.MULTILINE)
+_VOLUMES = "_volumes"
 
 
 def main() -> None:
@@ -26,8 +28,12 @@ def main() -> None:
             archdsl.compare(map(archdsl.load, networks), plot=DOCS / "images" / f"{plot}.svg")
             shown.discard(plot)
     for name in sorted(shown):
-        *before, after = map(archdsl.load, name.split("-"))
-        after.draw(DOCS / "images" / f"{name}.svg", since=before[0] if before else None)
+        path = DOCS / "images" / f"{name}.svg"
+        *before, after = map(archdsl.load, name.removesuffix(_VOLUMES).split("-"))
+        if name.endswith(_VOLUMES):
+            after.draw_volumes(path)
+        else:
+            after.draw(path, since=before[0] if before else None)
         print(name)
 
 

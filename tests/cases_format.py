@@ -30,6 +30,7 @@ from archdsl.base.text import Source
 from archdsl.compiler import Options, check_source, compile_source
 from archdsl.emit.dot import dot
 from archdsl.emit.drawing.model import Cluster, Node, Picture
+from archdsl.emit.mermaid import mermaid
 from archdsl.emit.picture import picture
 from archdsl.graph.flat import layers
 from archdsl.report import messages
@@ -194,6 +195,11 @@ def _picture(case: Case, options: str) -> Picture:
 @stage("dot")
 def _dot(case: Case, options: str) -> str:
     return dot(_picture(case, options))
+
+
+@stage("mermaid")
+def _mermaid(case: Case, options: str) -> str:
+    return mermaid(_picture(case, options))
 
 
 @stage("picture")

@@ -391,7 +391,7 @@ def test_draw_writes_what_the_ending_says(run, folder, monkeypatch):
     assert run("draw", "lenet5", "-o", "-", "-o", "y.svg")[1] == dot
     assert archdsl.load("lenet5").draw(folder / "z.svg") == dot
     assert (folder / "z.svg").read_text() == f"svg of {dot}"
-    with pytest.raises(ValueError, match=r"\.svg, \.png, \.pdf or \.dot"):
+    with pytest.raises(ValueError, match=r"\.svg, \.png, \.pdf, \.dot, \.mmd"):
         archdsl.load("lenet5").draw("x.jpeg")
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -16,8 +17,11 @@ from programme import examples, zoo
 
 import archdsl
 from archdsl import cli
+from archdsl.emit.drawing.graphviz import DARK, LIGHT
+from archdsl.emit.picture import picture
 from archdsl.graph.flat import layers
 from archdsl.graph.library import zoo_names
+from archdsl.graph.marks import Mark
 from archdsl.report.diff import Kind
 
 MIRRORED = {
@@ -454,8 +458,6 @@ def test_every_pair_of_neighbours_in_the_zoo_has_a_table():
 
 
 def drawn(old, new, **style):
-    from archdsl.emit.picture import picture
-
     first, second = archdsl.load(old), archdsl.load(new)
     return picture(second.module, marks=second.marks(first), **style)
 
@@ -529,3 +531,33 @@ def test_the_command_draws(run, tmp_path):
     code, out, _ = run("diff", "vgg16", "vgg19", "-o", "-")
     assert out.startswith("digraph")
     assert run("diff", "vgg16", "vgg19", "-o", "x.jpeg")[0] == 2
+
+
+def test_mermaid_has_the_colours_of_what_was_added_changed_and_removed(tmp_path):
+    before = archdsl.parse("net a { INPUT[16x16x3] -> conv3-8 -> relu -> maxpool2 -> conv3-16 -> avgpool2 -> fc-10 }")
+    after = archdsl.parse("net a { INPUT[16x16x3] -> conv3-8 -> relu -> conv5-16 -> gelu -> avgpool2 -> fc-10 }")
+    path = tmp_path / "x.mmd"
+    made = picture(after.module, marks=after.marks(before))
+    after.draw(path, since=before)
+    text = path.read_text()
+    names = dict(re.findall(r"^ *class (\S+) (\w+)$", text, re.MULTILINE))
+    for mark in {node.mark for node in made.nodes if node.mark}:
+        (members,) = (ids for ids, name in names.items() if name == mark)
+        assert len(members.split(",")) == sum(node.mark is mark for node in made.nodes)
+        fill, border = made.theme.marked[mark]
+        assert f"classDef {mark} fill:{fill},stroke:{border}," in text
+    assert text.count(" -.->") == sum(edge.gone for edge in made.edges) > 0
+    assert f"stroke:{made.theme.marked[Mark.REMOVED][1]}\n" in text
+
+
+def test_a_dark_page_and_one_part():
+    old, new = archdsl.load("resnet50"), archdsl.load("se_resnet50")
+    text = new.draw(since=old, dark=True, focus="layer1.0")
+    assert DARK.marked[Mark.ADDED][0] in text
+    assert not any(fill in text for fills in LIGHT.marked.values() for fill in fills)
+    assert "layer2" not in re.sub(r'label="[^"]*"', "", new.draw(since=old, focus="layer1.0", detail="layer"))
+
+
+def test_colours_say_one_thing():
+    with pytest.raises(ValueError, match="what became of a step or what it costs"):
+        archdsl.load("vgg19").draw(since=archdsl.load("vgg16"), color="macs")

@@ -10,11 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from xml.etree import ElementTree as ET
 
 import pytest
+from layouts import Laid, overlap, svg_of, tag
 from programme import zoo
 
 import archdsl
 from archdsl.emit import render as rendering
-from archdsl.emit.dot import dot
+from archdsl.emit.dot import dot, laid_out
 from archdsl.emit.drawing.columns import in_columns
 from archdsl.emit.drawing.model import Detail, Direction, Kind, Role
 from archdsl.emit.picture import picture
@@ -270,13 +271,6 @@ def small():
     return archdsl.load("lenet5").draw()
 
 
-def svg_of(text):
-    try:
-        return render(text, "svg")
-    except NoGraphviz:
-        pytest.skip("there is no Graphviz here")
-
-
 @pytest.mark.parametrize(("kind", "start"), [("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")])
 def test_every_format_comes_out(small, kind, start):
     svg_of(small)
@@ -338,52 +332,6 @@ def test_several_pictures_at_a_time(small):
 FAMILIES = ["alexnet", "googlenet", "lenet5", "nin", "resnet18", "resnet20", "resnet50", "vgg16"]
 
 
-def tag(name):
-    return f"{{http://www.w3.org/2000/svg}}{name}"
-
-
-class Laid:
-    """Where Graphviz has put things: boxes of nodes and clusters, lines of text, in points, y growing downwards."""
-
-    def __init__(self, text):
-        self.nodes, self.clusters, self.labels, self.titles = {}, {}, [], []
-        for group in ET.fromstring(svg_of(text)).iter(tag("g")):
-            kind, name = group.get("class"), group.get("id")
-            if kind == "node":
-                self.nodes[name] = self.box(group)
-            elif kind == "cluster":
-                self.clusters[name] = self.box(group)
-                self.titles.append((name, self.line(list(group.iter(tag("text"))), 5.5)))
-            elif kind == "edge" and (texts := list(group.iter(tag("text")))):
-                self.labels.append(self.line(texts, 4.5))
-
-    @staticmethod
-    def box(group):
-        xs, ys = [], []
-        for shape in group.iter():
-            if shape.tag == tag("ellipse"):
-                x, y, rx, ry = (float(shape.get(name)) for name in ("cx", "cy", "rx", "ry"))
-                xs += [x - rx, x + rx]
-                ys += [y - ry, y + ry]
-            numbers = re.findall(r"-?\d+\.?\d*", shape.get("d") or shape.get("points") or "")
-            xs += map(float, numbers[0::2])
-            ys += map(float, numbers[1::2])
-        return min(xs), min(ys), max(xs), max(ys)
-
-    @staticmethod
-    def line(texts, letter):
-        """The box of a line of text: one that starts at its x, or is centred there, as wide as its letters."""
-        words = "".join(text.text.strip() for text in texts)
-        width = letter * len(words)
-        x, y = float(texts[0].get("x")), float(texts[0].get("y"))
-        left = x if texts[0].get("text-anchor") == "start" else x - width / 2
-        return left, y - 7, left + width, y
-
-
-def overlap(one, other):
-    return min(one[2], other[2]) > max(one[0], other[0]) and min(one[3], other[3]) > max(one[1], other[1])
-
-
 @pytest.fixture(params=[*FAMILIES, "unet"])
 def network(request):
     return archdsl.parse(UNET) if request.param == "unet" else archdsl.load(request.param)
@@ -393,7 +341,7 @@ def network(request):
 @pytest.mark.parametrize("direction", Direction)
 def test_the_main_path_is_a_straight_line(network, detail, direction):
     made = picture(network.module, detail, direction=direction)
-    laid, made = Laid(dot(made)), in_columns(made)
+    laid, made = Laid(dot(made)), laid_out(made)
     middles = {}
     for node in made.nodes:
         if node.spine:
@@ -408,7 +356,7 @@ def test_the_main_path_is_a_straight_line(network, detail, direction):
 @pytest.mark.parametrize("direction", Direction)
 def test_nothing_lies_on_anything_else(network, detail, direction):
     made = picture(network.module, detail, direction=direction)
-    laid, made = Laid(dot(made)), in_columns(made)
+    laid, made = Laid(dot(made)), laid_out(made)
     boxes = list(laid.nodes.values())
     texts = [*laid.labels, *(line for _, line in laid.titles)]
     for index, box in enumerate(boxes):
@@ -420,7 +368,7 @@ def test_nothing_lies_on_anything_else(network, detail, direction):
 
 def test_no_title_lies_on_the_main_path(network):
     made = picture(network.module)
-    laid, made = Laid(dot(made)), in_columns(made)
+    laid, made = Laid(dot(made)), laid_out(made)
     middle = {node.cluster: sum(laid.nodes[node.id][0::2]) / 2 for node in made.nodes if node.spine}
     for name, (left, _, right, _) in laid.titles:
         if name in middle:

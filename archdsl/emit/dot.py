@@ -10,22 +10,11 @@ from math import ceil
 from typing import Final
 
 from archdsl.emit.drawing.columns import extent, in_columns, text_width
-from archdsl.emit.drawing.graphviz import (
-    BLOCK_BORDER,
-    BLOCK_FILL,
-    BORDER,
-    CLOSED_FILL,
-    FILL,
-    FONT,
-    GREY,
-    LINE,
-    MARKED,
-    RED,
-    escape,
-    quoted,
-)
+from archdsl.emit.drawing.graphviz import FONT, LIGHT, Theme, escape, quoted
 from archdsl.emit.drawing.lines import Lines
-from archdsl.emit.drawing.model import Cluster, Direction, Kind, Node, Picture, Role, Sample
+from archdsl.emit.drawing.model import Cluster, Direction, Kind, Node, Picture, Role, Sample, hierarchy
+from archdsl.emit.drawing.pair import as_pair
+from archdsl.emit.drawing.ushape import as_u
 from archdsl.graph.marks import Mark
 from archdsl.ops.operator import Style
 
@@ -35,33 +24,28 @@ _BOX: Final = 'height=0.30 margin="0.14,0.04"'
 
 def dot(picture: Picture) -> str:
     """The DOT text of a picture."""
-    return "\n".join(_lines(in_columns(picture))) + "\n"
+    return "\n".join(_lines(laid_out(picture))) + "\n"
+
+
+def laid_out(picture: Picture) -> Picture:
+    """The picture in the form in which it is written: a U, a pair, or columns where it would be too long."""
+    shaped = as_pair(as_u(picture))
+    return shaped if shaped.rising or shaped.pair else in_columns(picture)
 
 
 def _lines(picture: Picture) -> Iterator[str]:
+    theme = picture.theme
+    ink = "" if theme is LIGHT else f' fontcolor="{theme.text}"'
     yield f"digraph {quoted(picture.name)} {{"
     yield f"  graph [{_attributes(_graph(picture))}]"
-    yield f'  node [shape=box style="filled,rounded" fontname="{FONT}" fontsize=11 {_BOX} color="{BORDER}"]'
-    yield f'  edge [fontname="{FONT}" fontsize=9 fontcolor="{GREY}" color="{LINE}" arrowsize=0.7]'
-    yield from _content("", _hierarchy(picture), "  ", marked=picture.marked)
+    yield f'  node [shape=box style="filled,rounded" fontname="{FONT}" fontsize=11 {_BOX} color="{theme.border}"{ink}]'
+    yield f'  edge [fontname="{FONT}" fontsize=9 fontcolor="{theme.grey}" color="{theme.line}" arrowsize=0.7]'
+    yield from _content("", hierarchy(picture), "  ", picture)
     for source, target, attributes in Lines(picture).written():
         yield f"  {quoted(source)} -> {quoted(target)}{_brackets(attributes)}"
+    for level in picture.level:
+        yield f"  {{ rank=same; {'; '.join(map(quoted, level))} }}"
     yield "}"
-
-
-def _hierarchy(picture: Picture) -> Mapping[str, list[Node | Cluster]]:
-    """What is directly in each cluster, in the order of the text: a cluster stands where its first node does."""
-    clusters = {cluster.id: cluster for cluster in picture.clusters}
-    inside: dict[str, list[Node | Cluster]] = {}
-    placed: set[str] = set()
-    for node in picture.nodes:
-        inside.setdefault(node.cluster, []).append(node)
-        around = node.cluster
-        while around and around not in placed:
-            placed.add(around)
-            inside.setdefault(clusters[around].parent, []).append(clusters[around])
-            around = clusters[around].parent
-    return inside
 
 
 def _graph(picture: Picture) -> dict[str, str]:
@@ -78,27 +62,31 @@ def _graph(picture: Picture) -> dict[str, str]:
         "tooltip": quoted(f"{picture.name}: {picture.caption}"),
         "pad": "0.1",
     }
-    if sum(node.id.startswith("input:") for node in picture.nodes) > 1:
+    if picture.rising or sum(node.id.startswith("input:") for node in picture.nodes) > 1:
         # else what comes from a second input stands below the cluster that it goes into
         attributes["newrank"] = "true"
+    if picture.theme is not LIGHT:
+        attributes |= {"bgcolor": quoted(picture.theme.background), "fontcolor": quoted(picture.theme.text)}
     if picture.price > DEAR:
         attributes |= {"splines": "false", "nslimit": "2", "nslimit1": "2", "mclimit": "0.2"}
     return attributes
 
 
-def _content(cluster: str, inside: Mapping[str, list[Node | Cluster]], indent: str, *, marked: bool) -> Iterator[str]:
+def _content(cluster: str, inside: Mapping[str, list[Node | Cluster]], indent: str, picture: Picture) -> Iterator[str]:
     """The nodes and clusters in a cluster, in the order of the text. At most a few are nested."""
+    theme = picture.theme
     for each in inside.get(cluster, ()):
         if isinstance(each, Node):
-            yield f"{indent}{quoted(each.id)}{_brackets(_node(each) | (_marked(each) if marked else {}))}"
+            own = _node(each, theme) | (_marked(each, theme) if picture.marked else {})
+            yield f"{indent}{quoted(each.id)}{_brackets(own)}"
             continue
         yield f"{indent}subgraph {quoted(f'cluster_{each.id}')} {{"
-        yield f"{indent}  graph [{_attributes(_cluster(each))}]"
-        yield from _content(each.id, inside, indent + "  ", marked=marked)
+        yield f"{indent}  graph [{_attributes(_cluster(each, theme))}]"
+        yield from _content(each.id, inside, indent + "  ", picture)
         yield f"{indent}}}"
 
 
-def _node(node: Node) -> dict[str, str]:
+def _node(node: Node, theme: Theme) -> dict[str, str]:
     own: dict[str, str] = {"id": quoted(node.id)}
     if node.spine:
         own["group"] = quoted(node.spine)
@@ -109,44 +97,56 @@ def _node(node: Node) -> dict[str, str]:
             "width": "0.04",
             "height": "0.04",
             "label": '""',
-            "color": f'"{LINE}"',
+            "color": quoted(theme.line),
             "tooltip": '""',
         }
-    own["label"] = _label(node)
+    own["label"] = _label(node, theme)
     own["tooltip"] = quoted("\n\n".join("\n".join(facts.lines()) for facts in node.facts))
     style = '"filled,rounded,dashed"' if node.training else ""
     match node.kind:
         case Kind.SIGN:
-            own |= {"shape": "circle", "width": "0.24", "height": "0.24", "fixedsize": "true", "fillcolor": '"white"'}
-            own |= {"fontsize": "9", "color": f'"{GREY}"', "fontcolor": f'"{GREY}"'}
+            own |= {
+                "shape": "circle",
+                "width": "0.24",
+                "height": "0.24",
+                "fixedsize": "true",
+                "fillcolor": quoted(theme.circle),
+            }
+            own |= {"fontsize": "9", "color": quoted(theme.grey), "fontcolor": quoted(theme.grey)}
         case Kind.MERGE:
-            own |= {"shape": "circle", "width": "0.28", "height": "0.28", "fixedsize": "true", "fillcolor": '"white"'}
+            own |= {
+                "shape": "circle",
+                "width": "0.28",
+                "height": "0.28",
+                "fixedsize": "true",
+                "fillcolor": quoted(theme.circle),
+            }
             style = '"filled,dashed"' if node.training else '"filled"'
         case Kind.BLOCK:
             own |= {"margin": '"0.14,0.07"'} if node.note else {}
-            own |= {"fillcolor": f'"{CLOSED_FILL}"', "color": f'"{BLOCK_BORDER}"'}
+            own |= {"fillcolor": quoted(node.fill or theme.closed_fill), "color": quoted(theme.block_border)}
         case _:
-            own["fillcolor"] = f'"{FILL[node.style]}"'
+            own["fillcolor"] = quoted(node.fill or theme.fill[node.style])
     return own | ({"style": style} if style else {})
 
 
-def _marked(node: Node) -> dict[str, str]:
+def _marked(node: Node, theme: Theme) -> dict[str, str]:
     """The colours of a node in a picture that says what became of it."""
-    if node.kind in {Kind.DOT, Kind.SIGN} or (node.kind is Kind.MERGE and node.mark is None):
+    if not node.shows_mark:
         return {}
-    fill, border = MARKED[node.mark]
-    own = {"fillcolor": f'"{fill}"', "color": f'"{border}"'}
+    fill, border = theme.marked[node.mark]
+    own = {"fillcolor": quoted(fill), "color": quoted(border)}
     if node.mark is Mark.REMOVED:
-        own |= {"fontcolor": f'"{border}"', "style": '"filled,rounded,dashed"'}
+        own |= {"fontcolor": quoted(border), "style": '"filled,rounded,dashed"'}
     return own
 
 
-def _label(node: Node) -> str:
+def _label(node: Node, theme: Theme) -> str:
     """A label in quotes, or in HTML where something of it is bold or small."""
     times = _times(node.count, node.copies)
     if not times and not node.note:
         return quoted(node.label)
-    note = f'<br/><font point-size="9" color="{GREY}">{escape(node.note)}</font>' if node.note else ""
+    note = f'<br/><font point-size="9" color="{theme.grey}">{escape(node.note)}</font>' if node.note else ""
     return f"<{escape(node.label)}{times}{note}>"
 
 
@@ -155,15 +155,24 @@ def _times(count: int, copies: int) -> str:
     return times + (f" <b>×{copies:,}</b> in parallel" if copies > 1 else "")
 
 
-def _cluster(cluster: Cluster) -> dict[str, str]:
+def _cluster(cluster: Cluster, theme: Theme) -> dict[str, str]:
+    if cluster.heading:
+        titles = _table(_titles(*cluster.heading, theme))
+        return {
+            "id": quoted(cluster.id),
+            "color": quoted(theme.background),
+            "labeljust": "l",
+            "margin": "10",
+            "label": f"<{titles}>",
+        }
     title = f"{escape(cluster.title)}{_times(cluster.count, cluster.copies)}".strip()
-    own = {} if cluster.mark is None else {"color": f'"{MARKED[cluster.mark][1]}"', "penwidth": "2"}
+    own = {} if cluster.mark is None else {"color": quoted(theme.marked[cluster.mark][1]), "penwidth": "2"}
     return own | {
         "id": quoted(cluster.id),
         "style": '"filled,rounded,dashed"' if cluster.training else '"filled,rounded"',
-        "fillcolor": f'"{BLOCK_FILL}"',
-        "color": own.get("color", f'"{BLOCK_BORDER}"'),
-        "labeljust": "r",
+        "fillcolor": quoted(theme.block_fill),
+        "color": own.get("color", quoted(theme.block_border)),
+        "labeljust": "l" if cluster.turned else "r",
         "margin": "10",
         "label": f"<{title}>" if title else '""',
         "tooltip": quoted("\n\n".join("\n".join(facts.lines()) for facts in cluster.facts)),
@@ -171,14 +180,22 @@ def _cluster(cluster: Cluster) -> dict[str, str]:
 
 
 def _heading(picture: Picture) -> str:
-    """Name, caption and legend as an HTML table above the picture."""
-    rows = [
-        f'<font point-size="14"><b>{escape(picture.name)}</b></font>',
-        f'<font point-size="9" color="{GREY}">{escape(picture.caption)}</font>',
-        *_legend(picture),
+    """Name, caption and legend above the picture; of several networks the legend alone, since each has its own."""
+    if not picture.caption:
+        return _table(list(_legend(picture)))
+    return _table([*_titles(picture.name, picture.caption, picture.theme), *_legend(picture)])
+
+
+def _titles(name: str, caption: str, theme: Theme) -> list[str]:
+    return [
+        f'<font point-size="14"><b>{escape(name)}</b></font>',
+        f'<font point-size="9" color="{theme.grey}">{escape(caption)}</font>',
     ]
+
+
+def _table(rows: list[str]) -> str:
     cells = "".join(f'<tr><td align="left">{row}</td></tr>' for row in rows)
-    return f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{cells}</table>'
+    return f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{cells}</table>' if rows else ""
 
 
 def _legend(picture: Picture) -> Iterator[str]:
@@ -188,25 +205,27 @@ def _legend(picture: Picture) -> Iterator[str]:
     rows = ceil(sum(widths) / room)
     for row in range(rows):
         samples = picture.legend[row * len(widths) // rows : (row + 1) * len(widths) // rows]
-        cells = "".join(map(_sample, samples))
+        cells = "".join(_sample(sample, picture.theme) for sample in samples)
         yield f'<table border="0" cellborder="1" cellspacing="3" cellpadding="2"><tr>{cells}</tr></table>'
 
 
-def _sample(sample: Sample) -> str:
+def _sample(sample: Sample, theme: Theme) -> str:
     """A word in the colours that it explains."""
-    text, fill, border, style = escape(sample.text), "white", BORDER, "rounded"
+    text, fill, border, style = escape(sample.text), theme.circle, theme.border, "rounded"
     match sample.style:
+        case None if sample.fill:
+            fill = sample.fill
         case Mark() | None as mark:
-            fill, border = MARKED[mark]
+            fill, border = theme.marked[mark]
             style = "rounded,dashed" if mark is Mark.REMOVED else "rounded"
         case Role():
-            text, border = f'<font color="{RED}">{text}</font>', RED
+            text, border = f'<font color="{theme.red}">{text}</font>', theme.red
         case Kind.BLOCK:
-            fill, border = CLOSED_FILL, BLOCK_BORDER
+            fill, border = theme.closed_fill, theme.block_border
         case Kind():
             style = "rounded,dashed"
         case Style() as family:
-            fill = FILL[family]
+            fill = theme.fill[family]
     return f'<td bgcolor="{fill}" color="{border}" style="{style}"><font point-size="9">{text}</font></td>'
 
 

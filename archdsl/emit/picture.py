@@ -6,12 +6,16 @@ The folded picture is the hierarchy of modules itself, so drawing a thousand equ
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
 from archdsl.emit.drawing.compose import Composer, Scope
-from archdsl.emit.drawing.marked import with_marks
+from archdsl.emit.drawing.excerpt import focused
+from archdsl.emit.drawing.graphviz import theme
+from archdsl.emit.drawing.marked import legend_of_marks, with_marks
 from archdsl.emit.drawing.model import Detail, Direction, Picture
 from archdsl.emit.drawing.plot import Plot
+from archdsl.emit.drawing.shading import Cost, shaded
 from archdsl.emit.drawing.words import caption, legend_of
 from archdsl.graph.marks import Marks
 from archdsl.graph.module import Module
@@ -29,20 +33,29 @@ def picture(
     expand: Iterable[str] = (),
     scope: Scope | None = None,
     marks: Marks | None = None,
+    focus: str | None = None,
+    color: Cost | str | None = None,
+    dark: bool = False,
 ) -> Picture:
     """The picture of a network, or with a scope that of a block in it where it stands.
 
     detail: `stage`, `block`, `layer` or `op`; without it the finest of the first three with at most 40 boxes, where
-    `stage` opens the groups of the network if they fit. expand: paths of blocks that are opened whatever the detail. A
-    picture of more than 5,000 boxes is made coarser, with a remark that says so. marks: what became of steps since
-    another network: the colours then say that, and a block in which something changed is open where there is room.
+    `stage` opens the groups of the network if they fit. expand: paths of blocks that are opened whatever the detail.
+    marks: what became of steps since another network: the colours then say that, and a block in which something changed
+    is open where there is room. focus: the path of the one block or layer that is shown, open, with what it is joined
+    to. color: the cost that boxes are shaded by, `macs`, `params`, `memory` or `rf`; not together with marks. dark:
+    whether it is for a dark page. A picture of more than 5,000 boxes is made coarser, with a remark that says so.
     """
+    if marks is not None and color:
+        raise ValueError("colours say either what became of a step or what it costs")
     expanded = frozenset(expand)
-    wanted = None if detail is None else Detail(detail)
-    if wanted is None:
+    if focus:
+        composer = Composer(Detail(detail or Detail.STAGE), expanded, marks, focus)
+        plot, remarks = _plotted(module, composer, scope), []
+    elif detail is None:
         plot, remarks = _readable(module, expanded, scope, marks)
     else:
-        plot, remarks = _bounded(module, wanted, expanded, scope, marks)
+        plot, remarks = _bounded(module, Detail(detail), expanded, scope, marks)
     missing = sorted(expanded - plot.opened)
     made = Picture(
         name=module.name,
@@ -52,10 +65,20 @@ def picture(
         nodes=tuple(plot.nodes),
         edges=tuple(plot.edges),
         clusters=tuple(plot.clusters),
-        legend=tuple(legend_of(plot.nodes, plot.edges)) if legend else (),
+        theme=theme(dark=dark),
         remarks=(*remarks, *(f"there is no block `{path}` to open" for path in missing)),
     )
-    return made if marks is None else with_marks(made, marks)
+    if marks is not None:
+        made = with_marks(made, marks)
+    if focus and (part := focused(made, focus)):
+        made = part
+    elif focus:
+        made = replace(made, remarks=(*made.remarks, f"there is nothing at `{focus}`: all of the network is drawn"))
+    if legend:
+        made = replace(
+            made, legend=tuple(legend_of(made.nodes, made.edges) if marks is None else legend_of_marks(made))
+        )
+    return shaded(made, Cost(color)) if color else made
 
 
 def _readable(

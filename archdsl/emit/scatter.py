@@ -16,7 +16,7 @@ from typing import Final
 
 from archdsl.base.figures import short_number
 from archdsl.emit.drawing.columns import text_width
-from archdsl.emit.drawing.graphviz import FONT, GREY
+from archdsl.emit.drawing.graphviz import FONT, LIGHT
 
 WIDTH: Final = 760
 HEIGHT: Final = 540
@@ -145,21 +145,21 @@ def _colours(points: Sequence[Point]) -> dict[str, str]:
 
 def _axes(across: _Axis, up: _Axis) -> Iterator[str]:
     bottom, left = across.start, up.start
-    tick, title = f'font-size="{_TICK}" fill="{GREY}"', f'text-anchor="middle" font-size="12.5" fill="{_INK}"'
+    tick, title = f'font-size="{_TICK}" fill="{LIGHT.grey}"', f'text-anchor="middle" font-size="12.5" fill="{_INK}"'
     for value, labelled in across.ticks():
         x = f"{across.at(value):.1f}"
         if labelled:
             yield f'<path d="M{x} {left:g}V{_TOP}" stroke="{_GRID}"/>'
             text = short_number(value).replace(",", "")
             yield f'<text x="{x}" y="{left + 18:g}" text-anchor="middle" {tick}>{text}</text>'
-        yield f'<path d="M{x} {left:g}v{5 if labelled else 3}" stroke="{GREY}"/>'
+        yield f'<path d="M{x} {left:g}v{5 if labelled else 3}" stroke="{LIGHT.grey}"/>'
     for value, labelled in up.ticks():
         y = up.at(value)
         if labelled:
             yield f'<path d="M{bottom:g} {y:.1f}H{WIDTH - _RIGHT}" stroke="{_GRID}"/>'
             text = short_number(value).replace(",", "")
             yield f'<text x="{bottom - 9:g}" y="{y + 3.6:.1f}" text-anchor="end" {tick}>{text}</text>'
-        yield f'<path d="M{bottom:g} {y:.1f}h{-5 if labelled else -3}" stroke="{GREY}"/>'
+        yield f'<path d="M{bottom:g} {y:.1f}h{-5 if labelled else -3}" stroke="{LIGHT.grey}"/>'
     yield f'<path d="M{bottom:g} {_TOP}V{left:g}H{WIDTH - _RIGHT}" fill="none" stroke="{_INK}"/>'
     middle, centre = (across.start + across.end) / 2, (up.start + up.end) / 2
     yield f'<text x="{middle:g}" y="{HEIGHT - 14}" {title}>parameters</text>'

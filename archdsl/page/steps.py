@@ -189,5 +189,5 @@ def _along(axis: ReceptiveField, own: Field) -> dict[str, Any]:
     }
 
 
-def _number(value: Fraction | None) -> int | float | None:
+def _number(value: int | Fraction | None) -> int | float | None:
     return None if value is None else value.numerator if value.denominator == 1 else float(value)

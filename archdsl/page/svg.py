@@ -8,7 +8,7 @@ from html import escape
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from archdsl.emit.drawing.graphviz import CLOSED_FILL, FILL, GREY, RED
+from archdsl.emit.drawing.graphviz import LIGHT
 
 # the attributes of a group of shapes, by what it is (`node`, `edge`, `cluster`) and its id in the picture
 Marks = Callable[[str, str], str]
@@ -17,11 +17,11 @@ _SPACE: Final = "{http://www.w3.org/2000/svg}"
 _NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?")
 _RADIUS: Final = 6
 _CLASS: Final[Mapping[str, str]] = {
-    **{colour.lower(): f"of-{style or 'io'}" for style, colour in FILL.items()},
-    CLOSED_FILL.lower(): "of-block",
-    "white": "of-circle",
-    RED.lower(): "red",
-    GREY.lower(): "grey",
+    **{colour.lower(): f"of-{style or 'io'}" for style, colour in LIGHT.fill.items()},
+    LIGHT.closed_fill.lower(): "of-block",
+    LIGHT.circle.lower(): "of-circle",
+    LIGHT.red.lower(): "red",
+    LIGHT.grey.lower(): "grey",
 }
 
 

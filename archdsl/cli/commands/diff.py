@@ -9,12 +9,12 @@ import click
 
 from archdsl.base.diagnostics import ArchError
 from archdsl.cli.codes import FINE, USAGE, WRONG
-from archdsl.cli.commands.draw import PICTURES, drawn, kinds_of, picture_options
+from archdsl.cli.commands.draw import drawn, kinds_of, picture_options
 from archdsl.cli.given import Given, complete_network, settings_options
 from archdsl.cli.screen import has_colour, show, width
 
 _OUTPUT = (
-    "A picture of NEW with what is different in colour: .svg, .png, .pdf or .dot; - for DOT in place of the table."
+    "A picture of NEW, what is different in colour: .svg, .png, .pdf, .dot or .mmd; - for DOT in place of the table."
 )
 
 
@@ -33,7 +33,7 @@ def diff(
 
     The exit code is that of diff: 0 for no difference, 1 for some, 2 for trouble.
     """
-    kinds = kinds_of(outputs, PICTURES)
+    kinds = kinds_of(outputs)
     try:
         first, second = given.network(old), given.network(new)
     except ArchError as error:

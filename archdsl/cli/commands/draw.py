@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from archdsl.cli.codes import FINE, WRONG
-from archdsl.cli.given import Given, name_argument, network_options
+from archdsl.cli.given import Given, complete_network, network_options
 from archdsl.cli.screen import file_name, progress, write
 
 if TYPE_CHECKING:
+    from archdsl.emit.files import Drawn
     from archdsl.graph.marks import Marks
     from archdsl.network import Network
 
 _OUTPUT = (
-    "NAME.svg if not given; .svg, .png, .pdf, .dot or .html, several times if wanted, - for DOT on standard output."
+    "NAME.svg if not given; .svg, .png, .pdf, .dot, .mmd or .html, several times if wanted, - for DOT on standard"
+    " output."
 )
-PICTURES = ("svg", "png", "pdf", "dot")
+PAGE = "html"
+_STYLE = "Boxes and lines, or the feature maps as volumes."
+_FOCUS = "Show one block or layer, open, with what it is joined to."
+_COLOR = "Shade boxes by a cost; memory is the numbers that come out, rf the receptive field."
 
 
 def picture_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options that say how a network is drawn."""
     made = click.option("--legend/--no-legend", default=True, help="Whether the colours are explained.")(command)
+    made = click.option("--dark", is_flag=True, help="For a dark page.")(made)
+    made = click.option("--focus", metavar="PATH", help=_FOCUS)(made)
     opened = "Open the block at a path, whatever the detail."
     made = click.option("--expand", metavar="PATH", multiple=True, help=opened)(made)
     directions = click.Choice(["TB", "LR"])
@@ -34,35 +42,51 @@ def picture_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command()
-@name_argument
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_network)
 @network_options
 @click.option("-o", "--output", "outputs", metavar="FILE", multiple=True, help=_OUTPUT)
+@click.option("--style", type=click.Choice(["boxes", "volumes"]), default="boxes", show_default=True, help=_STYLE)
+@click.option("--color", type=click.Choice(["macs", "params", "memory", "rf"]), help=_COLOR)
 @picture_options
-def draw(name: str | None, given: Given, outputs: tuple[str, ...], **style: Any) -> int:
-    """Draw a network, by default into NAME.svg; into .html as a page to click through."""
-    kinds = kinds_of(outputs)
-    net = given.network(name)
-    failed = drawn(net, kinds or {file_name(net, "svg"): "svg"}, **style)
+def draw(names: tuple[str, ...], given: Given, outputs: tuple[str, ...], style: str, **options: Any) -> int:
+    """Draw a network, by default into NAME.svg; several networks side by side; into .html as a page to click."""
+    kinds = kinds_of(outputs, pages=True)
+    _require_sense(names, style, kinds, options)
+    nets = [given.network(name) for name in names or (None,)]
+    kinds = kinds or {file_name(nets[0], "svg"): "svg"}
+    pages = [output for output, kind in kinds.items() if kind == PAGE]
+    page, remarks = _page(nets[0], options) if pages else (b"", [])
+    made, more = _volumes(nets[0], options) if style == "volumes" else _boxes(nets, kinds, options)
+    failed = _written(made, kinds, [*remarks, *more], dict.fromkeys(pages, page))
     return WRONG if failed and outputs else FINE
 
 
-def kinds_of(outputs: tuple[str, ...], allowed: tuple[str, ...] = (*PICTURES, "html")) -> dict[str, str]:
-    """The kind of picture that each file is to hold."""
-    kinds = {output: "dot" if output == "-" else Path(output).suffix[1:].lower() for output in outputs}
-    for output, kind in kinds.items():
-        if kind not in allowed:
-            raise click.UsageError(f"{output}: a picture is a file of .{', .'.join(allowed)}")
-    return kinds
+def kinds_of(outputs: tuple[str, ...], *, pages: bool = False) -> dict[str, str]:
+    """The kind of picture that each file is to hold. pages: whether it may be a page."""
+    from archdsl.emit.files import WrongKind, kind_of
+
+    def kind(output: str) -> str:
+        if output == "-":
+            return "dot"
+        return PAGE if pages and Path(output).suffix.lower() == f".{PAGE}" else kind_of(output)
+
+    try:
+        return {output: kind(output) for output in outputs}
+    except WrongKind as error:
+        raise click.UsageError(str(error)) from error
 
 
-def drawn(net: Network, kinds: dict[str, str], marks: Marks | None = None, **style: Any) -> bool:
-    """Write the pictures and pages, and say so; whether one of them could not be made. Only pictures show marks."""
-    pages = [output for output, kind in kinds.items() if kind == "html"]
-    files, remarks = _pictures(net, {each: kind for each, kind in kinds.items() if each not in pages}, marks, **style)
-    for output in pages:
-        made = net.page(**style)
-        files[output] = made.html.encode()
-        remarks += made.remarks
+def drawn(net: Network, kinds: dict[str, str], marks: Marks, **options: Any) -> bool:
+    """Write the pictures of a network with marks, and say so; whether one of them could not be made."""
+    made, remarks = _boxes([net], kinds, options, marks)
+    return _written(made, kinds, remarks)
+
+
+def _written(
+    made: Drawn, kinds: dict[str, str], remarks: list[str], pages: Mapping[str, bytes] = MappingProxyType({})
+) -> bool:
+    """Write the pictures and pages, and say so; whether one of them could not be made."""
+    files = {**_files(made, {name: kind for name, kind in kinds.items() if name not in pages}, remarks), **pages}
     write(files)
     for output in files:
         if output != "-":
@@ -72,32 +96,70 @@ def drawn(net: Network, kinds: dict[str, str], marks: Marks | None = None, **sty
     return bool(set(kinds) - set(files))
 
 
-def _pictures(
-    net: Network,
-    kinds: dict[str, str],
-    marks: Marks | None,
-    detail: str | None,
-    direction: str,
-    expand: tuple[str, ...],
-    legend: bool,
-) -> tuple[dict[str, bytes], list[str]]:
-    """The pictures by file, DOT in place of those that cannot be made; and what there is to say about them."""
-    from archdsl.emit.dot import dot
-    from archdsl.emit.picture import picture
-    from archdsl.emit.render import CannotRender, has_fonts, render
+def _require_sense(names: tuple[str, ...], style: str, kinds: dict[str, str], options: dict[str, Any]) -> None:
+    """Refuse what does not go together."""
+    if len(names) > 1 and options["focus"]:
+        raise click.UsageError("--focus is a path in one network, and there are several")
+    if PAGE in kinds.values():
+        if len(names) > 1:
+            raise click.UsageError("a page is for one network")
+        refused = [option for option in ("focus", "color", "dark") if options[option]]
+        if refused or style == "volumes":
+            raise click.UsageError(f"a page takes no --{refused[0] if refused else 'style volumes'}")
+    if style != "volumes":
+        return
+    if len(names) > 1:
+        raise click.UsageError("--style volumes draws one network")
+    if "mmd" in kinds.values():
+        raise click.UsageError("--style volumes: Mermaid draws boxes and lines only")
+    boxes_only = [option for option in ("expand", "focus", "color") if options[option]]
+    if options["direction"] != "TB":
+        boxes_only.append("dir")
+    if boxes_only:
+        raise click.UsageError(f"--style volumes takes no --{boxes_only[0]}")
 
-    if not kinds:
-        return {}, []
-    made = picture(net.module, detail, direction=direction, legend=legend, expand=expand, marks=marks)
-    text, remarks = dot(made), list(made.remarks)
+
+def _boxes(
+    nets: list[Network], kinds: dict[str, str], options: dict[str, Any], marks: Marks | None = None
+) -> tuple[Drawn, list[str]]:
+    from archdsl.emit import files
+    from archdsl.emit.drawing.excerpt import side_by_side
+    from archdsl.emit.mermaid import mermaid, too_large
+    from archdsl.emit.picture import picture
+
+    made = side_by_side([picture(net.module, marks=marks, **options) for net in nets])
+    remarks = list(made.remarks)
+    if "mmd" in kinds.values():
+        remarks.extend(filter(None, [too_large(made, mermaid(made))]))
+    return files.drawn(made), remarks
+
+
+def _page(net: Network, options: dict[str, Any]) -> tuple[bytes, list[str]]:
+    made = net.page(**{name: options[name] for name in ("detail", "direction", "legend", "expand")})
+    return made.html.encode(), list(made.remarks)
+
+
+def _volumes(net: Network, options: dict[str, Any]) -> tuple[Drawn, list[str]]:
+    from archdsl.emit.drawing.graphviz import theme
+    from archdsl.emit.files import drawn_scene
+    from archdsl.emit.volumes import scene
+
+    made = scene(net.module, options["detail"], legend=options["legend"], theme=theme(dark=options["dark"]))
+    return drawn_scene(made), list(made.remarks)
+
+
+def _files(made: Drawn, kinds: dict[str, str], remarks: list[str]) -> dict[str, bytes]:
+    """The pictures by file, DOT in place of those that cannot be made; adds what there is to say about them."""
+    from archdsl.emit.render import CannotRender, has_fonts
+
     files: dict[str, bytes] = {}
     for output, kind in kinds.items():
         try:
             with progress(f"drawing {output}"):
-                files[output] = text.encode() if kind == "dot" else render(text, kind)
+                files[output] = made.written(kind)
         except CannotRender as error:
-            files[str(Path(output).with_suffix(".dot"))] = text.encode()
+            files[str(Path(output).with_suffix(".dot"))] = made.written("dot")
             remarks.append(f"{output} could not be drawn: {error}")
     if set(kinds.values()) & {"png", "pdf"} and not has_fonts():
         remarks.append("there are no fonts on this machine, so letters may come out as empty squares")
-    return files, remarks
+    return files

@@ -38,13 +38,21 @@ class Scope:
 
 
 class Composer:
-    """Makes the levels of one network at one detail. `expanded` are paths of blocks to open besides."""
+    """Makes the levels of one network at one detail. `expanded` are paths of blocks to open besides; all that is inside
+    of the block at `focus` is open too, two levels of it."""
 
-    def __init__(self, detail: Detail, expanded: frozenset[str] = frozenset(), marks: Marks | None = None) -> None:
+    def __init__(
+        self,
+        detail: Detail,
+        expanded: frozenset[str] = frozenset(),
+        marks: Marks | None = None,
+        focus: str = "",
+    ) -> None:
         self.detail = detail
         self.marks = marks
         self.opened: set[str] = set()
-        self._open = {prefix for path in expanded for prefix in prefixes(path)}
+        self._open = {prefix for path in (*expanded, *filter(None, [focus])) for prefix in prefixes(path)}
+        self._focus = focus
         self._fields = ReceptiveFields()
         self._single: dict[int, Part | None] = {}
         self._heights: dict[int, int] = {}
@@ -117,6 +125,8 @@ class Composer:
         if path in self._open:
             self.opened.add(path)
             return True
+        if self._focus and path.startswith(f"{self._focus}."):
+            return path.count(".") - self._focus.count(".") < MOST_NESTED
         return depth < MOST_NESTED and self._is_fine(module)
 
     def _is_fine(self, module: Module) -> bool:

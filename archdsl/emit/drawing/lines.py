@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archdsl.emit.drawing.columns import node_width, text_width
-from archdsl.emit.drawing.graphviz import MARKED, RED, escape, quoted
-from archdsl.emit.drawing.model import Cluster, Direction, Edge, Kind, Node, Picture, Role
+from archdsl.emit.drawing.columns import node_width, plain_title, text_width
+from archdsl.emit.drawing.graphviz import escape, quoted
+from archdsl.emit.drawing.model import Direction, Edge, Kind, Node, Picture, Role
 from archdsl.graph.marks import Mark
 
 
@@ -35,12 +35,27 @@ class Lines:
             for index, edge in enumerate(edges):
                 if source in guides and index == middle:
                     yield source, guides[source], {"style": "invis", "weight": "100"}
-                yield source, edge.target, self._attributes(edge)
+                attributes = self._attributes(edge)
+                if self._rises(edge):
+                    # Graphviz draws what it is given from top to bottom
+                    yield edge.target, source, _reversed(attributes)
+                else:
+                    yield source, edge.target, attributes
+
+    def _rises(self, edge: Edge) -> bool:
+        """Whether an edge leads up: on the right of a U, or to there from its bottom."""
+        rising = self.picture.rising
+        if edge.target not in rising or any({edge.source, edge.target} <= set(level) for level in self.picture.level):
+            return False
+        return edge.source in rising or edge.role is Role.MAIN
 
     def _place(self, edge: Edge) -> int:
-        """Where an edge leaves a fork: what goes straight on to a product first, what bends last."""
+        """Where an edge leaves a fork: what goes straight on to a product first, what bends last. Of a pair, what both
+        sides read stands between them."""
         target = self.nodes[edge.target]
         if edge.bends:
+            return 3
+        if self.picture.pair and not self._is_straight(edge):
             return 2
         return 0 if target.kind is Kind.MERGE else 1
 
@@ -87,8 +102,8 @@ class Lines:
         room: dict[Edge, float] = {}
         for cluster in self.picture.clusters:
             nodes = inside.get(cluster.id, [])
-            title = text_width(_plain_title(cluster)) + 0.1
-            is_narrow = all(node.spine and node_width(node) / 2 < title for node in nodes)
+            title = text_width(plain_title(cluster)) + 0.1
+            is_narrow = not cluster.heading and all(node.spine and node_width(node) / 2 < title for node in nodes)
             if is_narrow and cluster.id in first and cluster.id not in self.passed:
                 room[first[cluster.id]] = title
         return room
@@ -103,13 +118,14 @@ class Lines:
 
     def _attributes(self, edge: Edge) -> dict[str, str]:
         if edge.gone:
-            return {"color": f'"{MARKED[Mark.REMOVED][1]}"', "style": "dashed", "weight": "1"}
+            removed = self.picture.theme.marked[Mark.REMOVED][1]
+            return {"color": quoted(removed), "style": "dashed", "weight": "1"}
         own: dict[str, str] = {}
         from_fork = self.nodes[edge.source].kind is Kind.DOT
         if (edge.label or edge in self.room) and not self._is_within_passed(edge):
             own["label"] = _shape(edge.label, self.room.get(edge, 0), self.picture.direction)
         if edge.role is Role.RESIDUAL:
-            own["color"] = f'"{RED}"'
+            own["color"] = quoted(self.picture.theme.red)
         if self.nodes[edge.target].kind is Kind.DOT:
             own["arrowhead"] = "none"
         aside = edge.role is Role.RESIDUAL
@@ -133,9 +149,10 @@ class Lines:
         return own
 
 
-def _plain_title(cluster: Cluster) -> str:
-    times = f" ×{cluster.count:,}" if cluster.count > 1 else ""
-    return cluster.title + times + (f" ×{cluster.copies:,} in parallel" if cluster.copies > 1 else "")
+def _reversed(attributes: dict[str, str]) -> dict[str, str]:
+    """What is said of an edge, for the same edge written the other way round."""
+    other = {"tailport": "headport", "headport": "tailport", "arrowhead": "arrowtail", "arrowtail": "arrowhead"}
+    return {other.get(name, name): value for name, value in attributes.items()} | {"dir": "back"}
 
 
 def _shape(text: str, width: float, direction: Direction) -> str:

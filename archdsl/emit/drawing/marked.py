@@ -1,4 +1,4 @@
-"""A picture that says what became of each step since another network: with what is gone in its place, and a legend."""
+"""A picture that says what became of each step since another network: with what is gone, and a legend of its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TEXT: Final = {None: "unchanged", Mark.ADDED: "added", Mark.CHANGED: "changed",
 
 
 def with_marks(picture: Picture, marks: Marks) -> Picture:
-    """The picture with what is gone, and with what the colours mean."""
+    """The picture with what is gone, its colours those of the marks."""
     places = _Places(picture, marks)
     nodes, edges = list(picture.nodes), list(picture.edges)
     for number, gone in enumerate(marks.gone):
@@ -24,16 +24,19 @@ def with_marks(picture: Picture, marks: Marks) -> Picture:
         # a picture holds its nodes in the order in which data flow
         nodes.insert(next(index for index, each in enumerate(nodes) if each.id == target), node)
         edges += [Edge(source, node.id, gone=True), Edge(node.id, target, gone=True)]
-    used = {None, *(each.mark for each in (*nodes, *picture.clusters))}
-    legend = tuple(Sample(mark, text) for mark, text in _TEXT.items() if mark in used)
     return replace(
         picture,
         name=f"{marks.since} → {picture.name}" if marks.since != picture.name else picture.name,
         nodes=tuple(nodes),
         edges=tuple(edges),
-        legend=legend if picture.legend else (),
         marked=True,
     )
+
+
+def legend_of_marks(picture: Picture) -> Iterator[Sample]:
+    """What the colours of a picture with marks mean, of those that are in it."""
+    used = {None, *(each.mark for each in (*picture.nodes, *picture.clusters))}
+    return (Sample(mark, text) for mark, text in _TEXT.items() if mark in used)
 
 
 @dataclass

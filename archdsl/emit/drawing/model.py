@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from archdsl.base.tensors import Shape
+from archdsl.emit.drawing.graphviz import LIGHT, Theme
 from archdsl.graph.marks import Mark
 from archdsl.ops.operator import Style
 
@@ -55,8 +56,8 @@ class Role(StrEnum):
 class Facts:
     """What is known of a layer, block or tensor: the text of a tooltip.
 
-    count: how often it stands there; params and macs are of all of them together, seen is of the last. line: of the
-    text, None where nothing of it stands there.
+    count: how often it stands there; params and macs are of all of them together, seen is of the last, sees its longest
+    side; sees_all: whether it is the whole input along an axis. line: of the text, None where nothing of it stands.
     """
 
     path: str
@@ -69,6 +70,8 @@ class Facts:
     seen: str = ""
     line: int | None = None
     count: int = 1
+    sees: int = 0
+    sees_all: bool = False
 
     def lines(self) -> Iterator[str]:
         """The facts one by one, as a reader wants them."""
@@ -98,8 +101,8 @@ class Node:
     id: the path of its layer, or a name of its own. count: how often it stands in a row; copies: how often beside
     itself. note: small words under the label. style: its colour; none of inputs, outputs and dots. holds: the styles of
     what it stands for besides its own. cluster: the id of the one that it is in. spine: the straight line that it
-    stands on, nothing if none. training: whether it exists in training mode only. mark: what became of it
-    since another network.
+    stands on, nothing if none. training: whether it exists in training mode only. fill: its colour where that is not
+    that of its style. mark: what became of it since another network.
     """
 
     id: str
@@ -114,7 +117,14 @@ class Node:
     spine: str = ""
     training: bool = False
     facts: tuple[Facts, ...] = ()
+    fill: str = ""
     mark: Mark | None = None
+
+    @property
+    def shows_mark(self) -> bool:
+        """Whether it has the colours of its mark where a picture has marks: circles only where something became of
+        them."""
+        return self.kind not in {Kind.DOT, Kind.SIGN} and (self.kind is not Kind.MERGE or self.mark is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +147,11 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A stage or block that is open. parent: the id of the cluster that it is in, nothing if none."""
+    """A stage or block that is open, or the frame of a whole network among several.
+
+    parent: the id of the cluster that it is in, nothing if none. heading: name and caption of a frame. turned: whether
+    its title stands on the left.
+    """
 
     id: str
     title: str
@@ -147,14 +161,18 @@ class Cluster:
     training: bool = False
     facts: tuple[Facts, ...] = ()
     mark: Mark | None = None
+    heading: tuple[str, str] | None = None
+    turned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """An entry of the legend: what a colour or a line means. style: None of what is as it was."""
+    """An entry of the legend: what a colour or a line means. style: None of what is as it was since another network.
+    fill: a colour that is not one of the theme."""
 
     style: Style | Kind | Role | Mark | None
     text: str
+    fill: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +180,10 @@ class Picture:
     """What is drawn of a network. Nodes, edges and clusters are in the order of the text. One without a caption has no
     heading either.
 
-    remarks: what the reader should know about the picture itself, such as why it is coarser than was asked for.
-    marked: whether colours say what became of steps since another network, rather than what they are.
+    theme: its colours. rising: the nodes of a path that goes up again, the right half of a U. level: nodes that stand
+    at one height. pair: whether it is one network beside another that reads it. remarks: what the reader should know
+    about the picture itself, such as why it is coarser than was asked for. marked: whether colours say what became of
+    steps since another network, rather than what they are.
     """
 
     name: str
@@ -174,6 +194,10 @@ class Picture:
     edges: tuple[Edge, ...]
     clusters: tuple[Cluster, ...]
     legend: tuple[Sample, ...] = ()
+    theme: Theme = LIGHT
+    rising: frozenset[str] = frozenset()
+    level: tuple[tuple[str, ...], ...] = ()
+    pair: bool = False
     remarks: tuple[str, ...] = ()
     marked: bool = False
 
@@ -199,6 +223,21 @@ class Picture:
         """What the layout costs: the sum of the ranks that edges span. A chain of n boxes costs about n."""
         ranks = self.ranks
         return sum(ranks[edge.target] - ranks[edge.source] for edge in self.edges)
+
+
+def hierarchy(picture: Picture) -> Mapping[str, list[Node | Cluster]]:
+    """What is directly in each cluster, in the order of the text: a cluster stands where its first node does."""
+    clusters = {cluster.id: cluster for cluster in picture.clusters}
+    inside: dict[str, list[Node | Cluster]] = {}
+    placed: set[str] = set()
+    for node in picture.nodes:
+        inside.setdefault(node.cluster, []).append(node)
+        around = node.cluster
+        while around and around not in placed:
+            placed.add(around)
+            inside.setdefault(clusters[around].parent, []).append(clusters[around])
+            around = clusters[around].parent
+    return inside
 
 
 def by_axes(shape: Shape) -> str:

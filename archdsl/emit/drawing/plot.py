@@ -69,11 +69,11 @@ class Plot:
 
     def network(self, module: Module, level: Level) -> None:
         """Draw a whole network."""
-        entry = routes(level, frozenset()).entry
+        way = routes(level, frozenset())
         ends: list[_End] = []
         for port, (name, kind) in enumerate(zip(module.input_names, module.inputs, strict=True)):
             facts = Facts(name, "input", output=kind.shape)
-            spine = "spine" if port == entry else ""
+            spine = "spine" if port == way.entry else ""
             node = Node(f"input:{name}", Kind.INPUT, "input" if name == "x" else name, spine=spine, facts=(facts,))
             ends.append(_End(self._add(node), kind))
         outputs = self.level(level, ends, _Frame())
@@ -82,7 +82,7 @@ class Plot:
             training = index >= border
             shown = "output" if name == "y" else name
             facts = Facts(name, "output, in training only" if training else "output", output=end.kind.shape)
-            spine = "" if index else "spine"
+            spine = "spine" if index == way.exit else ""
             node = Node(f"output:{name}", Kind.OUTPUT, shown, spine=spine, training=training, facts=(facts,))
             self._join(replace(end, is_new=True), self._add(node), training=training)
 
@@ -172,14 +172,21 @@ def _node(part: Part, frame: _Frame) -> Node:
         note = " · ".join(filter(None, (note, part.mark.note)))
         node = replace(node, mark=part.mark.mark, note=note)
     if operator is None:
-        return replace(node, label=_closed_label(part), note=note or _contents(part))
+        return replace(node, label=closed_label(part), note=note or closed_contents(part))
     label = _changed(operator.label(operator.operand(part.step.input_types)), part.mark)
     if len(label) == 1:
         return replace(node, kind=Kind.MERGE, label=label)
+    style, holds = box_style(part, projects=frame.projects)
+    return replace(node, kind=Kind.BOX, label=label, style=style, holds=holds)
+
+
+def box_style(part: Part, *, projects: bool) -> tuple[Style, tuple[Style, ...]]:
+    """The style of a box, and of what else it stands for. projects: whether it is on a shortcut."""
+    operator = part.operator
+    assert operator is not None
     styles = (member.step.what.style for member in part.members if isinstance(member.step.what, Operator))
     holds = tuple(dict.fromkeys(style for style in styles if style is not operator.style))
-    style = Style.PROJECTION if frame.projects and operator.style is Style.CONV else operator.style
-    return replace(node, kind=Kind.BOX, label=label, style=style, holds=holds)
+    return (Style.PROJECTION if projects and operator.style is Style.CONV else operator.style), holds
 
 
 def _changed(label: str, mark: Marked | None) -> str:
@@ -187,7 +194,7 @@ def _changed(label: str, mark: Marked | None) -> str:
     return f"{mark.old} → {label}" if mark is not None and mark.old else label
 
 
-def _closed_label(part: Part) -> str:
+def closed_label(part: Part) -> str:
     """A closed block in a few words: its name, its channels, and its stride where it makes the map smaller."""
     module = part.step.what
     assert isinstance(module, Module)
@@ -207,7 +214,7 @@ def _stride(field: Field, before: int, after: int) -> Fraction | int:
     return field.jump or round(before / after)
 
 
-def _contents(part: Part) -> str:
+def closed_contents(part: Part) -> str:
     """The blocks inside a closed stage: `bottleneck ×4`."""
     module = part.step.what
     assert isinstance(module, Module)

@@ -22,12 +22,13 @@ _MANY = 5_000
 class Routes:
     """roles: of each input of each part, by their indices, where it is not the path itself. aside: the parts on a
     shortcut. spine: the parts on the straight line from an input to an output. entry: the input of the level
-    where the line starts, None where several meet."""
+    where the line starts, None where several meet. exit: the output where it ends."""
 
     roles: Mapping[tuple[int, int], Role]
     aside: frozenset[int]
     spine: frozenset[int]
     entry: int | None
+    exit: int
 
 
 def routes(level: Level, skips: frozenset[int]) -> Routes:
@@ -46,12 +47,14 @@ def routes(level: Level, skips: frozenset[int]) -> Routes:
             fork = forks.common(part.inputs)
             late = [place for place, wire in enumerate(part.inputs) if place and _point(wire) == fork]
             roles.update(dict.fromkeys(((index, place) for place in late), Role.SKIP))
-    spine = _spine(level, forks, roles, far)
+    outputs = enumerate(level.outputs)
+    end = next((index for index, wire in outputs if not forks.is_passed(wire, level.outputs)), 0)
+    spine = _spine(level, end, forks, roles, far)
     for index in (point for point in spine if point >= 0):
         part = level.parts[index]
         roles.update(dict.fromkeys(((index, place) for place in range(len(part.data), len(part.inputs))), Role.SKIP))
     entry = next((-1 - point for point in spine if NOWHERE < point < 0), None)
-    return Routes(roles, frozenset(aside), frozenset(point for point in spine if point >= 0), entry)
+    return Routes(roles, frozenset(aside), frozenset(point for point in spine if point >= 0), entry, end)
 
 
 def _merge_roles(level: Level, index: int, forks: _Forks, roles: dict[tuple[int, int], Role], aside: set[int]) -> None:
@@ -115,15 +118,20 @@ def _far(level: Level, skips: frozenset[int]) -> frozenset[int]:
     return frozenset(far)
 
 
-def _spine(level: Level, forks: _Forks, roles: Mapping[tuple[int, int], Role], far: frozenset[int]) -> list[int]:
-    """The points from the first output that no other goes on from back to an input, past what lies between a fork and
-    where its branches meet."""
-    ends = (wire for wire in level.outputs if not forks.is_passed(wire, level.outputs))
-    spine = [_point(next(ends, level.outputs[0])) if level.outputs else NOWHERE]
+def _spine(
+    level: Level, end: int, forks: _Forks, roles: Mapping[tuple[int, int], Role], far: frozenset[int]
+) -> list[int]:
+    """The points from an output, the first that no other goes on from, back to an input, past what lies between a fork
+    and where its branches meet."""
+    spine = [_point(level.outputs[end]) if level.outputs else NOWHERE]
     while spine[-1] >= 0:
         point = spine[-1]
         inputs = level.parts[point].data
         straight = [wire for place, wire in enumerate(inputs) if (point, place) not in roles]
+        if straight and not level.parts[point].is_merge:
+            # what a layer reads besides, such as a mask, comes from the side
+            spine.append(_point(straight[0]))
+            continue
         near = [wire for wire in straight if _point(wire) not in far]
         if 0 < len(near) < len(straight):
             inputs, straight = tuple(near), near
@@ -166,22 +174,27 @@ class _Forks:
 
     @cached_property
     def _before(self) -> list[int]:
-        """For each part the parts before it on any way, as bits."""
+        """For each part what comes before it on any way, as bits: first the inputs of the level, then its parts."""
         before: list[int] = []
         for part in self._level.parts:
             bits = 0
             for wire in part.data:
+                bits |= 1 << self._bit(wire)
                 if wire.step != INPUT:
-                    bits |= before[wire.step] | 1 << wire.step
+                    bits |= before[wire.step]
             before.append(bits)
         return before
 
+    def _bit(self, wire: Wire) -> int:
+        return wire.port if wire.step == INPUT else len(self._level.inputs) + wire.step
+
     def is_passed(self, wire: Wire, others: tuple[Wire, ...]) -> bool:
         """Whether another tensor goes on from this one. In a level of very many parts only the fork counts."""
-        point = _point(wire)
-        if point < 0 or len(self._level.parts) > _MANY:
+        if len(self._level.parts) > _MANY:
+            point = _point(wire)
             return point == self.common(others) != NOWHERE and any(_point(other) != point for other in others)
-        return any(other.step != INPUT and self._before[other.step] >> point & 1 for other in others)
+        bit = self._bit(wire)
+        return any(other.step != INPUT and self._before[other.step] >> bit & 1 for other in others)
 
 
 def _point(wire: Wire) -> int:

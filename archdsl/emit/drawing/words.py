@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from archdsl.base.fields import Status
 from archdsl.base.figures import short_number
@@ -45,6 +45,8 @@ def facts_of(member: Member, part: Part) -> Facts:
         seen=_field(member.seen[0]) if member.seen else "",
         line=step.place.line_column[0],
         count=count,
+        sees=_longest(member.seen[0]) if member.seen else 0,
+        sees_all=bool(member.seen) and any(axis.covers for axis in member.seen[0]),
     )
 
 
@@ -70,13 +72,18 @@ def _field(seen: Seen) -> str:
     return f"at most {sizes}" if any(axis.bound for axis in seen) else sizes
 
 
+def _longest(seen: Seen) -> int:
+    """The longest side of a receptive field. Of one that is the whole input, what lies beyond it does not count."""
+    return max((axis.length if axis.covers else axis.size for axis in seen), default=0)
+
+
 def caption(module: Module) -> str:
     """The network's input, parameters and MACs."""
     inputs = ", ".join(by_axes(kind.shape) for kind in module.inputs)
     return f"input {inputs} · {short_number(module.params)} parameters · {short_number(module.macs)} MACs"
 
 
-_STYLES = {
+STYLES: Final = {
     Style.CONV: "convolution",
     Style.PROJECTION: "depthwise or projection",
     Style.LINEAR: "linear",
@@ -91,7 +98,7 @@ _STYLES = {
 
 def legend_of(nodes: Iterable[Node], edges: Iterable[Edge]) -> Iterator[Sample]:
     """What the colours and lines of a picture mean, of those that are in it."""
-    for style, text in _STYLES.items():
+    for style, text in STYLES.items():
         boxes = [node for node in nodes if node.style is style]
         held = {each for node in boxes for each in node.holds}
         inside = [name for each, name in ((Style.NORM, "norm"), (Style.ACTIVATION, "activation")) if each in held]

@@ -1,0 +1,57 @@
+"""Pictures as files: which kinds there are, and what is written for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from archdsl.emit import render
+from archdsl.emit.dot import dot
+from archdsl.emit.drawing.model import Picture
+from archdsl.emit.drawing.scene import Scene, placed_dot, svg
+from archdsl.emit.mermaid import mermaid
+
+TEXTS: Final = ("dot", "mmd")
+KINDS: Final = (*render.Format, *TEXTS)
+
+
+class WrongKind(ValueError):
+    """A file that a picture cannot be. The message says what it can be."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A picture as texts. kinds: the texts that need no Graphviz, by the kind of file; what else can be is rendered
+    from the one of kind `dot`."""
+
+    kinds: dict[str, Callable[[], str]]
+
+    def text(self, kind: str) -> str | None:
+        """The text of a kind of file, None where it has to be rendered."""
+        return self.kinds[kind]() if kind in self.kinds else None
+
+    def written(self, kind: str) -> bytes:
+        """What a file of this kind has in it. CannotRender where Graphviz does not make it."""
+        text = self.text(kind)
+        return render.render(self.kinds["dot"](), kind) if text is None else text.encode()
+
+
+def drawn(picture: Picture) -> Drawn:
+    """Boxes and lines as texts."""
+    return Drawn({"dot": lambda: dot(picture), "mmd": lambda: mermaid(picture)})
+
+
+def drawn_scene(scene: Scene) -> Drawn:
+    """A drawing in which everything has its place as texts; its SVG needs no Graphviz."""
+    return Drawn({"dot": lambda: placed_dot(scene), "svg": lambda: svg(scene)})
+
+
+def kind_of(path: Path | str) -> str:
+    """The kind of a file by its name."""
+    path = Path(path)
+    kind = path.suffix[1:].lower()
+    if kind not in KINDS:
+        raise WrongKind(f"{path.name}: a picture is a file of .{', .'.join(KINDS)}")
+    return kind
