@@ -325,7 +325,7 @@ def test_the_top_rows_add_up_to_the_totals(old, new):
 
 
 @pytest.mark.parametrize("form", PROGRAMS)
-@examples(60, 3_000)
+@examples(30, 3_000)
 @given(st.data())
 def test_another_writing_of_the_same_text_is_no_difference(form, data):
     program = data.draw(PROGRAMS[form]())
@@ -347,7 +347,7 @@ STEPS = ("conv3-8", "conv3-16", "conv1-8", "relu", "bn", "pool3/1(p=1)", "dropou
 RARE = "conv5-24"
 
 
-@examples(150, 5_000)
+@examples(60, 5_000)
 @given(st.data())
 def test_an_edit_is_reported_as_that_edit(data):
     steps = data.draw(st.lists(st.sampled_from(STEPS), min_size=1, max_size=9))

@@ -37,7 +37,7 @@ def layers(draw: st.DrawFn, *, transposed: bool = False) -> tuple[str, str]:
     return f"{'deconv' if transposed else 'conv'}-{filters}({', '.join(given)}, bias=false) as layer", size
 
 
-@examples(150, 3_000)
+@examples(60, 3_000)
 @given(layers())
 def test_the_product_of_the_matrices_is_the_convolution(drawn: tuple[str, str]) -> None:
     chain, size = drawn
@@ -59,7 +59,7 @@ def test_the_product_of_the_matrices_is_the_convolution(drawn: tuple[str, str]) 
     assert found.copies_nothing == (torch.equal(columns.flatten(0, 1), x[0].flatten(1)) and prod(conv.kernel_size) == 1)
 
 
-@examples(100, 2_000)
+@examples(40, 2_000)
 @given(layers(transposed=True))
 def test_a_transposed_convolution_is_the_same_read_backwards(drawn: tuple[str, str]) -> None:
     chain, size = drawn

@@ -91,7 +91,7 @@ def known(case: tuple[Operator[Any], tuple[TensorType, ...]]) -> tuple[Operator[
 
 
 @pytest.mark.parametrize("cls", LAWFUL, ids=lambda cls: cls.word)
-@examples(15, 1_000)
+@examples(6, 1_000)
 @given(st.data())
 def test_what_lives_at_once_is_what_torch_holds(cls: OperatorClass, data: st.DataObject) -> None:
     operator, xs, network = known(data.draw(drawn(cls)))
@@ -102,7 +102,7 @@ def test_what_lives_at_once_is_what_torch_holds(cls: OperatorClass, data: st.Dat
 
 
 @pytest.mark.parametrize("cls", LAWFUL, ids=lambda cls: cls.word)
-@examples(15, 1_000)
+@examples(6, 1_000)
 @given(st.data())
 def test_what_is_kept_is_what_autograd_keeps(cls: OperatorClass, data: st.DataObject) -> None:
     operator, xs, network = known(data.draw(drawn(cls)))
@@ -121,7 +121,7 @@ def test_what_is_kept_is_what_autograd_keeps(cls: OperatorClass, data: st.DataOb
 
 
 @pytest.mark.parametrize("cls", OPERATORS.classes, ids=lambda cls: cls.word)
-@examples(5, 100)
+@examples(3, 100)
 @given(st.data())
 def test_buffers_are_those_of_the_layer(cls: OperatorClass, data: st.DataObject) -> None:
     operator, xs, network = known(data.draw(drawn(cls)))

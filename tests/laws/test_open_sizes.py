@@ -47,7 +47,7 @@ def formulas(names: str) -> st.SearchStrategy[tuple[Formula, Callable[[dict[str,
     return st.recursive(atom, combined, max_leaves=6)
 
 
-@examples(400, 20_000)
+@examples(200, 20_000)
 @given(formulas("HW"), st.fixed_dictionaries({"H": SIZE, "W": SIZE}))
 def test_a_formula_is_worth_what_its_parts_are(made: Any, sizes: dict[str, int]) -> None:
     formula, value = made
@@ -59,7 +59,7 @@ def test_a_formula_is_worth_what_its_parts_are(made: Any, sizes: dict[str, int])
     assert put.at({"W": sizes["W"]}) == value({"H": 2 * sizes["W"] + 1, "W": sizes["W"]})
 
 
-@examples(200, 5_000)
+@examples(100, 5_000)
 @given(st.integers(-40, 40), st.lists(st.tuples(st.integers(1, 5), st.integers(-5, 5)), min_size=1, max_size=5))
 def test_floors_of_floors_become_one(start: int, rounds: list[tuple[int, int]]) -> None:
     made = symbol("H") + constant(start)
@@ -91,7 +91,7 @@ def test_formulas_are_written_as_people_write_them(made: Formula, shown: str) ->
 CONDITIONS = st.lists(st.tuples(formulas("H"), st.sampled_from(list(Relation))), min_size=1, max_size=3)
 
 
-@examples(150, 5_000)
+@examples(60, 5_000)
 @given(CONDITIONS)
 def test_the_sizes_that_meet_conditions_are_found(made: Any) -> None:
     conditions = [Condition.of(formula, relation) for (formula, _), relation in made]
@@ -109,7 +109,7 @@ def test_the_sizes_that_meet_conditions_are_found(made: Any) -> None:
     assert str(found)
 
 
-@examples(100, 3_000)
+@examples(40, 3_000)
 @given(CONDITIONS, formulas("H"), st.sampled_from(list(Relation)))
 def test_what_is_implied_holds(made: Any, wanted: Any, relation: Relation) -> None:
     stated = [Condition.of(formula, relation) for (formula, _), relation in made]
@@ -189,7 +189,7 @@ def weights(network: Network) -> list[Any]:
 
 
 @pytest.mark.parametrize("kind", PROGRAMS)
-@examples(40, 1_500)
+@examples(20, 1_500)
 @given(data=st.data())
 def test_random_networks(kind: str, data: st.DataObject) -> None:
     written = text(data.draw(PROGRAMS[kind]()))

@@ -61,7 +61,7 @@ def networks(draw: st.DrawFn) -> str:
     return " -> ".join(parts)
 
 
-@examples(200, 5_000)
+@examples(80, 5_000)
 @given(networks())
 def test_what_is_seen_of_random_networks(chain: str) -> None:
     note(chain)
@@ -80,7 +80,7 @@ def test_what_is_seen_of_random_networks(chain: str) -> None:
                 assert field.status is Status.BOUND
 
 
-@examples(60, 1_000)
+@examples(30, 1_000)
 @given(
     st.lists(
         st.sampled_from([*_SAME_SIZE, *(each.format("conv3-2", "dwconv3") for each in _MERGES[:4])]),
