@@ -5,9 +5,15 @@ In CI the examples are the same in each run. `pytest -m long` runs the full prog
 
 from __future__ import annotations
 
+import os
+
 import programme
 import pytest
 from hypothesis import HealthCheck, settings
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # one worker for each processor: threads of PyTorch that wait for each other would take them from other workers
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 _UNHURRIED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 settings.register_profile(

@@ -21,6 +21,7 @@ from archdsl.syntax.faults import (
     NumberTooLarge,
     NumberTooLong,
     SyntaxFault,
+    UnexpectedCharacter,
 )
 
 _DIGITS = 18
@@ -184,6 +185,10 @@ class Builder(Transformer[Token, Any]):
 
     def sizes(self, c: Children) -> tree.Sizes:
         span = _span(c[0])
+        for index, character in enumerate(c[0]):
+            if not character.isdigit() and character != "x":
+                # `1.5` and `5k` are numbers, and no sizes
+                raise Rejected(UnexpectedCharacter(character), Span(span.start + index, span.start + index + 1))
         return tree.Sizes(span, tuple(_integer(part, span) for part in c[0].split("x")))
 
     def axes(self, c: Children) -> tree.Axes:
