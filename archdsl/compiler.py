@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from archdsl.base.conditions import told
 from archdsl.base.diagnostics import ArchError, Diagnostic, Fault, Report
 from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.resources import folder
@@ -58,15 +59,17 @@ def compile_source(source: Source, net: str | None = None, options: Options = _A
     report.raise_errors()
     assert module is not None
     assert template is not None
+    open_sizes = elaborator.evaluator.open_sizes
+    example = Example(open_sizes.example) if open_sizes else None
     return Network(
         module,
         source,
         {name: value for name, value in module.arguments.items() if isinstance(value, (int, float, str, bool))},
         tuple(report.warnings),
         options.limits,
-        lambda: _traced(source, net, options),
+        lambda: _traced(source, net, options, example),
         _carried(source, module.name, elaborator.programs.library, options),
-        elaborator.evaluator.open_sizes,
+        open_sizes,
         lambda: compile_source(source, net, replace(options, opens_all=True)),
     )
 
@@ -94,7 +97,8 @@ def _elaborated(
         better = example.better(open_sizes)
         if better is None:
             if not report.errors:
-                report.add(faults.NoSizeFits(str(open_sizes.wanted.condition)), open_sizes.wanted.asking.place)
+                wanted = open_sizes.wanted
+                report.add(faults.NoSizeFits(told([wanted.condition])[0]), wanted.asking.place)
             return result
         example = better
     assert first is not None
@@ -115,10 +119,11 @@ def _carried(source: Source, net: str, library: Library, options: Options) -> Ca
     return Carried(net, texts, options.settings, options.size.shape if options.size else None)
 
 
-def _traced(source: Source, net: str | None, options: Options) -> Module:
-    """The root module of a text that is right, once more, with numbers that remember where they come from."""
+def _traced(source: Source, net: str | None, options: Options, example: Example | None) -> Module:
+    """The root module of a text that is right, once more, with numbers that remember where they come from. example: the
+    one that it is right with, where it leaves sizes open."""
     report = Report()
-    elaborator, program = _worked_out(source, options, report, tracing=True)
+    elaborator, program = _worked_out(source, options, report, tracing=True, example=example)
     template = _chosen(program, net, report)
     module = elaborator.network(template, _name(program, template)) if template else None
     report.raise_errors()

@@ -85,6 +85,7 @@ def test_a_better_example_is_found():
     assert str(net.outputs["y"]) == "Sx8"
     odd = archdsl.parse("net n {\n  input (1, H, 9)\n  require H % 32 == 7\n  conv3-1 -> gap\n}")
     assert odd.open_sizes.example["H"] % 32 == 7
+    assert "(N, 1, H, 9) -> (N, 1)" in odd.source()
 
 
 def test_where_the_text_makes_other_layers_is_said():

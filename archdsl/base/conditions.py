@@ -14,7 +14,7 @@ from itertools import pairwise
 from math import comb, gcd, lcm
 from typing import Final
 
-from archdsl.base.formulas import Formula, constant, symbol
+from archdsl.base.formulas import Floor, Formula, constant, symbol
 
 # sizes are looked at up to here: what holds so far counts as true for all sizes
 FARTHEST: Final = 10**9
@@ -105,14 +105,6 @@ class Condition:
             return found is not None and found.is_everything
         return False
 
-    @property
-    def simple(self) -> str | None:
-        """A condition that the language can write and that is enough for this one."""
-        if len(self.symbols) == 1 and (found := Sizes.meeting([self])) is not None and not found.is_empty:
-            (name,) = self.symbols
-            return found.simple(name)
-        return None if "floor" in self.shown or "ceil" in self.shown else self.shown.replace(",", "")
-
     def __str__(self) -> str:
         return self.shown
 
@@ -121,8 +113,8 @@ class Condition:
         """As a person writes it: the sizes themselves where one comparison tells them, else both sides."""
         if len(self.symbols) == 1 and self.formula.period <= _SHORT_PERIOD and (found := Sizes.meeting([self])):
             (name,) = self.symbols
-            if (short := found.in_short(name)) is not None:
-                return short
+            if (short := found.comparison) is not None:
+                return short.shown(name)
         left, right = _sides(self.formula)
         if self.relation is Relation.POSITIVE and right.is_constant:
             return f"{left} >= {right + constant(1)}"
@@ -179,7 +171,7 @@ class Sizes:
     def is_open_ended(self) -> bool:
         """Whether it is all sizes from some size on."""
         tail, start = self._tail()
-        return tail is not None and tail[0] == 1 and self.smallest == start
+        return tail == _ANY and self.smallest == start
 
     @property
     def is_empty(self) -> bool:
@@ -232,31 +224,33 @@ class Sizes:
         finite = self._listed(start if tail else FARTHEST + 1)
         parts = [finite] if finite else []
         if tail:
-            parts.append(f"from {_first_in(start, tail):,} on{_rule(name, tail)}")
+            rule = "" if tail == _ANY else f", {_ruled(name, tail)}"
+            parts.append(f"from {_first_in(start, tail):,} on{rule}")
         return " and ".join(parts)
 
-    def in_short(self, name: str) -> str | None:
-        """As one comparison, `H >= 33`, `224 <= H <= 255`, `H % 16 == 0`; None where it takes more."""
+    @cached_property
+    def comparison(self) -> Comparison | None:
+        """The one comparison that tells it; None where it takes more."""
         if self.is_empty or self.is_everything:
             return None
         tail, start = self._tail()
         if tail is None:
             low, high = self.smallest, max(each[-1][1] for each in self.intervals if each)
-            if high - low >= _LOOKED_AT or any(size not in self for size in range(low, high + 1)):
-                return None
-            return f"{name} == {low:,}" if low == high else f"{low:,} <= {name} <= {high:,}"
+            whole = high - low < _LOOKED_AT and all(size in self for size in range(low, high + 1))
+            return Comparison(low, high, _ANY) if whole else None
         if self.smallest != _first_in(start, tail):
             return None
-        if tail[0] == 1:
-            return f"{name} >= {start:,}"
-        return _rule(name, tail).removeprefix(", ") if self.smallest == _first_in(1, tail) else None
+        if tail == _ANY:
+            return Comparison(start, None, _ANY)
+        return Comparison(1, None, tail) if self.smallest == _first_in(1, tail) else None
 
-    def simple(self, name: str) -> str | None:
-        """A comparison that the language can write and that lets only sizes of these through."""
-        shown = self.in_short(name)
-        if shown is None or " in {" in shown:
+    def stated(self, name: str) -> str | None:
+        """A comparison that the language can write and that lets only sizes of these through; None where there is none
+        that is simple."""
+        found = self.comparison
+        if found is None or len(found.rule[1]) not in {1, found.rule[0] - 1}:
             return f"{name} % {self.period} == 0" if 2 * self.period in self else None
-        return shown.replace(",", "")
+        return found.shown(name).replace(",", "")
 
     def _tail(self) -> tuple[_Rule | None, int]:
         """The rule that holds without end, and from where on; None where the sizes end."""
@@ -289,7 +283,42 @@ class Sizes:
         return ", ".join(shown) + (", ..." if len(runs) > _LISTED else "")
 
 
+# a period, and the remainders modulo it that are meant
 _Rule = tuple[int, frozenset[int]]
+_ANY: Final[_Rule] = (1, frozenset({0}))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Sizes from `low` to `high`, or without end, that keep to a rule; only those without a bound have one."""
+
+    low: int
+    high: int | None
+    rule: _Rule
+
+    def shown(self, name: str) -> str:
+        """As the language writes it: `H >= 33`, `224 <= H <= 255`, `H == 14`, `H % 16 == 0`."""
+        if self.rule != _ANY:
+            return _ruled(name, self.rule)
+        if self.high is None:
+            return f"{name} >= {self.low:,}"
+        return f"{name} == {self.low:,}" if self.low == self.high else f"{self.low:,} <= {name} <= {self.high:,}"
+
+    def in_words(self, name: str) -> str:
+        """`H must be even`, `H must be a multiple of 16`, `H must be from 224 to 255`."""
+        period, rests = self.rule
+        if self.rule != _ANY and len(rests) > 1:
+            return f"`{self.shown(name)}` must hold"
+        if self.rule != _ANY:
+            (rest,) = rests
+            if period == 2:
+                return f"{name} must be {'odd' if rest else 'even'}"
+            return f"{name} must {f'leave {rest} when divided by' if rest else 'be a multiple of'} {period}"
+        if self.high is None:
+            return f"{name} must be at least {self.low:,}"
+        return f"{name} must be {f'{self.low:,}' if self.low == self.high else f'from {self.low:,} to {self.high:,}'}"
+
+
 EVERYTHING: Final = Sizes(1, (((1, FARTHEST),),))
 
 
@@ -339,17 +368,16 @@ def _first_in(start: int, rule: _Rule) -> int:
     return next(size for size in range(start, start + period + 1) if size % period in rests)
 
 
-def _rule(name: str, rule: _Rule) -> str:
+def _ruled(name: str, rule: _Rule) -> str:
+    """A rule as a comparison: `H % 16 == 0`."""
     period, rests = rule
-    if period == 1:
-        return ""
     if len(rests) == 1:
-        return f", {name} % {period} == {next(iter(rests))}"
+        return f"{name} % {period} == {next(iter(rests))}"
     missing = set(range(period)) - rests
     if len(missing) == 1:
-        return f", {name} % {period} != {next(iter(missing))}"
+        return f"{name} % {period} != {next(iter(missing))}"
     shown = ", ".join(map(str, sorted(rests)[:_LISTED])) + (", ..." if len(rests) > _LISTED else "")
-    return f", {name} % {period} in {{{shown}}}"
+    return f"{name} % {period} in {{{shown}}}"
 
 
 def _where(condition: Condition) -> Sizes:
@@ -481,3 +509,16 @@ def implied(condition: Condition, stated: Iterable[Condition]) -> bool:
     allowed = Sizes.meeting(each for each in known if each.symbols == wanted.symbols)
     meeting = Sizes.meeting([wanted])
     return allowed is not None and meeting is not None and allowed <= meeting
+
+
+def told(conditions: list[Condition]) -> tuple[str, str | None]:
+    """What conditions on the same sizes come to, in words; and what the language can state that is enough for them."""
+    written = " and ".join(map(str, conditions))
+    if len(conditions[0].symbols) > 1:
+        can_be_stated = not any(isinstance(atom, Floor) for each in conditions for atom in each.formula.atoms)
+        return f"`{written}` must hold", written.replace(",", "") if can_be_stated else None
+    (name,) = conditions[0].symbols
+    found = Sizes.meeting(conditions)
+    if found is None or found.is_empty:
+        return f"`{written}` must hold", None
+    return found.comparison.in_words(name) if found.comparison else f"`{written}` must hold", found.stated(name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from archdsl.base.conditions import Condition, Relation
 from archdsl.base.formulas import Formula, constant, symbol
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from archdsl.base.text import Place
+
+Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True)
@@ -268,14 +270,19 @@ def fixed(value: int) -> int:
     """A plain number: what works with it depends on this very value."""
     if not isinstance(value, Symbolic):
         return value
-    plain = value.__int__()
+    plain = at_example(value)
     value.assumptions.decide(value.formula - constant(plain), Relation.ZERO)
     return plain
 
 
+def at_example(value: Number) -> Number:
+    """A number as it is at the example; nothing is decided."""
+    return value.__int__() if isinstance(value, Symbolic) else value
+
+
 def _quotient(top: int, by: int) -> int:
     """A quotient by an open size, which is a plain number: it depends on lying between two multiples."""
-    quotient = top.__int__() // by.__int__()
+    quotient = at_example(top) // at_example(by)
     if not quotient * by <= top < (quotient + 1) * by:
         raise ArithmeticError("a quotient by a size that is not positive")
     return quotient

@@ -3,7 +3,6 @@ that a text makes and does not keep, E09 limits."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import ClassVar, final
 
@@ -917,7 +916,7 @@ class NotForAllSizes(Fault):
 
     @property
     def message(self) -> str:
-        return ", and ".join(map(in_words, self.needed))
+        return ", and ".join(self.needed)
 
     @property
     def label(self) -> str:
@@ -974,25 +973,11 @@ class NoSizeFits(Fault):
 
     @property
     def message(self) -> str:
-        return f"no size of the input meets this: {in_words(self.needed)}, at odds with what else must hold"
+        return f"no size of the input meets this: {self.needed}, at odds with what else must hold"
 
     @property
     def label(self) -> str:
         return "cannot be met"
-
-
-def in_words(shown: str) -> str:
-    """A condition in words: `H must be even`, `H must be a multiple of 16`, `H must be from 224 to 255`."""
-    if found := re.fullmatch(r"(\w+) % (\d+) == (\d+)", shown):
-        name, by, rest = found.groups()
-        if by == "2":
-            return f"{name} must be {'odd' if rest == '1' else 'even'}"
-        return f"{name} must be a multiple of {by}" if rest == "0" else f"{name} must leave {rest} when divided by {by}"
-    if found := re.fullmatch(r"([\d,]+) <= (\w+) <= ([\d,]+)", shown):
-        return f"{found[2]} must be from {found[1]} to {found[3]}"
-    if found := re.fullmatch(r"(\w+) (==|>=) ([\d,]+)", shown):
-        return f"{found[1]} must be {'at least ' if found[2] == '>=' else ''}{found[3]}"
-    return f"`{shown}` must hold"
 
 
 # --- E09: limits ------------------------------------------------------------------------------------------------------

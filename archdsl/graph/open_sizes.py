@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from archdsl.base.conditions import Condition, Relation, Sizes, implied, together
+from archdsl.base.conditions import Condition, Relation, Sizes, implied, together, told
 from archdsl.base.diagnostics import Report
 from archdsl.base.formulas import symbol
 from archdsl.base.symbolic import Asking, Assumptions, Decision, formula_of, is_open
@@ -92,7 +92,7 @@ def settle(module: Module, assumptions: Assumptions, report: Report, example: Ex
     for decisions in _by_size(each for each in unstated(assumptions) if not each.asking.weights):
         groups.setdefault(decisions[0].asking.place, []).append(decisions)
     for place, sizes in groups.items():
-        needed, enough = zip(*(_together([each.condition for each in decisions]) for decisions in sizes), strict=True)
+        needed, enough = zip(*(told([each.condition for each in decisions]) for decisions in sizes), strict=True)
         others = dict.fromkeys(each.asking.place for decisions in sizes for each in decisions)
         also = [(other, "and here") for other in others if other is not None and other != place]
         fault = faults.NotForAllSizes(needed, tuple(each for each in enough if each))
@@ -106,14 +106,6 @@ def _by_size(decisions: Iterable[Decision]) -> list[list[Decision]]:
         key = each.condition.symbols if len(each.condition.symbols) == 1 else each.condition
         found.setdefault(key, []).append(each)
     return list(found.values())
-
-
-def _together(conditions: list[Condition]) -> tuple[str, str | None]:
-    """What some conditions come to, and a condition of the language that is enough for them."""
-    (name, *_) = sorted(conditions[0].symbols)
-    if len(conditions) > 1 and (found := Sizes.meeting(conditions)) is not None and not found.is_empty:
-        return found.in_short(name) or " and ".join(map(str, conditions)), found.simple(name)
-    return str(conditions[0]), conditions[0].simple
 
 
 def _weigh(step: Step, operator: Operator[object], report: Report, example: Example) -> None:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from archdsl.base.fields import Status
 from archdsl.graph import faults
 from archdsl.graph.module import Module, Step
 from archdsl.graph.receptive import first_output
 from archdsl.graph.scope import Scope
-from archdsl.graph.values import Unknown, Value
+from archdsl.graph.values import Unknown
 from archdsl.syntax import tree
 
 if TYPE_CHECKING:
     from archdsl.graph.evaluate import Evaluator
 
-FACTS = ("params", "macs", "layers", "receptive_field")
 _COMPARISONS = {"==", "!=", "<", "<=", ">", ">="}
 _COSTLY = 3
 _OPENED = 4
@@ -56,34 +56,39 @@ class Requirement:
 
     def check_whole(self, module: Module, evaluator: Evaluator) -> None:
         """Report it where it does not hold of the whole network."""
-        inner = Scope(self.scope.source, self.scope)
-        known = figures(module)
-        inner.names.update({name: known[name] for name in self.facts})
-        costs = [name for name in self.facts if name in {"params", "macs"}]
-        self._holds(inner, evaluator, costly(module, costs[0]) if costs else ())
+        inner = Scope(self.scope.source, self.scope, names={name: FACTS[name](module) for name in self.facts})
+        self._holds(inner, evaluator, module)
 
-    def _holds(self, scope: Scope, evaluator: Evaluator, most: tuple[tuple[str, int], ...] = ()) -> bool | None:
+    def _holds(self, scope: Scope, evaluator: Evaluator, module: Module | None = None) -> bool | None:
         truth = evaluator.truth(self.node.condition, scope)
         if truth is False:
             shown = tuple(dict.fromkeys(_sides(self.node.condition, scope, evaluator)))
+            cost = next((_COSTS[name] for name in self.facts if name in _COSTS), None)
+            most = costly(module, cost) if module and cost else ()
             evaluator.fault(faults.DoesNotHold(self.text, shown, most), self.scope, self.node.condition.span)
         return truth
 
 
-def figures(module: Module) -> dict[str, Value]:
-    """The facts of a network that a text can require something of. A receptive field of everything is endless."""
-    sizes = [math.inf if axis.status is Status.WHOLE else axis.size or 0 for axis in first_output(module)]
-    return {
-        "params": module.inference_params,
-        "macs": module.macs,
-        "layers": module.layers,
-        "receptive_field": min(sizes, default=math.inf),
-    }
+def _receptive_field(module: Module) -> float:
+    """Along the shorter axis of the first output; that of everything is endless."""
+    sizes = (math.inf if axis.status is Status.WHOLE else axis.size or 0 for axis in first_output(module))
+    return min(sizes, default=math.inf)
 
 
-def costly(module: Module, fact: str) -> tuple[tuple[str, int], ...]:
-    """The parts of a network that cost most, by path: blocks are opened until there is something to see."""
-    name = "inference_params" if fact == "params" else "macs"
+# what a text can require something of, of the network as a whole
+FACTS: Final[Mapping[str, Callable[[Module], int | float]]] = {
+    "params": lambda module: module.inference_params,
+    "macs": lambda module: module.macs,
+    "layers": lambda module: module.layers,
+    "receptive_field": _receptive_field,
+}
+# the facts that are sums over steps, with the property of a step that is summed up
+_COSTS: Final = {"params": "inference_params", "macs": "macs"}
+
+
+def costly(module: Module, name: str) -> tuple[tuple[str, int], ...]:
+    """The parts of a network that cost most, by path: blocks are opened until there is something to see. name: the
+    property of a step that is the cost."""
     parts = _parts(module, "", 1, name)
     for _ in range(_OPENED):
         cost, path, step, times = max(parts, key=lambda part: part[0], default=(0, "", None, 1))

@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from archdsl.base.limits import LARGEST
+from archdsl.base.symbolic import at_example
 from archdsl.ops.faults import BadArgument, MissingArgument, Reject, UnknownArgument, WrongType
 
 if TYPE_CHECKING:
@@ -101,13 +102,11 @@ class Argument:
         return Reject(WrongType(self.name, self.kind, shown(value)), self.name)
 
     def _require_within_bounds(self, number: float) -> None:
-        # whether an open size is too large for any network is judged by its example
-        example = int(number) if isinstance(number, int) else number
-        if example < -LARGEST or (self.low is not None and number < self.low):
-            low = -LARGEST if self.low is None else self.low
-            raise Reject(BadArgument(self.name, f"{number:,} is below {low:g}"), self.name)
-        if example > LARGEST or (self.high is not None and number > self.high):
-            high = LARGEST if self.high is None else self.high
+        if self.low is not None and number < self.low:
+            raise Reject(BadArgument(self.name, f"{number:,} is below {self.low:g}"), self.name)
+        # beyond any network: an open size is judged by its example alone
+        high, judged = (LARGEST, at_example(number)) if self.high is None else (self.high, number)
+        if judged > high:
             raise Reject(BadArgument(self.name, f"{number:,} is above {high:g}"), self.name)
 
 

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from archdsl.base.fields import POINT, SAME, Field, everything
 from archdsl.base.limits import LARGEST
-from archdsl.base.symbolic import fixed
+from archdsl.base.symbolic import at_example, fixed
 from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.base.traced import expression_of
 from archdsl.base.windows import Spread, Window
@@ -154,8 +154,7 @@ class Operator(ABC, Generic[In]):
         """The type that comes out. Rejects also what is larger than anything can be, as sizes that double at each step
         become."""
         output = self.output(self.operand(xs))
-        # an open size is judged by its example alone
-        if any(int(size) > LARGEST for size in output.shape):
+        if any(at_example(size) > LARGEST for size in output.shape):
             raise Reject(TooLarge(self.word, max(output.shape)))
         return output
 
