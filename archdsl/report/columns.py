@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from archdsl.report.terminal import Ink, cells, padded, paint
+from archdsl.report.terminal import Ink, cells, cut, padded, paint
 
 GAP = "  "
 
@@ -51,3 +51,25 @@ def printed(
         *((text, Ink.FAINT if index else Ink.STRONG) for index, text in enumerate(foot)),
     ]
     return "".join(f"{paint(text, ink, colour=colour)}\n" for text, ink in lines)
+
+
+def listed_width(rows: Sequence[Sequence[str]]) -> int:
+    """Cells that a list takes."""
+    return sum(_widths(rows)) + len(GAP) * (len(rows[0]) - 1)
+
+
+def listed(rows: Sequence[Sequence[str]], right: Sequence[bool], width: int, *, colour: bool) -> str:
+    """A list under its titles, which are the first row; lines are cut to a width."""
+    widths = _widths(rows)
+
+    def line(row: Sequence[str]) -> str:
+        parts = zip(row, widths, right, strict=True)
+        return cut(GAP.join(padded(value, size, right=is_right) for value, size, is_right in parts).rstrip(), width)
+
+    head, *body = map(line, rows)
+    rule = "─" * min(width, listed_width(rows))
+    return "\n".join((paint(head, Ink.STRONG, colour=colour), paint(rule, Ink.FAINT, colour=colour), *body, ""))
+
+
+def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(cells, column)) for column in zip(*rows, strict=True)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,15 +13,15 @@ from archdsl.base.figures import short_number
 from archdsl.base.tensors import TensorType
 from archdsl.graph.module import Module
 from archdsl.graph.receptive import Seen
+from archdsl.report.columns import listed, listed_width
 from archdsl.report.structure import kind_of
-from archdsl.report.terminal import Ink, cells, cut, padded, paint, visible
+from archdsl.report.terminal import visible
 from archdsl.report.walk import Spot, Tour, count_shown, field_of
+from archdsl.report.zoo import counted, kinds_shown
 
 FORMAT: Final = "archdsl.compare"
 VERSION: Final = 1
 _ALL: Final = 10**9
-_GAP: Final = "  "
-_DIGITS: Final = re.compile(r"(\d+)")
 
 
 class Sort(StrEnum):
@@ -119,15 +118,10 @@ def _size_seen(entry: Entry) -> tuple[bool, int]:
     return any(whole), max(sizes, default=0)
 
 
-def _by_name(entry: Entry) -> list[Any]:
-    """Names in the order in which people count: `resnet18` before `resnet101`."""
-    return [int(part) if index % 2 else part for index, part in enumerate(_DIGITS.split(entry.name))]
-
-
 _KEYS: Final[Mapping[Sort, Callable[[Entry], Any]]] = {
     Sort.PARAMS: lambda entry: entry.params,
     Sort.MACS: lambda entry: entry.macs,
-    Sort.NAME: _by_name,
+    Sort.NAME: lambda entry: counted(entry.name),
     Sort.RECEPTIVE_FIELD: _size_seen,
 }
 
@@ -146,23 +140,22 @@ def _text(entries: tuple[Entry, ...], width: int, *, colour: bool) -> str:
     exact = [_TITLES, *map(_cells, entries)]
     short = list(map(_shortened, exact))
     ways = [(exact, 0), (exact, 1), *((short, gone) for gone in range(len(_LEANER)))]
-    fitting = ((rows, widths) for rows, gone in ways if _width(widths := _widths(rows, gone)) <= width)
-    rows, widths = next(fitting, (short, _widths(short, len(_LEANER))))
-    return _lines(rows, widths, width, colour=colour)
+    fitting = ((rows, kept) for rows, gone in ways if listed_width(_only(rows, kept := _kept(gone))) <= width)
+    rows, kept = next(fitting, (short, _kept(len(_LEANER))))
+    return listed(_only(rows, kept), [_RIGHT[index] for index in kept], width, colour=colour)
 
 
-def _widths(rows: list[tuple[str, ...]], gone: int) -> dict[int, int]:
-    """The width of each column but for some that go."""
-    columns = [index for index, title in enumerate(_TITLES) if title not in _LEANER[:gone]]
-    return {index: max(cells(row[index]) for row in rows) for index in columns}
+def _kept(gone: int) -> list[int]:
+    """The columns but for some that go."""
+    return [index for index, title in enumerate(_TITLES) if title not in _LEANER[:gone]]
 
 
-def _width(widths: Mapping[int, int]) -> int:
-    return sum(widths.values()) + len(_GAP) * (len(widths) - 1)
+def _only(rows: list[tuple[str, ...]], columns: list[int]) -> list[list[str]]:
+    return [[row[index] for index in columns] for row in rows]
 
 
 def _cells(entry: Entry) -> tuple[str, ...]:
-    kinds = _kinds(entry.inputs), _kinds(entry.outputs)
+    kinds = kinds_shown(entry.inputs.values()), kinds_shown(entry.outputs.values())
     numbers = f"{entry.params:,}", f"{entry.macs:,}", count_shown(entry.layers)
     return visible(entry.name), *kinds, *numbers, entry.field
 
@@ -171,20 +164,3 @@ def _shortened(row: tuple[str, ...]) -> tuple[str, ...]:
     """The same row with its numbers to three digits."""
     numbers = (short_number(int(each.replace(",", ""))) if each[:1].isdigit() else each for each in row[3:5])
     return (*row[:3], *numbers, *row[5:])
-
-
-def _kinds(kinds: Mapping[str, TensorType]) -> str:
-    times: dict[str, int] = {}
-    for kind in kinds.values():
-        times[str(kind)] = times.get(str(kind), 0) + 1
-    return ", ".join(kind if count == 1 else f"{count} × {kind}" for kind, count in times.items())
-
-
-def _lines(rows: list[tuple[str, ...]], widths: Mapping[int, int], width: int, *, colour: bool) -> str:
-    lines = [
-        cut(_GAP.join(padded(row[index], size, right=_RIGHT[index]) for index, size in widths.items()).rstrip(), width)
-        for row in rows
-    ]
-    head, *body = lines
-    rule = "─" * min(width, _width(widths))
-    return "\n".join((paint(head, Ink.STRONG, colour=colour), paint(rule, Ink.FAINT, colour=colour), *body, ""))

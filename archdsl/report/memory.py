@@ -13,17 +13,14 @@ from archdsl.base.dtypes import Dtype
 from archdsl.base.figures import short_bytes
 from archdsl.graph.memory import Inference, Scheduler, Sizes, Tape, Training, buffers
 from archdsl.graph.module import Module
-from archdsl.report.columns import Column, printed, width_of
+from archdsl.report.columns import Column, printed
 from archdsl.report.structure import plain
-from archdsl.report.summary import WIDTH, Row, Summary
-from archdsl.report.terminal import cells, cut
+from archdsl.report.summary import WIDTH, Row, Summary, place_record, with_figures
 from archdsl.report.walk import Tour
 
 FORMAT = "archdsl.memory"
 VERSION = 1
 _MASTER = Dtype.FLOAT32
-_ALL = 10**9
-_NARROWEST = 12
 
 
 class Optimizer(StrEnum):
@@ -156,21 +153,14 @@ class Memory:
         return printed(self._columns(width), inks, head, self.footers(), colour=colour)
 
     def _columns(self, width: int | None) -> list[Column]:
-        made = self._made(_ALL)
-        excess = max(width_of(made) - (width or _ALL), 0)
-        longest = max((cells(each.row.shown) for each in self.rows), default=0)
-        return self._made(max(longest - excess, _NARROWEST)) if excess else made
-
-    def _made(self, operator: int) -> list[Column]:
         rows = self.rows
-        return [
-            Column("layer", tuple("  " * each.row.depth + each.row.name for each in rows), gap=""),
-            Column("operator", tuple(cut(each.row.shown, operator) for each in rows)),
+        figures = [
             Column("output", tuple(each.row.short_shapes for each in rows)),
             Column("weights", tuple(_shown(each.weights) for each in rows), right=True),
             Column("activations", tuple(_shown(each.activations) for each in rows), right=True),
             Column("kept", tuple(_shown(each.kept) for each in rows), right=True),
         ]
+        return with_figures(self.table, figures, width)
 
     def footers(self) -> list[str]:
         """The totals."""
@@ -268,11 +258,7 @@ def _shown(count: int) -> str:
 def _record(each: MemoryRow) -> dict[str, Any]:
     row = each.row
     return {
-        "depth": row.depth,
-        "path": row.path,
-        "last": row.last,
-        "label": row.label,
-        "count": row.count,
+        **place_record(row),
         "weights": each.weights,
         "activations": plain(each.activations),
         "kept": plain(each.kept),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import islice
@@ -28,6 +28,7 @@ VERSION = 2
 WIDTH = 80
 PAGE = 60
 _ALL = 10**9
+_NARROWEST = 12
 _MARK = " †"
 QUIET = {Style.NORM, Style.ACTIVATION, Style.OTHER}
 
@@ -258,8 +259,7 @@ def _columns(
     rows = table.rows
     macs = _short if short else _number
     wanted = [
-        Column("layer", tuple("  " * row.depth + row.name for row in rows), gap=""),
-        Column("operator", tuple(cut(row.shown, operator) for row in rows)),
+        *_leading(rows, operator),
         Column("output", tuple(row.shapes if shapes else row.short_shapes for row in rows)),
         Column("parameters", tuple(_number(row.params) for row in rows), right=True),
     ]
@@ -270,6 +270,28 @@ def _columns(
     if field:
         wanted.append(Column("sees", tuple(row.seen for row in rows), right=True))
     return wanted
+
+
+def _leading(rows: Sequence[Row], operator: int = _ALL) -> tuple[Column, Column]:
+    """The columns that each table of a network begins with."""
+    return (
+        Column("layer", tuple("  " * row.depth + row.name for row in rows), gap=""),
+        Column("operator", tuple(cut(row.shown, operator) for row in rows)),
+    )
+
+
+def with_figures(table: Summary, figures: Sequence[Column], width: int | None) -> list[Column]:
+    """The layers of a table with other figures, the labels cut where there is no room."""
+    rows = table.rows
+    made = [*_leading(rows), *figures]
+    excess = max(width_of(made) - (width or _ALL), 0)
+    longest = max((cells(row.shown) for row in rows), default=0)
+    return [*_leading(rows, max(longest - excess, _NARROWEST)), *figures] if excess else made
+
+
+def place_record(row: Row) -> dict[str, Any]:
+    """Which row it is, as JSON has it."""
+    return {"depth": row.depth, "path": row.path, "last": row.last, "label": row.label, "count": row.count}
 
 
 def _fitting(table: Summary, width: int | None) -> list[Column]:

@@ -12,15 +12,12 @@ from archdsl.base.dtypes import Dtype
 from archdsl.base.figures import short_bytes, short_number, short_seconds
 from archdsl.graph.module import Module
 from archdsl.graph.roofline import Roofline, Work
-from archdsl.report.columns import Column, printed, width_of
-from archdsl.report.summary import WIDTH, Row, Summary, share
-from archdsl.report.terminal import cells, cut
+from archdsl.report.columns import Column, printed
+from archdsl.report.summary import WIDTH, Row, Summary, place_record, share, with_figures
 from archdsl.report.walk import Tour
 
 FORMAT = "archdsl.time"
 VERSION = 1
-_ALL = 10**9
-_NARROWEST = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +62,8 @@ class Time:
         return printed(self._columns(width), [each.row.ink for each in self.rows], head, self.footers(), colour=colour)
 
     def _columns(self, width: int | None) -> list[Column]:
-        made = self._made(_ALL)
-        excess = max(width_of(made) - (width or _ALL), 0)
-        longest = max((cells(each.row.shown) for each in self.rows), default=0)
-        return self._made(max(longest - excess, _NARROWEST)) if excess else made
-
-    def _made(self, operator: int) -> list[Column]:
         rows, whole = self.rows, self.ticks(self.work)
-        return [
-            Column("layer", tuple("  " * each.row.depth + each.row.name for each in rows), gap=""),
-            Column("operator", tuple(cut(each.row.shown, operator) for each in rows)),
+        figures = [
             Column(
                 "FLOP", tuple(short_number(each.work.flops) if each.work.flops else "" for each in rows), right=True
             ),
@@ -86,6 +75,7 @@ class Time:
             Column("", tuple(share(self.ticks(each.work), whole) for each in rows), right=True, gap=" "),
             Column("bound by", tuple(bound(each.work) for each in rows)),
         ]
+        return with_figures(self.table, figures, width)
 
     def _shown(self, work: Work) -> str:
         return short_seconds(self.ticks(work), self._second) if self.ticks(work) else ""
@@ -134,11 +124,7 @@ class Time:
     def _record(self, each: TimeRow) -> dict[str, Any]:
         row = each.row
         return {
-            "depth": row.depth,
-            "path": row.path,
-            "last": row.last,
-            "label": row.label,
-            "count": row.count,
+            **place_record(row),
             "flops": each.work.flops,
             "moved": each.work.moved,
             "seconds": self.ticks(each.work) / self._second,

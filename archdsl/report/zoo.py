@@ -9,13 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from archdsl.base.figures import short_number
+from archdsl.base.tensors import TensorType
 from archdsl.base.text import Source
 from archdsl.graph.module import Module
-from archdsl.report.terminal import Ink, cells, cut, padded, paint
+from archdsl.report.columns import listed
 
 FORMAT = "archdsl.zoo"
 VERSION = 1
-_GAP = "  "
 _TITLES = ("network", "parameters", "MACs", "input", "paper")
 _RIGHT = (False, True, True, False, False)
 _DIGITS = re.compile(r"(\d+)")
@@ -37,8 +37,7 @@ class Entry:
     def of(name: str, module: Module, source: Source) -> Entry:
         """The entry of a network, its paper taken from the heading of its file."""
         paper = " ".join(source.heading().split("\n\n")[0].split())
-        kinds = Counter(map(str, module.inputs))
-        inputs = ", ".join(kind if count == 1 else f"{count} × {kind}" for kind, count in kinds.items())
+        inputs = kinds_shown(module.inputs)
         return Entry(name, inputs, module.inference_params, module.macs, paper.rstrip("."), module.doc)
 
     @property
@@ -56,22 +55,23 @@ class Entry:
 
 def by_name(names: Iterable[str]) -> list[str]:
     """Names in the order in which people count: `resnet18` before `resnet101`."""
-    return sorted(names, key=lambda name: [int(part) if part.isdigit() else part for part in _DIGITS.split(name)])
+    return sorted(names, key=counted)
+
+
+def counted(name: str) -> list[str | int]:
+    """A name as a key for that order."""
+    return [int(part) if index % 2 else part for index, part in enumerate(_DIGITS.split(name))]
+
+
+def kinds_shown(kinds: Iterable[TensorType]) -> str:
+    """Types of tensors, equal ones once: `2 × 32x32x3`."""
+    counts = Counter(map(str, kinds))
+    return ", ".join(kind if count == 1 else f"{count} × {kind}" for kind, count in counts.items())
 
 
 def text(entries: list[Entry], width: int, *, colour: bool = False) -> str:
     """The table for the screen."""
-    rows = [_TITLES, *(entry.cells() for entry in entries)]
-    widths = [max(cells(row[index]) for row in rows) for index in range(len(_TITLES))]
-    lines: list[str] = []
-    for row in rows:
-        parts = zip(row, widths, _RIGHT, strict=True)
-        line = _GAP.join(padded(value, size, right=right) for value, size, right in parts)
-        lines.append(cut(line.rstrip(), width))
-    head, *body = lines
-    rule = "─" * min(width, sum(widths) + len(_GAP) * (len(widths) - 1))
-    top = (paint(head, Ink.STRONG, colour=colour), paint(rule, Ink.FAINT, colour=colour))
-    return "\n".join((*top, *body, ""))
+    return listed([_TITLES, *(entry.cells() for entry in entries)], _RIGHT, width, colour=colour)
 
 
 def to_json(entries: list[Entry]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archdsl.base.figures import short_number
+from archdsl.base.figures import short_bytes
 from archdsl.graph.im2col import im2col
 from archdsl.graph.module import Step
 from archdsl.report.explain.page import Lines, product
@@ -23,16 +23,12 @@ def as_matrices(step: Step) -> Lines:
         yield "columns", "the input as it is: a window of one position copies nothing"
         return
     numbers = product((*([found.groups] if found.groups > 1 else []), *found.unfolded))
-    size = f"{numbers} = {found.numbers:,} numbers, {_bytes(4 * found.numbers)} in float32"
+    size = f"{numbers} = {found.numbers:,} numbers, {short_bytes(4 * found.numbers)} in float32"
     of = "output" if found.transposed else "input"
-    yield "columns", f"{size}, {_times(found.numbers, found.map)} times the {of}'s {_bytes(4 * found.map)}"
+    yield "columns", f"{size}, {_times(found.numbers, found.map)} times the {of}'s {short_bytes(4 * found.map)}"
 
 
 def _times(whole: int, part: int) -> str:
     """A quotient to a tenth, without a float."""
     tenths = (20 * whole + part) // (2 * part)
     return f"{tenths // 10}" if not tenths % 10 else f"{tenths // 10}.{tenths % 10}"
-
-
-def _bytes(count: int) -> str:
-    return f"{short_number(count)}B" if count >= 10_000 else f"{count:,} B"
