@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -28,24 +29,19 @@ class Drawn:
 
     kinds: dict[str, Callable[[], str]]
 
-    def text(self, kind: str) -> str | None:
-        """The text of a kind of file, None where it has to be rendered."""
-        return self.kinds[kind]() if kind in self.kinds else None
-
     def written(self, kind: str) -> bytes:
         """What a file of this kind has in it. CannotRender where Graphviz does not make it."""
-        text = self.text(kind)
-        return render.render(self.kinds["dot"](), kind) if text is None else text.encode()
+        return self.kinds[kind]().encode() if kind in self.kinds else render.render(self.kinds["dot"](), kind)
 
 
 def drawn(picture: Picture) -> Drawn:
     """Boxes and lines as texts."""
-    return Drawn({"dot": lambda: dot(picture), "mmd": lambda: mermaid(picture)})
+    return Drawn({"dot": cache(lambda: dot(picture)), "mmd": cache(lambda: mermaid(picture))})
 
 
 def drawn_scene(scene: Scene) -> Drawn:
     """A drawing in which everything has its place as texts; its SVG needs no Graphviz."""
-    return Drawn({"dot": lambda: placed_dot(scene), "svg": lambda: svg(scene)})
+    return Drawn({"dot": cache(lambda: placed_dot(scene)), "svg": cache(lambda: svg(scene))})
 
 
 def kind_of(path: Path | str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from archdsl.emit.drawing.graphviz import Theme, visible
-from archdsl.emit.drawing.model import Cluster, Edge, Kind, Node, Picture, Role, hierarchy
+from archdsl.emit.drawing.model import Edge, Kind, Node, Picture, Role, hierarchy, titled
 from archdsl.graph.marks import Mark
 
 MOST_EDGES: Final = 500
@@ -69,7 +69,7 @@ class _Text:
             if isinstance(each, Node):
                 yield f"{indent}{self.nodes[each.id]}{_shape(each)}"
                 continue
-            titles = each.heading or (_titled(each.title, each) or " ",)
+            titles = each.heading or (titled(each.title, each).strip() or " ",)
             yield f"{indent}subgraph {self.clusters[each.id]} [{_quoted(*titles)}]"
             yield from self._content(each.id, indent + "  ")
             yield f"{indent}end"
@@ -108,7 +108,7 @@ class _Text:
 
 
 def _shape(node: Node) -> str:
-    label = _quoted(_titled(node.label, node), *filter(None, [node.note]))
+    label = _quoted(titled(node.label, node), *filter(None, [node.note]))
     match node.kind:
         case Kind.DOT:
             return '((" "))'
@@ -120,11 +120,6 @@ def _shape(node: Node) -> str:
             return f"[[{label}]]"
         case Kind.BOX:
             return f"({label})"
-
-
-def _titled(text: str, each: Node | Cluster) -> str:
-    times = f" ×{each.count:,}" if each.count > 1 else ""
-    return (text + times + (f" ×{each.copies:,} in parallel" if each.copies > 1 else "")).strip()
 
 
 def _class(node: Node, theme: Theme) -> tuple[str, str]:

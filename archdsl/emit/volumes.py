@@ -7,6 +7,7 @@ block with branches is one box, and tensors that skip ahead are arrows above.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -15,7 +16,6 @@ from typing import Final
 
 from archdsl.base.tensors import Kind as Axes
 from archdsl.base.tensors import TensorType
-from archdsl.emit.drawing.columns import text_width
 from archdsl.emit.drawing.compose import Composer
 from archdsl.emit.drawing.graphviz import LIGHT, Theme, mixed
 from archdsl.emit.drawing.levels import Level, Part
@@ -23,7 +23,7 @@ from archdsl.emit.drawing.model import Detail, Role
 from archdsl.emit.drawing.plot import box_style, closed_contents, closed_label
 from archdsl.emit.drawing.routes import routes
 from archdsl.emit.drawing.scene import Group, Line, Point, Polygon, Scene, Shape, Text
-from archdsl.emit.drawing.words import STYLES, caption, facts_of
+from archdsl.emit.drawing.words import caption, facts_of, families
 from archdsl.graph.module import INPUT, Module, Wire
 from archdsl.ops.embedding import Param
 from archdsl.ops.operator import Style
@@ -209,11 +209,6 @@ class _Solid:
     deep: float
 
     @property
-    def rise(self) -> float:
-        """How far the back stands above the front."""
-        return self.deep
-
-    @property
     def total(self) -> float:
         """How high it is with its back."""
         return self.high + self.deep
@@ -291,7 +286,7 @@ class _Layout:
         places: list[float] = []
         x = _MARGIN
         for index in range(len(self.row)):
-            room = max(_wide(text) * (1.08 if bold else 1) for text, bold in self.texts(index)) + 7
+            room = max(_wide(text, bold=bold) for text, bold in self.texts(index)) + 7
             width = self.width(index)
             wide = max(room, width + _GAP)
             if index and self.levels[index] != self.levels[index - 1]:
@@ -338,10 +333,14 @@ class _Layout:
 
     def groups(self) -> Iterator[Group]:
         """Every volume with its words, and the arrows."""
+        times: Counter[str] = Counter()
         for index, volume in enumerate(self.row):
-            yield Group(volume.id, volume.about, tuple(self._shapes(index)))
+            # steps that share weights have one path
+            times[volume.id] += 1
+            name = volume.id if times[volume.id] == 1 else f"{volume.id}@{times[volume.id]}"
+            yield Group(name, volume.about, tuple(self._shapes(index)))
         arrows = [self._arrow(before, after) for before, after in pairwise(range(len(self.row)))]
-        yield Group("arrows", "", (*arrows, *map(self._skip, self.skips)))
+        yield Group("all:arrows", "", (*arrows, *map(self._skip, self.skips)))
 
     def _shapes(self, index: int) -> Iterator[Shape]:
         volume, solid, x = self.row[index], self.solids[index], self.places[index]
@@ -409,7 +408,7 @@ def scene(module: Module, detail: Detail | str | None = None, *, legend: bool = 
     layout = _Layout(row, theme)
     heading = list(_heading(module, row, theme, legend=legend))
     head = max(shape.points[2][1] if isinstance(shape, Polygon) else shape.box[3] for shape in heading) + 16
-    groups = [Group("heading", "", tuple(heading))]
+    groups = [Group("all:heading", "", tuple(heading))]
     groups.extend(_moved(group, head) for group in layout.groups())
     right = bottom = 0.0
     for group in groups:
@@ -436,12 +435,8 @@ def _heading(module: Module, row: tuple[Volume, ...], theme: Theme, *, legend: b
 
 
 def _samples(row: tuple[Volume, ...], theme: Theme) -> Iterator[tuple[str, str]]:
-    used = {volume.style for volume in row if not volume.block}
-    for style, text in STYLES.items():
-        held = {each for volume in row if volume.style is style for each in volume.holds}
-        inside = [name for each, name in ((Style.NORM, "norm"), (Style.ACTIVATION, "activation")) if each in held]
-        if style in used:
-            yield " + ".join((text, *inside)), theme.fill[style]
+    for style, text in families([(volume.style, volume.holds) for volume in row]):
+        yield text, theme.fill[style]
     if any(volume.block for volume in row):
         yield "block", theme.closed_fill
 
@@ -465,5 +460,5 @@ def _size(kind: TensorType) -> str:
     return kind.paper if kind.kind in {Axes.TOKENS, Axes.MASK} else "×".join(map(str, (*kind.grid, kind.channels)))
 
 
-def _wide(text: str) -> float:
-    return text_width(text, _LETTERS) * 72
+def _wide(text: str, *, bold: bool = False) -> float:
+    return Text(0, 0, text, _LETTERS, "", bold).width

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -54,10 +53,17 @@ def draw(names: tuple[str, ...], given: Given, outputs: tuple[str, ...], style: 
     _require_sense(names, style, kinds, options)
     nets = [given.network(name) for name in names or (None,)]
     kinds = kinds or {file_name(nets[0], "svg"): "svg"}
-    pages = [output for output, kind in kinds.items() if kind == PAGE]
-    page, remarks = _page(nets[0], options) if pages else (b"", [])
-    made, more = _volumes(nets[0], options) if style == "volumes" else _boxes(nets, kinds, options)
-    failed = _written(made, kinds, [*remarks, *more], dict.fromkeys(pages, page))
+    pictures = {output: kind for output, kind in kinds.items() if kind != PAGE}
+    files: dict[str, bytes] = {}
+    remarks: list[str] = []
+    if pictures:
+        made, remarks = _volumes(nets[0], options) if style == "volumes" else _boxes(nets, pictures, options)
+        files = _files(made, pictures, remarks)
+    if pages := [output for output in kinds if output not in pictures]:
+        page, more = _page(nets[0], options)
+        files.update(dict.fromkeys(pages, page))
+        remarks = [*more, *remarks]
+    failed = _written(files, kinds, remarks)
     return WRONG if failed and outputs else FINE
 
 
@@ -79,14 +85,11 @@ def kinds_of(outputs: tuple[str, ...], *, pages: bool = False) -> dict[str, str]
 def drawn(net: Network, kinds: dict[str, str], marks: Marks, **options: Any) -> bool:
     """Write the pictures of a network with marks, and say so; whether one of them could not be made."""
     made, remarks = _boxes([net], kinds, options, marks)
-    return _written(made, kinds, remarks)
+    return _written(_files(made, kinds, remarks), kinds, remarks)
 
 
-def _written(
-    made: Drawn, kinds: dict[str, str], remarks: list[str], pages: Mapping[str, bytes] = MappingProxyType({})
-) -> bool:
+def _written(files: dict[str, bytes], kinds: dict[str, str], remarks: list[str]) -> bool:
     """Write the pictures and pages, and say so; whether one of them could not be made."""
-    files = {**_files(made, {name: kind for name, kind in kinds.items() if name not in pages}, remarks), **pages}
     write(files)
     for output in files:
         if output != "-":
@@ -124,14 +127,14 @@ def _boxes(
 ) -> tuple[Drawn, list[str]]:
     from archdsl.emit import files
     from archdsl.emit.drawing.excerpt import side_by_side
-    from archdsl.emit.mermaid import mermaid, too_large
+    from archdsl.emit.mermaid import too_large
     from archdsl.emit.picture import picture
 
     made = side_by_side([picture(net.module, marks=marks, **options) for net in nets])
-    remarks = list(made.remarks)
+    texts, remarks = files.drawn(made), list(made.remarks)
     if "mmd" in kinds.values():
-        remarks.extend(filter(None, [too_large(made, mermaid(made))]))
-    return files.drawn(made), remarks
+        remarks.extend(filter(None, [too_large(made, texts.kinds["mmd"]())]))
+    return texts, remarks
 
 
 def _page(net: Network, options: dict[str, Any]) -> tuple[bytes, list[str]]:

@@ -12,7 +12,7 @@ from math import ceil, sqrt
 from string import ascii_uppercase
 from typing import Final
 
-from archdsl.emit.drawing.model import Cluster, Direction, Edge, Kind, Node, Picture
+from archdsl.emit.drawing.model import Direction, Edge, Kind, Node, Picture, titled
 
 LONGEST: Final = 4
 _SLIDE: Final = 16
@@ -39,15 +39,7 @@ def node_width(node: Node) -> float:
         return 0.04
     if node.kind in {Kind.MERGE, Kind.SIGN}:
         return 0.28
-    times = f" ×{node.count}" if node.count > 1 else ""
-    times += f" ×{node.copies} in parallel" if node.copies > 1 else ""
-    return max(text_width(node.label + times), text_width(node.note, 9)) + 0.3
-
-
-def plain_title(cluster: Cluster) -> str:
-    """The title of a cluster without marks."""
-    times = f" ×{cluster.count:,}" if cluster.count > 1 else ""
-    return cluster.title + times + (f" ×{cluster.copies:,} in parallel" if cluster.copies > 1 else "")
+    return max(text_width(titled(node.label, node)), text_width(node.note, 9)) + 0.3
 
 
 def extent(picture: Picture) -> tuple[float, float]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from archdsl.base.figures import short_number
-from archdsl.emit.drawing.model import Cluster, Edge, Facts, Kind, Picture, Sample, by_axes
+from archdsl.emit.drawing.model import Cluster, Edge, Facts, Kind, Picture, Sample, by_axes, hierarchy
 
 
 def focused(picture: Picture, path: str) -> Picture | None:
@@ -24,13 +24,7 @@ def focused(picture: Picture, path: str) -> Picture | None:
         edge.source for edge in picture.edges if edge.target in shown - inner and kind_of[edge.target] is Kind.DOT
     }
     nodes = tuple(node for node in picture.nodes if node.id in shown)
-    parent_of = {cluster.id: cluster.parent for cluster in picture.clusters}
-    kept: set[str] = set()
-    for node in nodes:
-        cluster = node.cluster
-        while cluster and cluster not in kept:
-            kept.add(cluster)
-            cluster = parent_of[cluster]
+    kept = hierarchy(replace(picture, nodes=nodes))
     return replace(
         picture,
         name=f"{picture.name}, {path}",
@@ -68,9 +62,6 @@ def side_by_side(pictures: Sequence[Picture]) -> Picture:
     if len(pictures) == 1:
         return pictures[0]
     columns = [_column(picture, f"{number}:") for number, picture in enumerate(pictures, 1)]
-    legend: dict[Sample, None] = {}
-    for picture in pictures:
-        legend.update(dict.fromkeys(picture.legend))
     return replace(
         columns[0],
         name=", ".join(picture.name for picture in pictures),
@@ -78,12 +69,12 @@ def side_by_side(pictures: Sequence[Picture]) -> Picture:
         nodes=tuple(node for column in columns for node in column.nodes),
         edges=tuple(edge for column in columns for edge in column.edges),
         clusters=tuple(cluster for column in columns for cluster in column.clusters),
-        legend=_without_repeats(tuple(legend)),
+        legend=_without_repeats(sample for picture in pictures for sample in picture.legend),
         remarks=tuple(f"{picture.name}: {remark}" for picture in pictures for remark in picture.remarks),
     )
 
 
-def _without_repeats(legend: tuple[Sample, ...]) -> tuple[Sample, ...]:
+def _without_repeats(legend: Iterable[Sample]) -> tuple[Sample, ...]:
     """The legend with one entry for each colour: the one that says the most."""
     longest: dict[object, Sample] = {}
     for sample in legend:

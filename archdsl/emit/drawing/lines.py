@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archdsl.emit.drawing.columns import node_width, plain_title, text_width
+from archdsl.emit.drawing.columns import node_width, text_width
 from archdsl.emit.drawing.graphviz import escape, quoted
-from archdsl.emit.drawing.model import Direction, Edge, Kind, Node, Picture, Role
+from archdsl.emit.drawing.model import Direction, Edge, Kind, Node, Picture, Role, titled
 from archdsl.graph.marks import Mark
 
 
@@ -102,7 +102,7 @@ class Lines:
         room: dict[Edge, float] = {}
         for cluster in self.picture.clusters:
             nodes = inside.get(cluster.id, [])
-            title = text_width(plain_title(cluster)) + 0.1
+            title = text_width(titled(cluster.title, cluster)) + 0.1
             is_narrow = not cluster.heading and all(node.spine and node_width(node) / 2 < title for node in nodes)
             if is_narrow and cluster.id in first and cluster.id not in self.passed:
                 room[first[cluster.id]] = title

@@ -77,10 +77,10 @@ class _Places:
         return any(self._is_closed.get(self._node_of.get(each, ""), False) for each in prefixes(path))
 
     def _last(self, path: str) -> str | None:
-        return next(iter(sorted(self._within(path), key=self._order.__getitem__, reverse=True)), None)
+        return max(self._within(path), key=self._order.__getitem__, default=None)
 
     def _first(self, path: str) -> str | None:
-        return next(iter(sorted(self._within(path), key=self._order.__getitem__)), None)
+        return min(self._within(path), key=self._order.__getitem__, default=None)
 
     def _within(self, path: str) -> Iterator[str]:
         if not path:

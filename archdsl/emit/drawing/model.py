@@ -240,6 +240,12 @@ def hierarchy(picture: Picture) -> Mapping[str, list[Node | Cluster]]:
     return inside
 
 
+def titled(text: str, each: Node | Cluster) -> str:
+    """The label of a node or the title of a cluster with how often it stands there, without marks."""
+    times = f" ×{each.count:,}" if each.count > 1 else ""
+    return text + times + (f" ×{each.copies:,} in parallel" if each.copies > 1 else "")
+
+
 def by_axes(shape: Shape) -> str:
     """A shape as pictures write it: `64×56×56`."""
     return "×".join(map(str, map(int, shape)))

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from archdsl.emit.drawing.columns import node_width, plain_title, text_width
-from archdsl.emit.drawing.model import Cluster, Edge, Kind, Node, Picture, Role
+from archdsl.emit.drawing.columns import node_width, text_width
+from archdsl.emit.drawing.model import Cluster, Edge, Kind, Node, Picture, Role, titled
 
 _LEFT = "left"
 _FEWEST = 2
@@ -59,7 +59,7 @@ def _turned(picture: Picture, nodes: tuple[Node, ...]) -> tuple[Cluster, ...]:
             widest[cluster] = max(widest.get(cluster, 0), node_width(node))
             cluster = parent_of[cluster]
     return tuple(
-        replace(cluster, turned=text_width(plain_title(cluster)) < widest.get(cluster.id, 0) / 2)
+        replace(cluster, turned=text_width(titled(cluster.title, cluster)) < widest.get(cluster.id, 0) / 2)
         for cluster in picture.clusters
     )
 

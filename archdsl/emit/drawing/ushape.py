@@ -7,7 +7,7 @@ up stands beside the way down. It is found in the graph, by sizes, not by names.
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from math import prod
 
 from archdsl.emit.drawing.model import Direction, Edge, Kind, Picture, Role
@@ -32,7 +32,9 @@ def as_u(picture: Picture) -> Picture:
     bottom = max(index for index, node in enumerate(between) if area[node.id] == lowest)
     if bottom + 1 >= len(between):
         return picture
-    rising = frozenset(node.id for node in picture.nodes[place[between[bottom + 1].id] :])
+    # inputs stand first: the next one begins a network beside this
+    after = picture.nodes[place[between[bottom + 1].id] :]
+    rising = frozenset(node.id for node in takewhile(lambda node: node.kind is not Kind.INPUT, after))
     # whatever comes from below must go up all the way, and nothing but skips may lead across
     crossing = {
         edge.source for edge in picture.edges if edge.source not in rising and edge.target in rising and not edge.gone

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, cast
 
 from archdsl.base.fields import Status
@@ -83,7 +83,7 @@ def caption(module: Module) -> str:
     return f"input {inputs} · {short_number(module.params)} parameters · {short_number(module.macs)} MACs"
 
 
-STYLES: Final = {
+_STYLES: Final = {
     Style.CONV: "convolution",
     Style.PROJECTION: "depthwise or projection",
     Style.LINEAR: "linear",
@@ -96,14 +96,20 @@ STYLES: Final = {
 }
 
 
+def families(boxes: Sequence[tuple[Style | None, tuple[Style, ...]]]) -> Iterator[tuple[Style, str]]:
+    """The families that some boxes are of, and the words for each. boxes: the style of each and what else it holds."""
+    for style, text in _STYLES.items():
+        held = [holds for own, holds in boxes if own is style]
+        within = {each for holds in held for each in holds}
+        inside = [name for each, name in ((Style.NORM, "norm"), (Style.ACTIVATION, "activation")) if each in within]
+        if held:
+            yield style, " + ".join((text, *inside))
+
+
 def legend_of(nodes: Iterable[Node], edges: Iterable[Edge]) -> Iterator[Sample]:
     """What the colours and lines of a picture mean, of those that are in it."""
-    for style, text in STYLES.items():
-        boxes = [node for node in nodes if node.style is style]
-        held = {each for node in boxes for each in node.holds}
-        inside = [name for each, name in ((Style.NORM, "norm"), (Style.ACTIVATION, "activation")) if each in held]
-        if boxes:
-            yield Sample(style, " + ".join((text, *inside)))
+    for style, text in families([(node.style, node.holds) for node in nodes]):
+        yield Sample(style, text)
     if any(node.kind is Kind.BLOCK for node in nodes):
         yield Sample(Kind.BLOCK, "block")
     if any(edge.role is Role.RESIDUAL for edge in edges):
