@@ -264,8 +264,8 @@ class Network:
         from archdsl.emit.picture import picture
 
         is_page = path is not None and Path(path).suffix.lower() == ".html"
-        if is_page and since is not None:
-            raise ValueError("a page shows no differences: a picture does")
+        if is_page and (since is not None or focus or color or dark):
+            raise ValueError("a page shows no differences, and takes no focus, color or dark: a picture does")
         expand = tuple(expand)
         made = picture(
             self.module,
@@ -436,7 +436,18 @@ class Network:
         trace = self._trace
         traced = (lambda: changed(trace())) if trace else None
         module = changed(self.module)
-        return Network(module, self.text, self.hyperparameters, self.warnings, self.limits, traced, self.carried)
+        reopen = self._reopen
+        return Network(
+            module,
+            self.text,
+            self.hyperparameters,
+            self.warnings,
+            self.limits,
+            traced,
+            self.carried,
+            self.open_sizes,
+            (lambda: reopen().apply(*changes)) if reopen else None,
+        )
 
     def convert(self, model: torch.nn.Module, *passes: Pass | str) -> torch.nn.Module:
         """A live module of the network after some passes, with the weights of `model` changed as the passes say.

@@ -205,3 +205,25 @@ def test_cost_follows_the_text():
     assert str(net.macs) == "36,864,000,000,000*H*W"
     # without the cost of a first import; a walk over a billion layers would take hours
     assert time.process_time() - began < 5
+
+
+def test_passes_keep_sizes_open():
+    net = archdsl.load("vgg16").apply("fold-norm")
+    assert net.sizes().axes[0].valid.shown("H") == "224 to 255"
+    assert "MACs at H = 224" in str(archdsl.load("resnet18").symbolic().apply("fold-norm").summary())
+
+
+def test_a_formula_has_bounds():
+    pairs = "".join(f"  conv3-8/{2 + i % 5}(p={i % 3})\n  upsample(factor={3 + i % 4})\n" for i in range(30))
+    began = time.process_time()
+    (found,) = refused(f"net n {{\n  input (3, H, W)\n{pairs}}}")
+    assert (found.code, found.fault.name) == ("E0901", "terms")
+    assert time.process_time() - began < 10
+
+
+def test_large_figures_and_differences_are_told_at_the_example(capsys):
+    deep = "net n {\n  input (64, H, W)\n  [[[conv3-64]*1000]*1000]*1000000000\n}"
+    assert main(["summary", "-e", deep]) == 0
+    assert "36,864,000,000,000,000,000*H*W MACs" in capsys.readouterr().out
+    net = archdsl.load("resnet18")
+    assert net.symbolic().diff(net).new.macs == net.macs

@@ -288,7 +288,8 @@ _FAULTS: dict[str, tuple[Callable[[str, Random], tuple[str, str] | None], str, s
 def test_a_right_network_with_one_fault(program: object, name: str, seed: int) -> None:
     change, code, at = _FAULTS[name]
     changed = change(text(program), Random(seed))  # type: ignore[arg-type]
-    if changed is None:
+    if changed is None or "]*0" in changed[0]:
+        # what is left out is not looked at
         return
     note(changed[0])
     with bounded():

@@ -14,7 +14,7 @@ from archdsl.base.dtypes import Dtype
 _T, _G = 10**12, 10**9
 _PREFIX = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "p": 10**15}
 _BINARY = {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
-_FIGURE = re.compile(r"(\d+)(?:\.(\d+))?(?:e\+?(\d{1,3}))?\s*([kmgtp]i?)?(flop/s|flops|b/s|b)", re.IGNORECASE)
+_FIGURE = re.compile(r"(\d+)(?:\.(\d+))?(?:e\+?(\d{1,2}))? *([kmgtp]i?)?(flop/s|flops|b/s|b)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

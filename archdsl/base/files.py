@@ -25,7 +25,10 @@ def write_atomically(files: Mapping[Path, bytes]) -> None:
             if target not in devices:
                 made.append((_made_beside(target, data), target))
         for temporary, target in made:
-            temporary.replace(target)
+            try:
+                temporary.replace(target)
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, str(target)) from error
         for target in devices:
             target.write_bytes(targets[target])
     finally:
@@ -36,7 +39,11 @@ def write_atomically(files: Mapping[Path, bytes]) -> None:
 def _made_beside(target: Path, data: bytes) -> Path:
     temporary = target.with_name(f"{target.name}.{secrets.token_hex(6)}.tmp")
     # the system applies the user's mask to a new file; a file that is replaced hands on its own mode
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _NEW)
+    try:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _NEW)
+    except OSError as error:
+        # the name that the user knows
+        raise OSError(error.errno, error.strerror, str(target)) from error
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

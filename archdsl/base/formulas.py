@@ -102,6 +102,12 @@ class Formula:
         return frozenset(chain.from_iterable(found))
 
     @cached_property
+    def size(self) -> int:
+        """How many terms it has, those inside floors included each time they stand there."""
+        inside = (atom.top.size for monomial, _ in self.terms for atom, _ in monomial if isinstance(atom, Floor))
+        return len(self.terms) + sum(inside)
+
+    @cached_property
     def degree(self) -> int:
         """The highest degree of a term."""
         return max((sum(power * _degree(atom) for atom, power in monomial) for monomial, _ in self.terms), default=0)

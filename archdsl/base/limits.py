@@ -19,6 +19,7 @@ class Limits:
     steps: steps that elaboration may work out; repeats of equal blocks count once.
     items: elements of one list, those of the lists in it included.
     values: values that expressions may work out, elements of lists included.
+    terms: terms that the formula of a size may have, where the text leaves sizes open.
     faults: faults that one run tells of; the rest waits until these are mended.
     layers: layers of the flat graph or of a live module, every repeat written out.
     weights: bytes that the parameters of a live module may take.
@@ -30,6 +31,7 @@ class Limits:
     steps: int = 10_000
     items: int = 100_000
     values: int = 400_000
+    terms: int = 500
     faults: int = 100
     layers: int = 200_000
     weights: int = 64 * 2**30

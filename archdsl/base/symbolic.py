@@ -38,6 +38,16 @@ class Asking:
     weights: bool = False
 
 
+class FormulaTooLarge(Exception):
+    """A size is a formula of too many terms to go on with: strides and enlargements that do not cancel each other
+    double it each time."""
+
+    def __init__(self, size: int, place: Place | None) -> None:
+        super().__init__(size)
+        self.size = size
+        self.place = place
+
+
 @dataclass(frozen=True)
 class Decision:
     """A condition that the example met, and why it was asked."""
@@ -51,9 +61,10 @@ class Assumptions:
     """What is known of the open sizes: the example, and everything that was decided by it.
 
     stated: the conditions that the text itself states with `require`. wanted: what the example should have met, where
-    an operator refused its inputs.
+    an operator refused its inputs. largest: how many terms a size may have.
     """
 
+    largest: int = 500
     example: dict[str, int] = field(default_factory=dict[str, int])
     decisions: dict[Condition, Decision] = field(default_factory=dict[Condition, Decision])
     stated: list[Condition] = field(default_factory=list[Condition])
@@ -66,6 +77,12 @@ class Assumptions:
         """The size that a name stands for."""
         self.example.setdefault(name, example)
         return Symbolic(self.example[name], symbol(name), self)
+
+    def bounded(self, formula: Formula) -> Formula:
+        """A formula of a size. FormulaTooLarge where it has too many terms."""
+        if formula.size > self.largest and not self.closed:
+            raise FormulaTooLarge(formula.size, self._asking.place)
+        return formula
 
     def decide(self, formula: Formula, relation: Relation) -> bool:
         """Whether a formula compares so with 0 at the example. What depends on the example is kept."""
@@ -120,7 +137,7 @@ class Symbolic(int):
         return made
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (int(self), self.formula, Assumptions(self.assumptions.example, closed=True))
+        return type(self), (int(self), self.formula, Assumptions(example=self.assumptions.example, closed=True))
 
     def _made(self, formula: Formula) -> int:
         if formula.is_constant:
@@ -169,7 +186,9 @@ class Symbolic(int):
             return _quotient(self, by)
         if by < 0:
             return (-self) // -by
-        return self._made(self.formula // by) if by else int(self) // by
+        if not by:
+            raise ZeroDivisionError
+        return self._made(self.assumptions.bounded(self.formula // by))
 
     def __rfloordiv__(self, top: int) -> int:
         return _quotient(top, self)

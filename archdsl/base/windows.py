@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from archdsl.base.fields import Field
+from archdsl.base.symbolic import is_open
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Window:
         top = f"{length} - {size} + {padding}"
         value = Fraction(length - self.extent + self.padded, self.stride) + 1
         rounded = self.slide(length)
-        shown = str(rounded) if value == rounded else f"{_decimal(value)} -> {rounded}"
+        shown = str(rounded) if is_open(length) or value == rounded else f"{_decimal(value)} -> {rounded}"
         return f"({top})/{self.stride} + 1 = {shown}"
 
 

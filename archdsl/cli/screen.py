@@ -91,8 +91,12 @@ def progress(what: str) -> Generator[None]:
 
 
 def write(files: dict[str, bytes]) -> None:
-    """Write outputs, all or none; `-` is standard output."""
+    """Write outputs, all or none; `-` is standard output. Nothing is written over the text of a network."""
     from archdsl.base.files import write_atomically
+    from archdsl.graph.library import SUFFIX
+
+    if texts := [name for name in files if name.endswith(SUFFIX)]:
+        raise click.UsageError(f"{texts[0]}: that is the name of a text, which nothing is written over")
 
     write_atomically({Path(name): data for name, data in files.items() if name != "-"})
     if "-" in files:

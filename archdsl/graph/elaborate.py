@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from archdsl.base.collector import collector_paused
 from archdsl.base.suggest import nearest
-from archdsl.base.symbolic import Assumptions
+from archdsl.base.symbolic import Assumptions, FormulaTooLarge
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Place, Span
 from archdsl.base.traced import traced_type
@@ -87,6 +87,10 @@ class Elaborator(Chains):
             with collector_paused():
                 return self._network(template, name)
         except Stop:
+            return None
+        except FormulaTooLarge as error:
+            fault = faults.LimitPassed("a size has too many terms", error.size, self.evaluator.limits.terms, "terms")
+            self.evaluator.report.add(fault, error.place)
             return None
 
     def _network(self, template: Template, name: str) -> Module | None:
@@ -308,7 +312,7 @@ class Elaborator(Chains):
 
     def _open_sizes(self) -> Assumptions:
         if self.evaluator.open_sizes is None:
-            self.evaluator.open_sizes = Assumptions()
+            self.evaluator.open_sizes = Assumptions(self.evaluator.limits.terms)
         return self.evaluator.open_sizes
 
     @override

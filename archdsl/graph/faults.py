@@ -963,7 +963,10 @@ class WeightsOfOpenSize(Fault):
 @final
 @dataclass(frozen=True)
 class NoSizeFits(Fault):
-    """No size of the input meets everything that the text requires."""
+    """No size of the input was found that meets everything that the text requires.
+
+    Conditions on one size are solved exactly as long as they repeat after at most 10,000 sizes.
+    """
 
     code = "E0607"
     title = "requirements that no size meets"
@@ -973,7 +976,7 @@ class NoSizeFits(Fault):
 
     @property
     def message(self) -> str:
-        return f"no size of the input meets this: {self.needed}, at odds with what else must hold"
+        return f"no size of the input was found that meets this: {self.needed}, with what else must hold"
 
     @property
     def label(self) -> str:

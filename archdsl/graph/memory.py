@@ -31,8 +31,8 @@ def overwrites(step: Step, module: Module) -> bool:
     if wire.step == INPUT or wire in module.outputs:
         return False
     maker = module.steps[wire.step].what
-    readers = sum(each == wire for other in module.steps for each in other.inputs)
-    return readers == 1 and isinstance(maker, Operator) and maker.style in _NEED_NO_OUTPUT and maker.word != "lrn"
+    needs_none = isinstance(maker, Operator) and maker.style in _NEED_NO_OUTPUT and maker.word != "lrn"
+    return needs_none and module.reads[wire] == 1
 
 
 def is_list(step: Step) -> bool:
@@ -111,6 +111,11 @@ class _Row:
     after: int
     result: tuple[Source, int]
 
+    @property
+    def call(self) -> Call:
+        """The row as one call."""
+        return Call(max(self.held, self.after), (self.result,))
+
     def times(self, count: int) -> _Row:
         """The row that many times, each on the result of the one before."""
         source, size = self.result
@@ -147,7 +152,7 @@ class Inference:
             self._calls[id(module)] = _Frame(self, module).run()
             return
         row = self._rows[id(module)] = self._row(module)
-        self._calls[id(module)] = Call(max(row.held, row.after), (row.result,))
+        self._calls[id(module)] = row.call
 
     def _row(self, module: Module) -> _Row:
         """The layers of a row; what they take besides the tensor that goes through is held outside."""
@@ -172,10 +177,13 @@ class Inference:
         what = step.what
         if isinstance(what, Module):
             return self._calls[id(what)]
-        if what.shares(what.operand(step.input_types), training=False) or overwrites(step, module):
-            return Call(0, tuple((0, 0) for _ in step.outputs))
+        operand = what.operand(step.input_types)
+        if what.shares(operand, training=False) or overwrites(step, module):
+            # a learned tensor lies in its weights, and not in what goes in
+            source = None if what.weights(operand) else 0
+            return Call(0, tuple((source, 0) for _ in step.outputs))
         made = tuple((None, self.sizes.of(kind)) for kind in step.outputs)
-        working = self.sizes.own(what.working(what.operand(step.input_types)))
+        working = self.sizes.own(what.working(operand))
         return Call(sum(size for _, size in made) + working, made)
 
 
@@ -234,10 +242,8 @@ class _Frame:
             else:
                 self._hold(self.of[wire])
                 held.append(self.of[wire])
-        call = self.facts.call(step, self.module)
-        if step.count > 1:
-            row = self.facts.row_of(step, self.module)
-            call = Call(max(row.held, row.after), (row.result,))
+        several = step.count > 1
+        call = self.facts.row_of(step, self.module).call if several else self.facts.call(step, self.module)
         self.peak = max(self.peak, self.now + call.peak)
         results: list[int] = []
         for port, (source, size) in enumerate(call.results):
@@ -326,8 +332,7 @@ class Result:
 class Forward:
     """What the forward pass of a module in training leaves behind. reads: whether the backward pass needs each input.
 
-    inside: the bytes kept of what it makes, but for what comes out. each: the same, step by step, with what comes out.
-    made: the bytes of all that it makes.
+    inside: the bytes kept of what it makes, without what comes out. made: the bytes of all that it makes.
     """
 
     reads: tuple[bool, ...]

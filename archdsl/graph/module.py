@@ -12,6 +12,7 @@ an indexed module: it opens no scope, its steps go on with the counting.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -156,6 +157,11 @@ class Module:
     def slots(self) -> int:
         """Positions that its steps take if it is indexed."""
         return sum(step.slots for step in self.steps)
+
+    @cached_property
+    def reads(self) -> Counter[Wire]:
+        """How many inputs of its steps each tensor goes into."""
+        return Counter(wire for step in self.steps for wire in step.inputs)
 
     @property
     def is_named(self) -> bool:

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 from archdsl.base.devices import Device
 from archdsl.base.dtypes import Dtype
-from archdsl.graph.memory import Sizes, overwrites
+from archdsl.graph.memory import Sizes
 from archdsl.graph.module import Module, Step
-from archdsl.ops.storage import Own
 
 _PER_MAC = 2
 
@@ -67,12 +66,12 @@ class Roofline:
         what = step.what
         assert not isinstance(what, Module)
         operand = what.operand(step.input_types)
-        if what.shares(operand, training=False) and not overwrites(step, module):
+        if what.shares(operand, training=False):
             return Work()
         flops = _PER_MAC * step.facts.macs * self.sizes.batch
         read = dict.fromkeys(step.inputs[:1] if what.sized_like else step.inputs)
         moved = sum(self.sizes.of(module.type_of(wire)) for wire in read)
-        moved += self.sizes.own((Own(fixed=what.reads(operand)),))
+        moved += what.reads(operand) * self.sizes.itemsize
         moved += sum(map(self.sizes.of, step.outputs))
         if flops * self.device.bandwidth >= moved * self.peak:
             return Work(flops, moved, calculating=flops)

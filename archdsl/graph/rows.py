@@ -17,7 +17,8 @@ from archdsl.ops.operator import Operator
 @dataclass(frozen=True, slots=True)
 class Row:
     """Equal windows in a row. first, last: the names of its ends in their module. layers: how many there are. weights:
-    what they have, without biases. channels: what goes in, for each filter. filters: what comes out."""
+    what they have, without biases. channels: what goes in, for each filter. filters: what comes out. groups: of
+    channels that do not see each other."""
 
     first: str
     last: str
@@ -26,6 +27,7 @@ class Row:
     weights: int
     channels: int
     filters: int
+    groups: int
 
     @property
     def seen(self) -> tuple[int, ...]:
@@ -73,7 +75,7 @@ class Rows:
                 goes_on = plain = False
                 continue
             row = replace(row, last=name[1])
-            if follows and goes_on and rows and rows[-1].window == row.window:
+            if follows and goes_on and rows and (rows[-1].window, rows[-1].groups) == (row.window, row.groups):
                 rows[-1] = _joined(rows[-1], row)
             else:
                 plain = plain and not rows and follows
@@ -99,7 +101,8 @@ def _convolution(step: Step) -> Row | None:
         return None
     size = tuple(each.size for each in windows)
     filters, channels = weight[:2]
-    return Row("", "", size, 1, prod(weight), channels, filters) if max(size) > 1 else None
+    groups = step.input_types[0].channels // channels
+    return Row("", "", size, 1, prod(weight), channels, filters, groups) if max(size) > 1 else None
 
 
 def _is_pointwise(step: Step) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -61,8 +61,9 @@ class Needs:
 
     @property
     def training(self) -> int:
-        """What lives when the backward pass begins, with the gradients of the weights, which it is to make."""
-        return self.weights + self.buffers + self.gradients + self.states + self.kept
+        """What lives when the backward pass begins, with the gradients of the weights, which it is to make, and at
+        least what the forward pass needs."""
+        return self.weights + self.buffers + self.states + max(self.gradients + self.kept, self.peak)
 
 
 class Measure:
@@ -241,14 +242,17 @@ def memory(table: Summary, measure: Measure, batch: int, fitting: int | None = N
 def _figures(root: Module, sizes: Sizes, depth: int) -> Iterator[tuple[int, int]]:
     """What each row of the table makes and keeps. A block counts as it is where it is opened."""
     facts = Training(sizes)
-    opened = {id(root): (Tape(facts, root, facts.start(root)), (False,) * len(root.outputs))}
+    outside = (False,) * len(root.outputs)
+    tape = Tape(facts, root, facts.start(root))
+    opened: dict[int, tuple[Tape, tuple[bool, ...], Sequence[int]]] = {id(root): (tape, outside, tape.each(outside))}
     for spot, _ in Tour(root).folded(depth):
-        tape, outside = opened[id(spot.module)]
+        tape, outside, kept = opened[id(spot.module)]
         what = spot.step.what
         if isinstance(what, Module) and id(what) not in opened:
             learns, needed = tape.inside(spot.index, outside)
-            opened[id(what)] = (Tape(facts, what, learns), needed)
-        yield tape.steps[spot.index].made, tape.each(outside)[spot.index]
+            inner = Tape(facts, what, learns)
+            opened[id(what)] = (inner, needed, inner.each(needed))
+        yield tape.steps[spot.index].made, kept[spot.index]
 
 
 def _shown(count: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -41,8 +42,14 @@ class Time:
 
     @property
     def seconds(self) -> float:
-        """The lower bound of the whole pass."""
-        return self.ticks(self.work) / self._second
+        """The lower bound of the whole pass; infinity where no float holds it."""
+        return self._seconds(self.work)
+
+    def _seconds(self, work: Work) -> float:
+        try:
+            return self.ticks(work) / self._second
+        except OverflowError:
+            return math.inf
 
     @property
     def _second(self) -> int:
@@ -114,7 +121,7 @@ class Time:
                 "memory": device.memory,
                 "source": device.source,
             },
-            "seconds": self.seconds,
+            "seconds": _finite(self.seconds),
             "flops": self.work.flops,
             "moved": self.work.moved,
             "rows": [self._record(each) for each in self.rows],
@@ -127,7 +134,7 @@ class Time:
             **place_record(row),
             "flops": each.work.flops,
             "moved": each.work.moved,
-            "seconds": self.ticks(each.work) / self._second,
+            "seconds": _finite(self._seconds(each.work)),
             "bound": bound(each.work),
             "same_as": row.same_as,
         }
@@ -166,3 +173,8 @@ def _fraction(one: int, other: int) -> str:
 
 def _rate(count: int, whole: int) -> str:
     return f"{count // whole:,}" if count >= 10 * whole else f"{count / whole:.2g}"
+
+
+def _finite(seconds: float) -> float | None:
+    """A time as JSON has it, which knows no infinity."""
+    return seconds if math.isfinite(seconds) else None

@@ -60,7 +60,7 @@ def compile_(
     for path in paths:
         if path != "-":
             lines = f"{code.count(chr(10)):,} lines, " if files[path] == code.encode() else ""
-            click.echo(f"wrote {path}: {lines}{totals(changed)}")
+            click.echo(f"wrote {path}: {lines}{totals(changed)}", err="-" in files)
 
 
 class _Made:

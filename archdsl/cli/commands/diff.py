@@ -34,6 +34,8 @@ def diff(
     The exit code is that of diff: 0 for no difference, 1 for some, 2 for trouble.
     """
     kinds = kinds_of(outputs)
+    if as_json and "-" in kinds:
+        raise click.UsageError("--json and -o - both go to standard output")
     try:
         first, second = given.network(old), given.network(new)
     except ArchError as error:
@@ -44,6 +46,6 @@ def diff(
         click.echo(found.to_json(), nl=False)
     elif "-" not in kinds:
         click.echo(found.text(width(), colour=has_colour(sys.stdout), everything=everything), nl=False)
-    if kinds and drawn(second, kinds, second.marks(first), **style):
+    if kinds and drawn(second, kinds, second.marks(first), quiet=as_json, **style):
         return USAGE
     return WRONG if found else FINE

@@ -79,21 +79,22 @@ def kinds_of(outputs: tuple[str, ...], *, pages: bool = False) -> dict[str, str]
     try:
         return {output: kind(output) for output in outputs}
     except WrongKind as error:
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(f"{error}{', or a page of .html' if pages else ''}") from error
 
 
-def drawn(net: Network, kinds: dict[str, str], marks: Marks, **options: Any) -> bool:
-    """Write the pictures of a network with marks, and say so; whether one of them could not be made."""
+def drawn(net: Network, kinds: dict[str, str], marks: Marks, *, quiet: bool, **options: Any) -> bool:
+    """Write the pictures of a network with marks, and say so; whether one of them could not be made. quiet: whether
+    standard output is taken."""
     made, remarks = _boxes([net], kinds, options, marks)
-    return _written(_files(made, kinds, remarks), kinds, remarks)
+    return _written(_files(made, kinds, remarks), kinds, remarks, quiet=quiet)
 
 
-def _written(files: dict[str, bytes], kinds: dict[str, str], remarks: list[str]) -> bool:
+def _written(files: dict[str, bytes], kinds: dict[str, str], remarks: list[str], *, quiet: bool = False) -> bool:
     """Write the pictures and pages, and say so; whether one of them could not be made."""
     write(files)
     for output in files:
         if output != "-":
-            click.echo(f"wrote {output}", err="-" in files)
+            click.echo(f"wrote {output}", err=quiet or "-" in files)
     for remark in dict.fromkeys(remarks):
         click.echo(f"note: {remark}", err=True)
     return bool(set(kinds) - set(files))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from archdsl.base.symbolic import at_example
 from archdsl.base.tensors import TensorType
 from archdsl.graph.module import Module
 from archdsl.ops.operator import Operator
@@ -62,7 +63,7 @@ def _whole(module: Module) -> Whole:
     inputs = dict(zip(module.input_names, module.inputs, strict=True))
     outputs = dict(zip(module.result_names, module.output_types, strict=True))
     params, training = module.inference_params, module.params
-    return Whole(module.name, inputs, outputs, params, module.macs, training, module.layers)
+    return Whole(module.name, inputs, outputs, params, at_example(module.macs), training, module.layers)
 
 
 def _interface(old: Module, new: Module) -> Iterator[Aspect]:
@@ -206,7 +207,7 @@ def _side(node: Node, spot: _Spot) -> Side:
         inputs=step.input_types,
         outputs=step.outputs,
         params=node.params,
-        macs=node.macs,
+        macs=at_example(node.macs),
         line=step.place.line_column[0],
         is_quiet=is_operator and what.style in QUIET,
     )

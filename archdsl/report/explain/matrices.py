@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from archdsl.base.figures import short_bytes
+from archdsl.base.symbolic import is_open
 from archdsl.graph.im2col import im2col
 from archdsl.graph.module import Step
 from archdsl.report.explain.page import Lines, product
@@ -23,6 +24,9 @@ def as_matrices(step: Step) -> Lines:
         yield "columns", "the input as it is: a window of one position copies nothing"
         return
     numbers = product((*([found.groups] if found.groups > 1 else []), *found.unfolded))
+    if is_open(found.numbers):
+        yield "columns", f"{numbers} numbers"
+        return
     size = f"{numbers} = {found.numbers:,} numbers, {short_bytes(4 * found.numbers)} in float32"
     of = "output" if found.transposed else "input"
     yield "columns", f"{size}, {_times(found.numbers, found.map)} times the {of}'s {short_bytes(4 * found.map)}"
