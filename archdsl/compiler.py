@@ -84,9 +84,7 @@ def _elaborated(
     example, first = Example(opens_all=options.opens_all), None
     for _ in range(_EXAMPLES):
         report = Report()
-        elaborator, program = _worked_out(source, options, report, example=example)
-        template = _chosen(program, net, report)
-        module = elaborator.network(template, _name(program, template)) if template else None
+        elaborator, template, module = _root(source, net, options, report, example=example)
         result = report, elaborator, template, module
         first = first or result
         open_sizes = elaborator.evaluator.open_sizes
@@ -119,13 +117,26 @@ def _carried(source: Source, net: str, library: Library, options: Options) -> Ca
     return Carried(net, texts, options.settings, options.size.shape if options.size else None)
 
 
+def _root(
+    source: Source,
+    net: str | None,
+    options: Options,
+    report: Report,
+    *,
+    tracing: bool = False,
+    example: Example | None = None,
+) -> tuple[Elaborator, Template | None, Module | None]:
+    """The root module of a network, worked out once."""
+    elaborator, program = _worked_out(source, options, report, tracing=tracing, example=example)
+    template = _chosen(program, net, report)
+    return elaborator, template, elaborator.network(template, _name(program, template)) if template else None
+
+
 def _traced(source: Source, net: str | None, options: Options, example: Example | None) -> Module:
     """The root module of a text that is right, once more, with numbers that remember where they come from. example: the
     one that it is right with, where it leaves sizes open."""
     report = Report()
-    elaborator, program = _worked_out(source, options, report, tracing=True, example=example)
-    template = _chosen(program, net, report)
-    module = elaborator.network(template, _name(program, template)) if template else None
+    _, _, module = _root(source, net, options, report, tracing=True, example=example)
     report.raise_errors()
     assert module is not None
     return module

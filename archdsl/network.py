@@ -167,8 +167,7 @@ class Network:
         """
         from archdsl.report.memory import memory
 
-        if batch < 1:
-            raise ValueError(f"a batch of {batch} samples")
+        _require_samples(batch)
         return memory(self.summary(depth), self._measure(dtype, optimizer), batch, fit)
 
     def largest_batch(self, memory: int, dtype: str = "float32", optimizer: str | None = None) -> int:
@@ -193,8 +192,7 @@ class Network:
         from archdsl.base.dtypes import Dtype
         from archdsl.report.time import time
 
-        if batch < 1:
-            raise ValueError(f"a batch of {batch} samples")
+        _require_samples(batch)
         kind = Dtype(dtype)
         return time(self.summary(depth), self.module, device_of(device, kind), kind, batch)
 
@@ -508,3 +506,8 @@ def scatter_of(compared: Comparison) -> str:
     from archdsl.emit.scatter import Point, scatter
 
     return scatter([Point(entry.name, entry.params, entry.macs) for entry in compared.entries])
+
+
+def _require_samples(batch: int) -> None:
+    if batch < 1:
+        raise ValueError(f"a batch of {batch} samples")

@@ -573,3 +573,23 @@ def test_completion_scripts(run, shell):
     code, out, _ = run("completion", shell)
     assert code == 0
     assert "_ARCHDSL_COMPLETE" in out
+
+
+def test_nothing_is_written_over_a_text(tmp_path, run):
+    text = tmp_path / "mine.arch"
+    text.write_text("INPUT[8x8x3] -> conv3-4")
+    for command in ("json", "compile"):
+        code, _, err = run(command, text, "-o", text)
+        assert (code, "nothing is written over" in err) == (2, True)
+    assert text.read_text() == "INPUT[8x8x3] -> conv3-4"
+
+
+def test_one_output_is_one_thing(run):
+    code, _, err = run("diff", "lenet5", "alexnet", "--json", "-o", "-")
+    assert (code, "both go to standard output" in err) == (2, True)
+
+
+def test_a_file_that_cannot_be_made_is_named_as_it_was_asked_for(tmp_path, run):
+    code, _, err = run("json", "lenet5", "-o", tmp_path / "no" / "x.json")
+    assert code == 2
+    assert "x.json: no such file or directory" in err

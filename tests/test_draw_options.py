@@ -189,3 +189,15 @@ def test_what_does_not_go_together_is_said(here, capsys, arguments, message):
 
 def test_one_part_in_colour_on_a_dark_page_is_a_picture():
     assert svg_of(archdsl.load("resnet50").draw(focus="layer3.0", color="params", dark=True)).startswith(b"<?xml")
+
+
+def test_a_network_beside_a_u_net_stands_upright():
+    made = dot(side_by_side([picture(archdsl.load(name).module) for name in ("unet", "resnet18")]))
+    upside_down = re.findall(r'^ *"(\d):[^\n]*dir=back', made, re.MULTILINE)
+    assert set(upside_down) == {"1"}
+
+
+def test_a_page_takes_no_colours(tmp_path):
+    with pytest.raises(ValueError, match="a page"):
+        archdsl.load("lenet5").draw(tmp_path / "x.html", dark=True)
+    assert not list(tmp_path.iterdir())

@@ -238,3 +238,18 @@ def test_what_cannot_be_meant_is_refused(
 def test_a_batch_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="batch of 0"):
         archdsl.load("resnet18").memory(0)
+
+
+def test_training_needs_at_least_what_its_forward_pass_needs():
+    net = archdsl.parse(
+        "net n {\n  input a: 224x224x3\n  input b: 224x224x3\n  add { a -> conv3-8 | b -> conv3-8 } -> gap -> fc-2\n}"
+    )
+    needs = net.memory(8).needs
+    assert needs.training >= needs.inference
+    assert net.largest_batch(10**9, optimizer="adam") <= net.largest_batch(10**9)
+
+
+def test_a_learned_tensor_holds_nothing_of_what_came_before_it():
+    text = "net a {\n  input 224x224x3\n  conv3-64(p=1) -> param((4000000)) -> dropout(0) -> sigmoid -> FC-10\n}"
+    # the input, the sigmoid's output and that of the last layer, of 10 numbers
+    assert archdsl.parse(text).memory(1).needs.peak == 4 * (224 * 224 * 3 + 4_000_000 + 10)

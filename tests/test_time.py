@@ -130,3 +130,11 @@ def test_json_has_the_bound(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_device_that_is_not_known_is_refused(device: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["time", "resnet18", "--device", device, "--dtype", "bfloat16"]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_time_that_no_float_holds_is_still_told(capsys) -> None:
+    text = "INPUT[8x8x3] -> " + "[" * 40 + "CONV3-3" + "]*100000000" * 40
+    assert main(["time", "-e", text, "--device", "h100"]) == 0
+    assert "about 10^" in capsys.readouterr().out
+    assert main(["time", "-e", text, "--device", "h100", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["seconds"] is None

@@ -18,7 +18,7 @@ from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops.operator import Operator, Style
 from archdsl.ops.storage import INDEX, Own
 
-_TOKEN, _FLAG = INDEX, 1
+_ITEMSIZE = {Kind.TOKENS: INDEX, Kind.MASK: 1}
 _NEED_NO_OUTPUT = {Style.CONV, Style.PROJECTION, Style.LINEAR, Style.NORM, Style.MERGE}
 
 
@@ -78,8 +78,7 @@ class Sizes:
 
     def of(self, kind: TensorType) -> int:
         """The bytes of a tensor."""
-        itemsize = {Kind.TOKENS: _TOKEN, Kind.MASK: _FLAG}.get(kind.kind, self.itemsize)
-        return kind.size * self.batch * itemsize
+        return kind.size * self.batch * _ITEMSIZE.get(kind.kind, self.itemsize)
 
     def own(self, tensors: Iterable[Own]) -> int:
         """The bytes of what an operator makes for itself."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from archdsl.base.fields import POINT, Channels, Field, Status, union
+from archdsl.base.fields import POINT, Channels, Field, Number, Status, union
 from archdsl.base.tensors import TensorType
 from archdsl.graph.module import INPUT, Module, Step
 from archdsl.ops.operator import AXIS_NAMES, Operator, axes_of
@@ -218,8 +218,8 @@ class ReceptiveField:
         """As plain data; fractions are floats."""
         return {
             "size": self.size,
-            "stride": _number(self.stride),
-            "start": _number(self.start),
+            "stride": number_of(self.stride),
+            "start": number_of(self.start),
             "status": str(self.status),
             "gapless": self.gapless,
         }
@@ -255,5 +255,6 @@ def first_output(module: Module) -> tuple[ReceptiveField, ...]:
     return described(seen[0], module.inputs)
 
 
-def _number(value: Fraction | None) -> int | float | None:
-    return None if value is None else int(value) if value.denominator == 1 else float(value)
+def number_of(value: Number | None) -> int | float | None:
+    """As plain data: whole where it is whole."""
+    return None if value is None else value.numerator if value.denominator == 1 else float(value)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import islice
 from typing import Any, Final
 
 from archdsl.base.fields import Field
 from archdsl.base.symbolic import is_open
 from archdsl.graph.module import Module
-from archdsl.graph.receptive import ReceptiveField, described
+from archdsl.graph.receptive import ReceptiveField, described, number_of
 from archdsl.ops.operator import Operator, axes_of
 from archdsl.report.explain import explained
 from archdsl.report.manual import torch_call
@@ -179,15 +178,11 @@ def _along(axis: ReceptiveField, own: Field) -> dict[str, Any]:
     if axis.start is not None and axis.size and not axis.stride:
         high = axis.start + axis.size - 1
     return {
-        "low": _number(axis.start),
-        "high": _number(high),
-        "jump": _number(axis.stride),
+        "low": number_of(axis.start),
+        "high": number_of(high),
+        "jump": number_of(axis.stride),
         "size": axis.size,
         "length": axis.length,
         "status": str(axis.status),
         "gapless": axis.gapless,
     }
-
-
-def _number(value: int | Fraction | None) -> int | float | None:
-    return None if value is None else value.numerator if value.denominator == 1 else float(value)

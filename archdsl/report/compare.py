@@ -14,7 +14,7 @@ from archdsl.base.tensors import TensorType
 from archdsl.graph.module import Module
 from archdsl.graph.receptive import Seen
 from archdsl.report.columns import listed, listed_width
-from archdsl.report.structure import kind_of
+from archdsl.report.structure import kinds_of
 from archdsl.report.terminal import visible
 from archdsl.report.walk import Spot, Tour, count_shown, field_of
 from archdsl.report.zoo import counted, kinds_shown
@@ -55,8 +55,8 @@ class Entry:
         """As JSON has it."""
         return {
             "name": self.name,
-            "inputs": {name: kind_of(kind) for name, kind in self.inputs.items()},
-            "outputs": {name: kind_of(kind) for name, kind in self.outputs.items()},
+            "inputs": kinds_of(self.inputs),
+            "outputs": kinds_of(self.outputs),
             "params": self.params,
             "macs": self.macs,
             "layers": self.layers,

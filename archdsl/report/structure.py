@@ -57,6 +57,11 @@ def kind_of(kind: TensorType) -> dict[str, Any]:
     return {"kind": str(kind.kind), "shape": [plain(size) for size in kind.shape]}
 
 
+def kinds_of(kinds: Mapping[str, TensorType]) -> dict[str, Any]:
+    """Types of tensors by name."""
+    return {name: kind_of(kind) for name, kind in kinds.items()}
+
+
 def _ids(modules: tuple[Module, ...]) -> list[str]:
     """The modules' names, numbered where several have the same: `bottleneck`, `bottleneck#2`."""
     times: dict[str, int] = {}

@@ -19,7 +19,7 @@ from archdsl.graph.module import Module
 from archdsl.graph.receptive import ReceptiveField, described
 from archdsl.ops.operator import Operator, Style
 from archdsl.report.columns import Column, printed, width_of
-from archdsl.report.structure import kind_of, plain
+from archdsl.report.structure import kind_of, kinds_of, plain
 from archdsl.report.terminal import Ink, cells, cut, visible
 from archdsl.report.walk import Spot, Tour, field_of, label
 
@@ -156,9 +156,9 @@ class Summary:
             "version": VERSION,
             "name": self.name,
             "doc": self.doc,
-            "inputs": {name: kind_of(kind) for name, kind in self.inputs.items()},
-            "outputs": {name: kind_of(kind) for name, kind in self.outputs.items()},
-            "train_outputs": {name: kind_of(kind) for name, kind in self.train_outputs.items()},
+            "inputs": kinds_of(self.inputs),
+            "outputs": kinds_of(self.outputs),
+            "train_outputs": kinds_of(self.train_outputs),
             "params": self.inference_params,
             "macs": plain(self.macs),
             "train_params": self.params,

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from archdsl.base.tensors import TensorType
-from archdsl.report.structure import kind_of, plain
+from archdsl.report.structure import kind_of, kinds_of, plain
 
 FORMAT: Final = "archdsl.diff"
 VERSION: Final = 1
@@ -139,11 +139,6 @@ class Change:
         """Whether somebody changed it, rather than something around it or inside it."""
         return self.kind not in {Kind.KEPT, Kind.FOLLOWS} and not self.implied
 
-    @property
-    def has_other_shapes(self) -> bool:
-        """Whether what comes out of it has another size."""
-        return self.old is not None and self.new is not None and self.old.outputs != self.new.outputs
-
     def walk(self) -> Iterator[tuple[int, Change]]:
         """This change and those inside it, with their depths."""
         waiting: list[tuple[int, Change]] = [(0, self)]
@@ -183,8 +178,8 @@ class Whole:
         """As JSON has it."""
         return {
             "name": self.name,
-            "inputs": {name: kind_of(kind) for name, kind in self.inputs.items()},
-            "outputs": {name: kind_of(kind) for name, kind in self.outputs.items()},
+            "inputs": kinds_of(self.inputs),
+            "outputs": kinds_of(self.outputs),
             "params": self.params,
             "macs": self.macs,
             "train_params": self.train_params,
