@@ -378,7 +378,8 @@ class Network:
 
     def compile_regions(self, model: torch.nn.Module, **options: Any) -> torch.nn.Module:
         """Compile a live module of this network block by block, each distinct block once: much faster to the first
-        result than `torch.compile` of the whole, and nearly as fast after it. options: those of `torch.compile`."""
+        result than `torch.compile` of the whole, and nearly as fast after it. Images lie channels last, so that nothing
+        is laid out anew between blocks. options: those of `torch.compile`."""
         from archdsl.emit.torch.regions import compile_regions
 
         return compile_regions(self.module, model, **options)
@@ -400,8 +401,8 @@ class Network:
         """
         from archdsl.emit.torch.inference import for_inference
 
-        axes = max((kind.rank for kind in self.inputs.values() if kind.kind == "image"), default=0)
-        return for_inference(self.convert(model, "inference"), axes, dtype, compiled=compiled, options=options)
+        changed = self.convert(model, "inference")
+        return for_inference(changed, self.inputs.values(), dtype, compiled=compiled, options=options)
 
     def to_onnx(self, model: torch.nn.Module) -> bytes:
         """The ONNX file of a live module of this network, for any batch size. Raises `archdsl.emit.onnx.NoOnnx`
@@ -409,6 +410,17 @@ class Network:
         from archdsl.emit.onnx import onnx_file
 
         return onnx_file(model, self.inputs, tuple(self.outputs))
+
+    def to_onnxruntime(self, model: torch.nn.Module) -> torch.nn.Module:
+        """What a live module of this network computes at inference, run by onnxruntime on the CPU, which may be faster
+        than PyTorch there. `model` stays as it is. Raises `archdsl.emit.onnx.NoOnnx` where the packages are missing."""
+        from archdsl.emit.onnx import require
+
+        require("onnx", "onnxscript", "onnxruntime")
+        from archdsl.emit.torch.session import OnnxSession
+
+        inference = self.apply("inference")
+        return OnnxSession(inference.to_onnx(self.convert(model, "inference")))
 
     def load_weights(self, model: torch.nn.Module, path: str | Path, *, head: Iterable[str] = ()) -> Loaded:
         """Load the weights of a safetensors or torch file into a live module of this network.

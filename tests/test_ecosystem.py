@@ -21,6 +21,7 @@ import torch
 
 import archdsl
 from archdsl.emit.torch.regions import regions
+from archdsl.graph.library import zoo_names
 
 SMALL = {
     "lenet5": None,
@@ -145,6 +146,45 @@ def test_symbolic_traces_and_exports(net: archdsl.Network) -> None:
     assert torch.allclose(exported(x), expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_scripts(net: archdsl.Network) -> None:
+    model = double(net)
+    x = inputs_of(net, batch=1)
+    expected = model(x)
+    assert torch.equal(torch.jit.script(model)(x), expected)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("name", ["swin_t", "convnext_tiny", "vit_b_32", "mobilenet_v3_small"])
+def test_scripts_of_newer_networks(name: str) -> None:
+    net = archdsl.load(name, input=(3, 64, 96))
+    model = double(net)
+    x = inputs_of(net, batch=1)
+    with torch.no_grad():
+        assert torch.allclose(torch.jit.script(model)(x), model(x), rtol=0, atol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_script_gives_what_exists_in_training_only() -> None:
+    net = archdsl.parse(
+        "net n {\n input 6x6x2\n a = conv3-4 -> relu\n y = a -> gap -> fc-3\n z = a -> gap -> fc-3\n"
+        " output y\n output z (train)\n}"
+    )
+    model = double(net).train()
+    x = inputs_of(net)
+    scripted = torch.jit.script(model)
+    for one, other in zip(scripted(x), model(x), strict=True):
+        assert torch.equal(one, other)
+    assert torch.equal(scripted.eval()(x), model.eval()(x))
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("name", zoo_names())
+def test_the_whole_zoo_can_be_scripted(name: str) -> None:
+    torch.jit.script(archdsl.load(name).to_torch(device="meta").eval())
+
+
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.long) if name in SLOW_TO_EXPORT else name for name in SMALL]
 )
@@ -160,6 +200,30 @@ def test_onnxruntime_gives_the_same_numbers(name: str, tmp_path: Path) -> None:
     (found,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
     expected = model(x)
     assert torch.allclose(torch.from_numpy(found), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_onnxruntime_as_a_module_of_torch() -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    net = archdsl.parse("INPUT[12x16x4] -> conv3-8 -> bn -> relu -> gap -> dropout -> fc-5")
+    model = double(net).float().train()
+    fast = net.to_onnxruntime(model)
+    assert model.training
+    x = inputs_of(net, torch.float32, batch=3)
+    assert torch.allclose(fast(x), model.eval()(x), rtol=1e-5, atol=1e-5)
+
+
+def test_onnxruntime_with_several_inputs_and_outputs() -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    net = archdsl.parse(
+        "net n {\n input words: tokens(6)\n input x: sequence(6, 8)\n e = words -> embedding-8(20)\n"
+        " y = add { e | x }\n z = y -> fc-3\n output y, z\n}"
+    )
+    model = double(net).float()
+    given = torch.randint(20, (2, 6)), torch.randn(2, 6, 8)
+    for one, other in zip(net.to_onnxruntime(model)(*given), model(*given), strict=True):
+        assert torch.allclose(one, other, rtol=1e-5, atol=1e-5)
 
 
 # --- types and layouts ------------------------------------------------------------------------------------------------

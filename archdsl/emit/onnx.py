@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
 
 class NoOnnx(RuntimeError):
-    """The packages that write ONNX are not installed."""
+    """The packages that write or run ONNX are not installed."""
+
+
+def require(*packages: str) -> None:
+    """NoOnnx where one of some packages is missing."""
+    missing = [name for name in packages if find_spec(name) is None]
+    if missing:
+        raise NoOnnx(f"{' and '.join(missing)} is missing; install it with `pip install archdsl[onnx]`")
 
 
 def onnx_file(model: torch.nn.Module, inputs: Mapping[str, TensorType], outputs: tuple[str, ...]) -> bytes:
@@ -28,17 +35,26 @@ def onnx_file(model: torch.nn.Module, inputs: Mapping[str, TensorType], outputs:
     """
     import torch
 
-    missing = [name for name in ("onnx", "onnxscript") if find_spec(name) is None]
-    if missing:
-        raise NoOnnx(f"{' and '.join(missing)} is missing; install it with `pip install archdsl[onnx]`")
-    onnx = cast("Any", import_module("onnx"))
+    require("onnx", "onnxscript")
     some = next(iter(model.parameters()), torch.empty(0))
     whole = {Kind.TOKENS: torch.long, Kind.MASK: torch.bool}
     types = [(kind.shape, whole.get(kind.kind, some.dtype)) for kind in inputs.values()]
     examples = tuple(torch.zeros(2, *shape, dtype=dtype, device=some.device) for shape, dtype in types)
-    batch = torch.export.Dim.DYNAMIC
     was_training = model.training
     model.eval()
+    try:
+        return _checked(model, examples, inputs, outputs)
+    finally:
+        model.train(was_training)
+
+
+def _checked(
+    model: torch.nn.Module, examples: tuple[torch.Tensor, ...], inputs: Iterable[str], outputs: Iterable[str]
+) -> bytes:
+    import torch
+
+    onnx = cast("Any", import_module("onnx"))
+    batch = torch.export.Dim.DYNAMIC
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         path = Path(folder) / "network.onnx"
@@ -52,6 +68,5 @@ def onnx_file(model: torch.nn.Module, inputs: Mapping[str, TensorType], outputs:
             verbose=False,
         )
         program.save(path, external_data=False)
-        model.train(was_training)
         onnx.checker.check_model(str(path), full_check=True)
         return path.read_bytes()

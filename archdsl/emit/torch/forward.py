@@ -20,6 +20,7 @@ from archdsl.ops.torchcall import ALL, INFIX, Apply, Grid, Layer, Learned, Passe
 
 _NESTED = 3
 _BRANCH = 4
+_SPELLED_OUT = 8
 _FOLLOWERS = {Style.NORM, Style.ACTIVATION}
 _LEADERS = {Style.CONV, Style.PROJECTION, Style.LINEAR, Style.NORM, Style.MERGE, Style.POOL, Style.ACTIVATION}
 _AUXILIARY = "aux"
@@ -86,12 +87,12 @@ class ForwardPlan:
             self.names.taken.add(name)
         statements = [index for index in range(len(module.steps)) if index not in self.inlined]
         last_use = self._last_uses(statements)
-        body: list[str] = []
+        body: list[tuple[bool, str]] = []  # whether a line runs in training mode only
         training = self._training()
         if training:
             self.auxiliary = self.names.fresh(_AUXILIARY)
             self.names.taken.add(self.auxiliary)
-            body.append(f"{self.auxiliary}: list[Tensor] = []")
+            body.append((False, f"{self.auxiliary}: list[Tensor] = []"))
         for index in statements:
             in_training = index in module.train_only
             several = is_list(module.steps[index])
@@ -101,20 +102,15 @@ class ForwardPlan:
             self.appended += ends
             returned = index == statements[-1] and module.outputs == (Wire(index),)
             if not in_training and returned and is_expression:
-                return self._finished(body, f"return {text}")
-            if in_training and not (body and body[-1].startswith("    ")):
-                body.append("if self.training:")
-            indent = "    " if in_training else ""
+                return self._finished([*body, (False, f"return {text}")])
             is_read = bool(self.readers.get(Wire(index)))
             if ends and in_training and is_expression and len(module.steps[index].outputs) == 1 and not is_read:
-                body.append(f"{indent}{self.auxiliary}.append({text})")
+                body.append((True, f"{self.auxiliary}.append({text})"))
                 continue
             lines = self._through(index, last_use) if several else [f"{self._targets(index, last_use)} = {text}"]
-            body += (f"{indent}{line}" for line in lines)
-            if ends and not in_training:
-                body.append("if self.training:")
-            body += [f"    {self.auxiliary}.append({self.names.of[wire]})" for wire in ends]
-        return self._finished(body, self._return())
+            body += [(in_training, line) for line in lines]
+            body += [(True, f"{self.auxiliary}.append({self.names.of[wire]})") for wire in ends]
+        return self._finished([*body, *self._returns()])
 
     def schedule(self) -> Schedule:
         """What its lines hold at inference, and for how long."""
@@ -127,31 +123,33 @@ class ForwardPlan:
         )
         return Schedule(statements, frozenset(self.inlined), module.input_names)
 
-    def _finished(self, body: list[str], last: str) -> Forward:
-        many = len(self.module.outputs) > 1
-        if self.module.train_outputs:
-            return Forward((*body, last), "Tensor | tuple[Tensor, ...]", self.numbered)
-        return Forward((*body, last), "tuple[Tensor, ...]" if many else "Tensor", self.numbered)
+    def _finished(self, body: list[tuple[bool, str]]) -> Forward:
+        lines: list[str] = []
+        opened = False
+        for in_training, line in body:
+            if in_training and not opened:
+                lines.append("if self.training:")
+            lines.append(f"    {line}" if in_training else line)
+            opened = in_training
+        alone, together = (len(self.module.outputs) - extra for extra in (self.module.train_outputs, 0))
+        returns = _tensors(alone) if alone == together else f"{_tensors(alone)} | {_tensors(together)}"
+        return Forward(tuple(lines), returns, self.numbered)
 
     def _training(self) -> set[Wire]:
         count = self.module.train_outputs
         return set(self.module.outputs[-count:]) if count else set()
 
-    def _return(self) -> str:
-        count = len(self.module.outputs) - self.module.train_outputs
-        names = [self.names.of[wire] for wire in self.module.outputs[:count]]
-        if not self.module.train_outputs:
-            return f"return {', '.join(names)}"
-        held = ", ".join(names)
-        alone = names[0] if len(names) == 1 else f"({held})"
-        return f"return ({held}, {self._extra(self.module.outputs[count:])}) if self.training else {alone}"
-
-    def _extra(self, wires: tuple[Wire, ...]) -> str:
-        """The outputs of training mode, in the order of the text."""
-        if list(wires) == self.appended:
-            return f"*{self.auxiliary}"
-        order = {wire: f"{self.auxiliary}[{position}]" for position, wire in enumerate(self.appended)}
-        return ", ".join(order[wire] if wire in order else self.names.of[wire] for wire in wires)
+    def _returns(self) -> list[tuple[bool, str]]:
+        """The lines that give the outputs back, those of training mode in the order of the text."""
+        outputs = self.module.outputs
+        count = len(outputs) - self.module.train_outputs
+        names = [self.names.of[wire] for wire in outputs[:count]]
+        alone = (False, f"return {', '.join(names)}")
+        if count == len(outputs):
+            return [alone]
+        kept = {wire: f"{self.auxiliary}[{position}]" for position, wire in enumerate(self.appended)}
+        extra = [kept.get(wire) or self.names.of[wire] for wire in outputs[count:]]
+        return [(True, f"return {', '.join((*names, *extra))}"), alone]
 
     # --- nesting ------------------------------------------------------------------------------------------------------
 
@@ -391,6 +389,13 @@ def _is_expanded(step: Step) -> bool:
 def attribute(name: str) -> str:
     """How `forward` reaches a child."""
     return f"self.{name}" if name.isidentifier() else f'getattr(self, "{name}")'
+
+
+def _tensors(count: int) -> str:
+    """The type of some tensors that are given back, as scripting wants it too."""
+    if count == 1:
+        return "Tensor"
+    return f"tuple[{', '.join(['Tensor'] * count)}]" if count <= _SPELLED_OUT else "tuple[Tensor, ...]"
 
 
 def _gives(step: Step) -> tuple[Any, ...]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
+
+from archdsl.base.tensors import TensorType
+from archdsl.emit.torch.layout import lay_channels_last
 
 if TYPE_CHECKING:
     import torch
@@ -14,7 +17,7 @@ _FASTEST: Mapping[str, Any] = {"freezing": True, "max_autotune": True}
 
 def for_inference(
     model: torch.nn.Module,
-    axes: int,
+    inputs: Iterable[TensorType],
     dtype: torch.dtype | None = None,
     *,
     compiled: bool = True,
@@ -22,15 +25,13 @@ def for_inference(
 ) -> torch.nn.Module:
     """Set a live module up for inference, in place, and give it back: evaluation mode, no gradients, channels last.
 
-    axes: those of its images, 0 if it takes none. compiled: whether it is compiled at its first call, for which its
+    inputs: the types of what it takes. compiled: whether it is compiled at its first call, for which its
     weights are then constants. options: the compiler's own, on top of what is chosen here.
     """
     import torch
 
     model.eval().requires_grad_(requires_grad=False).to(dtype=dtype)
-    formats = {2: torch.channels_last, 3: torch.channels_last_3d}
-    if axes in formats:
-        cast("Any", model).to(memory_format=formats[axes])
+    lay_channels_last(model, inputs)
     if compiled:
         # weights are frozen only where gradients are off while it compiles, whatever the caller has set
         cast("Any", model).compile(fullgraph=True, options={**_FASTEST, **(options or {})})

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
+from archdsl.emit.torch.layout import lay_channels_last
 from archdsl.graph.module import Module
 
 if TYPE_CHECKING:
@@ -15,9 +16,11 @@ if TYPE_CHECKING:
 def compile_regions(root: Module, model: torch.nn.Module, **options: Any) -> torch.nn.Module:
     """Compile each outermost block of a live module in place, and give the module back.
 
+    Images are laid channels last, as the compiler lays them inside a block: nothing is laid out anew between two.
     torch keeps what it compiled by class and shapes; its limit of 8 for a class is set to what the network needs, twice
     for training and evaluation. options: those of `torch.compile`.
     """
+    lay_channels_last(model, root.inputs)
     blocks = dict(regions(root))
     distinct = {id(block): block for block in blocks.values()}
     by_definition = Counter(_definition(block) for block in distinct.values())

@@ -48,14 +48,21 @@ class Attention(nn.Module):
         )
         return self.out_proj(y.transpose(1, 2).flatten(2))
 
-    def _projected(self, x: Tensor, memory: Tensor | None) -> tuple[Tensor, ...]:
+    def _projected(
+        self, x: Tensor, memory: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         weight, bias = self.in_proj_weight, self.in_proj_bias
         if memory is None:
-            return F.linear(x, weight, bias).chunk(3, dim=-1)
-        own, others = slice(self.width), slice(self.width, None)
-        first, second = (None, None) if bias is None else (bias[own], bias[others])
-        k, v = F.linear(memory, weight[others], second).chunk(2, dim=-1)
-        return F.linear(x, weight[own], first), k, v
+            q, k, v = F.linear(x, weight, bias).chunk(3, dim=-1)
+            return q, k, v
+        sizes = [self.width, 2 * self.width]
+        own, others = weight.split(sizes)
+        first: Tensor | None = None
+        second: Tensor | None = None
+        if bias is not None:
+            first, second = bias.split(sizes)
+        k, v = F.linear(memory, others, second).chunk(2, dim=-1)
+        return F.linear(x, own, first), k, v
 
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
@@ -68,6 +75,6 @@ class Attention(nn.Module):
         seen = ~mask[:, None, None]
         if self.causal:
             # each position and those before it
-            pairs = torch.ones_like(q[0, 0, :, :1] * k[0, 0, :, 0]).bool()
-            seen = seen & pairs.tril()
+            pairs = torch.ones_like(q[0, 0, :, :1] * k[0, 0, :, 0])
+            seen = seen & pairs.to(torch.bool).tril()
         return seen, False

@@ -7,13 +7,12 @@ class Crop(nn.Module):
     def __init__(self, offset: int | None = None, rank: int = 2) -> None:
         super().__init__()
         self.offset = offset
-        self.axes = range(2, 2 + rank)
+        self.axes = tuple(range(2, 2 + rank))
 
     def forward(self, x: Tensor, like: Tensor) -> Tensor:
         for axis in self.axes:
             length = like.shape[axis]
-            start = self.offset
-            if start is None:
-                start = (x.shape[axis] - length) // 2
+            centred = (x.shape[axis] - length) // 2
+            start = centred if self.offset is None else self.offset
             x = x.narrow(axis, start, length)
         return x

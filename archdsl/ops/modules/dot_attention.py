@@ -29,8 +29,8 @@ class DotAttention(nn.Module):
         seen = None if mask is None else ~mask[:, None, None]
         if seen is not None and self.causal:
             # each position and those before it
-            pairs = torch.ones_like(q[0, 0, :, :1] * k[0, 0, :, 0]).bool()
-            seen = seen & pairs.tril()
+            pairs = torch.ones_like(q[0, 0, :, :1] * k[0, 0, :, 0])
+            seen = seen & pairs.to(torch.bool).tril()
         y = F.scaled_dot_product_attention(
             q,
             k,

@@ -40,7 +40,7 @@ class WindowAttention(nn.Module):
         right = self.shift * (x.shape[2] > window)
         x = x.roll((-down, -right), (1, 2))
         y = self.qkv(self._windows(x)).unflatten(-1, (3, self.heads, -1))
-        q, k, v = y.permute(2, 0, 3, 1, 4)
+        q, k, v = y.permute(2, 0, 3, 1, 4).unbind()
         weights = q * q.shape[-1] ** -0.5 @ k.transpose(-2, -1)
         y = (weights + self._bias(x, down, right)).softmax(-1) @ v
         y = self.proj(y.transpose(1, 2).flatten(2))
@@ -55,7 +55,7 @@ class WindowAttention(nn.Module):
         return y.transpose(2, 3).flatten(3, 4).flatten(0, 2)
 
     def _bias(self, x: Tensor, down: int, right: int) -> Tensor:
-        places = self.window**2
+        places = self.window * self.window
         table = self.relative_position_bias_table[self.relative_position_index]
         bias = table.view(1, places, places, -1).permute(0, 3, 1, 2)
         if not self.shift:
