@@ -1,10 +1,10 @@
-"""An ONNX file run by onnxruntime, as a module of PyTorch. Imports torch and onnxruntime at once."""
+"""An ONNX file run by onnxruntime, as a module of PyTorch. Imports torch at once."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any, cast
 
-import onnxruntime
 import torch
 from torch import Tensor
 from typing_extensions import override
@@ -19,7 +19,7 @@ class OnnxSession(torch.nn.Module):
 
     def __init__(self, file: bytes) -> None:
         super().__init__()
-        runtime = cast("Any", onnxruntime)
+        runtime = cast("Any", import_module("onnxruntime"))
         options = runtime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         self._session = runtime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
@@ -31,5 +31,5 @@ class OnnxSession(torch.nn.Module):
         """The outputs for some inputs, each with its batch."""
         arrays = (each.detach().cpu().numpy() for each in inputs)
         found: list[Any] = self._session.run(None, dict(zip(self._names, arrays, strict=True)))
-        first, *others = [cast("Tensor", torch.as_tensor(each)) for each in found]
+        first, *others = [torch.as_tensor(each) for each in found]
         return (first, *others) if others else first
