@@ -15,12 +15,14 @@ from archdsl.base.version import __version__
 from archdsl.compiler import load, parse
 from archdsl.emit.torch.weights import freeze
 from archdsl.network import Network, compare, diff
+from archdsl.sketching import Sketch, sketch
 
 __all__ = [
     "ArchError",
     "Diagnostic",
     "Limits",
     "Network",
+    "Sketch",
     "TensorType",
     "__version__",
     "compare",
@@ -28,4 +30,5 @@ __all__ = [
     "freeze",
     "load",
     "parse",
+    "sketch",
 ]

@@ -21,10 +21,12 @@ from archdsl.graph.library import SUFFIX, Library, read_text, zoo_names
 from archdsl.graph.module import Module
 from archdsl.graph.open_sizes import Example, settle
 from archdsl.graph.program import Program, settable
+from archdsl.graph.sketch import Sketcher
 from archdsl.graph.values import Template, Value, of_python, traced_argument
 from archdsl.network import Network
 from archdsl.ops import OPERATORS, Operators
 from archdsl.passes.checks import dead_steps, exactness
+from archdsl.syntax.parser import mended
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,16 @@ def _elaborated(
         example = better
     assert first is not None
     return first
+
+
+def sketch_source(source: Source, net: str | None = None, options: Options = _AS_WRITTEN) -> Module | None:
+    """The root module of a text that is wrong, with blanks for what could not be worked out; None if nothing could."""
+    options = _with_its_own(source, options)
+    source = replace(source, text=mended(source.text))
+    report = Report()
+    sketcher, program = _worked_out(source, options, report, sketching=True)
+    template = _chosen(program, net, report)
+    return sketcher.network(template, _name(program, template)) if template else None
 
 
 def _with_its_own(source: Source, options: Options) -> Options:
@@ -204,7 +216,7 @@ def load(
     name, as `classes=10`. Raises ArchError with every fault of the text.
     """
     source, net = source_of(str(name), limits)
-    return compile_source(source, net, _options(input, limits, operators, hyperparameters))
+    return compile_source(source, net, options_of(input, limits, operators, hyperparameters))
 
 
 def parse(
@@ -220,25 +232,34 @@ def parse(
 ) -> Network:
     """The network that a text describes. `net` chooses one of several; `name` is what a bare chain is called."""
     source = Source(f"{name}{SUFFIX}", text)
-    return compile_source(source, net, _options(input, limits, operators, hyperparameters))
+    return compile_source(source, net, options_of(input, limits, operators, hyperparameters))
 
 
-def _options(
+def options_of(
     size: TensorType | tuple[int, ...] | None, limits: Limits, operators: Operators, settings: Mapping[str, object]
 ) -> Options:
+    """The options of a compilation from the arguments of a call."""
     kind = TensorType.of(size) if isinstance(size, tuple) else size
     return Options(settings, kind, limits=limits, operators=operators)
 
 
 def _worked_out(
-    source: Source, options: Options, report: Report, *, tracing: bool = False, example: Example | None = None
+    source: Source,
+    options: Options,
+    report: Report,
+    *,
+    sketching: bool = False,
+    tracing: bool = False,
+    example: Example | None = None,
 ) -> tuple[Elaborator, Program]:
     settings: dict[str, Value] = {name: of_python(value) for name, value in options.settings.items()}
     if tracing:
         settings = {name: traced_argument(name, value) for name, value in settings.items()}
-    library = Library(options.limits, report, options.texts)
+    library = Library(options.limits, report, options.texts, gaps=sketching)
     evaluator = Evaluator(options.operators, settings, options.limits, report)
-    elaborator = Elaborator(evaluator, library, options.size, tracing=tracing, example=example)
+    elaborator = (Sketcher if sketching else Elaborator)(
+        evaluator, library, options.size, tracing=tracing, example=example
+    )
     return elaborator, elaborator.programs.program(library.parse(source))
 
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import networkx as nx
     import torch
 
-    from archdsl.emit.files import Drawn
     from archdsl.emit.torch.weights import Loaded
     from archdsl.graph.im2col import Im2col
     from archdsl.graph.receptive import ReceptiveField
@@ -258,7 +257,7 @@ class Network:
         `archdsl.emit.render.NoGraphviz` where the file cannot be made; DOT and Mermaid always can.
         """
         from archdsl.base.files import write_atomically
-        from archdsl.emit.files import drawn
+        from archdsl.emit.files import drawn, kept
         from archdsl.emit.picture import picture
 
         is_page = path is not None and Path(path).suffix.lower() == ".html"
@@ -279,8 +278,8 @@ class Network:
         if path is not None and is_page:
             html = self.page(detail=detail, direction=direction, legend=legend, expand=expand).html
             write_atomically({Path(path): html.encode()})
-            return self._drawn(drawn(made), None, "dot")
-        return self._drawn(drawn(made), path, "dot")
+            return kept(drawn(made), None, "dot")
+        return kept(drawn(made), path, "dot")
 
     def page(
         self,
@@ -319,19 +318,10 @@ class Network:
         detail: how far groups without branches are opened; None for as far as a page holds. dark: for a dark page.
         """
         from archdsl.emit.drawing.graphviz import theme
-        from archdsl.emit.files import drawn_scene
+        from archdsl.emit.files import drawn_scene, kept
         from archdsl.emit.volumes import scene
 
-        return self._drawn(drawn_scene(scene(self.module, detail, legend=legend, theme=theme(dark=dark))), path, "svg")
-
-    def _drawn(self, made: Drawn, path: str | Path | None, kind: str) -> str:
-        """The text of a kind, and the file if a path is given."""
-        from archdsl.base.files import write_atomically
-        from archdsl.emit.files import kind_of
-
-        if path is not None:
-            write_atomically({Path(path): made.written(kind_of(path))})
-        return made.kinds[kind]()
+        return kept(drawn_scene(scene(self.module, detail, legend=legend, theme=theme(dark=dark))), path, "svg")
 
     def _repr_html_(self) -> str:
         return self.summary().html()

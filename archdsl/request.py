@@ -14,6 +14,7 @@ from archdsl.base.text import Source
 from archdsl.compiler import Options, compile_source, source_of
 from archdsl.graph import faults
 from archdsl.network import Network
+from archdsl.sketching import Sketch, network_or_sketch
 from archdsl.syntax import tree
 from archdsl.syntax.parser import decode, parse
 
@@ -55,6 +56,11 @@ class Request:
         """The network. ArchError says what is wrong with its text, Unclear what is wrong with the request."""
         source, net = self.source()
         return compile_source(source, net, self.sized(self.options(), source, net))
+
+    def network_or_sketch(self) -> Network | Sketch:
+        """The network, or what could be worked out of one whose text is wrong. ArchError where that is nothing."""
+        source, net = self.source()
+        return network_or_sketch(source, net, self.sized(self.options(), source, net))
 
     def sized(self, options: Options, source: Source, net: str | None) -> Options:
         """The options with the input's size, if one is asked for."""

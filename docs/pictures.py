@@ -1,8 +1,9 @@
 """The pictures of the pages, drawn anew into docs/images: `python docs/pictures.py`.
 
 A page shows a picture by its name, `![Swin-T](../images/swin_t.svg)`; every one that is shown is drawn. One whose name
-ends with `_volumes` is of that style. Of two names, `images/vgg16-vgg19.svg`, it is the difference. The plot of
-`docs/compare.md` is made by the command that stands there.
+ends with `_volumes` is of that style. Of two names, `images/vgg16-vgg19.svg`, it is the difference. One of the name that
+a command `archdsl draw -e` writes is of that text, and the plot of `docs/compare.md` is made by the command that stands
+there.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import archdsl
 DOCS = Path(__file__).resolve().parent
 _SHOWN = re.compile(r"\((?:\.\./)?images/([\w-]+)\.svg\)")
 _PLOTTED = re.compile(r"^archdsl compare ((?:[^`]|\n)*?) -o (\w+)\.svg$", re.MULTILINE)
+_TEXT = re.compile(r"^\$ archdsl draw -e '([^'\n]*)' -o (\w+)\.dot$", re.MULTILINE)
 _VOLUMES = "_volumes"
 
 
@@ -27,6 +29,10 @@ def main() -> None:
             networks = names.replace("\\", " ").split()
             archdsl.compare(map(archdsl.load, networks), plot=DOCS / "images" / f"{plot}.svg")
             shown.discard(plot)
+        for text, name in _TEXT.findall(page):
+            if name in shown:
+                archdsl.sketch(text=text).draw(DOCS / "images" / f"{name}.svg")
+                shown.discard(name)
     for name in sorted(shown):
         path = DOCS / "images" / f"{name}.svg"
         *before, after = map(archdsl.load, name.removesuffix(_VOLUMES).split("-"))

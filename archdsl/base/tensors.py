@@ -21,7 +21,8 @@ class Kind(StrEnum):
     """What the axes of a tensor mean.
 
     A state is that of a recurrent layer: layers and directions, then features; torch puts the batch between them. A
-    mask says of each position whether it is padding.
+    mask says of each position whether it is padding. Of a tensor that could not be worked out nothing is known: it is
+    in sketches alone.
     """
 
     IMAGE = "image"
@@ -30,6 +31,7 @@ class Kind(StrEnum):
     TOKENS = "tokens"
     STATE = "state"
     MASK = "mask"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,11 @@ class TensorType:
         """The type of a bare tuple of sizes: D, or T and D, or C, H and W, or C, D, H and W."""
         kinds = {1: Kind.VECTOR, 2: Kind.SEQUENCE}
         return cls(shape, kinds.get(len(shape), Kind.IMAGE))
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it could be worked out."""
+        return self.kind is not Kind.UNKNOWN
 
     @property
     def channels(self) -> int:
@@ -97,6 +104,8 @@ class TensorType:
     @property
     def paper(self) -> str:
         """As papers write it, channels last: `56x56x64`."""
+        if not self.is_known:
+            return "unknown"
         if self.kind in {Kind.TOKENS, Kind.MASK}:
             return f"{self.shape[0]} {'tokens' if self.kind is Kind.TOKENS else 'flags'}"
         return "x".join(map(_factor, (*self.grid, self.channels)))

@@ -18,6 +18,7 @@ from archdsl.base.diagnostics import Diagnostic
 
 if TYPE_CHECKING:
     from archdsl.network import Network
+    from archdsl.sketching import Sketch
 
 _PATIENCE = 1.0
 
@@ -109,6 +110,6 @@ def totals(net: Network) -> str:
     return f"{net.inference_params:,} parameters, {net.macs:,} MACs"
 
 
-def file_name(net: Network, suffix: str) -> str:
+def file_name(net: Network | Sketch, suffix: str) -> str:
     """A name in the current folder for what is made of a network."""
     return f"{re.sub(r'[^A-Za-z0-9_.-]', '_', net.name).lstrip('.-') or 'network'}.{suffix}"

@@ -77,7 +77,7 @@ def _content(cluster: str, inside: Mapping[str, list[Node | Cluster]], indent: s
     theme = picture.theme
     for each in inside.get(cluster, ()):
         if isinstance(each, Node):
-            own = _node(each, theme) | (_marked(each, theme) if picture.marked else {})
+            own = _node(each, theme) | (_marked(each, theme) if picture.marked or each.mark else {})
             yield f"{indent}{quoted(each.id)}{_brackets(own)}"
             continue
         yield f"{indent}subgraph {quoted(f'cluster_{each.id}')} {{"
@@ -131,13 +131,14 @@ def _node(node: Node, theme: Theme) -> dict[str, str]:
 
 
 def _marked(node: Node, theme: Theme) -> dict[str, str]:
-    """The colours of a node in a picture that says what became of it."""
+    """The colours of a node in a picture that says what became of it, or what is wrong."""
     if not node.shows_mark:
         return {}
     fill, border = theme.marked[node.mark]
     own = {"fillcolor": quoted(fill), "color": quoted(border)}
-    if node.mark is Mark.REMOVED:
-        own |= {"fontcolor": quoted(border), "style": '"filled,rounded,dashed"'}
+    if node.mark in {Mark.REMOVED, Mark.UNKNOWN}:
+        rounded = "" if node.kind is Kind.MERGE else "rounded,"
+        own |= {"fontcolor": quoted(border), "style": f'"filled,{rounded}dashed"'}
     return own
 
 
@@ -146,7 +147,9 @@ def _label(node: Node, theme: Theme) -> str:
     times = _times(node.count, node.copies)
     if not times and not node.note:
         return quoted(node.label)
-    note = f'<br/><font point-size="9" color="{theme.grey}">{escape(node.note)}</font>' if node.note else ""
+    colour = theme.marked[node.mark][1] if node.mark is Mark.WRONG else theme.grey
+    lines = "".join(f"<br/>{escape(line)}" for line in node.note.splitlines())
+    note = f'<font point-size="9" color="{colour}">{lines}</font>' if lines else ""
     return f"<{escape(node.label)}{times}{note}>"
 
 
@@ -217,7 +220,7 @@ def _sample(sample: Sample, theme: Theme) -> str:
             fill = sample.fill
         case Mark() | None as mark:
             fill, border = theme.marked[mark]
-            style = "rounded,dashed" if mark is Mark.REMOVED else "rounded"
+            style = "rounded,dashed" if mark in {Mark.REMOVED, Mark.UNKNOWN} else "rounded"
         case Role():
             text, border = f'<font color="{theme.red}">{text}</font>', theme.red
         case Kind.BLOCK:

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from archdsl.base.files import write_atomically
 from archdsl.emit import render
 from archdsl.emit.dot import dot
 from archdsl.emit.drawing.model import Picture
@@ -42,6 +43,13 @@ def drawn(picture: Picture) -> Drawn:
 def drawn_scene(scene: Scene) -> Drawn:
     """A drawing in which everything has its place as texts; its SVG needs no Graphviz."""
     return Drawn({"dot": cache(lambda: placed_dot(scene)), "svg": cache(lambda: svg(scene))})
+
+
+def kept(made: Drawn, path: Path | str | None, kind: str) -> str:
+    """The text of a kind; the picture is written into a file if a path is given."""
+    if path is not None:
+        write_atomically({Path(path): made.written(kind_of(path))})
+    return made.kinds[kind]()
 
 
 def kind_of(path: Path | str) -> str:

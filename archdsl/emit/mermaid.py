@@ -75,7 +75,7 @@ class _Text:
             yield f"{indent}end"
 
     def _link(self, edge: Edge) -> str:
-        line = "-.-" if edge.training or edge.gone else "---" if edge.target in self.dots else "--"
+        line = "-.-" if edge.training or edge.gone or edge.unknown else "---" if edge.target in self.dots else "--"
         arrow = line if edge.target in self.dots else f"{line}>"
         return f"{arrow}|{_quoted(edge.label)}|" if edge.label else arrow
 
@@ -84,7 +84,7 @@ class _Text:
         theme = self.picture.theme
         classes: dict[str, tuple[str, list[str]]] = {}
         for node in self.picture.nodes:
-            marked = self.picture.marked and node.shows_mark
+            marked = (self.picture.marked or node.mark) and node.shows_mark
             name, look = _class_of_mark(node.mark, theme) if marked else _class(node, theme)
             classes.setdefault(name, (look, []))[1].append(self.nodes[node.id])
         if self.clusters:
@@ -108,7 +108,7 @@ class _Text:
 
 
 def _shape(node: Node) -> str:
-    label = _quoted(titled(node.label, node), *filter(None, [node.note]))
+    label = _quoted(titled(node.label, node), *node.note.splitlines())
     match node.kind:
         case Kind.DOT:
             return '((" "))'
@@ -142,7 +142,7 @@ def _class(node: Node, theme: Theme) -> tuple[str, str]:
 def _class_of_mark(mark: Mark | None, theme: Theme) -> tuple[str, str]:
     """The name of the class of nodes with a mark, and its look."""
     fill, stroke = theme.marked[mark]
-    if mark is Mark.REMOVED:
+    if mark in {Mark.REMOVED, Mark.UNKNOWN}:
         return str(mark), f"{_look(fill, stroke, stroke)},stroke-dasharray:4 3"
     return str(mark or "unchanged"), _look(fill, stroke, theme.text)
 

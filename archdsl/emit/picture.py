@@ -36,6 +36,7 @@ def picture(
     focus: str | None = None,
     color: Cost | str | None = None,
     dark: bool = False,
+    errors: int = 0,
 ) -> Picture:
     """The picture of a network, or with a scope that of a block in it where it stands.
 
@@ -44,7 +45,8 @@ def picture(
     marks: what became of steps since another network: the colours then say that, and a block in which something changed
     is open where there is room. focus: the path of the one block or layer that is shown, open, with what it is joined
     to. color: the cost that boxes are shaded by, `macs`, `params`, `memory` or `rf`; not together with marks. dark:
-    whether it is for a dark page. A picture of more than 5,000 boxes is made coarser, with a remark that says so.
+    whether it is for a dark page. errors: how many there are in the text of a sketch. A picture of more than 5,000
+    boxes is made coarser, with a remark that says so.
     """
     if marks is not None and color:
         raise ValueError("colours say either what became of a step or what it costs")
@@ -59,7 +61,7 @@ def picture(
     missing = sorted(expanded - plot.opened)
     made = Picture(
         name=module.name,
-        caption=caption(module),
+        caption=caption(module, errors),
         detail=plot.detail,
         direction=Direction(direction),
         nodes=tuple(plot.nodes),

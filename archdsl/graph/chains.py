@@ -574,8 +574,6 @@ class Chains(ABC):
             return None
         else:
             shortcut = self._projection(x, body, before, node, scope, builder)
-            if shortcut is None:
-                return None
         return self._merged(self._made("add"), [body, shortcut], node, scope, builder, role)
 
     def _residual_arguments(self, node: tree.Mention, scope: Scope) -> dict[str, Value] | None:

@@ -194,8 +194,22 @@ class Elaborator(Chains):
             fault = faults.Misplaced(f"`{definition.name.text}` gives nothing back", "end it with a chain or `output`")
             self.evaluator.fault(fault, body.scope, definition.name.span)
             return None
-        outputs = body.outputs or [("", tensor) for tensor in body.current]
-        module = body.builder.finish(
+        module = self._module(body, body.current, definition, arguments, doc)
+        for requirement in body.requirements:
+            requirement.check_whole(module, self.evaluator)
+        return module if len(self.evaluator.report.errors) == errors else None
+
+    def _module(
+        self,
+        body: Body,
+        ends: tuple[Tensor, ...],
+        definition: tree.Definition,
+        arguments: dict[str, Value],
+        doc: str,
+    ) -> Module:
+        """The module of a definition whose statements are worked out. ends: what it gives back if it does not say."""
+        outputs = body.outputs or [("", tensor) for tensor in ends]
+        return body.builder.finish(
             tuple(tensor for _, tensor in (*outputs, *body.training)),
             arguments=arguments,
             is_block=True,
@@ -206,9 +220,6 @@ class Elaborator(Chains):
             defaults=self._defaults(definition, arguments, is_network=body.is_network),
             init=body.init,
         )
-        for requirement in body.requirements:
-            requirement.check_whole(module, self.evaluator)
-        return module if len(self.evaluator.report.errors) == errors else None
 
     def _statement(self, statement: tree.Statement, body: Body) -> None:
         scope = body.scope

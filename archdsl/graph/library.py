@@ -23,18 +23,22 @@ _SAFE = re.compile(r"[A-Za-z0-9_\-]+(\.[A-Za-z0-9_\-]+)*(/[A-Za-z0-9_\-]+(\.[A-Z
 class Library:
     """Reads files, each once, and no more of them than the limits allow.
 
-    names: texts by name that take the place of files, for a host that keeps its texts elsewhere.
+    names: texts by name that take the place of files, for a host that keeps its texts elsewhere. gaps: whether what
+    cannot be read is read as a gap.
     """
 
-    def __init__(self, limits: Limits, report: Report, names: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, limits: Limits, report: Report, names: Mapping[str, str] | None = None, *, gaps: bool = False
+    ) -> None:
         self.limits = limits
         self.report = report
+        self.gaps = gaps
         self._given = dict(names or {})
         self._files: dict[str, File] = {}
 
     def parse(self, source: Source) -> File:
         """The tree of a text."""
-        return parse(source, self.report, self.limits)
+        return parse(source, self.report, self.limits, gaps=self.gaps)
 
     @cached_property
     def prelude(self) -> File:

@@ -8,11 +8,13 @@ from enum import StrEnum
 
 
 class Mark(StrEnum):
-    """What became of a step since another network."""
+    """What became of a step since another network; or, of a text that is wrong, that a step is, or depends on it."""
 
     ADDED = "added"
     CHANGED = "changed"
     REMOVED = "removed"
+    WRONG = "wrong"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,14 @@ _MOST_FAULTS = 20
 # a text is read once more after each fault; a long one only so often that this stays a matter of seconds
 _MOST_READ = 400_000
 _LINE = 200
+_GAPS = 2
 # a string that is not closed ends with its line, so that no text makes the search start over and over
 _BRACKETS = re.compile(r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+(?P<end>")?|#[^\n]*|[()\[\]{}]')
 _WORD_BEFORE = re.compile(r"([\w\-/]+)[ \t]+\Z")
 _NAMES = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _DEFINES = re.compile(r"\s*(use|let|default|block|net)\b")
+_CHAIN = re.compile(r"(\s*(?:[\w ,]+=(?!=)|->)?[ \t]*)(.*?)([ \t]*(?:->)?\s*)")
+_DANGLING = re.compile(r"->\s*\Z")
 _CLOSER = {"(": ")", "[": "]", "{": "}"}
 _FORBIDDEN = re.compile("[\x00\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _SHOWN = {
@@ -55,8 +58,11 @@ _SHOWN = {
 _FIRST = ("`->`", "a name", "a number", "`)`", "`]`", "`}`", "`|`", "`,`", "`=`", "a shape")
 
 
-def parse(source: Source, report: Report, limits: Limits) -> File:
-    """The syntax tree of a text. What cannot be read is reported; the tree then holds what could."""
+def parse(source: Source, report: Report, limits: Limits, *, gaps: bool = False) -> File:
+    """The syntax tree of a text. What cannot be read is reported; the tree then holds what could.
+
+    gaps: whether a line of a chain that cannot be read is read as `...`, and what it stands in kept.
+    """
     if len(source.text) > limits.text:
         report.add(faults.TextTooLong(len(source.text), limits.text), Place(source, Span(0, 0)))
         return _unread(source)
@@ -67,7 +73,40 @@ def parse(source: Source, report: Report, limits: Limits) -> File:
         return _unread(source)
     if not _brackets_match(source, report, limits):
         return _unread(source)
-    return _file(source, report)
+    return _file(source, report, gaps=gaps)
+
+
+def mended(text: str) -> str:
+    """A text whose brackets pair up: one that was never opened is left out, one that was never closed is closed, an
+    argument's at the end of its element, another where what is around it ends."""
+    changes: list[tuple[int, int, str]] = []
+    opened: list[tuple[str, int]] = []
+
+    def close(bracket: str, start: int, at: int) -> None:
+        ends = (found for mark in ("->", "\n") if (found := text.find(mark, start, at)) >= 0)
+        end = min(ends, default=at) if bracket == "(" else at
+        changes.append((end, end, _CLOSER[bracket]))
+
+    for found in _BRACKETS.finditer(text):
+        character, at = found[0], found.start()
+        if character in _CLOSER:
+            opened.append((character, at))
+        elif character in ")]}":
+            if all(_CLOSER[bracket] != character for bracket, _ in opened):
+                changes.append((at, at + 1, " "))
+                continue
+            while _CLOSER[opened[-1][0]] != character:
+                close(*opened.pop(), at)
+            opened.pop()
+    while opened:
+        close(*opened.pop(), len(text))
+    pieces: list[str] = []
+    last = 0
+    for start, end, put in sorted(changes, key=lambda change: change[0]):
+        # what closes the last line must not become part of a comment
+        pieces += [text[last:start], "\n" if start == len(text) else "", put]
+        last = end
+    return "".join((*pieces, text[last:]))
 
 
 def decode(data: bytes, name: str, report: Report) -> str:
@@ -81,7 +120,7 @@ def decode(data: bytes, name: str, report: Report) -> str:
         return ""
 
 
-def _file(source: Source, report: Report) -> File:
+def _file(source: Source, report: Report, *, gaps: bool) -> File:
     """The tree of a text; a line with a fault is left out and the rest is read again, for the next fault."""
     text = source.text
     holes: list[Span] = []
@@ -89,7 +128,7 @@ def _file(source: Source, report: Report) -> File:
         try:
             with collector_paused():
                 statements = cast("tuple[Statement, ...]", cast("Any", _lark()).parse(text))
-            return _without_holes(source, statements, holes)
+            return File(source, statements) if gaps else _without_holes(source, statements, holes)
         except UnexpectedToken as error:
             fault, span = _unexpected(error, text)
         except UnexpectedCharacters as error:
@@ -105,10 +144,34 @@ def _file(source: Source, report: Report) -> File:
         report.add(fault, Place(source, span))
         hole = _lines_of(text, span)
         holes.append(hole)
-        text = text[: hole.start] + re.sub(r"[^\n]", " ", text[hole.start : hole.end]) + text[hole.end :]
+        attempts = holes.count(hole)
+        text = (attempts <= _GAPS and gaps and _with_gap(text, span, hole, attempts)) or _blanked(text, hole)
         if not _balanced(text):
             break
     return _unread(source)
+
+
+def _blanked(text: str, span: Span) -> str:
+    return text[: span.start] + re.sub(r"[^\n]", " ", text[span.start : span.end]) + text[span.end :]
+
+
+def _with_gap(text: str, span: Span, lines: Span, attempt: int) -> str | None:
+    """A text of the same length with `...` for what cannot be read in the lines of a chain: the element at first, then
+    all of it; or without an arrow that leads nowhere. None of lines that are no chain."""
+    found = _CHAIN.fullmatch(text[lines.start : lines.end])
+    made: list[str] = []
+    if attempt == 1 and (arrow := _DANGLING.search(text[: span.start])) and text[span.start] in ")]}|":
+        made.append(_blanked(text, Span(arrow.start(), arrow.start() + 2)))
+    if found and not _DEFINES.match(found[0]):
+        begin, end = lines.start + found.start(2), lines.start + found.end(2)
+        before = text.rfind("->", begin, span.start)
+        first = begin if before < 0 else before + 2
+        # an arrow that comes too early ends the element before it
+        after = text.find("->", span.start if text[first : span.start].strip() else span.end, end)
+        element = Span(first, end if after < 0 else after)
+        gaps = (element, Span(begin, end)) if attempt == 1 else (Span(begin, end),)
+        made += [f"{text[: each.start]}{'...':{each.end - each.start}}{text[each.end :]}" for each in gaps]
+    return next((each for each in made if len(each) == len(text) and _balanced(each)), None)
 
 
 def _without_holes(source: Source, statements: tuple[Statement, ...], holes: list[Span]) -> File:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from archdsl.base.diagnostics import Diagnostic
 from archdsl.cli.codes import FINE, WRONG
 from archdsl.cli.given import Given, complete_network, network_options
-from archdsl.cli.screen import file_name, progress, write
+from archdsl.cli.screen import file_name, progress, show, write
 
 if TYPE_CHECKING:
     from archdsl.emit.files import Drawn
     from archdsl.graph.marks import Marks
     from archdsl.network import Network
+    from archdsl.sketching import Sketch
 
 _OUTPUT = (
     "NAME.svg if not given; .svg, .png, .pdf, .dot, .mmd or .html, several times if wanted, - for DOT on standard"
@@ -48,23 +51,51 @@ def picture_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--color", type=click.Choice(["macs", "params", "memory", "rf"]), help=_COLOR)
 @picture_options
 def draw(names: tuple[str, ...], given: Given, outputs: tuple[str, ...], style: str, **options: Any) -> int:
-    """Draw a network, by default into NAME.svg; several networks side by side; into .html as a page to click."""
+    """Draw a network, by default into NAME.svg; several networks side by side; into .html as a page to click.
+
+    Of a text that is wrong a picture shows what is right as always, what is wrong in red, and what depends on it
+    dashed.
+    """
     kinds = kinds_of(outputs, pages=True)
     _require_sense(names, style, kinds, options)
-    nets = [given.network(name) for name in names or (None,)]
-    kinds = kinds or {file_name(nets[0], "svg"): "svg"}
+    if style == "boxes" and PAGE not in kinds.values():
+        return _draw_boxes([_network_or_sketch(given, name) for name in names or (None,)], kinds, options)
+    net = given.network(names[0] if names else None)
+    kinds = kinds or {file_name(net, "svg"): "svg"}
     pictures = {output: kind for output, kind in kinds.items() if kind != PAGE}
     files: dict[str, bytes] = {}
     remarks: list[str] = []
     if pictures:
-        made, remarks = _volumes(nets[0], options) if style == "volumes" else _boxes(nets, pictures, options)
+        made, remarks = _volumes(net, options) if style == "volumes" else _boxes([net], pictures, options)
         files = _files(made, pictures, remarks)
     if pages := [output for output in kinds if output not in pictures]:
-        page, more = _page(nets[0], options)
+        page, more = _page(net, options)
         files.update(dict.fromkeys(pages, page))
         remarks = [*more, *remarks]
     failed = _written(files, kinds, remarks)
     return WRONG if failed and outputs else FINE
+
+
+def _draw_boxes(nets: list[Network | Sketch], kinds: dict[str, str], options: dict[str, Any]) -> int:
+    """Draw networks, those among them that are wrong as far as they go."""
+    failed = drawn(nets, kinds or {file_name(nets[0], "svg"): "svg"}, options)
+    return WRONG if any(map(_errors, nets)) or (failed and kinds) else FINE
+
+
+def _network_or_sketch(given: Given, name: str | None) -> Network | Sketch:
+    """The network, or what there is of it; what is to be said about its text is said."""
+    from archdsl.sketching import Sketch
+
+    found = given.request(name).network_or_sketch()
+    show(found.errors if isinstance(found, Sketch) else found.warnings, sys.stderr)
+    return found
+
+
+def _errors(net: Network | Sketch) -> tuple[Diagnostic, ...]:
+    """What is wrong with a text."""
+    from archdsl.sketching import Sketch
+
+    return net.errors if isinstance(net, Sketch) else ()
 
 
 def kinds_of(outputs: tuple[str, ...], *, pages: bool = False) -> dict[str, str]:
@@ -82,10 +113,17 @@ def kinds_of(outputs: tuple[str, ...], *, pages: bool = False) -> dict[str, str]
         raise click.UsageError(f"{error}{', or a page of .html' if pages else ''}") from error
 
 
-def drawn(net: Network, kinds: dict[str, str], marks: Marks, *, quiet: bool, **options: Any) -> bool:
-    """Write the pictures of a network with marks, and say so; whether one of them could not be made. quiet: whether
+def drawn(
+    nets: Sequence[Network | Sketch],
+    kinds: dict[str, str],
+    options: dict[str, Any],
+    marks: Marks | None = None,
+    *,
+    quiet: bool = False,
+) -> bool:
+    """Write the pictures of networks, one with marks, and say so; whether one of them could not be made. quiet: whether
     standard output is taken."""
-    made, remarks = _boxes([net], kinds, options, marks)
+    made, remarks = _boxes(nets, kinds, options, marks)
     return _written(_files(made, kinds, remarks), kinds, remarks, quiet=quiet)
 
 
@@ -124,14 +162,14 @@ def _require_sense(names: tuple[str, ...], style: str, kinds: dict[str, str], op
 
 
 def _boxes(
-    nets: list[Network], kinds: dict[str, str], options: dict[str, Any], marks: Marks | None = None
+    nets: Sequence[Network | Sketch], kinds: dict[str, str], options: dict[str, Any], marks: Marks | None = None
 ) -> tuple[Drawn, list[str]]:
     from archdsl.emit import files
     from archdsl.emit.drawing.excerpt import side_by_side
     from archdsl.emit.mermaid import too_large
     from archdsl.emit.picture import picture
 
-    made = side_by_side([picture(net.module, marks=marks, **options) for net in nets])
+    made = side_by_side([picture(net.module, marks=marks, errors=len(_errors(net)), **options) for net in nets])
     texts, remarks = files.drawn(made), list(made.remarks)
     if "mmd" in kinds.values():
         remarks.extend(filter(None, [too_large(made, texts.kinds["mmd"]())]))

@@ -39,7 +39,8 @@ def node_width(node: Node) -> float:
         return 0.04
     if node.kind in {Kind.MERGE, Kind.SIGN}:
         return 0.28
-    return max(text_width(titled(node.label, node)), text_width(node.note, 9)) + 0.3
+    notes = (text_width(line, 9) for line in node.note.splitlines())
+    return max((text_width(titled(node.label, node)), *notes)) + 0.3
 
 
 def extent(picture: Picture) -> tuple[float, float]:

@@ -6,8 +6,9 @@ beside it; equal neighbours and equal branches fold.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from archdsl.emit.drawing.joining import branches_folded, neighbours_folded, taken_in
 from archdsl.emit.drawing.levels import Level, Member, Part
@@ -15,6 +16,7 @@ from archdsl.emit.drawing.model import Detail
 from archdsl.graph.marks import Mark, Marked, Marks, prefixes
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.graph.receptive import ReceptiveFields, Seen, start
+from archdsl.graph.sketch import Blank
 from archdsl.ops.operator import Operator
 
 MOST_NESTED: Final = 2
@@ -57,6 +59,7 @@ class Composer:
         self._single: dict[int, Part | None] = {}
         self._heights: dict[int, int] = {}
         self._sizes: dict[tuple[int, int], int] = {}
+        self._faults: dict[int, str] = {}
 
     def network(self, root: Module) -> Level:
         """What is drawn of a network."""
@@ -93,11 +96,13 @@ class Composer:
         position = scope.position if module.transparent else 0
         scope = replace(scope, prefix=prefix, position=position)
         is_marked = self.marks is not None and not scope.alone and member.path in self.marks.inside
-        if not is_marked and (only := self._as_one(module)) is not None:
+        fault = self._fault(module)
+        if not is_marked and not fault and (only := self._as_one(module)) is not None:
             return _renamed(only, part, prefix)
         if dissolves(step) and part.mark is None:
             return self.level(module, replace(scope, aside=scope.aside or step.role == PROJECTION))
         if not self._opens(module, member.path, scope.depth):
+            part = replace(part, mark=Marked(Mark.WRONG, note=fault)) if fault else part
             return self._closed(part, member.path) if is_marked else part
         inside = self.level(module, replace(scope, depth=scope.depth + 1))
         if (only := inside.only) is not None and only.inside is not None and part.mark is None:
@@ -109,7 +114,18 @@ class Composer:
             return replace(part, title=title, inside=inside)
         return replace(part, inside=inside)
 
+    def _fault(self, module: Module) -> str:
+        """The first thing that is wrong inside a module; nothing where it is right."""
+        if id(module) not in self._faults:
+            inner = (_fault(each) if isinstance(each, Operator) else self._fault(each) for each in _whats(module))
+            self._faults[id(module)] = next(filter(None, inner), "")
+        return self._faults[id(module)]
+
     def _mark(self, member: Member, scope: Scope) -> Marked | None:
+        if fault := _fault(member.step.what):
+            return Marked(Mark.WRONG, note=fault)
+        if not all(kind.is_known for kind in member.step.outputs) and isinstance(member.step.what, Operator):
+            return Marked(Mark.UNKNOWN)
         if self.marks is None or scope.alone:
             return None
         return self.marks.at(member.path, is_module=isinstance(member.step.what, Module))
@@ -127,7 +143,7 @@ class Composer:
             return True
         if self._focus and path.startswith(f"{self._focus}."):
             return path.count(".") - self._focus.count(".") < MOST_NESTED
-        return depth < MOST_NESTED and self._is_fine(module)
+        return depth < MOST_NESTED and (self._is_fine(module) or bool(self._fault(module)))
 
     def _is_fine(self, module: Module) -> bool:
         """Whether the detail that is asked for goes inside such a module."""
@@ -181,6 +197,15 @@ class Composer:
         return self.size(module, depth + 1) if depth < MOST_NESTED and self._is_fine(module) else 1
 
 
+def _whats(module: Module) -> Iterator[Operator[Any] | Module]:
+    return (step.what for step in module.steps)
+
+
+def _fault(what: Operator[Any] | Module) -> str:
+    """What is wrong with a step itself."""
+    return what.fault if isinstance(what, Blank) else ""
+
+
 def dissolves(step: Step) -> bool:
     """Whether a module leaves no trace in a picture: a group or projection without a name, repeated or not."""
     return step.role == PROJECTION or (step.count == 1 and isinstance(step.what, Module) and not title_of(step))
@@ -230,7 +255,7 @@ def _renamed(only: Part, part: Part, prefix: str) -> Part:
         shared=part.shared,
         training=part.training,
         aside=part.aside,
-        mark=part.mark,
+        mark=part.mark or only.mark,
     )
 
 

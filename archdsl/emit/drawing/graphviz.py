@@ -13,7 +13,7 @@ from archdsl.ops.operator import Style
 @dataclass(frozen=True, slots=True)
 class Theme:
     """The colours of a picture. fill: of boxes by their family, None for inputs and outputs. coldest, hottest: of boxes
-    that are shaded by what they cost. marked: fill and border by what became of a step since another network."""
+    that are shaded by what they cost. marked: fill and border by mark."""
 
     fill: Mapping[Style | None, str]
     text: str
@@ -63,6 +63,8 @@ LIGHT: Final = Theme(
         Mark.ADDED: ("#BFE5BF", "#1A7F37"),
         Mark.CHANGED: ("#FFE38A", "#9A6700"),
         Mark.REMOVED: ("#FFFFFF", "#CF222E"),
+        Mark.WRONG: ("#FBDAD7", "#B2182B"),
+        Mark.UNKNOWN: ("#FFFFFF", "#777777"),
     },
 )
 
@@ -98,6 +100,8 @@ DARK: Final = Theme(
         Mark.ADDED: ("#1F5A2E", "#57C26E"),
         Mark.CHANGED: ("#6B5312", "#E0B23C"),
         Mark.REMOVED: ("#1E1E22", "#F0717D"),
+        Mark.WRONG: ("#5A2328", "#F0717D"),
+        Mark.UNKNOWN: ("#1E1E22", "#9A9A9F"),
     },
 )
 

@@ -144,7 +144,7 @@ class Lines:
                 own["headport"] = "e"
         if edge.length > 1:
             own["minlen"] = str(edge.length)
-        if edge.training:
+        if edge.training or edge.unknown:
             own["style"] = "dashed"
         return own
 

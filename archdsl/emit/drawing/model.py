@@ -132,7 +132,7 @@ class Edge:
     """A tensor from a node to another. label: its shape, where that is worth a word.
 
     bends: whether it goes around what lies between, from side to side. length: how many ranks it spans at least.
-    gone: whether it is no longer there.
+    gone: whether it is no longer there. unknown: whether it could not be worked out.
     """
 
     source: str
@@ -143,6 +143,7 @@ class Edge:
     training: bool = False
     length: int = 1
     gone: bool = False
+    unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)

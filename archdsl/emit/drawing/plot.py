@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from textwrap import wrap
+from typing import Final
 
 from archdsl.base.fields import Field
 from archdsl.base.tensors import TensorType
@@ -20,10 +22,12 @@ from archdsl.emit.drawing.model import (
 )
 from archdsl.emit.drawing.routes import routes
 from archdsl.emit.drawing.words import facts_of
-from archdsl.graph.marks import Marked
+from archdsl.graph.marks import Mark, Marked
 from archdsl.graph.module import INPUT, Module, Wire
 from archdsl.graph.receptive import ReceptiveFields, start
 from archdsl.ops.operator import Operator, Style
+
+_NOTE: Final = 44
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,8 @@ class Plot:
             shown = "output" if name == "y" else name
             facts = Facts(name, "output, in training only" if training else "output", output=end.kind.shape)
             spine = "spine" if index == way.exit else ""
-            node = Node(f"output:{name}", Kind.OUTPUT, shown, spine=spine, training=training, facts=(facts,))
+            mark = None if end.kind.is_known else Mark.UNKNOWN
+            node = Node(f"output:{name}", Kind.OUTPUT, shown, spine=spine, training=training, facts=(facts,), mark=mark)
             self._join(replace(end, is_new=True), self._add(node), training=training)
 
     def level(self, level: Level, inputs: list[_End], frame: _Frame) -> list[_End]:
@@ -158,7 +163,8 @@ class Plot:
         says = end.role is Role.MAIN and not end.quiet and (end.is_new or crosses)
         bends = end.role is Role.SKIP or (end.role is Role.RESIDUAL and merges and end.quiet)
         label = by_axes(end.kind.shape) if says else ""
-        self.edges.append(Edge(end.node, target, label, end.role, bends, training))
+        unknown = not end.kind.is_known
+        self.edges.append(Edge(end.node, target, label, end.role, bends, training, unknown=unknown))
 
 
 def _node(part: Part, frame: _Frame) -> Node:
@@ -170,6 +176,7 @@ def _node(part: Part, frame: _Frame) -> Node:
     node = Node(path, Kind.BLOCK, "", note, part.count, part.copies, None, (), cluster, spine, part.training, facts)
     if part.mark is not None:
         note = " · ".join(filter(None, (note, part.mark.note)))
+        note = "\n".join(wrap(note, _NOTE)) if part.mark.mark is Mark.WRONG else note
         node = replace(node, mark=part.mark.mark, note=note)
     if operator is None:
         return replace(node, label=closed_label(part), note=note or closed_contents(part))
@@ -201,7 +208,7 @@ def closed_label(part: Part) -> str:
     words = [_changed(part.title or module.name, part.mark)]
     if part.input_types and part.outputs:
         before, after = part.input_types[0], part.outputs[0]
-        words.append(str(int(after.channels)))
+        words.extend([str(int(after.channels))] if after.is_known else [])
         if before.kind is after.kind and before.rank == after.rank > 0:
             fields = ReceptiveFields().module(module, tuple(map(start, module.inputs)))[0]
             strides = set(map(_stride, fields, before.grid, after.grid))

@@ -17,6 +17,7 @@ from archdsl.emit.drawing.model import (
     Sample,
     by_axes,
 )
+from archdsl.graph.marks import Mark
 from archdsl.graph.module import Module
 from archdsl.graph.receptive import Seen
 from archdsl.ops.dense import Flatten
@@ -54,7 +55,9 @@ def _written(value: object) -> str:
     match value:
         case bool():
             return str(value).lower()
-        case int() | float() | str() | None:
+        case float():
+            return f"{value:g}"
+        case int() | str() | None:
             return str(value)
         case tuple():
             return f"({', '.join(map(_written, cast('tuple[Any, ...]', value)))})"
@@ -77,9 +80,13 @@ def _longest(seen: Seen) -> int:
     return max((axis.length if axis.covers else axis.size for axis in seen), default=0)
 
 
-def caption(module: Module) -> str:
-    """The network's input, parameters and MACs."""
+def caption(module: Module, errors: int = 0) -> str:
+    """The network's input, parameters and MACs; of a text that is wrong, how much of it is."""
     inputs = ", ".join(by_axes(kind.shape) for kind in module.inputs)
+    if errors:
+        return " · ".join(
+            filter(None, (f"input {inputs}" if inputs else "", f"{errors:,} error{'s' if errors > 1 else ''}"))
+        )
     return f"input {inputs} · {short_number(module.params)} parameters · {short_number(module.macs)} MACs"
 
 
@@ -116,3 +123,6 @@ def legend_of(nodes: Iterable[Node], edges: Iterable[Edge]) -> Iterator[Sample]:
         yield Sample(Role.RESIDUAL, "shortcut")
     if any(node.training for node in nodes):
         yield Sample(Kind.OUTPUT, "in training only")
+    for mark, text in ((Mark.WRONG, "error"), (Mark.UNKNOWN, "depends on it")):
+        if any(node.mark is mark for node in nodes):
+            yield Sample(mark, text)

@@ -1,0 +1,107 @@
+"""A text that may be wrong, as far as it can be drawn: for people who look for what is wrong, and for notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from archdsl.base.diagnostics import ArchError, Diagnostic
+from archdsl.base.limits import DEFAULT_LIMITS, Limits
+from archdsl.base.tensors import TensorType
+from archdsl.base.text import Source
+from archdsl.compiler import Options, compile_source, options_of, sketch_source, source_of
+from archdsl.graph.library import SUFFIX
+from archdsl.graph.module import Module
+from archdsl.network import Network
+from archdsl.ops import OPERATORS, Operators
+
+
+@dataclass(frozen=True, eq=False)
+class Sketch:
+    """What could be worked out of a text, and what is wrong with it.
+
+    module: the network, with a blank (`archdsl.graph.sketch.Blank`) for each step that is wrong or depends on one.
+    errors: none of a text that is right.
+    """
+
+    module: Module
+    errors: tuple[Diagnostic, ...]
+
+    @property
+    def name(self) -> str:
+        """The network's name."""
+        return self.module.name
+
+    def draw(
+        self,
+        path: str | Path | None = None,
+        *,
+        detail: str | None = None,
+        direction: str = "TB",
+        legend: bool = True,
+        expand: Iterable[str] = (),
+        focus: str | None = None,
+        dark: bool = False,
+    ) -> str:
+        """The picture as DOT text, and in a file if a path is given: what is right as always, what is wrong red with
+        its message, what depends on it dashed. The arguments are those of `Network.draw`."""
+        from archdsl.emit.files import drawn, kept
+        from archdsl.emit.picture import picture
+
+        made = picture(
+            self.module,
+            detail,
+            direction=direction,
+            legend=legend,
+            expand=expand,
+            focus=focus,
+            dark=dark,
+            errors=len(self.errors),
+        )
+        return kept(drawn(made), path, "dot")
+
+    def _repr_svg_(self) -> str | None:
+        """The picture for a notebook, where Graphviz is there to make one."""
+        from archdsl.emit.render import CannotRender, Format, render
+
+        try:
+            return render(self.draw(), Format.SVG).decode()
+        except CannotRender:
+            return None
+
+
+def sketch(
+    name: str | Path = "",
+    /,
+    *,
+    text: str | None = None,
+    net: str | None = None,
+    input: TensorType | tuple[int, ...] | None = None,  # noqa: A002 - the word of the language
+    limits: Limits = DEFAULT_LIMITS,
+    operators: Operators = OPERATORS,
+    **hyperparameters: object,
+) -> Sketch:
+    """What could be worked out of a network that may be wrong.
+
+    name: a file or a network of the zoo, as for `load`, or with `text` what the text is called. The other arguments are
+    those of `load` and `parse`. Raises ArchError where there is nothing to draw, as in a text without a network.
+    """
+    source, chosen = (
+        source_of(str(name), limits) if text is None else (Source(f"{name or 'network'}{SUFFIX}", text), None)
+    )
+    options = options_of(input, limits, operators, hyperparameters)
+    found = network_or_sketch(source, net or chosen, options)
+    return found if isinstance(found, Sketch) else Sketch(found.module, ())
+
+
+def network_or_sketch(source: Source, net: str | None, options: Options) -> Network | Sketch:
+    """The network of a text, or what could be worked out of one that is wrong. ArchError if there is nothing to draw,
+    and if a limit is passed."""
+    try:
+        return compile_source(source, net, options)
+    except ArchError as error:
+        module = None if error.is_limit else sketch_source(source, net, options)
+        if module is None:
+            raise
+        return Sketch(module, error.diagnostics)

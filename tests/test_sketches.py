@@ -1,0 +1,261 @@
+"""A text that is wrong still draws: what is right as always, what is wrong red with its message, the rest dashed."""
+
+import random
+import re
+
+import pytest
+
+import archdsl
+from archdsl.base.resources import folder
+from archdsl.cli import main
+from archdsl.emit.dot import dot
+from archdsl.emit.drawing.model import Kind
+from archdsl.emit.mermaid import mermaid
+from archdsl.emit.picture import picture
+from archdsl.graph.marks import Mark
+from archdsl.graph.sketch import Blank
+
+
+def drawn(text, detail=None, **settings):
+    found = archdsl.sketch(text=text, **settings)
+    return picture(found.module, detail, errors=len(found.errors))
+
+
+def told(made):
+    """The boxes of a picture in their order: right ones as they are, `!` before what is wrong, `?` before what depends
+    on it."""
+    signs = {Mark.WRONG: "!", Mark.UNKNOWN: "?", None: ""}
+    return [signs[node.mark] + node.label for node in made.nodes if node.kind not in {Kind.DOT, Kind.SIGN}]
+
+
+def messages(made):
+    return [node.note.replace("\n", " ") for node in made.nodes if node.mark is Mark.WRONG]
+
+
+# --- steps that are wrong ---------------------------------------------------------------------------------------------
+
+
+def test_a_step_that_is_wrong_and_what_depends_on_it():
+    made = drawn("INPUT[32x32x3] -> conv3-16 -> convv3-32 -> pool2 -> fc-10")
+    assert told(made) == ["input", "3×3 conv, 16", "!convv3-32", "?pool2", "?fc-10", "?output"]
+    assert messages(made) == ["`convv3` is no operator, block or tensor"]
+    assert made.caption == "input 3×32×32 · 1 error"
+    dashed = [edge.unknown for edge in made.edges]
+    assert dashed == [False, False, True, True, True]
+
+
+def test_branches_that_do_not_meet():
+    made = drawn("INPUT[32x32x3] -> concat { conv3-16 | conv3-32/2 } -> gap -> fc-10")
+    assert told(made) == ["input", "3×3 conv, 16", "3×3 conv, 32, /2", "!concat", "?gap", "?fc-10", "?output"]
+    assert messages(made) == ["cannot concatenate 32x32x16 and 16x16x32"]
+    assert len([edge for edge in made.edges if edge.target == made.nodes[4].id]) == 2
+
+
+def test_a_shortcut_that_does_not_fit():
+    made = drawn("INPUT[32x32x3] -> conv3-16 -> residual { flatten -> fc-10 } -> relu")
+    assert "!residual" in told(made)
+    assert messages(made) == ["no projection takes 32x32x16 to 10"]
+
+
+def test_branches_behind_a_step_that_is_wrong():
+    made = drawn("INPUT[32x32x3] -> conv3-16 -> residual { conv3-16 -> conv3-16(groups=3) -> bn } -> relu")
+    assert told(made) == [
+        "input",
+        "3×3 conv, 16",
+        "3×3 conv, 16",
+        "!conv3-16(groups=3)",
+        "?bn",
+        "?+",
+        "?relu",
+        "?output",
+    ]
+
+
+def test_a_shape_that_is_stated_and_is_another():
+    made = drawn("INPUT[32x32x3] -> conv3-16 : 32x32x32 -> gap -> fc-10")
+    assert told(made) == ["input", "3×3 conv, 16", "!: 32x32x32", "global avg pool", "linear, 10", "output"]
+    assert messages(made) == ["the text says 32x32x32, and 32x32x16 comes out"]
+
+
+def test_several_errors_and_one_behind_another():
+    made = drawn("INPUT[32x32x3] -> nope -> conv3-16 -> fc-many")
+    assert told(made) == ["input", "!nope", "?conv3-16", "!fc-many", "?output"]
+
+
+def test_an_input_that_is_wrong():
+    made = drawn("net n {\n input 0x32x3\n conv3-16 -> gap\n}")
+    assert told(made) == ["!input 0x32x3", "?conv3-16", "?gap", "?output"]
+
+
+def test_names_for_more_than_comes_out():
+    made = drawn("net n {\n input 8x8x3\n a, b = conv3-16\n add { a -> conv3-16 | b -> conv3-16 }\n}")
+    assert told(made)[:3] == ["input", "3×3 conv, 16", "!a, b"]
+    assert told(made)[-1] == "output"
+
+
+# --- blocks -----------------------------------------------------------------------------------------------------------
+
+BLOCKS = """
+block fine(c) = residual { conv3-c -> bn }
+block wrong(c) = conv3-c -> poool2
+net n { input 32x32x3
+  conv3-16 -> fine(16)*3 -> wrong(16) -> fine(16)*2 -> gap }
+"""
+
+
+@pytest.mark.parametrize("detail", [None, "stage", "block", "layer", "op"])
+def test_the_block_with_the_error_is_open(detail):
+    made = drawn(BLOCKS, detail)
+    boxes = told(made)
+    assert boxes[boxes.index("!poool2") - 1].startswith("3×3 conv, 16")
+    assert boxes[-3:] == ["?fine(16)", "?gap", "?output"]
+    assert next(node for node in made.nodes if node.label == "fine(16)").count == 2
+    assert "wrong" in [cluster.title for cluster in made.clusters]
+
+
+def test_a_deeper_block_that_stays_closed_says_what_is_wrong_in_it():
+    text = """
+    block a = nope
+    block b = conv1-4 -> a -> conv1-4
+    block c = conv1-4 -> b -> conv1-4
+    net n { input 4x4x4
+      c }
+    """
+    made = drawn(text)
+    assert told(made) == ["input", "1×1 conv, 4", "1×1 conv, 4", "!a", "?conv1-4", "?conv1-4", "?output"]
+    assert messages(made) == ["`nope` is no operator, block or tensor"]
+
+
+def test_a_block_that_uses_itself():
+    made = drawn("block r(c) = conv3-c -> r(c)\nnet n { input 8x8x3\n r(4) -> gap }")
+    assert "!r(c)" in told(made)
+
+
+def test_a_requirement_that_does_not_hold_changes_nothing_that_is_drawn():
+    made = drawn("net n {\n input 8x8x3\n conv3-16 -> gap\n require params < 10\n}")
+    assert told(made) == ["input", "3×3 conv, 16", "global avg pool", "output"]
+    assert made.caption == "input 3×8×8 · 1 error"
+
+
+# --- what cannot be read ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "boxes"),
+    [
+        ("conv3-16 -> conv3 32 -> bn -> relu", ["3×3 conv, 16", "!conv3 32", "?bn", "?relu"]),
+        ("conv3-16 -> pool2 -> -> fc-10", ["3×3 conv, 16", "2×2 max pool, /2", "!-> fc-10"]),
+        ("conv3-16 ->", ["3×3 conv, 16"]),
+        ("conv3-16 -> dropout(0.5 -> fc-10", ["3×3 conv, 16", "linear, 10"]),
+        ("conv3-16 -> pool2) -> fc-10", ["3×3 conv, 16", "2×2 max pool, /2", "linear, 10"]),
+        ("x = conv3- -> relu\n x -> fc-10", ["!conv3-", "?relu", "?fc-10"]),
+    ],
+)
+def test_an_element_that_cannot_be_read(line, boxes):
+    made = drawn(f"net n {{\n input 32x32x3\n {line}\n}}")
+    assert told(made)[1:-1] == boxes
+    assert "1 error" in made.caption
+
+
+def test_a_network_that_is_not_closed():
+    made = drawn("net n {\n input 32x32x3\n conv3-16 -> relu  # the end\n")
+    assert told(made) == ["input", "3×3 conv, 16", "output"]
+
+
+# --- through the doors ------------------------------------------------------------------------------------------------
+
+
+def test_the_command_shows_the_errors_and_draws(tmp_path, capsys):
+    text = tmp_path / "broken.arch"
+    text.write_text("net broken {\n input 8x8x3\n conv3-4 -> pol2 -> fc-10\n}\n")
+    assert main(["draw", str(text), "-o", str(tmp_path / "x.dot"), "-o", str(tmp_path / "x.mmd")]) == 1
+    said = capsys.readouterr()
+    assert "error[E0201]: `pol2` is no operator" in said.err
+    assert said.out == f"wrote {tmp_path / 'x.dot'}\nwrote {tmp_path / 'x.mmd'}\n"
+    assert 'fillcolor="#FBDAD7" color="#B2182B"' in (tmp_path / "x.dot").read_text()
+    assert "stroke-dasharray" in (tmp_path / "x.mmd").read_text()
+
+
+def test_a_broken_network_stands_beside_one_that_is_right(tmp_path, capsys):
+    text = tmp_path / "broken.arch"
+    text.write_text("INPUT[8x8x3] -> conv3-4 -> nope")
+    assert main(["draw", "lenet5", str(text), "-o", str(tmp_path / "x.dot")]) == 1
+    assert "is no operator" in (tmp_path / "x.dot").read_text()
+    assert "E0201" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("output", [["-o", "x.html"], ["--style", "volumes", "-o", "x.svg"]])
+def test_a_page_and_volumes_want_a_text_that_is_right(output, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["draw", "-e", "INPUT[8x8x3] -> nope", *output]) == 1
+    assert "E0201" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("text", ["", "block b = conv3-4", "net a { input 4x4x3\n gap }\nnet b { input 4x4x3\n gap }"])
+def test_where_there_is_nothing_to_draw_the_errors_come_out(text):
+    with pytest.raises(archdsl.ArchError):
+        archdsl.sketch(text=text)
+
+
+def test_a_text_that_is_right_is_drawn_as_always():
+    found = archdsl.sketch("lenet5")
+    assert not found.errors
+    assert found.draw() == archdsl.load("lenet5").draw()
+
+
+def test_settings_are_those_of_load():
+    found = archdsl.sketch("resnet18", input=(3, 64, 64), classes=7)
+    assert found.module.output_types[0].shape == (7,)
+
+
+def test_a_limit_that_is_passed_is_no_sketch():
+    with pytest.raises(archdsl.ArchError) as raised:
+        archdsl.sketch(text="INPUT[4x4x3] -> [conv1-c for c in [1, 2, 3]]", limits=archdsl.Limits(steps=2))
+    assert raised.value.is_limit
+
+
+# --- whatever the text ------------------------------------------------------------------------------------------------
+
+WORDS = (
+    "->",
+    "conv3-",
+    "pool2",
+    "{",
+    "}",
+    "|",
+    "(",
+    ")",
+    "*3",
+    "fc-x",
+    "...",
+    " : 3x3x3",
+    "add",
+    "residual",
+    "[",
+    "]",
+    "0",
+)
+
+
+@pytest.mark.parametrize("seed", [*range(3), *(pytest.param(each, marks=pytest.mark.long) for each in range(3, 40))])
+def test_nothing_but_an_error_or_a_picture_comes_out(seed):
+    random.seed(seed)
+    drawn_at_all = 0
+    for _ in range(25):
+        path = random.choice(sorted(folder("specs").glob("*.arch")))
+        parts = re.split(r"(\s+|->|[{}()|*,:])", path.read_text())
+        for _ in range(random.choice((1, 1, 2, 3))):
+            at = random.randrange(len(parts))
+            parts[at] = random.choice(("", *WORDS, re.sub(r"\d+", lambda _: str(random.choice((0, 3, 64))), parts[at])))
+        try:
+            found = archdsl.sketch(path.stem, text="".join(parts))
+        except archdsl.ArchError:
+            continue
+        made = picture(found.module, errors=len(found.errors))
+        drawn_at_all += bool(found.errors)
+        assert dot(made).startswith("digraph")
+        assert mermaid(made).startswith("---")
+        if any(isinstance(step.what, Blank) and step.what.fault for step in found.module.steps):
+            assert any(node.mark is Mark.WRONG for node in made.nodes)
+    assert drawn_at_all
