@@ -222,7 +222,9 @@ def test_json_has_the_figures_in_bytes(capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--fit", "24GB"), "goes with --memory"),
+        (("--fit", "24GB"), "--fit goes with --memory"),
+        (("--batch", "1"), "--batch goes with --memory"),
+        (("--dtype", "float16", "--optimizer", "sgd"), "--dtype and --optimizer go with --memory"),
         (("--memory", "--fit", "many"), "no figure"),
         (("--memory", "--fit", "3 B/s"), "no size of memory"),
         (("--memory", "--batch", "0"), "--batch"),
