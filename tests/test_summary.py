@@ -1,6 +1,7 @@
 """The table of a network. How it looks stands in tests/cases/language; here are its laws."""
 
 import json
+import re
 import time
 from html.parser import HTMLParser
 
@@ -144,6 +145,24 @@ def test_the_default_depth_fits_on_a_page():
 def test_the_table_fits_into_eighty_columns(name):
     for depth in (None, 1, 0):
         assert max(map(cells, archdsl.load(name).summary(depth).text(80).split("\n"))) <= 80
+
+
+@pytest.mark.parametrize("name", ["resnet50", "googlenet", "unet", "lenet5"])
+def test_the_table_fits_into_sixty_columns(name):
+    net = archdsl.load(name)
+    for table in (net.summary(1), net.memory(depth=1), net.time("h100", depth=1)):
+        assert max(map(cells, table.text(60).split("\n"))) <= 60
+
+
+def test_what_numbers_are_for_where_sizes_are_open():
+    table = archdsl.load("resnet18").symbolic().summary(1)
+    at = "1,814,073,344 MACs at H = 224, W = 224; the {} in the table are for these sizes"
+    for width, shown in ((80, "MACs"), (None, "per cents")):
+        assert at.format(shown) in table.text(width).replace("\n  ", " ")
+    footer = archdsl.load("resnet18").symbolic().time("h100").footers()[0]
+    assert re.fullmatch(
+        r"at least [\d.]+ µs for the batch at H = 224, W = 224, at most [\d,]+ samples a second", footer
+    )
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 200, None])

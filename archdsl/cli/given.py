@@ -126,9 +126,7 @@ def _only(_ctx: click.Context, option: click.Parameter, values: tuple[str, ...])
     return values[0] if values else None
 
 
-def _each_name_once(
-    _ctx: click.Context, option: click.Parameter, settings: tuple[str, ...]
-) -> tuple[str, ...]:
+def _each_name_once(_ctx: click.Context, option: click.Parameter, settings: tuple[str, ...]) -> tuple[str, ...]:
     """Settings `name=value`, of each name one at most."""
     by_name: dict[str, list[str]] = {}
     for each in settings:

@@ -6,9 +6,9 @@ First the rows, as data; then the printers, for the screen, for a pipe, for note
 from __future__ import annotations
 
 import json
-import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from itertools import islice
 from typing import Any
@@ -28,6 +28,7 @@ VERSION = 2
 WIDTH = 80
 PAGE = 60
 _ALL = 10**9
+_NARROW = 16
 _NARROWEST = 12
 _MARK = " †"
 QUIET = {Style.NORM, Style.ACTIVATION, Style.OTHER}
@@ -110,33 +111,33 @@ class Summary:
 
     def text(self, width: int | None = WIDTH, *, colour: bool = False) -> str:
         """The table for the screen, within a width where that is possible."""
-        columns = _fitting(self, width)
-        return printed(
-            columns, [row.ink for row in self.rows], self.heading(width), self._wrapped(width), colour=colour
-        )
+        columns, is_short = _fitting(self, width)
+        inks = [row.ink for row in self.rows]
+        return printed(columns, inks, self.heading, self.footers(short=is_short), width, colour=colour)
 
-    def _wrapped(self, width: int | None) -> list[str]:
-        """The lines below the table; a formula may take several."""
-        most = width or _ALL
-        return [line for foot in self.footers() for line in textwrap.wrap(foot, most, subsequent_indent="  ")]
-
-    def heading(self, width: int | None) -> list[str]:
+    @property
+    def heading(self) -> list[str]:
         """The title, and what the text says about the network."""
-        first = visible(self.doc.split("\n", 1)[0].strip())
-        return [self.title, *textwrap.wrap(first, width or _ALL)]
+        return [self.title, visible(self.doc.split("\n", 1)[0].strip())]
 
     @property
     def title(self) -> str:
         """The name with what goes in and what comes out."""
         return f"{self.name}: {_listed(self.inputs)} -> {_listed(self.outputs)}"
 
-    def footers(self) -> list[str]:
-        """The totals, and what a reader has to know about the rows."""
+    @property
+    def at_example(self) -> str:
+        """` at H = 224, W = 224`: the sizes that numbers are for where sizes are left open."""
+        sizes = ", ".join(f"{name} = {value:,}" for name, value in self.example.items())
+        return f" at {sizes}" if sizes else ""
+
+    def footers(self, *, short: bool = False) -> list[str]:
+        """The totals, and what a reader has to know about the rows. short: whether they have MACs as short numbers."""
         size = short_bytes(4 * self.inference_params)
         lines = [f"{self.inference_params:,} parameters ({size} in float32), {self.macs:,} MACs"]
         if self.example:
-            sizes = ", ".join(f"{name} = {value:,}" for name, value in self.example.items())
-            lines.append(f"{int(self.macs):,} MACs at {sizes}; a column of numbers of MACs is for these sizes")
+            shown = "MACs" if short else "per cents"
+            lines.append(f"{int(self.macs):,} MACs{self.at_example}; the {shown} in the table are for these sizes")
         if self.train_outputs:
             lines.append(
                 f"{self.params:,} parameters, {self.train_macs:,} MACs in training,"
@@ -169,7 +170,7 @@ class Summary:
 
     def html(self) -> str:
         """The table for a notebook."""
-        columns = _columns(self)
+        columns = [*_leading(self.rows), *_figures(self)]
         heads = "".join(f'<th style="text-align:{_side(each)}">{escape(each.title)}</th>' for each in columns)
         body = "".join(f"<tr>{_html_row(row, index, columns)}</tr>" for index, row in enumerate(self.rows))
         doc = f"<p>{escape(self.doc)}</p>" if self.doc else ""
@@ -247,26 +248,21 @@ def _row(spot: Spot, opened: str, inputs: tuple[TensorType, ...]) -> Row:
 # --- columns ----------------------------------------------------------------------------------------------------------
 
 
-def _columns(
-    table: Summary,
-    *,
-    field: bool = True,
-    shapes: bool = True,
-    shares: bool = True,
-    short: bool = False,
-    operator: int = _ALL,
+def _figures(
+    table: Summary, *, field: bool = True, shapes: bool = True, shares: int = 2, short: bool = False
 ) -> list[Column]:
+    """What the table says of each layer. shares: of how many of MACs and parameters it shows the part of the whole."""
     rows = table.rows
     macs = _short if short else _number
     wanted = [
-        *_leading(rows, operator),
         Column("output", tuple(row.shapes if shapes else row.short_shapes for row in rows)),
         Column("parameters", tuple(_number(row.params) for row in rows), right=True),
     ]
-    if shares:
+    if shares > 1:
         wanted.append(Column("", tuple(share(row.params, table.params) for row in rows), right=True, gap=" "))
     wanted.append(Column("MACs", tuple(macs(row.macs) for row in rows), right=True))
-    wanted.append(Column("", tuple(share(row.macs, table.train_macs) for row in rows), right=True, gap=" "))
+    if shares:
+        wanted.append(Column("", tuple(share(row.macs, table.train_macs) for row in rows), right=True, gap=" "))
     if field:
         wanted.append(Column("sees", tuple(row.seen for row in rows), right=True))
     return wanted
@@ -280,13 +276,17 @@ def _leading(rows: Sequence[Row], operator: int = _ALL) -> tuple[Column, Column]
     )
 
 
-def with_figures(table: Summary, figures: Sequence[Column], width: int | None) -> list[Column]:
-    """The layers of a table with other figures, the labels cut where there is no room."""
-    rows = table.rows
-    made = [*_leading(rows), *figures]
-    excess = max(width_of(made) - (width or _ALL), 0)
-    longest = max((cells(row.shown) for row in rows), default=0)
-    return [*_leading(rows, max(longest - excess, _NARROWEST)), *figures] if excess else made
+def with_figures(table: Summary, choices: Iterable[list[Column]], width: int | None) -> list[Column]:
+    """The layers of a table with the first figures that leave room for them, their labels cut where there is little."""
+    most = width or _ALL
+    longest = max((cells(row.shown) for row in table.rows), default=0)
+    room, figures = 0, list[Column]()
+    for figures in choices:
+        made = [*_leading(table.rows), *figures]
+        room = longest + most - width_of(made)
+        if room >= min(longest, _NARROW):
+            break
+    return [*_leading(table.rows, max(room, _NARROWEST)), *figures]
 
 
 def place_record(row: Row) -> dict[str, Any]:
@@ -294,21 +294,19 @@ def place_record(row: Row) -> dict[str, Any]:
     return {"depth": row.depth, "path": row.path, "last": row.last, "label": row.label, "count": row.count}
 
 
-def _fitting(table: Summary, width: int | None) -> list[Column]:
-    """The columns that fit into a width: first what the reader misses least goes, at last the labels are cut."""
-    leaner: tuple[dict[str, bool], ...] = (
-        {},
-        {"field": False},
-        {"field": False, "short": True},
-        {"field": False, "short": True, "shapes": False},
-    )
-    for options in leaner:
-        if width_of(made := _columns(table, **options)) <= (width or _ALL):
-            return made
-    leanest = _columns(table, field=False, shapes=False, short=True, shares=False)
-    excess = max(width_of(leanest) - (width or _ALL), 0)
-    longest = max((cells(row.shown) for row in table.rows), default=0)
-    return _columns(table, field=False, shapes=False, short=True, shares=False, operator=max(longest - excess, 16))
+def _fitting(table: Summary, width: int | None) -> tuple[list[Column], bool]:
+    """The columns that fit into a width, and whether MACs are short in them: first what the reader misses least goes,
+    at last the labels are cut."""
+    if width_of(made := [*_leading(table.rows), *_figures(table)]) <= (width or _ALL):
+        return made, False
+    if width_of(made := [*_leading(table.rows), *_figures(table, field=False)]) <= (width or _ALL):
+        return made, False
+    leaner = partial(_figures, table, field=False, short=True)
+    for figures in (leaner(), leaner(shapes=False)):
+        if width_of(made := [*_leading(table.rows), *figures]) <= (width or _ALL):
+            return made, True
+    leanest = (leaner(shapes=False, shares=shares) for shares in (1, 0))
+    return with_figures(table, leanest, width), True
 
 
 def _side(column: Column) -> Any:
