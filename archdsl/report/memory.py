@@ -254,14 +254,15 @@ def _figures(root: Module, sizes: Sizes, depth: int) -> Iterator[tuple[int, int]
     outside = (False,) * len(root.outputs)
     tape = Tape(facts, root, facts.start(root))
     opened: dict[int, tuple[Tape, tuple[bool, ...], Sequence[int]]] = {id(root): (tape, outside, tape.each(outside))}
-    for spot, _ in Tour(root).folded(depth):
+    for spots, _ in Tour(root).rows(depth):
+        spot = spots[0]
         tape, outside, kept = opened[id(spot.module)]
         what = spot.step.what
         if isinstance(what, Module) and id(what) not in opened:
             learns, needed = tape.inside(spot.index, outside)
             inner = Tape(facts, what, learns)
             opened[id(what)] = (inner, needed, inner.each(needed))
-        yield tape.steps[spot.index].made, kept[spot.index]
+        yield sum(tape.steps[each.index].made for each in spots), sum(kept[each.index] for each in spots)
 
 
 def _shown(count: int) -> str:

@@ -21,7 +21,7 @@ from archdsl.ops.operator import Operator, Style
 from archdsl.report.columns import Column, printed, width_of
 from archdsl.report.structure import kind_of, kinds_of, plain
 from archdsl.report.terminal import Ink, cells, cut, visible
-from archdsl.report.walk import Spot, Tour, field_of, label
+from archdsl.report.walk import Spots, Tour, bare_label, field_of, name_of, times
 
 FORMAT = "archdsl.summary"
 VERSION = 2
@@ -36,7 +36,8 @@ QUIET = {Style.NORM, Style.ACTIVATION, Style.OTHER}
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One step, or one repeat of equal steps, inside one repetition of the block around it.
+    """One step, or one repeat of equal steps, inside one repetition of the block around it. Equal blocks in a row whose
+    names count up, as `layer_0` to `layer_11`, are a repeat too.
 
     path: of its layer in PyTorch, `last` of its last repetition. params, macs: of all its repetitions; weights that
     were counted above count 0. same_as: the path where its block was opened. seen: its receptive field in short;
@@ -191,9 +192,9 @@ def summary(
     named: the inputs, the outputs and the outputs of training by name. example: of the sizes that are left open.
     """
     tour = Tour(module)
-    most = max((spot.depth for spot, _ in tour.folded()), default=0) + 1
+    most = max((spots[0].depth for spots, _ in tour.rows()), default=0) + 1
     chosen = _levels(tour, most) if depth is None else min(depth or most, most)
-    rows = tuple(_row(spot, opened, module.inputs) for spot, opened in tour.folded(chosen))
+    rows = tuple(_row(spots, opened, module.inputs) for spots, opened in tour.rows(chosen))
     inputs, outputs, training = named
     return Summary(
         module.name,
@@ -203,7 +204,7 @@ def summary(
         training,
         rows,
         chosen,
-        sum(1 for _ in tour.folded(chosen + 1)) - len(rows),
+        sum(1 for _ in tour.rows(chosen + 1)) - len(rows),
         example or {},
         module.params,
         module.inference_params,
@@ -215,28 +216,29 @@ def summary(
 def _levels(tour: Tour, most: int) -> int:
     """The most levels whose rows together fit on a page, and at least one."""
     # a module is opened where it stands first, which depends on how deep the walk goes
-    fitting = (depth for depth in range(1, most) if sum(1 for _ in islice(tour.folded(depth + 1), PAGE + 1)) > PAGE)
+    fitting = (depth for depth in range(1, most) if sum(1 for _ in islice(tour.rows(depth + 1), PAGE + 1)) > PAGE)
     return next(fitting, most)
 
 
-def _row(spot: Spot, opened: str, inputs: tuple[TensorType, ...]) -> Row:
-    step = spot.step
+def _row(spots: Spots, opened: str, inputs: tuple[TensorType, ...]) -> Row:
+    spot, last = spots[0], spots[-1]
+    step, count = spot.step, spot.step.count * len(spots)
     what = step.what
     is_operator = isinstance(what, Operator)
     return Row(
         depth=spot.depth,
         path=spot.path,
-        last=spot.last,
-        name=spot.name,
-        label=label(step),
+        last=last.last,
+        name=name_of(spots),
+        label=f"{bare_label(step)}{times(count)}",
         word=what.word if is_operator else what.name,
         arguments=plain(what.arguments() if is_operator else what.arguments),
-        count=step.count,
+        count=count,
         outputs=step.outputs,
-        params=0 if spot.again else step.params * step.count,
-        macs=step.macs * step.count,
-        seen=field_of(spot.after[0]),
-        receptive_field=described(spot.after[0], inputs),
+        params=0 if spot.again else step.params * count,
+        macs=step.macs * count,
+        seen=field_of(last.after[0]),
+        receptive_field=described(last.after[0], inputs),
         is_module=not is_operator,
         is_quiet=is_operator and what.style in QUIET,
         training_only=spot.training_only,

@@ -150,8 +150,8 @@ def time(table: Summary, root: Module, device: Device, dtype: Dtype, batch: int)
 
 def _works(root: Module, roofline: Roofline, depth: int) -> Iterator[Work]:
     """The work of each row; what runs in training only does none."""
-    for spot, _ in Tour(root).folded(depth):
-        yield Work() if spot.training_only else roofline.step(spot.step, spot.module)
+    for spots, _ in Tour(root).rows(depth):
+        yield sum((roofline.step(each.step, each.module) for each in spots if not each.training_only), Work())
 
 
 def bound(work: Work) -> str:
