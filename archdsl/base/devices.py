@@ -39,14 +39,14 @@ def _device(name: str, source: str, bandwidth: int, memory: int, *peaks: int) ->
 DEVICES: Mapping[str, Device] = {
     "a100": _device(
         "A100 SXM 80 GB",
-        "NVIDIA A100 Tensor Core GPU data sheet, 2021",
+        "NVIDIA A100 Tensor Core GPU data sheet (1758950), 2021; float64 on tensor cores",
         2_039 * _G,
         80 * _G,
         *(19_500 * _G, 19_500 * _G, 312 * _T, 312 * _T),
     ),
     "h100": _device(
         "H100 SXM",
-        "NVIDIA H100 Tensor Core GPU data sheet, 2023; half of the figures with sparsity",
+        "NVIDIA H100 Tensor Core GPU data sheet, 2023; half of the figures with sparsity, float64 on tensor cores",
         3_350 * _G,
         80 * _G,
         *(67 * _T, 67 * _T, 989_500 * _G, 989_500 * _G),
