@@ -225,6 +225,21 @@ def test_settings_reach_the_network(run):
         assert f"{params} parameters" in run("summary", "-e", pattern, *settings)[1]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--set", "N=2", "--set", "M=1", "--set", " N =3"], "--set N is given 2 times: N=2,  N =3"),
+        (["--input", "32x32x3", "--input", "28x28x1"], "--input is given 2 times: 32x32x3, 28x28x1"),
+        (["-e", CHAIN, "-e", BROKEN], f"--expression is given 2 times: {CHAIN}, {BROKEN}"),
+    ],
+)
+@pytest.mark.parametrize("command", ["summary", "check", "json"])
+def test_what_is_meant_once_is_given_once(run, command, arguments, said):
+    code, out, err = run(command, *arguments)
+    assert (code, out) == (2, "")
+    assert f"Error: {said}\n" in err
+
+
 IMAGE = TensorType.image
 
 

@@ -2,12 +2,14 @@
 
 import re
 from fractions import Fraction
+from math import ceil, floor
 from textwrap import dedent
 
 import pytest
 from programme import zoo
 
 import archdsl
+from archdsl.cli import main
 from archdsl.cli.commands.explain import said_about
 from archdsl.ops import OPERATORS
 from archdsl.report import manual
@@ -47,6 +49,31 @@ def test_every_sum_is_right(name):
             assert abs(Fraction(shown) - int(rounded)) < 1
 
 
+def at_sizes(formula, sizes):
+    """The value of a formula over sizes that are left open, exactly."""
+    text = re.sub(r"(?<=\d),(?=\d{3})", "", formula).replace("^", "**")
+    assert re.sub(r"floor|ceil|[A-Z]\w*", "", text).strip("0123456789 ()+*/-") == "", formula
+    return eval(text, {"floor": floor, "ceil": ceil, **{name: Fraction(size) for name, size in sizes.items()}})
+
+
+@pytest.mark.parametrize("name", zoo())
+def test_every_formula_is_right_and_says_something(name):
+    net = archdsl.load(name).symbolic()
+    found = 0
+    for line in re.sub(r"\n {6,}", " ", net.explain()).split("\n"):
+        word, content = re.fullmatch(r"(?:  ([\w, ×]+?)(?: {2,}|$))?(.*)", line).groups()
+        for piece in re.split(r", |: |\(no|moves by |from ", content):
+            left, equals, right = piece.partition(" = ")
+            if equals:
+                left, right = WORDS.sub("", left), re.sub(r" of each.*| numbers.*|.* -> ", "", right)
+                assert left.replace(",", "").strip() != right.replace(",", "").strip()
+                before, after = (at_sizes(side, net.open_sizes.example) for side in (left, right))
+                assert abs(before - after) < 1, line
+                assert before == after or word.startswith(("height", "width")), line
+                found += 1
+    assert found > 1
+
+
 def test_the_sums_of_a_first_layer():
     text = archdsl.load("resnet18").explain("conv1")
     assert "(224 - 7 + 2*3)/2 + 1 = 112.5 -> 112" in text
@@ -73,6 +100,17 @@ def test_a_block_shows_its_own_sums_and_what_is_in_it():
     assert text.startswith("layer1: bottleneck ×3\n")
     assert "75,008 + 2*70,400 = 215,808" in text
     assert "\nlayer1.0.conv1: 1×1 conv, 64\n" in text
+
+
+@pytest.mark.parametrize("columns", ["80", "60", "100"])
+def test_explanations_fit_the_screen(columns, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", columns)
+    text = "net n {\n input (3, H, W)\n conv3-8 -> maxpool2/2 -> to_sequence -> attention(2) -> fc-10\n}"
+    for arguments in (["-e", text], ["resnet50"], ["vit_b_16", "encoder"]):
+        assert main(["explain", *arguments]) == 0
+        shown = capsys.readouterr().out
+        assert max(map(len, shown.splitlines())) <= min(int(columns), 80)
+    assert "\N{NO-BREAK SPACE}" not in shown
 
 
 def test_equal_steps_are_explained_once():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -206,7 +207,35 @@ def test_the_table_fits_the_screen_and_says_the_totals(capsys: pytest.CaptureFix
     assert max(map(len, said.splitlines())) <= 80
     assert "batch of 32 in bfloat16" in said
     assert f"{needs.training / 1e9:.3g} GB" in said
-    assert "24 GB fit a batch of" in said
+    assert "largest batch that fits 24 GB: 4,044 at inference, 539 in training" in said
+
+
+@pytest.mark.parametrize("width", [80, 60, 40])
+@pytest.mark.parametrize("name", ["resnet50", "vit_b_16"])
+def test_the_totals_fit_a_narrow_screen(width: int, name: str) -> None:
+    for table in (archdsl.load(name).memory(fit=10**9), archdsl.load(name).symbolic().memory(fit=10**9)):
+        head, *_, foot = table.text(width).split("\n\n")
+        assert max(map(len, (*head.splitlines(), *foot.splitlines()))) <= width
+        assert "  " + table.footers()[3].split(",")[0].strip() in foot
+
+
+def test_the_parts_that_are_told_are_the_total() -> None:
+    sizes = {"GB": 10**9, "MB": 10**6, "kB": 10**3, "B": 1}
+    branches = "net n {\n input 224x224x3\n a = conv3-8\n add { a -> conv3-8 | a -> conv3-8 } -> gap -> fc-2\n}"
+    for net in (archdsl.parse(branches), archdsl.load("vgg11"), archdsl.parse("INPUT[99x99x3] -> gap -> fc-2")):
+        parts = net.memory().footers()[3]
+        found = re.findall(r"([\d.,]+) (GB|MB|kB|B)\b", parts)
+        told = sum(float(number.replace(",", "")) * sizes[unit] for number, unit in found)
+        assert told == pytest.approx(net.memory().needs.training, rel=0.01)
+        assert ("forward pass" in parts) == (
+            net.memory().needs.peak > net.memory().needs.gradients + net.memory().needs.kept
+        )
+
+
+def test_where_no_batch_fits_none_is_said() -> None:
+    assert archdsl.load("vgg16").memory(fit=10**6).footers()[-1] == (
+        "largest batch that fits 1 MB: none at inference, none in training"
+    )
 
 
 def test_json_has_the_figures_in_bytes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -222,9 +251,13 @@ def test_json_has_the_figures_in_bytes(capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--fit", "24GB"), "goes with --memory"),
-        (("--memory", "--fit", "many"), "no figure"),
-        (("--memory", "--fit", "3 B/s"), "no size of memory"),
+        (("--fit", "24GB"), "--fit goes with --memory"),
+        (("--batch", "1"), "--batch goes with --memory"),
+        (("--dtype", "float16", "--optimizer", "sgd"), "--dtype and --optimizer go with --memory"),
+        *(
+            (("--memory", "--fit", size), f"Invalid value for --fit: `{size}` is no size of memory such as `24GB`\n")
+            for size in ("many", "3 B/s", "24", "0GB", "h100")
+        ),
         (("--memory", "--batch", "0"), "--batch"),
     ],
 )

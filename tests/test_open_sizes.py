@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 import time
 
 import pytest
@@ -154,16 +155,55 @@ def test_sizes_of_published_networks(name, valid, exact):
 def test_sizes_on_the_command_line(capsys):
     assert main(["sizes", "resnet50", "--near", "H=300"]) == 0
     shown = capsys.readouterr().out
-    assert "289 and 321 (exact, to 300)" in shown
+    assert re.search(r"^ +valid +exact +nearest exact$", shown, re.MULTILINE)
+    assert re.search(r"^H .* 289 and 321 \(to 300\)$", shown, re.MULTILINE)
+    assert re.search(r"^W .* 225$", shown, re.MULTILINE) is None
     assert max(map(len, shown.splitlines())) <= 80
     assert main(["sizes", "vgg16", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["format"], found["sizes"][0]["valid"]) == ("archdsl.sizes", "224 to 255")
     assert any(each["weights"] and each["condition"] == "floor(H/32)*floor(W/32) == 49" for each in found["because"])
-    for wrong in ("x", "Q=3", "0"):
-        assert main(["sizes", "vgg16", "--near", wrong]) == 2
     assert main(["sizes", "-e", "input 8\nfc-3"]) == 0
-    assert "no size that could be another" in capsys.readouterr().out
+    assert capsys.readouterr().out == "network: the input is 8 and takes no other size\n"
+
+
+def test_the_nearest_sizes(capsys, monkeypatch):
+    def nearest(*arguments):
+        assert main(["sizes", *arguments]) == 0
+        title, *rows = capsys.readouterr().out.split("\n\n")[1].splitlines()
+        return [title.split("  ")[-1].strip(), *(row.split("  ")[-1].strip() for row in rows)]
+
+    assert nearest("vgg16") == ["nearest exact", "224", "224"]
+    assert nearest("vgg16", "--near", "300", "--near", "W=224") == ["nearest exact", "224 (to 300)", "224"]
+    assert nearest("vgg16", "--near", "W=224", "--near", "300") == ["nearest exact", "224 (to 300)", "224"]
+    assert nearest("yolov3", "--near", "100") == ["nearest", *["96 and 121 (valid, to 100)"] * 2]
+    monkeypatch.setenv("COLUMNS", "60")
+    assert main(["sizes", "vgg16"]) == 0
+    assert "for the weights of\n    `FC-4096`, line 24" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("near", "said"),
+    [
+        *((each, "write a size from 1 to 1,000,000,000, such as 300 or H=300") for each in ("x", "0", "-3", "H=", "²")),
+        ("9" * 5000, "write a size from 1 to 1,000,000,000, such as 300 or H=300"),
+        ("Q=3", "there is no size Q, but H and W"),
+    ],
+)
+def test_sizes_that_are_none(near, said, capsys):
+    assert main(["sizes", "vgg16", "--near", near, "--near", "W=300"]) == 2
+    assert capsys.readouterr().err.endswith(f"Error: --near {near}: {said}\n")
+
+
+def test_a_size_has_one_neighbourhood(capsys):
+    for first, second, what in (("H=300", "H=200", "H"), ("300", "200", "a size for all")):
+        assert main(["sizes", "vgg16", "--near", first, "--near", second]) == 2
+        assert capsys.readouterr().err.endswith(f"Error: --near {second}: {what} is given twice\n")
+
+
+def test_a_network_without_open_sizes_has_none_nearby(capsys):
+    assert main(["sizes", "-e", "input 8\nfc-3", "--near", "5"]) == 2
+    assert "--near 5: the input takes no other size" in capsys.readouterr().err
 
 
 def test_formulas_of_vit(capsys):

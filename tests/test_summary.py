@@ -1,6 +1,7 @@
 """The table of a network. How it looks stands in tests/cases/language; here are its laws."""
 
 import json
+import re
 import time
 from html.parser import HTMLParser
 
@@ -115,6 +116,64 @@ def test_a_repeat_is_one_row_however_long():
     assert large.rows[0].params == 500_000 * small.rows[0].params
 
 
+def expanded(row):
+    """The paths that a row of numbered blocks stands for."""
+    stem = row.path.rstrip("0123456789")
+    first, last = (int(path.removeprefix(stem)) for path in (row.path, row.last))
+    assert last - first + 1 == row.count
+    return [f"{stem}{number}" for number in range(first, last + 1)]
+
+
+@pytest.mark.parametrize("name", ["vit_b_16", "vit_l_16"])
+def test_numbered_blocks_that_are_equal_are_one_row(name):
+    net = archdsl.load(name)
+    table = net.summary(0)
+    (row,) = (row for row in table.rows if ".." in row.name)
+    every = [spot for spot, _ in Tour(net.module).folded() if spot.module is Tour(net.module).at(row.path).module]
+    assert expanded(row) == [spot.path for spot in every]
+    assert (row.name, row.label) == (f"encoder_layer_0..{row.count - 1}", f"encoder_layer ×{row.count}")
+    assert row.params == sum(spot.step.params for spot in every)
+    assert row.macs == sum(spot.step.macs for spot in every)
+    assert row.receptive_field == net.receptive_field(row.last)
+    assert "inside a repeat (×), one repetition is shown" in table.text()
+    record = next(each for each in json.loads(table.to_json())["rows"] if each["path"] == row.path)
+    assert (record["last"], record["count"], record["params"]) == (row.last, row.count, row.params)
+    for path in expanded(row):
+        assert net.explain(f"{path}.mlp.0").startswith(f"{path}.mlp.0: linear")
+    for figures in (net.memory(depth=0), net.time("h100", depth=0)):
+        assert [each.row for each in figures.rows] == list(table.rows)
+    (bytes_,) = (each for each in net.memory(2, depth=0).rows if each.row.path == row.path)
+    whole = next(each for each in net.memory(2, depth=2).rows if each.row.path == row.path.rpartition(".")[0])
+    assert (bytes_.weights, bytes_.activations, bytes_.kept) == (whole.weights, whole.activations, whole.kept)
+
+
+@pytest.mark.parametrize(
+    ("body", "rows"),
+    [
+        ("[layer(4) as stage_{i} for i in range(5)]", ["stage_0..4"]),
+        ("[layer(4) as stage_{i} for i in range(8, 12)]", ["stage_8..11"]),
+        # another number, another block, something between
+        ("layer(4) as a1 -> layer(4) as a3 -> layer(4) as a4", ["a1", "a3..4"]),
+        ("layer(4) as a1 -> layer(8) as a2 -> layer(8) as a3", ["a1", "a2", "a3"]),
+        ("layer(4) as a1 -> relu -> layer(4) as a2", ["a1", "relu1", "a2"]),
+        ("layer(4) as b1 -> layer(4) as a2", ["b1", "a2"]),
+        ("layer(4) as a -> layer(4) as b", ["a", "b"]),
+        # side by side, and not one after another
+        ("x = relu\n add { x -> layer(4) as a1 | x -> layer(4) as a2 }", ["relu1", "a1", "a2", "add1"]),
+        # equal groups, and repeats that are equal blocks
+        (
+            "[relu -> conv1-4] as a1 -> [relu -> conv1-4] as a2 -> layer(4)*2 as b1 -> layer(4)*2 as b2",
+            ["a1..2", "b1..2"],
+        ),
+    ],
+)
+def test_which_blocks_are_numbered(body, rows):
+    text = f"block layer(c) = residual {{ conv3-c -> bn }} -> relu\nnet n {{\n input 8x8x4\n {body}\n}}"
+    table = of(text).summary(1)
+    assert [row.name for row in table.rows] == rows
+    assert sum(row.params for row in table.rows) == table.params
+
+
 def test_cost_follows_the_text():
     started = time.process_time()
     table = of("INPUT[32x32x3] -> [[[conv3-64]*1000]*1000]*1000").summary()
@@ -144,6 +203,24 @@ def test_the_default_depth_fits_on_a_page():
 def test_the_table_fits_into_eighty_columns(name):
     for depth in (None, 1, 0):
         assert max(map(cells, archdsl.load(name).summary(depth).text(80).split("\n"))) <= 80
+
+
+@pytest.mark.parametrize("name", ["resnet50", "googlenet", "unet", "lenet5"])
+def test_the_table_fits_into_sixty_columns(name):
+    net = archdsl.load(name)
+    for table in (net.summary(1), net.memory(depth=1), net.time("h100", depth=1)):
+        assert max(map(cells, table.text(60).split("\n"))) <= 60
+
+
+def test_what_numbers_are_for_where_sizes_are_open():
+    table = archdsl.load("resnet18").symbolic().summary(1)
+    at = "1,814,073,344 MACs at H = 224, W = 224; the {} in the table are for these sizes"
+    for width, shown in ((80, "MACs"), (None, "per cents")):
+        assert at.format(shown) in table.text(width).replace("\n  ", " ")
+    footer = archdsl.load("resnet18").symbolic().time("h100").footers()[0]
+    assert re.fullmatch(
+        r"at least [\d.]+ µs for the batch at H = 224, W = 224, at most [\d,]+ samples a second", footer
+    )
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 200, None])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from fractions import Fraction
 
 import pytest
@@ -97,8 +98,21 @@ def test_sizes_of_memory(text: str, size: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "fast", "1e12 FLOP/s", "3 B, 4 B/s", "0 FLOP/s, 1 B/s", "1e9999 B/s, 1 FLOP/s"])
 def test_what_is_no_device(text: str) -> None:
-    with pytest.raises(ValueError, match=r"no|none|nothing"):
+    with pytest.raises(ValueError, match=f"^`{re.escape(text)}` is none of a100, h100, .*, and no `312e12 FLOP/s"):
         device_of(text, Dtype.FLOAT32)
+
+
+@pytest.mark.parametrize(
+    ("name", "memory", "bandwidth", "peaks"),
+    [
+        ("a100", 80 * 10**9, 2_039 * 10**9, {"float64": 19.5, "float32": 19.5, "bfloat16": 312, "float16": 312}),
+        ("h100", 80 * 10**9, 3_350 * 10**9, {"float64": 67, "float32": 67, "bfloat16": 1979 / 2, "float16": 1979 / 2}),
+    ],
+)
+def test_published_figures(name: str, memory: int, bandwidth: int, peaks: dict[str, float]) -> None:
+    device = DEVICES[name]
+    assert (device.memory, device.bandwidth) == (memory, bandwidth)
+    assert {str(dtype): peak / 10**12 for dtype, peak in device.peak.items()} == peaks
 
 
 def test_each_device_says_where_its_figures_are_from() -> None:

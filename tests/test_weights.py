@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 import archdsl
+from archdsl import cli
 
 TEXT = "net n(classes=10) {\n  input 8x8x3\n  [conv3-4 -> bn -> relu] as body\n    -> gap -> fc-classes as fc\n}"
 
@@ -112,3 +113,33 @@ def test_freezing_stops_at_a_layer(net: archdsl.Network) -> None:
     assert not any(weight.requires_grad for weight in archdsl.freeze(net.to_torch()).parameters())
     with pytest.raises(ValueError, match="no layer `fx`; the module has body, fc"):
         archdsl.freeze(model, until="fx")
+
+
+def compiled(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str]:
+    """`archdsl compile` of the network on this page; its exit code and all it says."""
+    code = cli.main(["compile", "-e", TEXT, *map(str, arguments)])
+    captured = capsys.readouterr()
+    return code, captured.out + captured.err
+
+
+def test_compile_compares_weights_where_no_output_holds_them(
+    net: archdsl.Network, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, source = saved(tmp_path / "saved.pt", net.to_torch().state_dict()), tmp_path / "made.py"
+    code, said = compiled(capsys, "--weights", path, "-o", source)
+    assert (code, source.exists()) == (0, True)
+    assert "all weights loaded\nno output holds them: name one of .safetensors or .onnx to write them\n" in said
+
+    source.unlink()
+    code, said = compiled(capsys, "--weights", path, "-o", source, "--set", "classes=20")
+    assert (code, source.exists()) == (1, False)
+    assert "`fc.weight` is 20x4 in the network and 10x4 in the file" in said
+    code, said = compiled(capsys, "--weights", path, "-o", source, "--set", "classes=20", "--head", "fc")
+    assert (code, source.exists()) == (0, True)
+    assert "loaded all but fc.weight, fc.bias, which are new" in said
+
+
+def test_a_head_without_weights_is_a_wrong_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = compiled(capsys, "--head", "fc", "-o", tmp_path / "made.py")
+    assert (code, "--head goes with --weights" in said) == (2, True)
+    assert list(tmp_path.iterdir()) == []

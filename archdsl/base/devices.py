@@ -39,14 +39,14 @@ def _device(name: str, source: str, bandwidth: int, memory: int, *peaks: int) ->
 DEVICES: Mapping[str, Device] = {
     "a100": _device(
         "A100 SXM 80 GB",
-        "NVIDIA A100 Tensor Core GPU data sheet, 2021",
+        "NVIDIA A100 Tensor Core GPU data sheet (1758950), 2021; float64 on tensor cores",
         2_039 * _G,
         80 * _G,
         *(19_500 * _G, 19_500 * _G, 312 * _T, 312 * _T),
     ),
     "h100": _device(
         "H100 SXM",
-        "NVIDIA H100 Tensor Core GPU data sheet, 2023; half of the figures with sparsity",
+        "NVIDIA H100 Tensor Core GPU data sheet, 2023; half of the figures with sparsity, float64 on tensor cores",
         3_350 * _G,
         80 * _G,
         *(67 * _T, 67 * _T, 989_500 * _G, 989_500 * _G),
@@ -76,34 +76,27 @@ def device_of(text: str, dtype: Dtype) -> Device:
             have = ", ".join(known.peak)
             raise ValueError(f"of {known.name} no peak is known in {dtype}, but in {have}")
         return known
-    found: dict[str, int] = {}
-    for part in text.split(","):
-        unit, value = _figure(part.strip(), text)
-        found[unit] = value
-    if not {"FLOP/s", "B/s"} <= found.keys():
+    found = dict(figure for part in text.split(",") if (figure := _figure(part)) is not None)
+    if not {"FLOP/s", "B/s"} <= found.keys() or len(found) != text.count(",") + 1:
         raise ValueError(f"`{text}` is none of {', '.join(DEVICES)}, and no `312e12 FLOP/s, 2.0e12 B/s, 80e9 B`")
     return Device(text.strip(), {dtype: found["FLOP/s"]}, found["B/s"], found.get("B", 0))
 
 
 def bytes_of(text: str) -> int:
     """A size of memory: `24GB`, `16 GiB`, `80e9 B`. ValueError where it is none."""
-    unit, value = _figure(text.strip(), text)
-    if unit != "B":
-        raise ValueError(f"`{text}` is no size of memory such as `24GB`")
-    return value
+    match _figure(text):
+        case "B", value:
+            return value
+        case _:
+            raise ValueError(f"`{text}` is no size of memory such as `24GB`")
 
 
-def _figure(part: str, text: str) -> tuple[str, int]:
-    """A number with its unit, in whole numbers."""
-    found = _FIGURE.fullmatch(part)
+def _figure(text: str) -> tuple[str, int] | None:
+    """A unit with how many of it there are, in whole numbers; None where that is none, or cannot be told."""
+    found = _FIGURE.fullmatch(text.strip())
     if found is None:
-        names = ", ".join(DEVICES)
-        raise ValueError(
-            f"`{part}` in `{text}` is no figure such as `24GB`, `2.0e12 B/s` or `312 TFLOP/s`, nor {names}"
-        )
+        return None
     whole, decimals, exponent, prefix, unit = found.groups(default="")
     factor = (_PREFIX | _BINARY)[prefix.lower()] * 10 ** int(exponent or 0)
     value = int(whole + decimals) * factor // 10 ** len(decimals)
-    if not value:
-        raise ValueError(f"`{part}` is nothing")
-    return {"b": "B", "b/s": "B/s"}.get(unit.lower(), "FLOP/s"), value
+    return ({"b": "B", "b/s": "B/s"}.get(unit.lower(), "FLOP/s"), value) if value else None

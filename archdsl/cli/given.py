@@ -9,6 +9,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from archdsl.base.diagnostics import ArchError
@@ -80,11 +81,16 @@ def network_options(command: Callable[..., Any]) -> Callable[..., Any]:
     def with_given(text: str | None, given: Given, **others: Any) -> Any:
         return command(given=replace(given, text=text), **others)
 
-    return settings_options(
-        click.option("-e", "--expression", "text", metavar="TEXT", help="The text of a network, in place of NAME.")(
-            with_given
-        )
-    )
+    made = click.option(
+        "-e",
+        "--expression",
+        "text",
+        metavar="TEXT",
+        multiple=True,
+        callback=_only,
+        help="The text of a network, in place of NAME.",
+    )(with_given)
+    return settings_options(made)
 
 
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -99,15 +105,44 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "settings",
         metavar="NAME=VALUE",
         multiple=True,
+        callback=_each_name_once,
         help="Set a hyper-parameter: a number, true, false, a list such as [2, 2], or a word.",
     )(with_given)
     return click.option(
         "--input",
         "size",
         metavar="SIZE",
+        multiple=True,
+        callback=_only,
         help="Another input size, as papers write it: 28x28x1 is height, width, channels. 1x28x28 is read as"
         " channels first where the network's own input has 1 channel. (1, 28, 28) always is PyTorch's order.",
     )(made)
+
+
+def _only(_ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> str | None:
+    """The value of an option, which is given once at most."""
+    if len(values) > 1:
+        raise click.UsageError(f"{option.opts[-1]} is given {len(values)} times: {', '.join(values)}")
+    return values[0] if values else None
+
+
+def _each_name_once(_ctx: click.Context, option: click.Parameter, settings: tuple[str, ...]) -> tuple[str, ...]:
+    """Settings `name=value`, of each name one at most."""
+    by_name: dict[str, list[str]] = {}
+    for each in settings:
+        by_name.setdefault(each.partition("=")[0].strip(), []).append(each)
+    for name, same in by_name.items():
+        if len(same) > 1:
+            raise click.UsageError(f"{option.opts[-1]} {name} is given {len(same)} times: {', '.join(same)}")
+    return settings
+
+
+def need(option: str, *dependent: str) -> None:
+    """Refuse options, by the names of their parameters, that mean nothing without another."""
+    source = click.get_current_context().get_parameter_source
+    given = [f"--{name}" for name in dependent if source(name) is ParameterSource.COMMANDLINE]
+    if given:
+        raise click.UsageError(f"{' and '.join(given)} {'goes' if len(given) == 1 else 'go'} with {option}")
 
 
 def batch_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from archdsl.report.terminal import Ink, cells, cut, padded, paint
+from archdsl.report.terminal import Ink, cells, cut, padded, paint, wrapped
 
 GAP = "  "
 
@@ -31,24 +31,37 @@ def width_of(columns: Sequence[Column]) -> int:
 
 
 def printed(
-    columns: Sequence[Column], inks: Sequence[Ink | None], head: Sequence[str], foot: Sequence[str], *, colour: bool
+    columns: Sequence[Column],
+    inks: Sequence[Ink | None],
+    head: Sequence[str],
+    foot: Sequence[str],
+    width: int | None,
+    *,
+    colour: bool,
 ) -> str:
-    """A table with what stands above and below it: of both the first line is what the eye is to find."""
+    """A table with what stands above and below it, in lines of a width. Of both the first is what the eye looks for."""
     widths = [column.width for column in columns]
 
     def line(values: Sequence[str]) -> str:
         parts = zip(values, columns, widths, strict=True)
         return "".join(column.gap + padded(value, size, right=column.right) for value, column, size in parts).rstrip()
 
+    def around(paragraphs: Sequence[str], hanging: int) -> list[tuple[str, Ink | None]]:
+        return [
+            (each, Ink.FAINT if index else Ink.STRONG)
+            for index, text in enumerate(paragraphs)
+            for each in wrapped(text, width, hanging)
+        ]
+
     rule = "─" * width_of(columns)
     lines: list[tuple[str, Ink | None]] = [
-        *((text, Ink.FAINT if index else Ink.STRONG) for index, text in enumerate(head)),
+        *around(head, 0),
         ("", None),
         (line([column.title for column in columns]), Ink.STRONG),
         (rule, Ink.FAINT),
         *((line([column.values[index] for column in columns]), ink) for index, ink in enumerate(inks)),
         ("", None),
-        *((text, Ink.FAINT if index else Ink.STRONG) for index, text in enumerate(foot)),
+        *around(foot, 2),
     ]
     return "".join(f"{paint(text, ink, colour=colour)}\n" for text, ink in lines)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -148,46 +147,56 @@ class Memory:
 
     def text(self, width: int | None = WIDTH, *, colour: bool = False) -> str:
         """The table for the screen, within a width where that is possible."""
-        title, *doc = self.table.heading(width)
-        head = [f"{title}, batch of {self.batch:,} in {self.dtype}", *doc]
+        title, doc = self.table.heading
+        head = [f"{title}, batch of {self.batch:,} in {self.dtype}", doc]
         inks = [each.row.ink for each in self.rows]
-        return printed(self._columns(width), inks, head, self.footers(), colour=colour)
+        return printed(self._columns(width), inks, head, self.footers(), width, colour=colour)
 
     def _columns(self, width: int | None) -> list[Column]:
         rows = self.rows
+        output = Column("output", tuple(each.row.short_shapes for each in rows))
         figures = [
-            Column("output", tuple(each.row.short_shapes for each in rows)),
             Column("weights", tuple(_shown(each.weights) for each in rows), right=True),
             Column("activations", tuple(_shown(each.activations) for each in rows), right=True),
             Column("kept", tuple(_shown(each.kept) for each in rows), right=True),
         ]
-        return with_figures(self.table, figures, width)
+        return with_figures(self.table, ([output, *figures], figures), width)
 
     def footers(self) -> list[str]:
         """The totals."""
         needs = self.needs
-        at_once, learned = short_bytes(needs.peak), short_bytes(needs.weights)
-        made, kept = short_bytes(needs.activations), short_bytes(needs.kept)
-        gradients, states = short_bytes(needs.gradients), short_bytes(needs.states)
         weights, held = short_bytes(needs.inference_weights), short_bytes(needs.inference_buffers)
         lines = [
-            f"inference: {short_bytes(needs.inference)}",
-            f"  {weights} weights, {held} buffers, {at_once} activations at once",
-            f"training with {self.optimizer}: {short_bytes(needs.training)}",
-            f"  {learned} weights, {short_bytes(needs.buffers)} buffers, {gradients} gradients, {states} optimiser,",
-            f"  {kept} activations kept of {made}",
+            f"inference: {short_bytes(needs.inference)}{self.table.at_example}",
+            f"  {weights} weights, {held} buffers, {short_bytes(needs.peak)} activations at once",
+            f"training with {self.optimizer}: {short_bytes(needs.training)}{self.table.at_example}",
+            f"  {', '.join(self._parts_of_training())}",
+            f"  {short_bytes(needs.activations)} activations are made in the forward pass",
         ]
         if self.table.example:
-            sizes = ", ".join(f"{name} = {size:,}" for name, size in self.table.example.items())
-            lines[0] += f" at {sizes}"
-            for word, count in (("activations", needs.activations), ("kept", needs.kept)):
-                lines += textwrap.wrap(f"{word}: {count} bytes", WIDTH, subsequent_indent="  ")
-        if self.fit is not None:
-            lines.append(
-                f"{short_bytes(self.fit.memory)} fit a batch of {self.fit.inference:,} at inference,"
-                f" {self.fit.training:,} in training"
+            lines += (
+                f"{word}: {count} bytes" for word, count in (("activations", needs.activations), ("kept", needs.kept))
             )
+        if self.fit is not None:
+            inference, training = (
+                f"{batch:,}" if batch else "none" for batch in (self.fit.inference, self.fit.training)
+            )
+            room = short_bytes(self.fit.memory)
+            lines.append(f"largest batch that fits {room}: {inference} at inference, {training} in training")
         return lines
+
+    def _parts_of_training(self) -> Iterator[str]:
+        """What training needs, part by part: either what lives as the backward pass begins, or in the forward pass."""
+        needs = self.needs
+        yield f"{short_bytes(needs.weights)} weights"
+        yield f"{short_bytes(needs.buffers)} buffers"
+        if needs.gradients + needs.kept >= needs.peak:
+            yield f"{short_bytes(needs.gradients)} gradients"
+            yield f"{short_bytes(needs.states)} optimiser"
+            yield f"{short_bytes(needs.kept)} activations kept"
+        else:
+            yield f"{short_bytes(needs.states)} optimiser"
+            yield f"{short_bytes(needs.peak)} activations at once in the forward pass, with the input"
 
     def to_json(self) -> str:
         """The table as JSON, sizes in bytes."""
@@ -245,14 +254,15 @@ def _figures(root: Module, sizes: Sizes, depth: int) -> Iterator[tuple[int, int]
     outside = (False,) * len(root.outputs)
     tape = Tape(facts, root, facts.start(root))
     opened: dict[int, tuple[Tape, tuple[bool, ...], Sequence[int]]] = {id(root): (tape, outside, tape.each(outside))}
-    for spot, _ in Tour(root).folded(depth):
+    for spots, _ in Tour(root).rows(depth):
+        spot = spots[0]
         tape, outside, kept = opened[id(spot.module)]
         what = spot.step.what
         if isinstance(what, Module) and id(what) not in opened:
             learns, needed = tape.inside(spot.index, outside)
             inner = Tape(facts, what, learns)
             opened[id(what)] = (inner, needed, inner.each(needed))
-        yield tape.steps[spot.index].made, kept[spot.index]
+        yield sum(tape.steps[each.index].made for each in spots), sum(kept[each.index] for each in spots)
 
 
 def _shown(count: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from archdsl.base.symbolic import Assumptions, Decision
 from archdsl.base.text import Place
 from archdsl.graph.module import Module
 from archdsl.graph.open_sizes import depending, exact, training_only
+from archdsl.report.terminal import NO_BREAK, wrapped
 
 FORMAT = "archdsl.sizes"
 VERSION = 1
@@ -62,7 +62,7 @@ class Reason:
             return ""
         text = " ".join(self.place.source.text[self.place.span.start : self.place.span.end].split())
         cut = text if len(text) <= _SNIPPET else f"{text[: _SNIPPET - 1]}…"
-        return f"{'the weights of ' if self.weights else ''}`{cut}`, line {self.place.line_column[0]}"
+        return f"{'the weights of ' if self.weights else ''}`{cut}`, line{NO_BREAK}{self.place.line_column[0]}"
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,18 @@ class ValidSizes:
         return tuple(each.condition for each in self.reasons if len(each.condition.symbols) > 1)
 
     def __str__(self) -> str:
-        rows = [("", "valid", "exact", "nearest"), *map(_row, self.axes)]
+        return self.text()
+
+    def text(self, width: int = WIDTH) -> str:
+        """The answer for the screen, its reasons in lines of a width."""
+        if not self.axes:
+            return f"{self.name}: the input is {self.inputs} and takes no other size\n"
+        all_exact = all(axis.nearest_exact for axis in self.axes)
+        titles = ("", "valid", "exact", "nearest exact" if all_exact else "nearest")
+        rows = [titles, *(_row(axis, all_exact=all_exact) for axis in self.axes)]
         widths = [max(len(row[column]) for row in rows) for column in range(4)]
         stated = ", ".join(f"{axis.name} = {axis.example:,}" for axis in self.axes)
-        lines = [f"{self.name}: {self.inputs}, as written {stated}", ""]
-        if not self.axes:
-            return f"{self.name}: {self.inputs} has no size that could be another\n"
+        lines = [*wrapped(f"{self.name}: {self.inputs}, as written {stated}", width), ""]
         lines += ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
         if self.joint:
             lines += ["", "each size while the others are as written"]
@@ -101,7 +107,7 @@ class ValidSizes:
             ("other layers unless", self.choices),
         ):
             if reasons:
-                lines += ["", title, *(line for each in reasons for line in _said(each))]
+                lines += ["", title, *(line for each in reasons for line in wrapped(_said(each), width))]
         return "\n".join(lines) + "\n"
 
     def to_json(self) -> str:
@@ -181,21 +187,21 @@ def _strongest(reasons: list[Reason], beside: Iterable[Condition] = ()) -> tuple
 # --- words ------------------------------------------------------------------------------------------------------------
 
 
-def _row(axis: Axis) -> tuple[str, str, str, str]:
+def _row(axis: Axis, *, all_exact: bool) -> tuple[str, str, str, str]:
     valid, exactly = (each.shown(axis.name) if each else "cannot be told" for each in (axis.valid, axis.exact))
-    nearest = " and ".join(f"{size:,}" for size in axis.nearest_exact)
-    return axis.name, valid, exactly, f"{nearest} (exact, to {axis.near:,})" if nearest else ""
+    near = axis.nearest_exact or axis.nearest
+    remarks = [] if all_exact else ["exact" if axis.nearest_exact else "valid"]
+    if axis.near not in near:
+        remarks.append(f"to {axis.near:,}")
+    nearest = " and ".join(f"{size:,}" for size in near)
+    return axis.name, valid, exactly, f"{nearest} ({', '.join(remarks)})" if near and remarks else nearest
 
 
-def _said(reason: Reason) -> list[str]:
+def _said(reason: Reason) -> str:
     condition = f"{reason.condition}"
     if len(condition) > _LONGEST:
         condition = f"a condition on {' and '.join(sorted(reason.condition.symbols))}"
-    return _wrapped(f"{condition}  {f'for {reason.shown}' if reason.shown else 'as the text states'}", "  ")
-
-
-def _wrapped(text: str, indent: str = "") -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent * 2, break_on_hyphens=False)
+    return f"  {condition}  {f'for {reason.shown}' if reason.shown else 'as the text states'}"
 
 
 def _record(reason: Reason) -> dict[str, Any]:

@@ -6,9 +6,9 @@ First the rows, as data; then the printers, for the screen, for a pipe, for note
 from __future__ import annotations
 
 import json
-import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from itertools import islice
 from typing import Any
@@ -21,13 +21,14 @@ from archdsl.ops.operator import Operator, Style
 from archdsl.report.columns import Column, printed, width_of
 from archdsl.report.structure import kind_of, kinds_of, plain
 from archdsl.report.terminal import Ink, cells, cut, visible
-from archdsl.report.walk import Spot, Tour, field_of, label
+from archdsl.report.walk import Spots, Tour, bare_label, field_of, name_of, times
 
 FORMAT = "archdsl.summary"
 VERSION = 2
 WIDTH = 80
 PAGE = 60
 _ALL = 10**9
+_NARROW = 16
 _NARROWEST = 12
 _MARK = " †"
 QUIET = {Style.NORM, Style.ACTIVATION, Style.OTHER}
@@ -35,7 +36,8 @@ QUIET = {Style.NORM, Style.ACTIVATION, Style.OTHER}
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One step, or one repeat of equal steps, inside one repetition of the block around it.
+    """One step, or one repeat of equal steps, inside one repetition of the block around it. Equal blocks in a row whose
+    names count up, as `layer_0` to `layer_11`, are a repeat too.
 
     path: of its layer in PyTorch, `last` of its last repetition. params, macs: of all its repetitions; weights that
     were counted above count 0. same_as: the path where its block was opened. seen: its receptive field in short;
@@ -110,33 +112,33 @@ class Summary:
 
     def text(self, width: int | None = WIDTH, *, colour: bool = False) -> str:
         """The table for the screen, within a width where that is possible."""
-        columns = _fitting(self, width)
-        return printed(
-            columns, [row.ink for row in self.rows], self.heading(width), self._wrapped(width), colour=colour
-        )
+        columns, is_short = _fitting(self, width)
+        inks = [row.ink for row in self.rows]
+        return printed(columns, inks, self.heading, self.footers(short=is_short), width, colour=colour)
 
-    def _wrapped(self, width: int | None) -> list[str]:
-        """The lines below the table; a formula may take several."""
-        most = width or _ALL
-        return [line for foot in self.footers() for line in textwrap.wrap(foot, most, subsequent_indent="  ")]
-
-    def heading(self, width: int | None) -> list[str]:
+    @property
+    def heading(self) -> list[str]:
         """The title, and what the text says about the network."""
-        first = visible(self.doc.split("\n", 1)[0].strip())
-        return [self.title, *textwrap.wrap(first, width or _ALL)]
+        return [self.title, visible(self.doc.split("\n", 1)[0].strip())]
 
     @property
     def title(self) -> str:
         """The name with what goes in and what comes out."""
         return f"{self.name}: {_listed(self.inputs)} -> {_listed(self.outputs)}"
 
-    def footers(self) -> list[str]:
-        """The totals, and what a reader has to know about the rows."""
+    @property
+    def at_example(self) -> str:
+        """` at H = 224, W = 224`: the sizes that numbers are for where sizes are left open."""
+        sizes = ", ".join(f"{name} = {value:,}" for name, value in self.example.items())
+        return f" at {sizes}" if sizes else ""
+
+    def footers(self, *, short: bool = False) -> list[str]:
+        """The totals, and what a reader has to know about the rows. short: whether they have MACs as short numbers."""
         size = short_bytes(4 * self.inference_params)
         lines = [f"{self.inference_params:,} parameters ({size} in float32), {self.macs:,} MACs"]
         if self.example:
-            sizes = ", ".join(f"{name} = {value:,}" for name, value in self.example.items())
-            lines.append(f"{int(self.macs):,} MACs at {sizes}; a column of numbers of MACs is for these sizes")
+            shown = "MACs" if short else "per cents"
+            lines.append(f"{int(self.macs):,} MACs{self.at_example}; the {shown} in the table are for these sizes")
         if self.train_outputs:
             lines.append(
                 f"{self.params:,} parameters, {self.train_macs:,} MACs in training,"
@@ -169,7 +171,7 @@ class Summary:
 
     def html(self) -> str:
         """The table for a notebook."""
-        columns = _columns(self)
+        columns = [*_leading(self.rows), *_figures(self)]
         heads = "".join(f'<th style="text-align:{_side(each)}">{escape(each.title)}</th>' for each in columns)
         body = "".join(f"<tr>{_html_row(row, index, columns)}</tr>" for index, row in enumerate(self.rows))
         doc = f"<p>{escape(self.doc)}</p>" if self.doc else ""
@@ -190,9 +192,9 @@ def summary(
     named: the inputs, the outputs and the outputs of training by name. example: of the sizes that are left open.
     """
     tour = Tour(module)
-    most = max((spot.depth for spot, _ in tour.folded()), default=0) + 1
+    most = max((spots[0].depth for spots, _ in tour.rows()), default=0) + 1
     chosen = _levels(tour, most) if depth is None else min(depth or most, most)
-    rows = tuple(_row(spot, opened, module.inputs) for spot, opened in tour.folded(chosen))
+    rows = tuple(_row(spots, opened, module.inputs) for spots, opened in tour.rows(chosen))
     inputs, outputs, training = named
     return Summary(
         module.name,
@@ -202,7 +204,7 @@ def summary(
         training,
         rows,
         chosen,
-        sum(1 for _ in tour.folded(chosen + 1)) - len(rows),
+        sum(1 for _ in tour.rows(chosen + 1)) - len(rows),
         example or {},
         module.params,
         module.inference_params,
@@ -214,28 +216,29 @@ def summary(
 def _levels(tour: Tour, most: int) -> int:
     """The most levels whose rows together fit on a page, and at least one."""
     # a module is opened where it stands first, which depends on how deep the walk goes
-    fitting = (depth for depth in range(1, most) if sum(1 for _ in islice(tour.folded(depth + 1), PAGE + 1)) > PAGE)
+    fitting = (depth for depth in range(1, most) if sum(1 for _ in islice(tour.rows(depth + 1), PAGE + 1)) > PAGE)
     return next(fitting, most)
 
 
-def _row(spot: Spot, opened: str, inputs: tuple[TensorType, ...]) -> Row:
-    step = spot.step
+def _row(spots: Spots, opened: str, inputs: tuple[TensorType, ...]) -> Row:
+    spot, last = spots[0], spots[-1]
+    step, count = spot.step, spot.step.count * len(spots)
     what = step.what
     is_operator = isinstance(what, Operator)
     return Row(
         depth=spot.depth,
         path=spot.path,
-        last=spot.last,
-        name=spot.name,
-        label=label(step),
+        last=last.last,
+        name=name_of(spots),
+        label=f"{bare_label(step)}{times(count)}",
         word=what.word if is_operator else what.name,
         arguments=plain(what.arguments() if is_operator else what.arguments),
-        count=step.count,
+        count=count,
         outputs=step.outputs,
-        params=0 if spot.again else step.params * step.count,
-        macs=step.macs * step.count,
-        seen=field_of(spot.after[0]),
-        receptive_field=described(spot.after[0], inputs),
+        params=0 if spot.again else step.params * count,
+        macs=step.macs * count,
+        seen=field_of(last.after[0]),
+        receptive_field=described(last.after[0], inputs),
         is_module=not is_operator,
         is_quiet=is_operator and what.style in QUIET,
         training_only=spot.training_only,
@@ -247,26 +250,21 @@ def _row(spot: Spot, opened: str, inputs: tuple[TensorType, ...]) -> Row:
 # --- columns ----------------------------------------------------------------------------------------------------------
 
 
-def _columns(
-    table: Summary,
-    *,
-    field: bool = True,
-    shapes: bool = True,
-    shares: bool = True,
-    short: bool = False,
-    operator: int = _ALL,
+def _figures(
+    table: Summary, *, field: bool = True, shapes: bool = True, shares: int = 2, short: bool = False
 ) -> list[Column]:
+    """What the table says of each layer. shares: of how many of MACs and parameters it shows the part of the whole."""
     rows = table.rows
     macs = _short if short else _number
     wanted = [
-        *_leading(rows, operator),
         Column("output", tuple(row.shapes if shapes else row.short_shapes for row in rows)),
         Column("parameters", tuple(_number(row.params) for row in rows), right=True),
     ]
-    if shares:
+    if shares > 1:
         wanted.append(Column("", tuple(share(row.params, table.params) for row in rows), right=True, gap=" "))
     wanted.append(Column("MACs", tuple(macs(row.macs) for row in rows), right=True))
-    wanted.append(Column("", tuple(share(row.macs, table.train_macs) for row in rows), right=True, gap=" "))
+    if shares:
+        wanted.append(Column("", tuple(share(row.macs, table.train_macs) for row in rows), right=True, gap=" "))
     if field:
         wanted.append(Column("sees", tuple(row.seen for row in rows), right=True))
     return wanted
@@ -280,13 +278,17 @@ def _leading(rows: Sequence[Row], operator: int = _ALL) -> tuple[Column, Column]
     )
 
 
-def with_figures(table: Summary, figures: Sequence[Column], width: int | None) -> list[Column]:
-    """The layers of a table with other figures, the labels cut where there is no room."""
-    rows = table.rows
-    made = [*_leading(rows), *figures]
-    excess = max(width_of(made) - (width or _ALL), 0)
-    longest = max((cells(row.shown) for row in rows), default=0)
-    return [*_leading(rows, max(longest - excess, _NARROWEST)), *figures] if excess else made
+def with_figures(table: Summary, choices: Iterable[list[Column]], width: int | None) -> list[Column]:
+    """The layers of a table with the first figures that leave room for them, their labels cut where there is little."""
+    most = width or _ALL
+    longest = max((cells(row.shown) for row in table.rows), default=0)
+    room, figures = 0, list[Column]()
+    for figures in choices:
+        made = [*_leading(table.rows), *figures]
+        room = longest + most - width_of(made)
+        if room >= min(longest, _NARROW):
+            break
+    return [*_leading(table.rows, max(room, _NARROWEST)), *figures]
 
 
 def place_record(row: Row) -> dict[str, Any]:
@@ -294,21 +296,19 @@ def place_record(row: Row) -> dict[str, Any]:
     return {"depth": row.depth, "path": row.path, "last": row.last, "label": row.label, "count": row.count}
 
 
-def _fitting(table: Summary, width: int | None) -> list[Column]:
-    """The columns that fit into a width: first what the reader misses least goes, at last the labels are cut."""
-    leaner: tuple[dict[str, bool], ...] = (
-        {},
-        {"field": False},
-        {"field": False, "short": True},
-        {"field": False, "short": True, "shapes": False},
-    )
-    for options in leaner:
-        if width_of(made := _columns(table, **options)) <= (width or _ALL):
-            return made
-    leanest = _columns(table, field=False, shapes=False, short=True, shares=False)
-    excess = max(width_of(leanest) - (width or _ALL), 0)
-    longest = max((cells(row.shown) for row in table.rows), default=0)
-    return _columns(table, field=False, shapes=False, short=True, shares=False, operator=max(longest - excess, 16))
+def _fitting(table: Summary, width: int | None) -> tuple[list[Column], bool]:
+    """The columns that fit into a width, and whether MACs are short in them: first what the reader misses least goes,
+    at last the labels are cut."""
+    if width_of(made := [*_leading(table.rows), *_figures(table)]) <= (width or _ALL):
+        return made, False
+    if width_of(made := [*_leading(table.rows), *_figures(table, field=False)]) <= (width or _ALL):
+        return made, False
+    leaner = partial(_figures, table, field=False, short=True)
+    for figures in (leaner(), leaner(shapes=False)):
+        if width_of(made := [*_leading(table.rows), *figures]) <= (width or _ALL):
+            return made, True
+    leanest = (leaner(shapes=False, shares=shares) for shares in (1, 0))
+    return with_figures(table, leanest, width), True
 
 
 def _side(column: Column) -> Any:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 import unicodedata
 from enum import StrEnum
 
 _TAB = 4
+_HELD = re.compile(r" ([+-]) ")
+_LONGEST_HELD = 40
+NO_BREAK = "\N{NO-BREAK SPACE}"
 _UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
@@ -66,6 +71,32 @@ def cut(text: str, width: int) -> str:
             break
         kept += character
     return f"{kept}…"
+
+
+def wrapped(text: str, width: int | None, hanging: int = 2) -> list[str]:
+    """The lines of a text, those after the first further in by `hanging`. None ends in a short sum in brackets, or at a
+    no-break space, which comes out as a space."""
+    indent = " " * (len(text) - len(text.lstrip()) + hanging)
+    lines = textwrap.wrap(
+        _held(text),
+        width or max(len(text), 1),
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [line.replace(NO_BREAK, " ") for line in lines]
+
+
+def _held(text: str) -> str:
+    """The text with spaces that no line ends at in short sums in brackets."""
+    opened: list[int] = []
+    for at, character in enumerate(text):
+        if character == "(":
+            opened.append(at)
+        elif character == ")" and opened and at - (start := opened.pop()) < _LONGEST_HELD:
+            sums = _HELD.sub(rf"{NO_BREAK}\1{NO_BREAK}", text[start:at])
+            text = text[:start] + sums + text[at:]
+    return text
 
 
 def padded(text: str, width: int, *, right: bool = False) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,25 +64,24 @@ class Time:
 
     def text(self, width: int | None = WIDTH, *, colour: bool = False) -> str:
         """The table for the screen, within a width where that is possible."""
-        title, *doc = self.table.heading(width)
-        head = [f"{title}, batch of {self.batch:,} in {self.dtype}", *doc]
-        return printed(self._columns(width), [each.row.ink for each in self.rows], head, self.footers(), colour=colour)
+        title, doc = self.table.heading
+        head = [f"{title}, batch of {self.batch:,} in {self.dtype}", doc]
+        inks = [each.row.ink for each in self.rows]
+        return printed(self._columns(width), inks, head, self.footers(), width, colour=colour)
 
     def _columns(self, width: int | None) -> list[Column]:
         rows, whole = self.rows, self.ticks(self.work)
+        sums = [
+            Column("FLOP", tuple(_or_nothing(short_number, each.work.flops) for each in rows), right=True),
+            Column("moved", tuple(_or_nothing(short_bytes, each.work.moved) for each in rows), right=True),
+        ]
         figures = [
-            Column(
-                "FLOP", tuple(short_number(each.work.flops) if each.work.flops else "" for each in rows), right=True
-            ),
-            Column(
-                "moved", tuple(short_bytes(each.work.moved) if each.work.moved else "" for each in rows), right=True
-            ),
             Column("FLOP/B", tuple(_intensity(each.work) for each in rows), right=True),
             Column("at least", tuple(self._shown(each.work) for each in rows), right=True),
             Column("", tuple(share(self.ticks(each.work), whole) for each in rows), right=True, gap=" "),
             Column("bound by", tuple(bound(each.work) for each in rows)),
         ]
-        return with_figures(self.table, figures, width)
+        return with_figures(self.table, ([*sums, *figures], figures), width)
 
     def _shown(self, work: Work) -> str:
         return short_seconds(self.ticks(work), self._second) if self.ticks(work) else ""
@@ -91,9 +90,9 @@ class Time:
         """The totals, and what they assume."""
         device, work, whole = self.device, self.work, self.ticks(self.work)
         peak, bandwidth = device.peak[self.dtype], device.bandwidth
-        lines = [f"at least {self._shown(work) or '0 s'}"]
+        lines = [f"at least {self._shown(work) or '0 s'} for the batch{self.table.at_example}"]
         if whole:
-            lines[0] += f" for the batch, at most {_rate(self.batch * self._second, whole)} samples a second"
+            lines[0] += f", at most {_rate(self.batch * self._second, whole)} samples a second"
         arithmetic, memory = work.calculating * bandwidth, work.moving * peak
         by_arithmetic = short_seconds(arithmetic, self._second) if arithmetic else "0 s"
         by_memory = short_seconds(memory, self._second) if memory else "0 s"
@@ -151,8 +150,8 @@ def time(table: Summary, root: Module, device: Device, dtype: Dtype, batch: int)
 
 def _works(root: Module, roofline: Roofline, depth: int) -> Iterator[Work]:
     """The work of each row; what runs in training only does none."""
-    for spot, _ in Tour(root).folded(depth):
-        yield Work() if spot.training_only else roofline.step(spot.step, spot.module)
+    for spots, _ in Tour(root).rows(depth):
+        yield sum((roofline.step(each.step, each.module) for each in spots if not each.training_only), Work())
 
 
 def bound(work: Work) -> str:
@@ -160,6 +159,10 @@ def bound(work: Work) -> str:
     if work.calculating and work.moving:
         return "both"
     return "arithmetic" if work.calculating else "memory" if work.moving else ""
+
+
+def _or_nothing(shown: Callable[[int], str], count: int) -> str:
+    return shown(count) if count else ""
 
 
 def _intensity(work: Work) -> str:

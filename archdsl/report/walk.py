@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.base.figures import short_number
 from archdsl.graph.chains import DOWNSAMPLE
-from archdsl.graph.module import INPUT, Module, Step
+from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.graph.receptive import ReceptiveFields, Seen, start
 from archdsl.ops.operator import Operator
 from archdsl.report.faults import UnknownLayer
@@ -47,6 +47,10 @@ class Spot:
         """Its own part of the path, with the positions that it takes: `conv1`, `12-15`."""
         first, last = (path.rpartition(".")[2] for path in (self.path, self.last))
         return first if first == last else f"{first}-{last}"
+
+
+# steps that one row stands for, in order: mostly one
+Spots = tuple[Spot, ...]
 
 
 class Tour:
@@ -128,19 +132,30 @@ class Tour:
         With a step comes the path at which its module was opened before, or nothing. So the walk is as long as the
         text, whatever the network's depth.
         """
+        for spots, opened in self._walk(levels, _alone):
+            yield spots[0], opened
+
+    def rows(self, levels: int | None = None) -> Iterator[tuple[Spots, str]]:
+        """The same, with equal blocks that are numbered and follow each other together: `layer_0`, `layer_1` and on."""
+        return self._walk(levels, _numbered)
+
+    def _walk(
+        self, levels: int | None, together: Callable[[Iterable[Spot]], Iterator[Spots]]
+    ) -> Iterator[tuple[Spots, str]]:
         opened: dict[int, str] = {}
-        open_now = [self.spots()]
+        open_now = [together(self.spots())]
         while open_now:
-            spot = next(open_now[-1], None)
-            if spot is None:
+            spots = next(open_now[-1], None)
+            if spots is None:
                 open_now.pop()
                 continue
+            spot = spots[0]
             what = spot.step.what
             inside = isinstance(what, Module) and (levels is None or spot.depth + 1 < levels)
-            yield spot, opened.get(id(what), "") if inside else ""
+            yield spots, opened.get(id(what), "") if inside else ""
             if inside and id(what) not in opened:
                 opened[id(what)] = spot.path
-                open_now.append(self.below(spot))
+                open_now.append(together(self.below(spot)))
 
     def find(self, path: str) -> Spot | None:
         """The step at a path, also inside repeats: `layer1.2.conv1`. Its repetition counts for what it sees."""
@@ -179,6 +194,51 @@ class Tour:
         path = ".".join((*spot.path.split(".")[:-1], step.name or str(position)))
         after = self.fields.step(replace(step, count=1), before)
         return replace(spot, path=path, last=path, position=position, before=before, after=after)
+
+
+def _alone(spots: Iterable[Spot]) -> Iterator[Spots]:
+    for spot in spots:
+        yield (spot,)
+
+
+def _numbered(spots: Iterable[Spot]) -> Iterator[Spots]:
+    """The steps of a level, equal blocks in a row whose names count up together."""
+    row: list[Spot] = []
+    for spot in spots:
+        if row and not _goes_on(row[-1], spot):
+            yield tuple(row)
+            row = []
+        row.append(spot)
+    if row:
+        yield tuple(row)
+
+
+def _goes_on(one: Spot, other: Spot) -> bool:
+    """Whether the block after another is the same block with the next number, and reads what that gives."""
+    before, after = one.step, other.step
+    stem, number = _stem_and_number(before.name)
+    return (
+        isinstance(before.what, Module)
+        and before.what is after.what
+        and before.count == after.count == 1
+        and not (one.again or other.again)
+        and one.training_only == other.training_only
+        and bool(number)
+        and after.name == f"{stem}{int(number) + 1}"
+        and after.inputs == (Wire(one.index), *before.inputs[1:])
+    )
+
+
+def _stem_and_number(name: str) -> tuple[str, str]:
+    """`layer_` and `12` of `layer_12`."""
+    stem = name.rstrip("0123456789")
+    return stem, name[len(stem) :]
+
+
+def name_of(spots: Spots) -> str:
+    """The part of the path that a row has for itself: `conv1`, `12-15`, `layer_0..11`."""
+    first, last = spots[0], spots[-1]
+    return first.name if first is last else f"{first.name}..{_stem_and_number(last.name)[1]}"
 
 
 def _unknown(tour: Tour, path: str) -> UnknownLayer:

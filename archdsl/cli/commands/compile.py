@@ -14,6 +14,8 @@ from archdsl.cli.screen import file_name, progress, totals, write
 if TYPE_CHECKING:
     from archdsl.network import Network
 
+_WITH_WEIGHTS = {".onnx", ".safetensors"}
+
 
 @click.command(name="compile")
 @name_argument
@@ -44,6 +46,8 @@ def compile_(
     With --weights the weights of a safetensors or torch file are compared with the network, changed as the passes say,
     and written beside the code as NAME.safetensors. A name that ends in .onnx gets an ONNX file.
     """
+    if head and weights is None:
+        raise click.UsageError("--head goes with --weights")
     net = given.network(name)
     changed = net.apply(*passes)
     with progress(f"compiling {net.name}"):
@@ -53,7 +57,9 @@ def compile_(
     made = _Made(net, changed, passes, weights, head)
     for path in paths:
         kind = Path(path).suffix
-        files[path] = code.encode() if kind not in {".onnx", ".safetensors"} else made.file(kind)
+        files[path] = made.file(kind) if kind in _WITH_WEIGHTS else code.encode()
+    if weights is not None and not any(Path(path).suffix in _WITH_WEIGHTS for path in paths):
+        made.compare()
     write(files)
     for remark in made.remarks:
         click.echo(remark, err=True)
@@ -89,10 +95,21 @@ class _Made:
         except NoOnnx as error:
             raise click.ClickException(str(error)) from error
 
+    def compare(self) -> None:
+        """Compare the weights of the file with the network where no output holds them."""
+        with progress(f"comparing the weights with {self.net.name}"):
+            self._loaded()
+        self.remarks.append("no output holds them: name one of .safetensors or .onnx to write them")
+
     @cached_property
     def model(self) -> Any:
         """The live module with the weights of the file, or new ones, changed as the passes say."""
+        model = self._loaded()
+        return self.net.convert(model, *self.passes) if self.passes else model
+
+    def _loaded(self) -> Any:
+        """The live module of the text, with the weights of the file or new ones."""
         model = self.net.to_torch()
         if self.weights is not None:
             self.remarks.append(str(self.net.load_weights(model, self.weights, head=self.head)))
-        return self.net.convert(model, *self.passes) if self.passes else model
+        return model

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from archdsl.base.diagnostics import ArchError
 from archdsl.cli.given import Given, complete_explained, network_options
-from archdsl.cli.screen import print_page
+from archdsl.cli.screen import print_page, width
+
+if TYPE_CHECKING:
+    from archdsl.network import Network
 
 
 @click.command()
@@ -31,7 +35,14 @@ def explain(words: tuple[str, ...], given: Given) -> None:
     if name is not None and not path and (page := _page(name)) is not None:
         print_page(page)
         return
-    print_page(given.network(name).explain(*path))
+    print_page(_arithmetic(given.network(name), *path))
+
+
+def _arithmetic(net: Network, path: str | None = None) -> str:
+    from archdsl.report.explain import WIDTH
+    from archdsl.report.explain import explain as explained
+
+    return explained(net.module, path, net.doc, min(width(), WIDTH))
 
 
 def _page(word: str) -> str | None:

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from archdsl.cli.given import Given, batch_options, name_argument, network_options
+from archdsl.cli.given import Given, batch_options, name_argument, need, network_options
 from archdsl.cli.screen import has_colour, width
 
 
@@ -24,7 +24,7 @@ from archdsl.cli.screen import has_colour, width
     show_default=True,
     help="What moves the weights in training.",
 )
-@click.option("--fit", metavar="SIZE", help="With --memory, also the largest batches that fit: 24GB, 16GiB.")
+@click.option("--fit", metavar="SIZE", help="Also the largest batches that fit: 24GB, 16GiB.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON, with everything opened unless --depth says less.")
 def summary(
     name: str | None,
@@ -42,10 +42,10 @@ def summary(
 
     A repeat is one row, inside it one repetition is shown. `sees` is the receptive field, shown where there is room.
     --memory shows bytes: of the weights, of the activations that are made in training, and of those that are kept for
-    the backward pass; --batch, --dtype and --optimizer belong to it.
+    the backward pass; --batch, --dtype, --optimizer and --fit go with it.
     """
-    if fit is not None and not as_memory:
-        raise click.UsageError("--fit goes with --memory")
+    if not as_memory:
+        need("--memory", "batch", "dtype", "optimizer", "fit")
     net = given.network(name)
     if symbolic:
         net = net.symbolic()

@@ -10,9 +10,12 @@ from archdsl.base.symbolic import at_example
 from archdsl.base.tensors import TensorType
 from archdsl.graph.module import Module
 from archdsl.ops.operator import Operator
-from archdsl.report.diff.finder import Edit, Edits, Finder, Trace, call_arguments
+from archdsl.report.diff.edits import Edit, Edits
+from archdsl.report.diff.finder import Finder
 from archdsl.report.diff.form import Node
+from archdsl.report.diff.formulas import Trace
 from archdsl.report.diff.model import About, Aspect, Change, Diff, Kind, Side, Whole
+from archdsl.report.diff.values import call_arguments
 from archdsl.report.structure import plain
 from archdsl.report.summary import QUIET
 from archdsl.report.walk import label

@@ -11,23 +11,23 @@ from archdsl.graph.rows import Rows
 from archdsl.report.explain.matrices import as_matrices
 from archdsl.report.explain.modules import documented, repeated, rows_of, sums
 from archdsl.report.explain.operators import operator_lines
-from archdsl.report.explain.page import Explanation, literal
+from archdsl.report.explain.page import WIDTH, Explanation, literal
 from archdsl.report.explain.sees import module_sees
 from archdsl.report.walk import Spot, Tour, bare_label, times
 
-__all__ = ["Explanation", "explain", "explained", "literal"]
+__all__ = ["WIDTH", "Explanation", "explain", "explained", "literal"]
 
 
-def explain(root: Module, path: str | None = None, doc: str = "") -> str:
-    """The arithmetic of a whole network, each distinct step once, or of what stands at a path."""
+def explain(root: Module, path: str | None = None, doc: str = "", width: int = WIDTH) -> str:
+    """The arithmetic of a whole network, each distinct step once, or of what stands at a path, in lines of a width."""
     tour, rows = Tour(root), Rows(root)
     if path is None:
         head = Explanation(root.name, (*documented(doc), *sums(root), *rows_of(rows, root)))
-        return _page([head, *_steps(tour.spots(), tour)])
+        return _page([head, *_steps(tour.spots(), tour)], width)
     spot = tour.at(path)
     head = explained(spot, rows, as_matrices(spot.step))
     inside = _steps(tour.below(spot), tour) if isinstance(spot.step.what, Module) else ()
-    return _page([head, *inside])
+    return _page([head, *inside], width)
 
 
 def explained(spot: Spot, rows: Rows | None = None, more: Iterable[tuple[str, str]] = ()) -> Explanation:
@@ -43,8 +43,8 @@ def explained(spot: Spot, rows: Rows | None = None, more: Iterable[tuple[str, st
     return Explanation(title, (*lines, *repeated(spot, rows)))
 
 
-def _page(explanations: Iterable[Explanation]) -> str:
-    return "\n\n".join(each.text() for each in explanations) + "\n"
+def _page(explanations: Iterable[Explanation], width: int) -> str:
+    return "\n\n".join(each.text(width) for each in explanations) + "\n"
 
 
 def _title(step: Step) -> str:

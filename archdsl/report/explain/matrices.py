@@ -6,7 +6,7 @@ from archdsl.base.figures import short_bytes
 from archdsl.base.symbolic import is_open
 from archdsl.graph.im2col import im2col
 from archdsl.graph.module import Step
-from archdsl.report.explain.page import Lines, product
+from archdsl.report.explain.page import Lines, equal, product
 
 
 def as_matrices(step: Step) -> Lines:
@@ -27,7 +27,7 @@ def as_matrices(step: Step) -> Lines:
     if is_open(found.numbers):
         yield "columns", f"{numbers} numbers"
         return
-    size = f"{numbers} = {found.numbers:,} numbers, {short_bytes(4 * found.numbers)} in float32"
+    size = f"{equal(numbers, found.numbers)} numbers, {short_bytes(4 * found.numbers)} in float32"
     of = "output" if found.transposed else "input"
     yield "columns", f"{size}, {_times(found.numbers, found.map)} times the {of}'s {short_bytes(4 * found.map)}"
 

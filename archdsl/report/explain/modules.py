@@ -5,7 +5,7 @@ from __future__ import annotations
 from archdsl.graph.module import Module
 from archdsl.graph.rows import Row, Rows
 from archdsl.ops.operator import by_axes
-from archdsl.report.explain.page import Lines
+from archdsl.report.explain.page import Lines, equal
 from archdsl.report.explain.sees import seen_after
 from archdsl.report.walk import Spot, count_shown
 
@@ -34,9 +34,9 @@ def sums(module: Module) -> Lines:
 
 def _sum(terms: list[tuple[int, int]], total: int) -> str:
     shown = [f"{value:,}" if count == 1 else f"{count:,}*{value:,}" for count, value in terms if value]
-    if len(shown) > _TERMS or sum(count * value for count, value in terms) != total or shown == [f"{total:,}"]:
+    if len(shown) > _TERMS or sum(count * value for count, value in terms) != total:
         return f"{total:,}"
-    return f"{' + '.join(shown)} = {total:,}" if shown else "none"
+    return equal(" + ".join(shown), total) if shown else "none"
 
 
 def rows_of(rows: Rows, module: Module) -> Lines:

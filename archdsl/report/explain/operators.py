@@ -9,7 +9,7 @@ from archdsl.base.tensors import Shape
 from archdsl.graph.module import Step
 from archdsl.ops.merge import Concat
 from archdsl.ops.operator import Operator
-from archdsl.report.explain.page import Lines, by_axis, product
+from archdsl.report.explain.page import Lines, by_axis, equal, product
 from archdsl.report.explain.sees import operator_sees
 from archdsl.report.walk import Spot, operand
 
@@ -34,11 +34,11 @@ def _sizes(step: Step, operator: Operator[Any]) -> Lines:
     elif isinstance(operator, Concat):
         in_rows = operator.along == "positions"
         joined = [kind.positions if in_rows else kind.channels for kind in step.input_types]
-        yield operator.along, f"{' + '.join(map(str, joined))} = {out.positions if in_rows else out.channels:,}"
+        yield operator.along, equal(" + ".join(map(str, joined)), out.positions if in_rows else out.channels)
     elif out.positions == 1 and out.channels == x.size != x.channels:
-        yield "features", f"{product((*x.grid, x.channels))} = {out.channels:,}"
+        yield "features", equal(product((*x.grid, x.channels)), out.channels)
     elif operator.sees_all and out.positions == 1 < x.positions:
-        yield "positions", f"{product(x.grid)} = {x.positions:,} of each channel become one"
+        yield "positions", f"{equal(product(x.grid), x.positions)} of each channel become one"
 
 
 def _weights(spot: Spot, operator: Operator[Any]) -> Lines:
@@ -47,9 +47,8 @@ def _weights(spot: Spot, operator: Operator[Any]) -> Lines:
     if not weights:
         return
     terms = " + ".join(_tensor(shape) for shape in weights.values())
-    total = f"{step.params:,}"
     remark = ", counted before" if spot.again else _without_bias(spot, operator)
-    yield "weights", (terms if terms == str(step.params) else f"{terms} = {total}") + remark
+    yield "weights", equal(terms, step.params) + remark
 
 
 def _tensor(shape: Shape) -> str:
@@ -80,6 +79,6 @@ def _macs(step: Step, operator: Operator[Any]) -> Lines:
             if kind.positions == 1:
                 yield "MACs", f"{macs:,}, each weight of the matrix once"
             else:
-                yield "MACs", f"{product(kind.grid)} {word} * {matrices:,} weights = {macs:,}"
+                yield "MACs", equal(f"{product(kind.grid)} {word} * {matrices:,} weights", macs)
             return
     yield "MACs", f"{macs:,}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import cast
 
+from archdsl.base.symbolic import formula_of, is_open
 from archdsl.ops.operator import AXIS_NAMES
-from archdsl.report.terminal import visible
+from archdsl.report.terminal import visible, wrapped
 
 WIDTH = 80
 _SAME = 4
@@ -23,14 +23,13 @@ class Explanation:
     lines: tuple[tuple[str, str], ...]
     same: list[str] = field(default_factory=list[str])
 
-    def text(self) -> str:
-        """As text, the words aligned."""
+    def text(self, width: int = WIDTH) -> str:
+        """As text, the words aligned, in lines of a width."""
         lines = [*self.lines, *([("also at", listed(self.same))] if self.same else [])]
         indent = max((len(word) for word, _ in lines), default=0) + 4
-        rows = [visible(self.title)]
+        rows = wrapped(visible(self.title), width)
         for word, line in lines:
-            wrapped = textwrap.wrap(visible(line), WIDTH - indent, break_long_words=False, break_on_hyphens=False)
-            first, *rest = wrapped or [""]
+            first, *rest = wrapped(visible(line), width - indent, hanging=0) or [""]
             rows.append(f"  {word:<{indent - 2}}{first}".rstrip())
             rows += (" " * indent + each for each in rest)
         return "\n".join(rows)
@@ -54,7 +53,18 @@ def by_axis(sums: list[str], word: str = "") -> Lines:
 
 def product(sizes: Iterable[int]) -> str:
     """Numbers with signs of multiplication between them."""
-    return "*".join(map(str, sizes))
+    return "*".join(map(_factor, sizes))
+
+
+def _factor(size: int) -> str:
+    """A number; a sum of parts that are left open in brackets."""
+    return f"({size})" if is_open(size) and len(formula_of(size).terms) > 1 else f"{size}"
+
+
+def equal(calculation: str, result: object) -> str:
+    """A calculation with its result, or the result alone where they read the same."""
+    shown = f"{result:,}" if isinstance(result, int) else f"{result}"
+    return shown if calculation.replace(",", "") == shown.replace(",", "") else f"{calculation} = {shown}"
 
 
 def literal(value: object) -> str:

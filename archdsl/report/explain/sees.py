@@ -34,8 +34,9 @@ def operator_sees(spot: Spot, operator: Operator[Any]) -> Lines:
         axes = zip(before, after, windows, strict=True)
         yield from by_axis([_recurrence(was, now, window) for was, now, window in axes], "sees")
     elif len(spot.before) > 1 and len(set(spot.before)) > 1:
-        sizes = [seen_in_short(seen[0]) for seen in spot.before if seen]
-        yield "sees", f"the most of its inputs: {', '.join(sizes)} -> {seen_in_short(after[0])}"
+        sizes, most = [seen_in_short(seen[0]) for seen in spot.before if seen], seen_in_short(after[0])
+        if any(size != most for size in sizes):
+            yield "sees", f"the most of its inputs: {', '.join(sizes)} -> {most}"
 
 
 def module_sees(spot: Spot) -> Lines:
