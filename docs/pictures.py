@@ -1,9 +1,9 @@
 """The pictures of the pages, drawn anew into docs/images: `python docs/pictures.py`.
 
-A page shows a picture by its name, `![Swin-T](../images/swin_t.svg)`; every one that is shown is drawn. One whose name
-ends with `_volumes` is of that style. Of two names, `images/vgg16-vgg19.svg`, it is the difference. One of the name that
-a command `archdsl draw -e` writes is of that text, and the plot of `docs/compare.md` is made by the command that stands
-there.
+A page shows a picture by its name, `![Swin-T](../images/swin_t.svg)`; every one that is shown is drawn. One whose
+name ends with `_volumes` is of that style. Of two names, `images/vgg16-vgg19.svg`, it is the difference. One of the
+name that a command `archdsl draw -e` writes is of that text, and the plot of `docs/compare.md` is made by the command
+that stands there.
 """
 
 from __future__ import annotations
