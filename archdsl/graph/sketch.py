@@ -75,13 +75,10 @@ class BlankMerge(Blank):
 class Sketcher(Elaborator):
     """Works out what it can of a network, with blanks for the rest. What is wrong goes into the report once more."""
 
-    _begun: int = 0
-    _faults: dict[Place, str]
-
-    @override
-    def network(self, template: Any, name: str) -> Module | None:
-        self._faults = {}
-        return super().network(template, name)
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._begun = 0
+        self._faults: dict[Place, str] = {}
 
     # --- what fails -------------------------------------------------------------------------------------------------
 
