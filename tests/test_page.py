@@ -12,6 +12,7 @@ from browser import Browser
 
 import archdsl
 from archdsl.emit import render as rendering
+from archdsl.emit.drawing.shading import WORDS
 from archdsl.emit.render import NoGraphviz, render_all
 from archdsl.graph.library import zoo_names
 from archdsl.page import steps
@@ -57,8 +58,14 @@ class Document(HTMLParser):
 
 
 def data_of(html):
+    """What the script works with, with what it puts back itself."""
     (found,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', html, re.DOTALL)
-    return json.loads(found)
+    data = json.loads(found)
+    for index, step in enumerate(data["steps"]):
+        usual = {"last": step["path"], "row": index, "output": "", "params": "", "macs": "", "sees": ""}
+        field = data["fields"][step["field"]] if "field" in step else None
+        data["steps"][index] = {**usual, **step, "field": field}
+    return data
 
 
 # --- what stands in it ------------------------------------------------------------------------------------------------
@@ -158,7 +165,8 @@ def test_nothing_in_a_page_points_anywhere():
     (policy,) = [a["content"] for t, a in page.elements if a.get("http-equiv") == "Content-Security-Policy"]
     assert policy.startswith("default-src 'none';")
     assert "unsafe" not in policy
-    assert "url(" not in page.text["style"]
+    # the heads of arrows stand in the page itself
+    assert page.text["style"].count("url(") == len(re.findall(r'url\("#(red-)?head"\)', page.text["style"])) == 3
 
 
 def test_hostile_texts_stay_text():
@@ -176,7 +184,40 @@ def test_what_repeats_costs_nothing():
     assert "2,000,000,000" in page.html
     assert len(page.html) < 200_000
     deeper, shallower = (len(archdsl.load(name).page().html) for name in ("resnet152", "resnet50"))
-    assert deeper < 1.05 * shallower < 1_000_000
+    assert deeper < 1.05 * shallower < 400_000
+
+
+def test_a_shortcut_past_a_block_with_a_mask_is_one():
+    html = archdsl.load("bert").page().html
+    data = data_of(html)
+    (view,) = [
+        index
+        for index, view in enumerate(data["views"])
+        if view["block"] is not None
+        and data["steps"][view["block"]]["path"] == "encoder.layer.0"
+        and view["detail"] == "layer"
+    ]
+    (picture,) = re.findall(rf'<template id="view{view}">(.*?)</template>', html, re.DOTALL)
+    assert picture.count('<path class="red" ') == 2
+
+
+def test_boxes_are_as_dark_as_in_a_picture_that_is_shaded():
+    net = archdsl.load("resnet18")
+    html = net.page().html
+    data = data_of(html)
+    (first,) = [index for index, view in enumerate(data["views"]) if view["first"] and view["block"] is None]
+    (drawn,) = re.findall(rf'<template id="view{first}">(.*?)</template>', html, re.DOTALL)
+    heat = re.search(r'data-steps="0 1 2" data-heat="([\d ]+)"', drawn)
+    coldest, hottest = (255, 255, 255), (0xF1, 0x69, 0x13)
+    for place, cost in enumerate(data["costs"]):
+        dot = net.draw(color=cost)
+        (conv1,) = re.findall(r'"conv1" \[[^\]]*?fillcolor="#(\w+)"', dot)
+        shade = [int(conv1[at : at + 2], 16) for at in (0, 2, 4)]
+        part = int(heat[1].split()[place]) / 100
+        mixed = [cold + (hot - cold) * part for cold, hot in zip(coldest, hottest, strict=True)]
+        assert shade == pytest.approx(mixed, abs=2)
+        for text in filter(None, data["views"][first]["scales"][cost][1:]):
+            assert text in dot
 
 
 def test_a_long_text_is_cut_with_a_remark(monkeypatch):
@@ -326,6 +367,29 @@ def test_the_field_of_positions_in_a_row_is_told_in_words(opened):
     sequence = archdsl.parse("INPUT[32x32x3] -> conv4-8/4 as patches -> to_sequence as row -> fc-8")
     browser = opened(sequence, "#/row")
     assert "Each position sees 4 rows, 4 columns of the input, 32×32." in panel(browser)
+
+
+def test_a_field_with_gaps_says_so(opened):
+    browser = opened(
+        archdsl.parse("INPUT[64x64x3] -> conv1-8/4 as sparse -> conv3-8 as still -> conv1-8 as end"), "#/still"
+    )
+    assert "sees" in panel(browser)
+    assert "of the input, 64×64, with gaps." in panel(browser)
+    assert browser.value("document.querySelectorAll('figure .gaps').length") == 1
+    browser = opened("alexnet", "#/conv2")
+    assert "gaps" not in panel(browser)
+    assert not browser.value("document.querySelectorAll('figure .gaps').length")
+
+
+def test_arrows_move_the_position_of_a_field(opened):
+    browser = opened("alexnet", "#/conv1")
+    browser.value("document.querySelector('figure svg').focus()")
+    browser.key("ArrowLeft")
+    browser.key("ArrowDown")
+    assert "Position 29, 27 of 55×55 sees rows 113–123, columns 105–115" in panel(browser)
+    assert browser.value("document.querySelector('#said').textContent").startswith("Position 29, 27")
+    # the step is still the chosen one
+    assert panel(browser).startswith("conv1")
 
 
 def test_the_field_at_the_border_is_cut(opened):
@@ -479,6 +543,48 @@ def test_the_picture_moves_and_zooms(opened):
     assert whole[1] >= whole[2]
 
 
+def fill(browser, selector):
+    return browser.value(f"getComputedStyle(document.querySelector({json.dumps(selector)})).fill")
+
+
+def test_colours_say_what_boxes_cost(opened):
+    browser = opened("alexnet")
+    kind = fill(browser, "#stage .of-linear")
+    assert texts(browser, "#color option") == ["kind", *WORDS.values()]
+    browser.key("c")
+    assert browser.value("document.querySelector('#color').value") == "macs"
+    assert browser.value("location.hash") == "#?color=macs"
+    # the scale begins with none of it, and ends with what the costliest has
+    assert texts(browser, "#legend li")[0] == "0"
+    assert texts(browser, "#legend li")[-1] == "224 M"
+    light, dark = fill(browser, "#stage .of-linear"), fill(browser, "#stage [data-heat^='100 '] rect")
+    assert len({kind, light, dark}) == 3
+    browser.key("c")
+    assert fill(browser, "#stage [data-heat^='100 '] rect") != dark
+    browser.reload()
+    assert browser.value("document.querySelector('#color').value") == "params"
+    browser.key("C", shift=True)
+    browser.key("C", shift=True)
+    assert fill(browser, "#stage .of-linear") == kind
+    assert browser.value("location.hash") == ""
+    browser.value("document.querySelector('#color').focus()")
+    browser.key("r")
+    assert browser.value("document.querySelector('#color').value") == "rf"
+    assert texts(browser, "#legend li")[-1] == "227"
+
+
+def test_the_picture_has_room(opened):
+    browser = opened("resnet50", "#/layer2")
+    wide = "document.querySelector('#stage').clientWidth"
+    before = browser.value(wide)
+    browser.key("f")
+    assert browser.value(wide) > 1.4 * before
+    assert panel(browser).startswith("layer2")
+    assert browser.value("document.querySelector('#large').ariaPressed") == "true"
+    browser.key("f")
+    assert browser.value(wide) == before
+
+
 def test_dark_and_light(opened):
     browser = opened("vgg16")
     paper = "getComputedStyle(document.body).backgroundColor"
@@ -574,7 +680,44 @@ def test_the_address_tells_what_is_open(opened):
     assert browser.value("location.hash") == "#/conv1"
 
 
-@pytest.mark.parametrize("fragment", ["#%E0%A4%A", "#nothing/here", "#constructor/__proto__", "#<img src=x>"])
+def test_the_address_tells_how_it_looks(opened):
+    browser = opened("resnet50", "#?detail=block&color=rf")
+    assert texts(browser, "#details [aria-pressed=true]") == ["block"]
+    assert browser.value("document.querySelector('#color').value") == "rf"
+    detail(browser, "layer")
+    assert browser.value("location.hash") == "#?color=rf"
+    detail(browser, "stage")
+    browser.click("tbody tr:nth-child(1)")
+    assert browser.value("location.hash") == "#/conv1?detail=stage&color=rf"
+
+
+def test_the_keyboard_alone_reaches_all(opened):
+    browser = opened("resnet50", "#layer1/layer1.0")
+    reached = []
+    browser.key("Tab")
+    assert browser.value("document.activeElement.id") == "skip"
+    for _ in range(40):
+        browser.key("Tab")
+        reached.append(browser.value("document.activeElement.id || document.activeElement.className"))
+    for each in ("search", "theme", "keys", "in", "large", "stage", "color", "tab-table", "table"):
+        assert each in reached
+    assert "tab-text" not in reached
+    browser.value("document.querySelector('#tab-table').focus()")
+    browser.key("ArrowRight")
+    assert browser.value("document.activeElement.id") == "tab-text"
+    assert browser.value("document.querySelector('#tab-text').ariaSelected") == "true"
+    # the way to the table leaves what is open as it is
+    browser.key("ArrowLeft")
+    browser.value("document.querySelector('#skip').focus()")
+    browser.key("Enter")
+    assert browser.value("document.activeElement.id") == "table"
+    assert trail(browser) == ["resnet50", "layer1"]
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    ["#?detail=finest&color=__proto__", "#%E0%A4%A", "#nothing/here", "#constructor/__proto__", "#<img src=x>"],
+)
 def test_an_odd_address_does_no_harm(opened, fragment):
     browser = opened("lenet5", fragment)
     assert trail(browser) == ["lenet5"]

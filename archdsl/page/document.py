@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl.base.version import __version__
 from archdsl.emit.drawing.model import Direction, Kind, Role
+from archdsl.emit.drawing.shading import WORDS
 from archdsl.emit.drawing.words import caption
 from archdsl.graph.marks import Mark
 from archdsl.ops.operator import Style
+from archdsl.page.colours import rules
 from archdsl.page.steps import Steps
 from archdsl.page.texts import Texts
 from archdsl.page.views import Drawn, views
@@ -58,10 +60,10 @@ def page(
     steps = Steps(root)
     drawn, remarks = views(steps, detail, Direction(direction), expand, show_legend=show_legend)
     texts = Texts(source, [entry.spot.step.place for entry in steps.entries])
-    records = _records(steps, texts)
+    records = steps.records()
     if steps.more:
         remarks.append(f"{steps.more:,} more rows are left out of the table")
-    style, script = (_file(name) for name in ("page.css", "page.js"))
+    style, script = f"{rules()}{_file('page.css')}", _file("page.js")
     first = next(each for each in drawn if each.view.first)
     title, *doc = (visible(line) for line in (table.title, *table.doc.splitlines()))
     html = Template(_file("template.html")).substitute(
@@ -79,7 +81,7 @@ def page(
         rows="".join(_row(index, records[index], steps) for index in range(steps.rows)),
         texts="".join(starmap(_text, texts.html())),
         templates="".join(f'<template id="view{index}">{each.svg}</template>' for index, each in enumerate(drawn)),
-        data=_json(_data(visible(root.name), records, steps.rows, drawn)),
+        data=_json(_data(visible(root.name), steps, records, texts, drawn)),
         version=__version__,
     )
     return Page(html, tuple(remarks))
@@ -104,24 +106,40 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_JSON_IN_HTML)
 
 
-def _records(steps: Steps, texts: Texts) -> list[dict[str, Any]]:
-    """What is known of each step, and the pieces of the text that it stands in."""
-    places = [texts.stretch(entry.spot.step.place) for entry in steps.entries]
-    return [{**record, "text": place} for record, place in zip(steps.records(), places, strict=True)]
+def _data(name: str, steps: Steps, records: list[dict[str, Any]], texts: Texts, drawn: list[Drawn]) -> dict[str, Any]:
+    """What the script of the page works with. What a step has none of is left out, and so is what follows: `restored`
+    in the script puts it back. Receptive fields are numbered, as many steps have the same."""
+    fields: dict[str, int] = {}
+    shown: list[dict[str, Any]] = []
+    for index, (record, entry) in enumerate(zip(records, steps.entries, strict=True)):
+        own = {**record, "text": texts.stretch(entry.spot.step.place)}
+        if record["field"] is not None:
+            own["field"] = fields.setdefault(_json(record["field"]), len(fields))
+        usual = {"key": record["path"], "last": record["path"], "title": record["label"], "row": index, "count": 1}
+        shown.append({word: value for word, value in own.items() if not _is_none(value) and usual.get(word) != value})
+    return {
+        "name": name,
+        "costs": WORDS,
+        "rows": steps.rows,
+        "steps": shown,
+        "fields": list(map(json.loads, fields)),
+        "views": list(map(_view, drawn)),
+    }
 
 
-def _data(name: str, records: list[dict[str, Any]], rows: int, drawn: list[Drawn]) -> dict[str, Any]:
-    """What the script of the page works with."""
-    views = [
-        {
-            "block": each.view.block,
-            "detail": str(each.view.picture.detail),
-            "first": each.view.first,
-            "legend": _legend(each),
-        }
-        for each in drawn
-    ]
-    return {"name": name, "rows": rows, "steps": records, "views": views}
+def _is_none(value: object) -> bool:
+    return value is None or value is False or value == ""
+
+
+def _view(drawn: Drawn) -> dict[str, Any]:
+    view = drawn.view
+    return {
+        "block": view.block,
+        "detail": view.picture.detail,
+        "first": view.first,
+        "legend": _legend(drawn),
+        "scales": {cost: shading.scale for cost, shading in view.shadings.items()},
+    }
 
 
 def _paragraphs(lines: list[str]) -> list[str]:
@@ -156,9 +174,9 @@ def _row(index: int, record: dict[str, Any], steps: Steps) -> str:
     shapes = record["output"] if len(outputs) == 1 else f"{len(outputs)} tensors"
     cells = "".join(f"<td>{escape(text)}</td>" for text in (shown, shapes))
     names = ("params", "paramsShare", "macs", "macsShare", "sees")
-    cells += "".join(f'<td class="number">{escape(record[name])}</td>' for name in names)
+    cells += "".join(f"<td>{escape(record[name])}</td>" for name in names)
     depth = min(entry.spot.depth, _DEEPEST)
-    name = f'<button type="button" class="name">{escape(visible(entry.spot.name))}</button>'
+    name = f'<button class="name">{escape(visible(entry.spot.name))}</button>'
     return f'<tr data-step="{index}"><th scope="row" class="depth{depth}">{name}</th>{cells}</tr>\n'
 
 

@@ -5,19 +5,28 @@
 // is ever read as markup: what is made here is made of elements and text.
 
 (() => {
-  const { name, rows: rowCount, steps, views } = JSON.parse(document.getElementById("data").textContent);
+  const NETWORK = null; // as a block: the whole of it
   const byId = (id) => document.getElementById(id);
+  const { name, rows: rowCount, fields, costs, views, ...data } = JSON.parse(byId("data").textContent);
+  const steps = data.steps.map(restored);
   const stage = byId("stage");
   const panel = byId("panel");
   const lists = document.querySelector(".lists");
   const tableRows = [...document.querySelectorAll("tbody tr")];
   const pieces = [...document.querySelectorAll("[data-piece]")];
   const SVG = "http://www.w3.org/2000/svg";
-  const NETWORK = null;
-  const LEAST_SCALE = 0.85; // below it letters of 11 units are hard to read
+  const LEAST_SCALE = 1; // below it letters of 11 units are hard to read
   const MOST_SCALE = 1.6;
   const MOST_FOUND = 60;
+  const DIRECTIONS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
   const CLICK = 4; // pixels that a finger moves without meaning it
+
+  /** A step with what follows from the rest of it, and nothing where it has none of something. */
+  function restored(step, index) {
+    const none = { parent: NETWORK, block: false, same: "", output: "", call: "", params: "", paramsShare: "", macs: "", macsShare: "" };
+    const usual = { key: step.path, last: step.path, title: step.label, row: index, count: 1 };
+    return { ...none, ...usual, ...step, field: fields[step.field] };
+  }
 
   /** An element with attributes and children; children that are strings become text. */
   function make(tag, attributes = {}, ...children) {
@@ -94,18 +103,19 @@
 
   let current = { view: -1, svg: null, nodes: [], whole: null, box: null };
   let wanted = null; // the detail that the reader chose
+  let color = ""; // the cost that colours say, nothing where they say what a box is
   let chosen = []; // the steps whose arithmetic is shown
   let matches = [];
 
   // --- the picture ------------------------------------------------------------------------------------------------
 
-  const order = ["stage", "block", "layer", "op"];
+  const DETAILS = ["stage", "block", "layer", "op"];
 
   /** The view of a block at the detail that the reader chose, or the first one. */
   function viewOf(block) {
     const all = viewsOf.get(block) ?? [];
     if (wanted === null) return all.find((view) => views[view].first) ?? all[0];
-    const fitting = all.filter((view) => order.indexOf(views[view].detail) <= order.indexOf(wanted));
+    const fitting = all.filter((view) => DETAILS.indexOf(views[view].detail) <= DETAILS.indexOf(wanted));
     return fitting.at(-1) ?? all[0];
   }
 
@@ -128,18 +138,11 @@
     }
     trail();
     details();
-    legend();
+    shade();
     mark("chosen", chosen);
     markMatches();
     if (focus !== null) reveal(focus);
     remember();
-  }
-
-  /** Where a group of shapes is, in the units of the picture. */
-  function placeOf(element) {
-    const inner = element.getBBox();
-    const moved = current.svg.firstElementChild.transform.baseVal.consolidate().matrix;
-    return { x: inner.x + moved.e, y: inner.y + moved.f, width: inner.width, height: inner.height };
   }
 
   function setBox(box) {
@@ -195,7 +198,7 @@
   function reveal(index) {
     const node = nodesOf(index)[0];
     if (!node) return;
-    const place = placeOf(node.element);
+    const place = node.element.getBBox();
     const box = { ...current.box };
     for (const [start, size] of [
       ["x", "width"],
@@ -247,19 +250,52 @@
     byId("details").hidden = all.length < 2;
   }
 
-  function legend() {
-    const entry = ([kind, text]) => make("li", {}, make("span", { class: `sample ${kind}` }), text);
-    byId("legend").replaceChildren(...views[current.view].legend.map(entry));
-  }
-
   function detail(view) {
     wanted = views[view].first ? null : views[view].detail;
     show(view, chosen[0] ?? null);
+    say(`detail ${views[view].detail}`);
   }
 
   function changeDetail(by) {
     const all = viewsOf.get(views[current.view].block);
     detail(all[(all.indexOf(current.view) + by + all.length) % all.length]);
+  }
+
+  // --- colours ----------------------------------------------------------------------------------------------------
+
+  const COLORS = ["", ...Object.keys(costs)];
+  byId("color").append(...Object.entries(costs).map(([cost, word]) => make("option", { value: cost }, word)));
+
+  /** Give boxes the colours that say what they are or what they cost, and say which is which. */
+  function shade() {
+    const { legend, scales } = views[current.view];
+    byId("color").value = color;
+    stage.classList.toggle("shaded", color !== "");
+    const place = COLORS.indexOf(color) - 1;
+    if (color)
+      stage.querySelectorAll("[data-heat]").forEach((each) => heated(each, each.dataset.heat.split(" ")[place]));
+    const entry = (kind, text) => make("li", {}, make("span", { class: `sample ${kind}` }), text);
+    // of what colours and lines mean, the lines stay
+    const lines = legend.filter(([kind]) => !color || kind === "red" || kind === "dashed");
+    const texts = color ? scales[color] : [];
+    const samples = texts.map((text, step) => text && heated(entry("hot", text), (100 * step) / (texts.length - 1)));
+    byId("legend").replaceChildren(...samples.filter(Boolean), ...lines.map((each) => entry(...each)));
+  }
+
+  function heated(element, percent) {
+    element.style.setProperty("--heat", `${percent}%`);
+    return element;
+  }
+
+  function setColor(chosenColor) {
+    color = chosenColor;
+    shade();
+    remember();
+    say(`colours say ${costs[color] ?? "what a box is"}`);
+  }
+
+  function changeColor(by) {
+    setColor(COLORS[(COLORS.indexOf(color) + by + COLORS.length) % COLORS.length]);
   }
 
   // --- choosing and opening ---------------------------------------------------------------------------------------
@@ -368,23 +404,13 @@
     const line = step.text[3];
     const block = step.block ? insideOf(index) : undefined;
     const facts = [];
-    const fact = (word, ...value) => facts.push(make("dt", {}, word), ...value);
+    const fact = (word, ...value) => facts.push(make("dt", {}, word), make("dd", {}, ...value));
     step.lines.forEach(([word, text], place) => {
       const repeated = place && step.lines[place - 1][0] === word;
-      fact(repeated ? "" : word, make("dd", word === "what" ? {} : { class: "sum" }, text));
+      fact(repeated ? "" : word, word === "what" ? text : make("code", {}, text));
     });
-    const share = (value, of) => (value ? `${value}${of ? ` (${of} of the network)` : ""}` : "none");
-    if (step.count > 1 || step.block || !step.lines.some(([word]) => word === "weights" || word === "MACs")) {
-      fact(`parameters${step.count > 1 ? " in all" : ""}`, make("dd", {}, share(step.params, step.paramsShare)));
-      fact(`MACs${step.count > 1 ? " in all" : ""}`, make("dd", {}, share(step.macs, step.macsShare)));
-    } else if (step.paramsShare || step.macsShare) {
-      const parts = [
-        step.paramsShare && `${step.paramsShare} of the parameters`,
-        step.macsShare && `${step.macsShare} of the MACs`,
-      ];
-      fact("share", make("dd", {}, parts.filter(Boolean).join(", ")));
-    }
-    if (step.call) fact("PyTorch", make("dd", {}, make("code", {}, step.call)));
+    costFacts(step).forEach(([word, text]) => fact(word, text));
+    if (step.call) fact("PyTorch", make("code", {}, step.call));
     const source = lineElement(step);
     if (source) {
       const jump = {
@@ -393,7 +419,7 @@
         title: "Show it in the text",
         onclick: () => showText(step),
       };
-      fact(`line ${line}`, make("dd", {}, make("button", jump, source.textContent.trim())));
+      fact(`line ${line}`, make("button", jump, source.textContent.trim()));
     }
     const actions = make("div", { class: "actions" });
     if (block !== undefined && views[current.view].block !== block) {
@@ -405,12 +431,21 @@
     return make("article", {}, title, figure, make("dl", {}, ...facts), actions.children.length ? actions : "");
   }
 
-  const lineElement = (step) => byId(`text${step.text[2]}-${step.text[3]}`);
-
-  function tab(word) {
-    lists.dataset.tab = word;
-    for (const each of ["table", "text"]) byId(`tab-${each}`).setAttribute("aria-selected", String(each === word));
+  /** What a step costs beside the whole network; in numbers where its lines do not have them. */
+  function costFacts({ count, block, lines, params, paramsShare, macs, macsShare }) {
+    if (count > 1 || block || !lines.some(([word]) => word === "weights" || word === "MACs")) {
+      const all = count > 1 ? " in all" : "";
+      const share = (value, of) => (value ? `${value}${of && ` (${of} of the network)`}` : "none");
+      return [
+        [`parameters${all}`, share(params, paramsShare)],
+        [`MACs${all}`, share(macs, macsShare)],
+      ];
+    }
+    const parts = [paramsShare && `${paramsShare} of the parameters`, macsShare && `${macsShare} of the MACs`];
+    return parts.some(Boolean) ? [["share", parts.filter(Boolean).join(", ")]] : [];
   }
+
+  const lineElement = (step) => byId(`text${step.text[2]}-${step.text[3]}`);
 
   function showText(step) {
     tab("text");
@@ -428,31 +463,27 @@
     return [clamp(first, 0, length - 1), clamp(last, 0, length - 1), first < 0 || last > length - 1];
   }
 
-  const isWhole = ({ status }) => status === "whole";
-
-  /** What is seen where it cannot be said from where to where: sizes are left open, or positions lie in a row. */
-  function fieldInWords(axes, bound, words, named) {
-    const size = (axis, place) =>
-      axis.jump === 0 && axis.size === axis.length ? `all ${words[place]}` : `${axis.size.toLocaleString("en")} ${words[place]}`;
-    return `Each position sees ${bound}${axes.map(size).join(", ")} of ${named}.`;
-  }
-
   const MARGIN = 2;
 
-  function fieldFigure(step) {
-    const { field } = step;
+  function fieldFigure({ field }) {
     if (!field) return "";
     // rows and columns; of three axes the last two, of one a row
     const axes = field.axes.slice(-2);
     const grid = field.grid.slice(-2);
     const flat = axes.length === 1;
     const words = flat ? ["positions"] : ["rows", "columns"];
-    const bound = axes.some(({ status }) => status === "bound") ? "at most " : "";
     const input = field.input === "" ? "the inputs" : field.input === "x" ? "the input" : field.input;
     const named = `${input}, ${field.sizes.slice(-2).join("×")}`;
+    const bound = axes.some(({ status }) => status === "bound") ? "at most " : "";
+    // a bound claims nothing of what lies between its ends
+    const gaps = !bound && axes.some(({ gapless }) => !gapless) ? ", with gaps" : "";
+    const whole = axes.every(({ status }) => status === "whole");
+    const all = `${gaps ? "Sees from end to end" : "Sees all"} of ${named}${gaps}.`;
     const isOpen = [...field.sizes, ...field.grid].some((size) => typeof size === "string");
     if (isOpen || axes.some(({ low }) => low === null)) {
-      const text = axes.every(isWhole) ? `Sees all of ${named}.` : fieldInWords(axes, bound, words, named);
+      const covers = ({ jump, size, length }) => jump === 0 && size === length;
+      const seen = axes.map((axis, place) => `${covers(axis) ? "all" : axis.size.toLocaleString("en")} ${words[place]}`);
+      const text = whole ? all : `Each position sees ${bound}${seen.join(", ")} of ${named}${gaps}.`;
       return make("figure", {}, make("figcaption", {}, text));
     }
     const sizes = axes.map(({ length }) => length);
@@ -463,17 +494,20 @@
     const outer = [width + 2 * MARGIN, height + 2 * MARGIN];
     const picture = draw("svg", { viewBox: [-MARGIN, -MARGIN, ...outer].join(" "), width: outer[0], height: outer[1] });
     picture.setAttribute("role", "img");
+    picture.tabIndex = 0;
     if (unit >= 6) {
       for (let x = 1; x < columns; x += 1)
         picture.append(draw("line", { class: "grid", x1: x * unit, x2: x * unit, y1: 0, y2: height }));
       for (let y = 1; !flat && y < rows; y += 1)
         picture.append(draw("line", { class: "grid", x1: 0, x2: width, y1: y * unit, y2: y * unit }));
     }
-    const seen = draw("rect", { class: "seen" });
+    const seen = draw("rect", { class: gaps ? "seen gaps" : "seen" });
     picture.append(draw("rect", { class: "input", x: 0, y: 0, width, height }), seen);
     const caption = make("figcaption", { "aria-live": "off" });
 
+    let position;
     const at = (positions) => {
+      position = positions;
       const spans = axes.map((axis, place) => seenAlong(axis, positions[place]));
       const [vertical, horizontal] = flat ? [[0, 0], spans[0]] : spans;
       const least = 2; // a single position of a large input has to be seen too
@@ -481,31 +515,46 @@
       seen.setAttribute("y", flat ? 0 : vertical[0] * unit);
       seen.setAttribute("width", Math.max((horizontal[1] - horizontal[0] + 1) * unit, least));
       seen.setAttribute("height", flat ? height : Math.max((vertical[1] - vertical[0] + 1) * unit, least));
-      const text = axes.every(isWhole)
-        ? `Sees all of ${named}.`
-        : `Position ${positions.map((each) => each + 1).join(", ")} of ${grid.join("×")} sees ${bound}` +
-          `${spans.map(([low, high], place) => `${words[place]} ${low + 1}–${high + 1}`).join(", ")} of ${named}` +
-          `${spans.some(([, , cut]) => cut) ? " and padding" : ""}.`;
+      const ranges = spans.map(([low, high], place) => `${words[place]} ${low + 1}–${high + 1}`).join(", ");
+      const padding = spans.some(([, , cut]) => cut) ? " and padding" : "";
+      const where = `Position ${positions.map((each) => each + 1).join(", ")} of ${grid.join("×")}`;
+      const text = whole ? all : `${where} sees ${bound}${ranges} of ${named}${padding}${gaps}.`;
       caption.textContent = text;
       picture.setAttribute("aria-label", text);
     };
     const centre = grid.map((size) => Math.floor(size / 2));
     at(centre);
-    // the pointer chooses the output position above that place of the input
-    picture.addEventListener("pointermove", (event) => {
+    // the pointer chooses the output position above that place of the input, arrows go from one to the next
+    const point = (event) => {
       const { left, top } = picture.getBoundingClientRect();
-      const parts = [(event.clientY - top - MARGIN) / height, (event.clientX - left - MARGIN) / width].slice(
-        flat ? 1 : 0,
-      );
-      at(grid.map((size, place) => clamp(Math.floor(parts[place] * size), 0, size - 1)));
+      const parts = [(event.clientY - top - MARGIN) / height, (event.clientX - left - MARGIN) / width];
+      at(grid.map((size, place) => clamp(Math.floor(parts.at(place - grid.length) * size), 0, size - 1)));
+    };
+    picture.addEventListener("pointermove", point);
+    picture.addEventListener("pointerdown", point);
+    picture.addEventListener("keydown", (event) => {
+      if (!(event.key in DIRECTIONS)) return;
+      event.preventDefault();
+      const [dx, dy] = DIRECTIONS[event.key];
+      at(position.map((each, place) => clamp(each + [dy, dx].at(place - grid.length), 0, grid[place] - 1)));
+      say(caption.textContent);
     });
     picture.addEventListener("pointerleave", () => at(centre));
     return make("figure", {}, picture, caption);
   }
 
-  // --- the table --------------------------------------------------------------------------------------------------
+  // --- table and text --------------------------------------------------------------------------------------------------
 
   const PAGE = 60;
+  const TABS = ["table", "text"];
+
+  function tab(word) {
+    lists.dataset.tab = word;
+    for (const each of TABS) {
+      byId(`tab-${each}`).setAttribute("aria-selected", String(each === word));
+      byId(`tab-${each}`).tabIndex = each === word ? 0 : -1;
+    }
+  }
 
   /** Rows of blocks get a button that hides what is inside; at first a page of rows is open. */
   function foldable() {
@@ -528,7 +577,7 @@
         fold(index, row.dataset.open === "true");
       };
       const label = `Inside of ${steps[index].path}`;
-      head.prepend(make("button", { type: "button", class: "fold", "aria-label": label, onclick: toggle }));
+      head.prepend(make("button", { class: "fold", "aria-label": label, onclick: toggle }));
       row.dataset.open = String(depths[index] + 1 < levels);
     });
     showRows();
@@ -787,7 +836,7 @@
     const now = nodes.find((node) => node.steps[0] === chosen[0]);
     if (!now) return dx + dy > 0 ? nodes[0] : nodes.at(-1);
     const middle = (node) => {
-      const { x, y, width, height } = placeOf(node.element);
+      const { x, y, width, height } = node.element.getBBox();
       return [x + width / 2, y + height / 2];
     };
     const [x, y] = middle(now);
@@ -801,8 +850,6 @@
     }
     return best;
   }
-
-  const DIRECTIONS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
 
   function moveInPicture([dx, dy]) {
     const node = neighbour(dx, dy);
@@ -826,7 +873,7 @@
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || byId("help").open) return;
     const active = document.activeElement;
-    if (active === search) return;
+    if (active === search || active === byId("color")) return;
     const row = active.closest("tbody tr");
     const inPicture = active === stage || active === document.body;
     const done = {
@@ -838,6 +885,9 @@
       0: () => fit(true),
       d: () => changeDetail(1),
       D: () => changeDetail(-1),
+      c: () => changeColor(1),
+      C: () => changeColor(-1),
+      f: large,
       t: theme,
       Escape: () => (search.value ? clearSearch() : back()),
     }[event.key];
@@ -855,7 +905,29 @@
   byId("whole").addEventListener("click", () => fit(true));
   byId("keys").addEventListener("click", () => byId("help").showModal());
   byId("theme").addEventListener("click", theme);
-  for (const word of ["table", "text"]) byId(`tab-${word}`).addEventListener("click", () => tab(word));
+  byId("large").addEventListener("click", large);
+  byId("color").addEventListener("change", () => setColor(byId("color").value));
+  byId("skip").addEventListener("click", (event) => {
+    event.preventDefault(); // the address says what is open
+    table.focus();
+  });
+  TABS.forEach((word, place) => {
+    const own = byId(`tab-${word}`);
+    own.addEventListener("click", () => tab(word));
+    own.addEventListener("keydown", ({ key }) => {
+      if (key !== "ArrowLeft" && key !== "ArrowRight") return;
+      tab(TABS[1 - place]);
+      byId(`tab-${TABS[1 - place]}`).focus();
+    });
+  });
+
+  /** Room for the picture and the arithmetic alone, or for the lists too. */
+  function large() {
+    const isLarge = document.querySelector("main").classList.toggle("large");
+    byId("large").setAttribute("aria-pressed", String(isLarge));
+    fit(false);
+    if (chosen.length && current.svg) reveal(chosen[0]);
+  }
 
   // --- light and dark, paper, address -----------------------------------------------------------------------------
 
@@ -897,7 +969,9 @@
   function remember() {
     const { block } = views[current.view];
     const words = [block === NETWORK ? "" : steps[block].key, chosen.length ? steps[chosen[0]].key : ""];
-    const address = words.some(Boolean) ? `#${words.map(encodeURIComponent).join("/")}` : "#";
+    const place = words.some(Boolean) ? words.map(encodeURIComponent).join("/") : "";
+    const looks = new URLSearchParams({ ...(wanted && { detail: wanted }), ...(color && { color }) }).toString();
+    const address = `#${place}${looks && `?${looks}`}`;
     if (address === (location.hash || "#")) return;
     try {
       history.replaceState(null, "", address);
@@ -907,7 +981,11 @@
   }
 
   function recall() {
-    const [block, step] = location.hash.slice(1).split("/").map(decoded);
+    const [place, looks] = location.hash.slice(1).split("?");
+    const [block, step] = place.split("/").map(decoded);
+    const said = new URLSearchParams(looks);
+    wanted = DETAILS.find((each) => each === said.get("detail")) ?? null;
+    color = COLORS.find((each) => each === said.get("color")) ?? "";
     const at = (key) => (key ? steps.findIndex((each) => each.key === key) : -1);
     const opened = at(block);
     show(viewOf(opened >= 0 && viewsOf.has(opened) ? opened : NETWORK));
