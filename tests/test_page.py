@@ -455,6 +455,15 @@ def test_hovering_links_picture_table_and_text(opened):
     assert texts(browser, "tr.near th") == ["conv1"]
 
 
+def test_hovering_what_is_folded_away_marks_the_block_around_it(opened):
+    browser = opened("resnet50")
+    browser.value("document.querySelector('#table').scrollTop = 40")
+    browser.hover("#stage .cluster ~ .node .of-projection")
+    # its own row is hidden, and so are those around it up to the bottleneck
+    assert texts(browser, "tr.near th") == ["▸0"]
+    assert browser.value("document.querySelector('#table').scrollTop") <= 40
+
+
 def test_search_finds_and_goes_there(opened):
     browser = opened("resnet50")
     browser.key("/")
@@ -689,6 +698,10 @@ def test_the_address_tells_how_it_looks(opened):
     detail(browser, "stage")
     browser.click("tbody tr:nth-child(1)")
     assert browser.value("location.hash") == "#/conv1?detail=stage&color=rf"
+    # the first picture of a DenseNet opens its only group: more than the stages do
+    browser = opened("densenet121", "#?detail=stage")
+    assert texts(browser, "#details button")[:2] == ["stage", "auto"]
+    assert texts(browser, "#details [aria-pressed=true]") == ["stage"]
 
 
 def test_the_keyboard_alone_reaches_all(opened):
@@ -702,6 +715,17 @@ def test_the_keyboard_alone_reaches_all(opened):
     for each in ("search", "theme", "keys", "in", "large", "stage", "color", "tab-table", "table"):
         assert each in reached
     assert "tab-text" not in reached
+    # a button that is pressed keeps the keyboard
+    browser.value("document.querySelector('#details button:last-child').focus()")
+    browser.key("Enter")
+    assert browser.value("document.activeElement.textContent") == "op"
+    browser.value("document.querySelector('#trail button').focus()")
+    browser.key("Enter")
+    assert browser.value("document.activeElement.textContent") == "resnet50"
+    browser.value("document.querySelector('.actions button').focus()")
+    browser.key("Enter")
+    assert trail(browser) == ["resnet50", "layer1"]
+    assert browser.value("document.activeElement.id") == "stage"
     browser.value("document.querySelector('#tab-table').focus()")
     browser.key("ArrowRight")
     assert browser.value("document.activeElement.id") == "tab-text"

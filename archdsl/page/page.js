@@ -13,7 +13,6 @@
   const panel = byId("panel");
   const lists = document.querySelector(".lists");
   const tableRows = [...document.querySelectorAll("tbody tr")];
-  const pieces = [...document.querySelectorAll("[data-piece]")];
   const SVG = "http://www.w3.org/2000/svg";
   const LEAST_SCALE = 1; // below it letters of 11 units are hard to read
   const MOST_SCALE = 1.6;
@@ -23,44 +22,52 @@
 
   /** A step with what follows from the rest of it, and nothing where it has none of something. */
   function restored(step, index) {
-    const none = { parent: NETWORK, block: false, same: "", output: "", call: "", params: "", paramsShare: "", macs: "", macsShare: "" };
+    const none = { parent: NETWORK, block: false, same: "", output: "", call: "" };
+    const free = { params: "", paramsShare: "", macs: "", macsShare: "" };
     const usual = { key: step.path, last: step.path, title: step.label, row: index, count: 1 };
-    return { ...none, ...usual, ...step, field: fields[step.field] };
+    return { ...none, ...free, ...usual, ...step, field: fields[step.field] };
   }
 
-  /** An element with attributes and children; children that are strings become text. */
+  /** An element with attributes, those that are false left out, and children; those that are strings become text. */
   function make(tag, attributes = {}, ...children) {
     const element = document.createElement(tag);
     for (const [key, value] of Object.entries(attributes)) {
       if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
-      else if (value === true) element.setAttribute(key, "");
-      else if (value !== false && value != null) element.setAttribute(key, value);
+      else if (value !== false) element.setAttribute(key, value);
     }
-    element.append(...children.filter((child) => child != null && child !== ""));
+    element.append(...children.filter((child) => child !== ""));
     return element;
   }
 
-  function draw(tag, attributes, ...children) {
+  function draw(tag, attributes) {
     const element = document.createElementNS(SVG, tag);
     for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-    element.append(...children);
     return element;
+  }
+
+  /** Put other buttons in the place of some; the keyboard stays with the one that is pressed. */
+  function refill(element, buttons) {
+    const has = element.contains(document.activeElement);
+    element.replaceChildren(...buttons);
+    if (has) element.querySelector("[aria-pressed=true], [aria-current]")?.focus();
+  }
+
+  function grouped(items, keyOf) {
+    const groups = new Map();
+    for (const item of items) {
+      const key = keyOf(item);
+      if (!groups.has(key)) groups.set(key, []);
+      groups.get(key).push(item);
+    }
+    return groups;
   }
 
   const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
   // --- what belongs to what ---------------------------------------------------------------------------------------
 
-  const children = new Map();
-  steps.forEach((step, index) => {
-    if (!children.has(step.parent)) children.set(step.parent, []);
-    children.get(step.parent).push(index);
-  });
-  const viewsOf = new Map();
-  views.forEach((view, index) => {
-    if (!viewsOf.has(view.block)) viewsOf.set(view.block, []);
-    viewsOf.get(view.block).push(index);
-  });
+  const children = grouped(steps.keys(), (index) => steps[index].parent);
+  const viewsOf = grouped(views.keys(), (view) => views[view].block);
 
   /** The block whose pictures show the inside of a step: itself, or the equal one that the table opens. */
   function insideOf(index) {
@@ -78,13 +85,15 @@
 
   const rowOf = (index) => tableRows[steps[index].row];
 
-  const piecesOf = new Map();
+  /** The row of a step, or of the smallest block around it that is not folded away. */
+  function shownRow(index) {
+    let { row } = steps[index];
+    while (tableRows[row].hidden) row = steps[row].parent;
+    return tableRows[row];
+  }
+
+  const piecesOf = grouped(document.querySelectorAll("[data-piece]"), (element) => Number(element.dataset.piece));
   const stepsAt = new Map();
-  pieces.forEach((element) => {
-    const piece = Number(element.dataset.piece);
-    if (!piecesOf.has(piece)) piecesOf.set(piece, []);
-    piecesOf.get(piece).push(element);
-  });
   // of the steps that a piece of text belongs to, the ones with the shortest text mean just it
   const shortest = new Map();
   steps.slice(0, rowCount).forEach((step, index) => {
@@ -115,8 +124,14 @@
   function viewOf(block) {
     const all = viewsOf.get(block) ?? [];
     if (wanted === null) return all.find((view) => views[view].first) ?? all[0];
-    const fitting = all.filter((view) => DETAILS.indexOf(views[view].detail) <= DETAILS.indexOf(wanted));
-    return fitting.at(-1) ?? all[0];
+    const most = DETAILS.indexOf(wanted);
+    return all.findLast((view) => DETAILS.indexOf(views[view].detail) <= most && !isMixed(view)) ?? all[0];
+  }
+
+  /** Whether a picture opens more than its detail says: another one has just that. */
+  function isMixed(view) {
+    const { block, detail, first } = views[view];
+    return first && viewsOf.get(block).some((other) => other !== view && views[other].detail === detail);
   }
 
   function show(view, focus = null) {
@@ -124,8 +139,8 @@
     const svg = byId(`view${view}`)?.content.firstElementChild?.cloneNode(true);
     current = { view, svg: svg ?? null, nodes: [], whole: null, box: null };
     if (svg) {
-      const [x, y, width, height] = svg.getAttribute("viewBox").split(" ").map(Number);
-      current.whole = { x, y, width, height };
+      const [, , width, height] = svg.getAttribute("viewBox").split(" ").map(Number);
+      current.whole = { x: 0, y: 0, width, height };
       current.nodes = [...svg.querySelectorAll("[data-steps]")].map((element) => {
         const own = element.dataset.steps.split(" ").map(Number);
         const isNode = element.classList.contains("node");
@@ -160,8 +175,8 @@
     const readable = Math.min(width / whole.width, MOST_SCALE);
     const scale = clamp(all ? contained : Math.max(contained, Math.min(readable, LEAST_SCALE)), 0.01, MOST_SCALE);
     const box = { width: width / scale, height: height / scale };
-    box.x = whole.x + (whole.width - box.width) / 2;
-    box.y = box.height > whole.height ? whole.y + (whole.height - box.height) / 2 : whole.y;
+    box.x = (whole.width - box.width) / 2;
+    box.y = Math.min((whole.height - box.height) / 2, 0);
     setBox(box);
   }
 
@@ -189,8 +204,8 @@
     const unit = box.width / width;
     setBox({
       ...box,
-      x: clamp(box.x - dx * unit, whole.x - box.width * 0.8, whole.x + whole.width - box.width * 0.2),
-      y: clamp(box.y - dy * unit, whole.y - box.height * 0.8, whole.y + whole.height - box.height * 0.2),
+      x: clamp(box.x - dx * unit, -box.width * 0.8, whole.width - box.width * 0.2),
+      y: clamp(box.y - dy * unit, -box.height * 0.8, whole.height - box.height * 0.2),
     });
   }
 
@@ -232,28 +247,25 @@
     // each by its part of the path
     const own = (each, place) => steps[each].path.slice(place ? steps[path[place - 1]].path.length + 1 : 0);
     const buttons = path.map((each, place) => button(each, own(each, place) + times(steps[each])));
-    byId("trail").replaceChildren(button(NETWORK, name), ...buttons);
+    refill(byId("trail"), [button(NETWORK, name), ...buttons]);
   }
 
   function details() {
     const all = viewsOf.get(views[current.view].block);
-    const words = all.map((view) => views[view].detail);
-    byId("details").replaceChildren(
-      ...all.map((view, place) => {
-        // the first picture may open more than its detail says
-        const word =
-          views[view].first && words.indexOf(words[place]) !== words.lastIndexOf(words[place]) ? "auto" : words[place];
-        const chooses = { type: "button", title: "Detail (d)", "aria-pressed": String(view === current.view) };
-        return make("button", { ...chooses, onclick: () => detail(view) }, word);
-      }),
-    );
+    const button = (view) => {
+      const chooses = { type: "button", title: "Detail (d)", "aria-pressed": String(view === current.view) };
+      return make("button", { ...chooses, onclick: () => detail(view) }, detailOf(view));
+    };
+    refill(byId("details"), all.map(button));
     byId("details").hidden = all.length < 2;
   }
+
+  const detailOf = (view) => (isMixed(view) ? "auto" : views[view].detail);
 
   function detail(view) {
     wanted = views[view].first ? null : views[view].detail;
     show(view, chosen[0] ?? null);
-    say(`detail ${views[view].detail}`);
+    say(`detail ${detailOf(view)}`);
   }
 
   function changeDetail(by) {
@@ -322,22 +334,25 @@
   /** Choose steps: their arithmetic is shown, they are marked everywhere. look: move the lists and the picture there. */
   function choose(indices, { look = false, quiet = false } = {}) {
     chosen = indices;
+    if (indices.length) moveLists(indices[0]);
     mark("near", []);
     mark("chosen", indices);
     fillPanel();
     if (indices.length) {
-      const row = rowOf(indices[0]);
-      unfold(row);
-      keepInSight(row);
-      const piece = piecesOf.get(steps[indices[0]].text[0])?.[0];
-      if (piece) {
-        piece.closest("details").open = true;
-        keepInSight(piece);
-      }
       if (look && current.svg) reveal(indices[0]);
       if (!quiet) say(`${steps[indices[0]].path}: ${steps[indices[0]].title}, ${steps[indices[0]].output}`);
     }
     remember();
+  }
+
+  /** Move the lists so that a step is in sight. */
+  function moveLists(index) {
+    unfold(rowOf(index));
+    keepInSight(rowOf(index));
+    const piece = piecesOf.get(steps[index].text[0])?.[0];
+    if (!piece) return;
+    piece.closest("details").open = true;
+    keepInSight(piece);
   }
 
   /** Choose a step of the table or the text; where the picture does not show it, open the block around it. */
@@ -372,7 +387,7 @@
       .querySelectorAll(`tr.${word}, .code .${word}, #stage .${word}`)
       .forEach((each) => each.classList.remove(word));
     for (const index of indices) {
-      rowOf(index).classList.add(word);
+      shownRow(index).classList.add(word);
       nodesOf(index).forEach((node) => node.element.classList.add(word));
       const [start, end] = steps[index].text;
       for (let piece = start; piece < end; piece += 1) piecesOf.get(piece)?.forEach((each) => each.classList.add(word));
@@ -424,7 +439,11 @@
     const actions = make("div", { class: "actions" });
     if (block !== undefined && views[current.view].block !== block) {
       const elsewhere = step.same ? ` (as ${step.same})` : "";
-      actions.append(make("button", { type: "button", onclick: () => enter(index) }, `Open ${step.path}${elsewhere}`));
+      const opens = () => {
+        enter(index);
+        stage.focus({ preventScroll: true });
+      };
+      actions.append(make("button", { type: "button", onclick: opens }, `Open ${step.path}${elsewhere}`));
     }
     const title = make("h2", {}, make("code", {}, step.path), step.title);
     const figure = first ? fieldFigure(step) : "";
@@ -463,22 +482,19 @@
     return [clamp(first, 0, length - 1), clamp(last, 0, length - 1), first < 0 || last > length - 1];
   }
 
-  const MARGIN = 2;
-
+  /** The receptive field of a step as a figure: on the input's grid, or in words where it has no place there. */
   function fieldFigure({ field }) {
     if (!field) return "";
     // rows and columns; of three axes the last two, of one a row
-    const axes = field.axes.slice(-2);
-    const grid = field.grid.slice(-2);
-    const flat = axes.length === 1;
-    const words = flat ? ["positions"] : ["rows", "columns"];
+    const [axes, grid, sizes] = [field.axes, field.grid, field.sizes].map((each) => each.slice(-2));
     const input = field.input === "" ? "the inputs" : field.input === "x" ? "the input" : field.input;
-    const named = `${input}, ${field.sizes.slice(-2).join("×")}`;
+    const named = `${input}, ${sizes.join("×")}`;
+    const words = axes.length === 1 ? ["positions"] : ["rows", "columns"];
     const bound = axes.some(({ status }) => status === "bound") ? "at most " : "";
     // a bound claims nothing of what lies between its ends
     const gaps = !bound && axes.some(({ gapless }) => !gapless) ? ", with gaps" : "";
     const whole = axes.every(({ status }) => status === "whole");
-    const all = `${gaps ? "Sees from end to end" : "Sees all"} of ${named}${gaps}.`;
+    const all = `Sees ${gaps ? "from end to end" : "all"} of ${named}${gaps}.`;
     const isOpen = [...field.sizes, ...field.grid].some((size) => typeof size === "string");
     if (isOpen || axes.some(({ low }) => low === null)) {
       const covers = ({ jump, size, length }) => jump === 0 && size === length;
@@ -486,8 +502,23 @@
       const text = whole ? all : `Each position sees ${bound}${seen.join(", ")} of ${named}${gaps}.`;
       return make("figure", {}, make("figcaption", {}, text));
     }
-    const sizes = axes.map(({ length }) => length);
-    const [rows, columns] = flat ? [1, sizes[0]] : sizes;
+    return fieldMap(axes, grid, gaps, (positions, spans) => {
+      if (whole) return all;
+      const ranges = spans.map(([low, high], place) => `${words[place]} ${low + 1}–${high + 1}`).join(", ");
+      const padding = spans.some(([, , isCut]) => isCut) ? " and padding" : "";
+      const where = `Position ${positions.map((each) => each + 1).join(", ")} of ${grid.join("×")}`;
+      return `${where} sees ${bound}${ranges} of ${named}${padding}${gaps}.`;
+    });
+  }
+
+  const MARGIN = 2;
+  const LEAST_SEEN = 2; // a single position of a large input has to be seen too
+
+  /** What one position sees, on the input's grid; the pointer and the arrows choose the position. told: the words for
+   * a position and what it sees along each axis. */
+  function fieldMap(axes, grid, gaps, told) {
+    const flat = axes.length === 1;
+    const [rows, columns] = [1, ...axes.map(({ length }) => length)].slice(-2);
     const unit = Math.min(170 / columns, (flat ? 24 : 120) / rows);
     const width = columns * unit;
     const height = flat ? 24 : rows * unit;
@@ -503,24 +534,18 @@
     }
     const seen = draw("rect", { class: gaps ? "seen gaps" : "seen" });
     picture.append(draw("rect", { class: "input", x: 0, y: 0, width, height }), seen);
-    const caption = make("figcaption", { "aria-live": "off" });
+    const caption = make("figcaption");
 
-    let position;
+    let now;
     const at = (positions) => {
-      position = positions;
+      now = positions;
       const spans = axes.map((axis, place) => seenAlong(axis, positions[place]));
-      const [vertical, horizontal] = flat ? [[0, 0], spans[0]] : spans;
-      const least = 2; // a single position of a large input has to be seen too
-      seen.setAttribute("x", horizontal[0] * unit);
-      seen.setAttribute("y", flat ? 0 : vertical[0] * unit);
-      seen.setAttribute("width", Math.max((horizontal[1] - horizontal[0] + 1) * unit, least));
-      seen.setAttribute("height", flat ? height : Math.max((vertical[1] - vertical[0] + 1) * unit, least));
-      const ranges = spans.map(([low, high], place) => `${words[place]} ${low + 1}–${high + 1}`).join(", ");
-      const padding = spans.some(([, , cut]) => cut) ? " and padding" : "";
-      const where = `Position ${positions.map((each) => each + 1).join(", ")} of ${grid.join("×")}`;
-      const text = whole ? all : `${where} sees ${bound}${ranges} of ${named}${padding}${gaps}.`;
-      caption.textContent = text;
-      picture.setAttribute("aria-label", text);
+      const [[top, bottom], [left, right]] = [[0, 0], ...spans].slice(-2);
+      const size = (low, high) => Math.max((high - low + 1) * unit, LEAST_SEEN);
+      const box = { x: left * unit, y: top * unit, width: size(left, right), height: flat ? height : size(top, bottom) };
+      for (const [key, value] of Object.entries(box)) seen.setAttribute(key, value);
+      caption.textContent = told(positions, spans);
+      picture.setAttribute("aria-label", caption.textContent);
     };
     const centre = grid.map((size) => Math.floor(size / 2));
     at(centre);
@@ -536,14 +561,14 @@
       if (!(event.key in DIRECTIONS)) return;
       event.preventDefault();
       const [dx, dy] = DIRECTIONS[event.key];
-      at(position.map((each, place) => clamp(each + [dy, dx].at(place - grid.length), 0, grid[place] - 1)));
+      at(now.map((each, place) => clamp(each + [dy, dx].at(place - grid.length), 0, grid[place] - 1)));
       say(caption.textContent);
     });
     picture.addEventListener("pointerleave", () => at(centre));
     return make("figure", {}, picture, caption);
   }
 
-  // --- table and text --------------------------------------------------------------------------------------------------
+  // --- table and text ---------------------------------------------------------------------------------------------
 
   const PAGE = 60;
   const TABS = ["table", "text"];
@@ -554,6 +579,7 @@
       byId(`tab-${each}`).setAttribute("aria-selected", String(each === word));
       byId(`tab-${each}`).tabIndex = each === word ? 0 : -1;
     }
+    if (chosen.length) moveLists(chosen[0]);
   }
 
   /** Rows of blocks get a button that hides what is inside; at first a page of rows is open. */
@@ -632,8 +658,8 @@
         ),
       );
     const rest =
-      matches.length > MOST_FOUND ? [make("li", { class: "none" }, `and ${matches.length - MOST_FOUND} more`)] : [];
-    const none = words.length && !matches.length ? [make("li", { class: "none" }, "nothing found")] : [];
+      matches.length > MOST_FOUND ? [make("li", { class: "none", role: "presentation" }, `and ${matches.length - MOST_FOUND} more`)] : [];
+    const none = words.length && !matches.length ? [make("li", { class: "none", role: "presentation" }, "nothing found")] : [];
     found.replaceChildren(...options, ...rest, ...none);
     found.hidden = !words.length;
     search.setAttribute("aria-expanded", String(!found.hidden));
@@ -680,7 +706,8 @@
 
   search.addEventListener("input", look);
   search.addEventListener("focus", () => search.value && look());
-  search.addEventListener("blur", () => setTimeout(closeFound, 150));
+  search.addEventListener("blur", closeFound);
+  found.addEventListener("mousedown", (event) => event.preventDefault()); // the search keeps the keyboard until the click
   search.addEventListener("keydown", (event) => {
     const shown = Math.min(matches.length, MOST_FOUND);
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
@@ -735,7 +762,7 @@
       const node = nodeAt(event.target);
       mark("near", node?.steps ?? []);
       if (node) {
-        keepInSight(rowOf(node.steps[0]));
+        keepInSight(shownRow(node.steps[0]));
         showTip(node, event);
       } else tip.hidden = true;
       return;
@@ -820,7 +847,7 @@
   const meant = (event) => stepsAt.get(Number(event.target.closest("[data-piece]")?.dataset.piece)) ?? [];
   text.addEventListener("pointerover", (event) => {
     mark("near", meant(event));
-    if (meant(event).length) keepInSight(rowOf(meant(event)[0]));
+    if (meant(event).length) keepInSight(shownRow(meant(event)[0]));
   });
   text.addEventListener("pointerleave", () => mark("near", []));
   text.addEventListener("click", (event) => {
