@@ -11,6 +11,7 @@ import pytest
 from browser import Browser
 
 import archdsl
+from archdsl import cli
 from archdsl.emit import render as rendering
 from archdsl.emit.drawing.shading import WORDS
 from archdsl.emit.render import NoGraphviz, render_all
@@ -256,6 +257,16 @@ def test_options_choose_the_first_picture():
     assert "there is no block `layer9` to open" in net.page(expand=["layer9"]).remarks
 
 
+def test_a_page_begins_with_the_colours_that_are_asked_for(tmp_path):
+    net = archdsl.load("lenet5")
+    assert data_of(net.page().html)["color"] is None
+    assert data_of(net.page(color="rf").html)["color"] == "rf"
+    assert cli.main(["draw", "lenet5", "--color", "macs", "-o", str(tmp_path / "x.html")]) == 0
+    assert (tmp_path / "x.html").read_text(encoding="utf-8") == net.page(color="macs").html
+    with pytest.raises(ValueError, match="finest"):
+        net.page(color="finest")
+
+
 def test_draw_writes_a_page(tmp_path):
     net = archdsl.load("lenet5")
     net.draw(tmp_path / "x.html")
@@ -282,10 +293,10 @@ def browser():
 def opened(browser, tmp_path):
     """Opens the page of a network in the browser; afterwards, that nothing was asked of anyone and nothing went wrong."""
 
-    def open_page(net, fragment=""):
+    def open_page(net, fragment="", options=None):
         path = tmp_path / "page.html"
         net = archdsl.load(net) if isinstance(net, str) else net
-        path.write_text(net.page().html, encoding="utf-8")
+        path.write_text(net.page(**(options or {})).html, encoding="utf-8")
         browser.open(path, fragment)
         return browser
 
@@ -580,6 +591,16 @@ def test_colours_say_what_boxes_cost(opened):
     browser.key("r")
     assert browser.value("document.querySelector('#color').value") == "rf"
     assert texts(browser, "#legend li")[-1] == "227"
+
+
+def test_the_first_colours_need_no_word_in_the_address(opened):
+    browser = opened("lenet5", options={"color": "macs"})
+    assert browser.value("document.querySelector('#color').value") == "macs"
+    assert browser.value("location.hash") == ""
+    browser.key("C", shift=True)
+    assert browser.value("location.hash") == "#?color=kind"
+    browser.reload()
+    assert browser.value("document.querySelector('#color').value") == "kind"
 
 
 def test_the_picture_has_room(opened):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl.base.version import __version__
 from archdsl.emit.drawing.model import Direction, Kind, Role
-from archdsl.emit.drawing.shading import WORDS
+from archdsl.emit.drawing.shading import WORDS, Cost
 from archdsl.emit.drawing.words import caption
 from archdsl.graph.marks import Mark
 from archdsl.ops.operator import Style
@@ -54,9 +54,11 @@ def page(
     direction: Direction | str = Direction.TB,
     show_legend: bool = True,
     expand: Iterable[str] = (),
+    color: Cost | str | None = None,
 ) -> Page:
     """The page of a network. table: its summary; detail, direction, expand: of its first picture, as `picture` takes
-    them."""
+    them; color: the cost that colours say at first."""
+    cost = Cost(color) if color else None
     steps = Steps(root)
     drawn, remarks = views(steps, detail, Direction(direction), expand, show_legend=show_legend)
     texts = Texts(source, [entry.spot.step.place for entry in steps.entries])
@@ -81,7 +83,7 @@ def page(
         rows="".join(_row(index, records[index], steps) for index in range(steps.rows)),
         texts="".join(starmap(_text, texts.html())),
         templates="".join(f'<template id="view{index}">{each.svg}</template>' for index, each in enumerate(drawn)),
-        data=_json(_data(visible(root.name), steps, records, texts, drawn)),
+        data=_json({"name": visible(root.name), "color": cost, "costs": WORDS, **_data(steps, records, texts, drawn)}),
         version=__version__,
     )
     return Page(html, tuple(remarks))
@@ -106,7 +108,7 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_JSON_IN_HTML)
 
 
-def _data(name: str, steps: Steps, records: list[dict[str, Any]], texts: Texts, drawn: list[Drawn]) -> dict[str, Any]:
+def _data(steps: Steps, records: list[dict[str, Any]], texts: Texts, drawn: list[Drawn]) -> dict[str, Any]:
     """What the script of the page works with. What a step has none of is left out, and so is what follows: `restored`
     in the script puts it back. Receptive fields are numbered, as many steps have the same."""
     fields: dict[str, int] = {}
@@ -118,8 +120,6 @@ def _data(name: str, steps: Steps, records: list[dict[str, Any]], texts: Texts, 
         usual = {"key": record["path"], "last": record["path"], "title": record["label"], "row": index, "count": 1}
         shown.append({word: value for word, value in own.items() if not _is_none(value) and usual.get(word) != value})
     return {
-        "name": name,
-        "costs": WORDS,
         "rows": steps.rows,
         "steps": shown,
         "fields": list(map(json.loads, fields)),

@@ -6,6 +6,7 @@
 
 (() => {
   const NETWORK = null; // as a block: the whole of it
+  const KIND = "kind";
   const byId = (id) => document.getElementById(id);
   const { name, rows: rowCount, fields, costs, views, ...data } = JSON.parse(byId("data").textContent);
   const steps = data.steps.map(restored);
@@ -112,7 +113,7 @@
 
   let current = { view: -1, svg: null, nodes: [], whole: null, box: null };
   let wanted = null; // the detail that the reader chose
-  let color = ""; // the cost that colours say, nothing where they say what a box is
+  let color = KIND; // what colours say: what a box is, or one of its costs
   let chosen = []; // the steps whose arithmetic is shown
   let matches = [];
 
@@ -275,21 +276,21 @@
 
   // --- colours ----------------------------------------------------------------------------------------------------
 
-  const COLORS = ["", ...Object.keys(costs)];
+  const COLORS = [KIND, ...Object.keys(costs)];
+  const FIRST_COLOR = data.color ?? KIND;
   byId("color").append(...Object.entries(costs).map(([cost, word]) => make("option", { value: cost }, word)));
 
   /** Give boxes the colours that say what they are or what they cost, and say which is which. */
   function shade() {
     const { legend, scales } = views[current.view];
     byId("color").value = color;
-    stage.classList.toggle("shaded", color !== "");
+    stage.classList.toggle("shaded", color !== KIND);
     const place = COLORS.indexOf(color) - 1;
-    if (color)
-      stage.querySelectorAll("[data-heat]").forEach((each) => heated(each, each.dataset.heat.split(" ")[place]));
+    stage.querySelectorAll("[data-heat]").forEach((each) => heated(each, each.dataset.heat.split(" ")[place] ?? 0));
     const entry = (kind, text) => make("li", {}, make("span", { class: `sample ${kind}` }), text);
     // of what colours and lines mean, the lines stay
-    const lines = legend.filter(([kind]) => !color || kind === "red" || kind === "dashed");
-    const texts = color ? scales[color] : [];
+    const lines = legend.filter(([kind]) => color === KIND || kind === "red" || kind === "dashed");
+    const texts = scales[color] ?? [];
     const samples = texts.map((text, step) => text && heated(entry("hot", text), (100 * step) / (texts.length - 1)));
     byId("legend").replaceChildren(...samples.filter(Boolean), ...lines.map((each) => entry(...each)));
   }
@@ -997,7 +998,7 @@
     const { block } = views[current.view];
     const words = [block === NETWORK ? "" : steps[block].key, chosen.length ? steps[chosen[0]].key : ""];
     const place = words.some(Boolean) ? words.map(encodeURIComponent).join("/") : "";
-    const looks = new URLSearchParams({ ...(wanted && { detail: wanted }), ...(color && { color }) }).toString();
+    const looks = new URLSearchParams({ ...(wanted && { detail: wanted }), ...(color !== FIRST_COLOR && { color }) }).toString();
     const address = `#${place}${looks && `?${looks}`}`;
     if (address === (location.hash || "#")) return;
     try {
@@ -1012,7 +1013,7 @@
     const [block, step] = place.split("/").map(decoded);
     const said = new URLSearchParams(looks);
     wanted = DETAILS.find((each) => each === said.get("detail")) ?? null;
-    color = COLORS.find((each) => each === said.get("color")) ?? "";
+    color = COLORS.find((each) => each === said.get("color")) ?? FIRST_COLOR;
     const at = (key) => (key ? steps.findIndex((each) => each.key === key) : -1);
     const opened = at(block);
     show(viewOf(opened >= 0 && viewsOf.has(opened) ? opened : NETWORK));
