@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,15 +13,14 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from archdsl.base.version import __version__
-from archdsl.emit.drawing.model import Direction, Kind, Role
+from archdsl.emit.drawing.model import Direction
 from archdsl.emit.drawing.shading import WORDS, Cost
 from archdsl.emit.drawing.words import caption
-from archdsl.graph.marks import Mark
-from archdsl.ops.operator import Style
 from archdsl.page.colours import rules
+from archdsl.page.data import as_json, legend, steps_data, views_data
 from archdsl.page.steps import Steps
 from archdsl.page.texts import Texts
-from archdsl.page.views import Drawn, views
+from archdsl.page.views import views
 from archdsl.report.summary import Summary
 from archdsl.report.terminal import visible
 
@@ -32,9 +30,6 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 _DEEPEST = 8
-_JSON_IN_HTML = str.maketrans(
-    {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +61,14 @@ def page(
     if steps.more:
         remarks.append(f"{steps.more:,} more rows are left out of the table")
     style, script = f"{rules()}{_file('page.css')}", _file("page.js")
+    pictures, svgs = views_data(drawn)
+    data = {
+        "name": visible(root.name),
+        "color": cost,
+        "costs": WORDS,
+        **steps_data(steps, records, texts),
+        **pictures,
+    }
     first = next(each for each in drawn if each.view.first)
     title, *doc = (visible(line) for line in (table.title, *table.doc.splitlines()))
     html = Template(_file("template.html")).substitute(
@@ -79,11 +82,11 @@ def page(
         footers="".join(f"<p>{escape(visible(each))}</p>" for each in table.footers()),
         remarks="".join(f"<p>{escape(visible(each))}</p>" for each in remarks),
         picture=first.svg or _NO_PICTURE,
-        legend="".join(f'<li><span class="sample {kind}"></span>{escape(text)}</li>' for kind, text in _legend(first)),
+        legend="".join(f'<li><span class="sample {kind}"></span>{escape(text)}</li>' for kind, text in legend(first)),
         rows="".join(_row(index, records[index], steps) for index in range(steps.rows)),
         texts="".join(starmap(_text, texts.html())),
-        templates="".join(f'<template id="view{index}">{each.svg}</template>' for index, each in enumerate(drawn)),
-        data=_json({"name": visible(root.name), "color": cost, "costs": WORDS, **_data(steps, records, texts, drawn)}),
+        templates="".join(f'<template id="view{index}">{svg}</template>' for index, svg in svgs.items()),
+        data=as_json(data),
         version=__version__,
     )
     return Page(html, tuple(remarks))
@@ -103,66 +106,8 @@ def _policy(style: str, script: str) -> str:
     return f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
 
 
-def _json(value: object) -> str:
-    """JSON as it may stand in a script element: nothing in it ends the element."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_JSON_IN_HTML)
-
-
-def _data(steps: Steps, records: list[dict[str, Any]], texts: Texts, drawn: list[Drawn]) -> dict[str, Any]:
-    """What the script of the page works with. What a step has none of is left out, and so is what follows: `restored`
-    in the script puts it back. Receptive fields are numbered, as many steps have the same."""
-    fields: dict[str, int] = {}
-    shown: list[dict[str, Any]] = []
-    for index, (record, entry) in enumerate(zip(records, steps.entries, strict=True)):
-        own = {**record, "text": texts.stretch(entry.spot.step.place)}
-        if record["field"] is not None:
-            own["field"] = fields.setdefault(_json(record["field"]), len(fields))
-        usual = {"key": record["path"], "last": record["path"], "title": record["label"], "row": index, "count": 1}
-        shown.append({word: value for word, value in own.items() if not _is_none(value) and usual.get(word) != value})
-    return {
-        "rows": steps.rows,
-        "steps": shown,
-        "fields": list(map(json.loads, fields)),
-        "views": list(map(_view, drawn)),
-    }
-
-
-def _is_none(value: object) -> bool:
-    return value is None or value is False or value == ""
-
-
-def _view(drawn: Drawn) -> dict[str, Any]:
-    view = drawn.view
-    return {
-        "block": view.block,
-        "detail": view.picture.detail,
-        "first": view.first,
-        "legend": _legend(drawn),
-        "scales": {cost: shading.scale for cost, shading in view.shadings.items()},
-    }
-
-
 def _paragraphs(lines: list[str]) -> list[str]:
     return [" ".join(each.split()) for each in "\n".join(lines).split("\n\n") if each.strip()]
-
-
-def _legend(drawn: Drawn) -> list[tuple[str, str]]:
-    """The legend of a picture: the class of the style sheet that has the colour, and what it means. A page
-    marks no differences."""
-    samples = ((each.style, each.text) for each in drawn.view.picture.legend)
-    return [(_class(style), text) for style, text in samples if style is not None and not isinstance(style, Mark)]
-
-
-def _class(style: Style | Kind | Role) -> str:
-    match style:
-        case Role():
-            return "red"
-        case Kind.BLOCK:
-            return "of-block"
-        case Kind():
-            return "dashed"
-        case family:
-            return f"of-{family}"
 
 
 def _row(index: int, record: dict[str, Any], steps: Steps) -> str:
@@ -176,8 +121,8 @@ def _row(index: int, record: dict[str, Any], steps: Steps) -> str:
     names = ("params", "paramsShare", "macs", "macsShare", "sees")
     cells += "".join(f"<td>{escape(record[name])}</td>" for name in names)
     depth = min(entry.spot.depth, _DEEPEST)
-    name = f'<button class="name">{escape(visible(entry.spot.name))}</button>'
-    return f'<tr data-step="{index}"><th scope="row" class="depth{depth}">{name}</th>{cells}</tr>\n'
+    name = escape(visible(entry.spot.name))
+    return f'<tr><th scope="row" class="depth{depth}">{name}</th>{cells}</tr>\n'
 
 
 def _text(name: str, lines: str) -> str:

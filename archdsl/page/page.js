@@ -8,8 +8,8 @@
   const NETWORK = null; // as a block: the whole of it
   const KIND = "kind";
   const byId = (id) => document.getElementById(id);
-  const { name, rows: rowCount, fields, costs, views, ...data } = JSON.parse(byId("data").textContent);
-  const steps = data.steps.map(restored);
+  const { name, rows: rowCount, costs, views, ...data } = JSON.parse(byId("data").textContent);
+  const steps = data.steps.path.map(restored);
   const stage = byId("stage");
   const panel = byId("panel");
   const lists = document.querySelector(".lists");
@@ -21,12 +21,19 @@
   const DIRECTIONS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
   const CLICK = 4; // pixels that a finger moves without meaning it
 
-  /** A step with what follows from the rest of it, and nothing where it has none of something. */
-  function restored(step, index) {
+  /** A step out of the columns, with what follows from the rest of it, and what is called by a number. */
+  function restored(path, index) {
+    const said = Object.entries(data.steps).filter(([, values]) => values[index] !== "");
+    const own = Object.fromEntries(said.map(([key, values]) => [key, values[index]]));
     const none = { parent: NETWORK, block: false, same: "", output: "", call: "" };
     const free = { params: "", paramsShare: "", macs: "", macsShare: "" };
-    const usual = { key: step.path, last: step.path, title: step.label, row: index, count: 1 };
-    return { ...none, ...free, ...usual, ...step, field: fields[step.field] };
+    const usual = { key: path, last: path, title: own.label, row: index, count: 1 };
+    const called = {
+      field: data.fields[own.field],
+      lines: own.lines.map((line) => data.lines[line]),
+      text: data.places[own.text],
+    };
+    return { ...none, ...free, ...usual, ...own, ...called };
   }
 
   /** An element with attributes, those that are false left out, and children; those that are strings become text. */
@@ -135,10 +142,23 @@
     return first && viewsOf.get(block).some((other) => other !== view && views[other].detail === detail);
   }
 
+  /** The picture of a view: that of its template, or of another one with the words of this. */
+  function svgOf(view) {
+    const { like, words } = views[view];
+    const svg = byId(`view${like ?? view}`).content.firstElementChild?.cloneNode(true);
+    if (!svg || !words) return svg ?? null;
+    const left = [...words];
+    for (const element of svg.querySelectorAll("[data-steps], [data-heat], text")) {
+      if (element.localName === "text") element.textContent = left.shift();
+      for (const word of ["steps", "heat"]) if (word in element.dataset) element.dataset[word] = left.shift();
+    }
+    return svg;
+  }
+
   function show(view, focus = null) {
     if (view === undefined) return;
-    const svg = byId(`view${view}`)?.content.firstElementChild?.cloneNode(true);
-    current = { view, svg: svg ?? null, nodes: [], whole: null, box: null };
+    const svg = svgOf(view);
+    current = { view, svg, nodes: [], whole: null, box: null };
     if (svg) {
       const [, , width, height] = svg.getAttribute("viewBox").split(" ").map(Number);
       current.whole = { x: 0, y: 0, width, height };
@@ -289,8 +309,8 @@
     stage.querySelectorAll("[data-heat]").forEach((each) => heated(each, each.dataset.heat.split(" ")[place] ?? 0));
     const entry = (kind, text) => make("li", {}, make("span", { class: `sample ${kind}` }), text);
     // of what colours and lines mean, the lines stay
-    const lines = legend.filter(([kind]) => color === KIND || kind === "red" || kind === "dashed");
-    const texts = scales[color] ?? [];
+    const lines = data.legends[legend].filter(([kind]) => color === KIND || kind === "red" || kind === "dashed");
+    const texts = data.scales[scales[place]] ?? [];
     const samples = texts.map((text, step) => text && heated(entry("hot", text), (100 * step) / (texts.length - 1)));
     byId("legend").replaceChildren(...samples.filter(Boolean), ...lines.map((each) => entry(...each)));
   }
@@ -583,8 +603,8 @@
     if (chosen.length) moveLists(chosen[0]);
   }
 
-  /** Rows of blocks get a button that hides what is inside; at first a page of rows is open. */
-  function foldable() {
+  /** Rows get a button to choose them, those of blocks one that hides what is inside; at first a page of rows is open. */
+  function prepareRows() {
     let levels = 1;
     const depthOf = (index) => (steps[index].parent === NETWORK ? 0 : depths[steps[index].parent] + 1);
     const depths = [];
@@ -592,7 +612,9 @@
     while (depths.filter((depth) => depth <= levels).length <= PAGE && depths.some((depth) => depth > levels - 1))
       levels += 1;
     tableRows.forEach((row, index) => {
+      row.dataset.step = index;
       const head = row.firstElementChild;
+      head.replaceChildren(make("button", { class: "name" }, head.textContent));
       const inside = (children.get(index) ?? []).filter((each) => each < rowCount);
       row.classList.toggle("block", steps[index].block && depths[index] === 0);
       if (!inside.length) {
@@ -1030,6 +1052,6 @@
   }
 
   addEventListener("hashchange", recall);
-  foldable();
+  prepareRows();
   recall();
 })();
