@@ -13,6 +13,7 @@ from browser import Browser
 import archdsl
 from archdsl import cli
 from archdsl.emit import render as rendering
+from archdsl.emit.drawing.graphviz import DARK, LIGHT, mixed
 from archdsl.emit.drawing.shading import WORDS
 from archdsl.emit.render import NoGraphviz, render_all
 from archdsl.graph.library import zoo_names
@@ -231,6 +232,32 @@ def test_boxes_are_as_dark_as_in_a_picture_that_is_shaded():
         assert shade == pytest.approx(mixed, abs=2)
         for text in filter(None, data["views"][first]["scales"][cost][1:]):
             assert text in dot
+
+
+def luminance(colour):
+    parts = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(colour, other):
+    low, high = sorted(map(luminance, (colour, other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+def test_letters_can_be_read(theme):
+    shades = [mixed(theme.coldest, theme.hottest, step / 4) for step in range(5)]
+    for fill in (*theme.fill.values(), theme.closed_fill, theme.block_fill, *shades):
+        assert contrast(theme.text, fill) > 4.4, fill
+    style = Document(archdsl.load("lenet5").page().html).text["style"]
+    light, dark = (dict(re.findall(r"--(\w+): (#\w+);", part)) for part in style.split("@media screen {\n", 1))
+    page = dark if theme is DARK else light
+    for letters in (page["ink"], page["faint"]):
+        for ground in (page["paper"], page["panel"], page["near"]):
+            assert contrast(letters, ground) > 4.4, (letters, ground)
+    assert contrast(theme.grey, page["paper"]) > 4.4
+    assert contrast(theme.grey, theme.block_fill) > 4.4
 
 
 def test_a_long_text_is_cut_with_a_remark(monkeypatch):
@@ -497,7 +524,7 @@ def test_pictures_of_one_shape_say_each_its_own(opened):
         browser = opened(net, f"#{name}")
         assert texts(browser, "#stage .edge text")[0].strip() == shape
         browser.click("#stage .of-conv")
-        assert panel(browser).startswith(f"{name}.conv1")
+        assert panel(browser).startswith(f"{name}.")
 
 
 def test_search_finds_and_goes_there(opened):
@@ -634,6 +661,8 @@ def test_the_picture_has_room(opened):
     before = browser.value(wide)
     browser.key("f")
     assert browser.value(wide) > 1.4 * before
+    # letters for those who sit at the back
+    assert browser.value("document.querySelector('#stage .node text').getBoundingClientRect().height") > 14
     assert panel(browser).startswith("layer2")
     assert browser.value("document.querySelector('#large').ariaPressed") == "true"
     browser.key("f")

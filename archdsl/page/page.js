@@ -10,12 +10,14 @@
   const byId = (id) => document.getElementById(id);
   const { name, rows: rowCount, costs, views, ...data } = JSON.parse(byId("data").textContent);
   const steps = data.steps.path.map(restored);
+  const main = document.querySelector("main");
   const stage = byId("stage");
   const panel = byId("panel");
   const lists = document.querySelector(".lists");
   const tableRows = [...document.querySelectorAll("tbody tr")];
   const SVG = "http://www.w3.org/2000/svg";
   const LEAST_SCALE = 1; // below it letters of 11 units are hard to read
+  const LARGE_SCALE = 1.4; // the same from the back of a room
   const MOST_SCALE = 1.6;
   const MOST_FOUND = 60;
   const DIRECTIONS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
@@ -192,9 +194,10 @@
     const { width, height } = stage.getBoundingClientRect();
     const { whole } = current;
     if (!width || !height) return;
+    const least = main.classList.contains("large") ? LARGE_SCALE : LEAST_SCALE;
     const contained = Math.min(width / whole.width, height / whole.height);
     const readable = Math.min(width / whole.width, MOST_SCALE);
-    const scale = clamp(all ? contained : Math.max(contained, Math.min(readable, LEAST_SCALE)), 0.01, MOST_SCALE);
+    const scale = clamp(all ? contained : Math.max(contained, Math.min(readable, least)), 0.01, MOST_SCALE);
     const box = { width: width / scale, height: height / scale };
     box.x = (whole.width - box.width) / 2;
     box.y = Math.min((whole.height - box.height) / 2, 0);
@@ -973,7 +976,7 @@
 
   /** Room for the picture and the arithmetic alone, or for the lists too. */
   function large() {
-    const isLarge = document.querySelector("main").classList.toggle("large");
+    const isLarge = main.classList.toggle("large");
     byId("large").setAttribute("aria-pressed", String(isLarge));
     fit(false);
     if (chosen.length && current.svg) reveal(chosen[0]);
