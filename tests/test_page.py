@@ -251,8 +251,8 @@ def test_letters_can_be_read(theme):
     for fill in (*theme.fill.values(), theme.closed_fill, theme.block_fill, *shades):
         assert contrast(theme.text, fill) > 4.4, fill
     style = Document(archdsl.load("lenet5").page().html).text["style"]
-    light, dark = (dict(re.findall(r"--(\w+): (#\w+);", part)) for part in style.split("@media screen {\n", 1))
-    page = dark if theme is DARK else light
+    light, _, dark = style.partition("@media screen {\n")
+    page = dict(re.findall(r"--(\w+): (#\w+);", light if theme is LIGHT else dark.partition("\n}\n")[0]))
     for letters in (page["ink"], page["faint"]):
         for ground in (page["paper"], page["panel"], page["near"]):
             assert contrast(letters, ground) > 4.4, (letters, ground)
