@@ -201,18 +201,20 @@ def test_what_repeats_costs_nothing():
     assert deeper < 1.05 * shallower < 400_000
 
 
-def test_a_shortcut_past_a_block_with_a_mask_is_one():
-    html = archdsl.load("bert").page().html
-    data = data_of(html)
-    (view,) = [
-        index
-        for index, view in enumerate(data["views"])
-        if view["block"] is not None
-        and data["steps"][view["block"]]["path"] == "encoder.layer.0"
-        and view["detail"] == "layer"
-    ]
-    (picture,) = re.findall(rf'<template id="view{view}">(.*?)</template>', html, re.DOTALL)
-    assert picture.count('<path class="red" ') == 2
+def test_what_a_block_adds_to_is_a_shortcut_around_it():
+    """As in BERT, where the sum stands in a block of its own."""
+    net = archdsl.parse("""
+block added(before) = add { fc-64 | before } -> ln
+block layer {
+  fc-256 -> relu -> added(in)
+}
+INPUT[64] -> layer as first -> layer as second -> fc-10
+""")
+    data = data_of(net.page(detail="layer").html)
+    assert ["red", "shortcut"] in next(view["legend"] for view in data["views"] if view["first"])
+    assert "red" in net.page(detail="layer").html.partition("<template")[0].partition('id="stage"')[2]
+    red = re.findall(r'"[^"]+" -> "[^"]+\.add1" \[color="#B2182B"', net.draw(detail="layer"))
+    assert len(red) == 2
 
 
 def test_boxes_are_as_dark_as_in_a_picture_that_is_shaded():

@@ -6,7 +6,7 @@ from is a shortcut: the identity of a residual, a dense connection, a skip of a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -44,8 +44,8 @@ def routes(level: Level, skips: frozenset[int]) -> Routes:
         if part.is_merge and len(part.data) > 1:
             _merge_roles(level, index, forks, roles, aside)
         elif len(part.data) > 1:
-            passed = {forks.common(part.inputs), *_way_back(level, part.inputs[0])}
-            late = [place for place, wire in enumerate(part.inputs) if place and _point(wire) in passed]
+            fork = forks.common(part.inputs)
+            late = [place for place, wire in enumerate(part.inputs) if place and _point(wire) == fork]
             roles.update(dict.fromkeys(((index, place) for place in late), Role.SKIP))
     outputs = enumerate(level.outputs)
     end = next((index for index, wire in outputs if not forks.is_passed(wire, level.outputs)), 0)
@@ -73,13 +73,6 @@ def _merge_roles(level: Level, index: int, forks: _Forks, roles: dict[tuple[int,
             pass
         case _:
             roles.update(dict.fromkeys(((index, place) for place in direct), Role.SKIP))
-
-
-def _way_back(level: Level, wire: Wire) -> Iterator[int]:
-    """The points before a wire on the path itself: what a layer reads besides, such as a mask, is not on it."""
-    while wire.step != INPUT and level.parts[wire.step].data:
-        (wire, *_) = level.parts[wire.step].data
-        yield _point(wire)
 
 
 def _shortcut_roles(level: Level, index: int, fork: int, roles: dict[tuple[int, int], Role], aside: set[int]) -> None:
