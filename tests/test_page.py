@@ -775,10 +775,6 @@ def test_the_address_tells_how_it_looks(opened):
     detail(browser, "stage")
     browser.click("tbody tr:nth-child(1)")
     assert browser.value("location.hash") == "#/conv1?detail=stage&color=rf"
-    # the first picture of a DenseNet opens its only group: more than the stages do
-    browser = opened("densenet121", "#?detail=stage")
-    assert texts(browser, "#details button")[:2] == ["stage", "auto"]
-    assert texts(browser, "#details [aria-pressed=true]") == ["stage"]
 
 
 def test_the_keyboard_alone_reaches_all(opened):
