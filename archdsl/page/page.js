@@ -337,9 +337,9 @@
   // --- choosing and opening ---------------------------------------------------------------------------------------
 
   /** Show the inside of a block, or the whole network. */
-  function open(block, focus = null) {
+  function open(block) {
     const before = views[current.view].block;
-    show(viewOf(block), focus);
+    show(viewOf(block));
     if (block !== NETWORK && !chosen.includes(block)) choose([block], { quiet: true });
     else fillPanel();
     if (block === NETWORK && before !== NETWORK) choose([before], { look: true });
@@ -355,7 +355,8 @@
     } else choose([]);
   }
 
-  /** Choose steps: their arithmetic is shown, they are marked everywhere. look: move the lists and the picture there. */
+  /** Choose steps: their arithmetic is shown, they are marked everywhere. look: move the picture there; quiet: say
+   * nothing. */
   function choose(indices, { look = false, quiet = false } = {}) {
     chosen = indices;
     if (indices.length) moveLists(indices[0]);
@@ -395,12 +396,13 @@
     }
   }
 
+  /** Scroll the list that an element is in so far that it is in sight. */
   function keepInSight(element) {
     const list = element.closest("#table, #text");
     if (list.scrollHeight <= list.clientHeight) return;
     const outer = list.getBoundingClientRect();
     const own = element.getBoundingClientRect();
-    const head = 34;
+    const head = 34; // the heading of the list stays where it is
     if (own.top < outer.top + head) list.scrollTop += own.top - outer.top - head;
     else if (own.bottom > outer.bottom) list.scrollTop += own.bottom - outer.bottom + head;
   }
@@ -522,8 +524,9 @@
     const isOpen = [...field.sizes, ...field.grid].some((size) => typeof size === "string");
     if (isOpen || axes.some(({ low }) => low === null)) {
       const covers = ({ jump, size, length }) => jump === 0 && size === length;
-      const seen = axes.map((axis, place) => `${covers(axis) ? "all" : axis.size.toLocaleString("en")} ${words[place]}`);
-      const text = whole ? all : `Each position sees ${bound}${seen.join(", ")} of ${named}${gaps}.`;
+      const size = (axis) => (covers(axis) ? "all" : axis.size.toLocaleString("en"));
+      const seen = axes.map((axis, place) => `${size(axis)} ${words[place]}`).join(", ");
+      const text = whole ? all : `Each position sees ${bound}${seen} of ${named}${gaps}.`;
       return make("figure", {}, make("figcaption", {}, text));
     }
     return fieldMap(axes, grid, gaps, (positions, spans) => {
@@ -566,7 +569,8 @@
       const spans = axes.map((axis, place) => seenAlong(axis, positions[place]));
       const [[top, bottom], [left, right]] = [[0, 0], ...spans].slice(-2);
       const size = (low, high) => Math.max((high - low + 1) * unit, LEAST_SEEN);
-      const box = { x: left * unit, y: top * unit, width: size(left, right), height: flat ? height : size(top, bottom) };
+      const tall = flat ? height : size(top, bottom);
+      const box = { x: left * unit, y: top * unit, width: size(left, right), height: tall };
       for (const [key, value] of Object.entries(box)) seen.setAttribute(key, value);
       caption.textContent = told(positions, spans);
       picture.setAttribute("aria-label", caption.textContent);
@@ -606,7 +610,8 @@
     if (chosen.length) moveLists(chosen[0]);
   }
 
-  /** Rows get a button to choose them, those of blocks one that hides what is inside; at first a page of rows is open. */
+  /** Rows get a button to choose them, those of blocks one that hides what is inside; at first a page of rows is
+   * open. */
   function prepareRows() {
     let levels = 1;
     const depthOf = (index) => (steps[index].parent === NETWORK ? 0 : depths[steps[index].parent] + 1);
@@ -683,10 +688,9 @@
           make("span", {}, `${steps[index].label} · ${steps[index].output}`),
         ),
       );
-    const rest =
-      matches.length > MOST_FOUND ? [make("li", { class: "none", role: "presentation" }, `and ${matches.length - MOST_FOUND} more`)] : [];
-    const none = words.length && !matches.length ? [make("li", { class: "none", role: "presentation" }, "nothing found")] : [];
-    found.replaceChildren(...options, ...rest, ...none);
+    const rest = matches.length - options.length;
+    const remark = rest ? `and ${rest} more` : words.length && !matches.length ? "nothing found" : "";
+    found.replaceChildren(...options, ...(remark ? [make("li", { class: "none", role: "presentation" }, remark)] : []));
     found.hidden = !words.length;
     search.setAttribute("aria-expanded", String(!found.hidden));
     select();
@@ -733,7 +737,8 @@
   search.addEventListener("input", look);
   search.addEventListener("focus", () => search.value && look());
   search.addEventListener("blur", closeFound);
-  found.addEventListener("mousedown", (event) => event.preventDefault()); // the search keeps the keyboard until the click
+  // the search keeps the keyboard until the click
+  found.addEventListener("mousedown", (event) => event.preventDefault());
   search.addEventListener("keydown", (event) => {
     const shown = Math.min(matches.length, MOST_FOUND);
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
@@ -1023,8 +1028,8 @@
     const { block } = views[current.view];
     const words = [block === NETWORK ? "" : steps[block].key, chosen.length ? steps[chosen[0]].key : ""];
     const place = words.some(Boolean) ? words.map(encodeURIComponent).join("/") : "";
-    const looks = new URLSearchParams({ ...(wanted && { detail: wanted }), ...(color !== FIRST_COLOR && { color }) }).toString();
-    const address = `#${place}${looks && `?${looks}`}`;
+    const looks = new URLSearchParams({ ...(wanted && { detail: wanted }), ...(color !== FIRST_COLOR && { color }) });
+    const address = `#${place}${String(looks) && `?${looks}`}`;
     if (address === (location.hash || "#")) return;
     try {
       history.replaceState(null, "", address);
