@@ -261,8 +261,8 @@ class Network:
         from archdsl.emit.picture import picture
 
         is_page = path is not None and Path(path).suffix.lower() == ".html"
-        if is_page and (since is not None or focus or color or dark):
-            raise ValueError("a page shows no differences, and takes no focus, color or dark: a picture does")
+        if is_page and (since is not None or focus or dark):
+            raise ValueError("a page shows no differences, and takes no focus or dark: a picture does")
         expand = tuple(expand)
         made = picture(
             self.module,
@@ -276,7 +276,7 @@ class Network:
             dark=dark,
         )
         if path is not None and is_page:
-            html = self.page(detail=detail, direction=direction, legend=legend, expand=expand).html
+            html = self.page(detail=detail, direction=direction, legend=legend, expand=expand, color=color).html
             write_atomically({Path(path): html.encode()})
             return kept(drawn(made), None, "dot")
         return kept(drawn(made), path, "dot")
@@ -288,14 +288,22 @@ class Network:
         direction: str = "TB",
         legend: bool = True,
         expand: Iterable[str] = (),
+        color: str | None = None,
     ) -> Page:
         """The network as one file for a browser, `.html`: its picture, table, arithmetic and text, linked. It fetches
-        nothing. `.remarks` say what could not be drawn. The arguments are those of `draw`, for its first picture."""
+        nothing. `.remarks` say what could not be drawn. The arguments are those of `draw`, for what it shows first."""
         from archdsl.page.document import page
 
         table = self.summary(0)
         return page(
-            self.module, self.text, table, detail=detail, direction=direction, show_legend=legend, expand=expand
+            self.module,
+            self.text,
+            table,
+            detail=detail,
+            direction=direction,
+            show_legend=legend,
+            expand=expand,
+            color=color,
         )
 
     def marks(self, since: Network) -> Marks:

@@ -155,6 +155,8 @@ class Browser:
     def open(self, path, fragment=""):
         """Open a file; when this returns, its scripts have run."""
         url = path.resolve().as_uri() + fragment
+        # another fragment of the page that is there would not load it anew
+        self.call("Page.navigate", url="about:blank")
         self.call("Page.navigate", url=url)
         self.wait(
             f"location.href.startsWith({json.dumps(path.resolve().as_uri())}) && document.readyState == 'complete'"

@@ -197,7 +197,7 @@ def test_a_network_beside_a_u_net_stands_upright():
     assert set(upside_down) == {"1"}
 
 
-def test_a_page_takes_no_colours(tmp_path):
+def test_a_page_is_light_or_dark_by_itself(tmp_path):
     with pytest.raises(ValueError, match="a page"):
         archdsl.load("lenet5").draw(tmp_path / "x.html", dark=True)
     assert not list(tmp_path.iterdir())

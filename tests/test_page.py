@@ -11,7 +11,10 @@ import pytest
 from browser import Browser
 
 import archdsl
+from archdsl import cli
 from archdsl.emit import render as rendering
+from archdsl.emit.drawing.graphviz import DARK, LIGHT, mixed
+from archdsl.emit.drawing.shading import WORDS
 from archdsl.emit.render import NoGraphviz, render_all
 from archdsl.graph.library import zoo_names
 from archdsl.page import steps
@@ -58,8 +61,24 @@ class Document(HTMLParser):
 
 
 def data_of(html):
+    """What the script works with, with what it puts back itself."""
     (found,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', html, re.DOTALL)
-    return json.loads(found)
+    data = json.loads(found)
+    columns = data["steps"]
+    data["steps"] = [
+        {name: values[index] for name, values in columns.items() if values[index] != ""}
+        for index in range(len(columns["path"]))
+    ]
+    for index, step in enumerate(data["steps"]):
+        usual = {"last": step["path"], "row": index, "output": "", "params": "", "macs": "", "sees": ""}
+        field = data["fields"][step["field"]] if "field" in step else None
+        lines = [data["lines"][line] for line in step["lines"]]
+        called = {"field": field, "lines": lines, "text": data["places"][step["text"]]}
+        data["steps"][index] = {**usual, **step, **called}
+    for view in data["views"]:
+        view["legend"] = data["legends"][view["legend"]]
+        view["scales"] = dict(zip(data["costs"], (data["scales"][each] for each in view["scales"]), strict=True))
+    return data
 
 
 # --- what stands in it ------------------------------------------------------------------------------------------------
@@ -77,13 +96,15 @@ def test_a_page_has_the_whole_table_and_pictures_that_point_at_its_steps(name):
     data = data_of(html)
     rows = [spot.path for spot, _ in Tour(net.module).folded()]
     assert [step["path"] for step in data["steps"][: data["rows"]]] == rows
-    assert html.count("<tr data-step=") == len(rows)
+    assert html.count('<th scope="row"') == len(rows)
     shown = {int(index) for found in re.findall(r'data-steps="([\d ]+)"', html) for index in found.split()}
     assert shown <= set(range(len(data["steps"])))
     # each view is drawn, and what is drawn is marked with the step that it stands for
-    pictures = re.findall(r'<template id="view\d+"><svg.*?</svg></template>', html, re.DOTALL)
-    assert len(pictures) == len(data["views"]) == html.count("<template")
-    for picture in pictures:
+    pictures = re.findall(r'<template id="view(\d+)"><svg.*?</svg></template>', html, re.DOTALL)
+    own = [index for index, view in enumerate(data["views"]) if "like" not in view]
+    assert list(map(int, pictures)) == own
+    assert {view["like"] for view in data["views"] if "like" in view} <= set(own)
+    for picture in re.findall(r"<template.*?</template>", html, re.DOTALL):
         boxes = (
             picture.count("<rect") - picture.count('<rect class="of-io"') - picture.count('<rect class="of-io dashed"')
         )
@@ -159,7 +180,8 @@ def test_nothing_in_a_page_points_anywhere():
     (policy,) = [a["content"] for t, a in page.elements if a.get("http-equiv") == "Content-Security-Policy"]
     assert policy.startswith("default-src 'none';")
     assert "unsafe" not in policy
-    assert "url(" not in page.text["style"]
+    # the heads of arrows stand in the page itself
+    assert page.text["style"].count("url(") == len(re.findall(r'url\("#(red-)?head"\)', page.text["style"])) == 2
 
 
 def test_hostile_texts_stay_text():
@@ -177,14 +199,75 @@ def test_what_repeats_costs_nothing():
     assert "2,000,000,000" in page.html
     assert len(page.html) < 200_000
     deeper, shallower = (len(archdsl.load(name).page().html) for name in ("resnet152", "resnet50"))
-    assert deeper < 1.05 * shallower < 1_000_000
+    assert deeper < 1.05 * shallower < 400_000
+
+
+def test_what_a_block_adds_to_is_a_shortcut_around_it():
+    """As in BERT, where the sum stands in a block of its own."""
+    net = archdsl.parse("""
+block added(before) = add { fc-64 | before } -> ln
+block layer {
+  fc-256 -> relu -> added(in)
+}
+INPUT[64] -> layer as first -> layer as second -> fc-10
+""")
+    data = data_of(net.page(detail="layer").html)
+    assert ["red", "shortcut"] in next(view["legend"] for view in data["views"] if view["first"])
+    assert "red" in net.page(detail="layer").html.partition("<template")[0].partition('id="stage"')[2]
+    red = re.findall(r'"[^"]+" -> "[^"]+\.add1" \[color="#B2182B"', net.draw(detail="layer"))
+    assert len(red) == 2
+
+
+def test_boxes_are_as_dark_as_in_a_picture_that_is_shaded():
+    net = archdsl.load("resnet18")
+    html = net.page().html
+    data = data_of(html)
+    (first,) = [index for index, view in enumerate(data["views"]) if view["first"] and view["block"] is None]
+    (drawn,) = re.findall(rf'<template id="view{first}">(.*?)</template>', html, re.DOTALL)
+    heat = re.search(r'data-steps="0 1 2" data-heat="([\d ]+)"', drawn)
+    coldest, hottest = (255, 255, 255), (0xF1, 0x69, 0x13)
+    for place, cost in enumerate(data["costs"]):
+        dot = net.draw(color=cost)
+        (conv1,) = re.findall(r'"conv1" \[[^\]]*?fillcolor="#(\w+)"', dot)
+        shade = [int(conv1[at : at + 2], 16) for at in (0, 2, 4)]
+        part = int(heat[1].split()[place]) / 100
+        mixed = [cold + (hot - cold) * part for cold, hot in zip(coldest, hottest, strict=True)]
+        assert shade == pytest.approx(mixed, abs=2)
+        for text in filter(None, data["views"][first]["scales"][cost][1:]):
+            assert text in dot
+
+
+def luminance(colour):
+    parts = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(colour, other):
+    low, high = sorted(map(luminance, (colour, other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+def test_letters_can_be_read(theme):
+    shades = [mixed(theme.coldest, theme.hottest, step / 4) for step in range(5)]
+    for fill in (*theme.fill.values(), theme.closed_fill, theme.block_fill, *shades):
+        assert contrast(theme.text, fill) > 4.4, fill
+    style = Document(archdsl.load("lenet5").page().html).text["style"]
+    light, _, dark = style.partition("@media screen {\n")
+    page = dict(re.findall(r"--(\w+): (#\w+);", light if theme is LIGHT else dark.partition("\n}\n")[0]))
+    for letters in (page["ink"], page["faint"]):
+        for ground in (page["paper"], page["panel"], page["near"]):
+            assert contrast(letters, ground) > 4.4, (letters, ground)
+    assert contrast(theme.grey, page["paper"]) > 4.4
+    assert contrast(theme.grey, theme.block_fill) > 4.4
 
 
 def test_a_long_text_is_cut_with_a_remark(monkeypatch):
     monkeypatch.setattr(steps, "MOST", 20)
     page = archdsl.load("vgg16").page()
     assert "21 more rows are left out of the table" in page.remarks
-    assert page.html.count("<tr data-step=") == 20
+    assert page.html.count('<th scope="row"') == 20
 
 
 def test_without_graphviz_there_is_all_but_the_pictures(monkeypatch):
@@ -192,7 +275,7 @@ def test_without_graphviz_there_is_all_but_the_pictures(monkeypatch):
     page = archdsl.load("lenet5").page()
     assert any("there is no Graphviz here" in each for each in page.remarks)
     assert "There is no picture." in page.html
-    assert page.html.count("<tr data-step=") > 5
+    assert page.html.count('<th scope="row"') > 5
 
 
 def test_the_pictures_that_time_allows_are_there(monkeypatch):
@@ -214,6 +297,16 @@ def test_options_choose_the_first_picture():
     assert first(detail="stage")["detail"] == "stage"
     assert first(legend=False)["legend"] == []
     assert "there is no block `layer9` to open" in net.page(expand=["layer9"]).remarks
+
+
+def test_a_page_begins_with_the_colours_that_are_asked_for(tmp_path):
+    net = archdsl.load("lenet5")
+    assert data_of(net.page().html)["color"] is None
+    assert data_of(net.page(color="rf").html)["color"] == "rf"
+    assert cli.main(["draw", "lenet5", "--color", "macs", "-o", str(tmp_path / "x.html")]) == 0
+    assert (tmp_path / "x.html").read_text(encoding="utf-8") == net.page(color="macs").html
+    with pytest.raises(ValueError, match="finest"):
+        net.page(color="finest")
 
 
 def test_draw_writes_a_page(tmp_path):
@@ -242,10 +335,10 @@ def browser():
 def opened(browser, tmp_path):
     """Opens the page of a network in the browser; afterwards, that nothing was asked of anyone and nothing went wrong."""
 
-    def open_page(net, fragment=""):
+    def open_page(net, fragment="", options=None):
         path = tmp_path / "page.html"
         net = archdsl.load(net) if isinstance(net, str) else net
-        path.write_text(net.page().html, encoding="utf-8")
+        path.write_text(net.page(**(options or {})).html, encoding="utf-8")
         browser.open(path, fragment)
         return browser
 
@@ -329,6 +422,29 @@ def test_the_field_of_positions_in_a_row_is_told_in_words(opened):
     assert "Each position sees 4 rows, 4 columns of the input, 32×32." in panel(browser)
 
 
+def test_a_field_with_gaps_says_so(opened):
+    browser = opened(
+        archdsl.parse("INPUT[64x64x3] -> conv1-8/4 as sparse -> conv3-8 as still -> conv1-8 as end"), "#/still"
+    )
+    assert "sees" in panel(browser)
+    assert "of the input, 64×64, with gaps." in panel(browser)
+    assert browser.value("document.querySelectorAll('figure .gaps').length") == 1
+    browser = opened("alexnet", "#/conv2")
+    assert "gaps" not in panel(browser)
+    assert not browser.value("document.querySelectorAll('figure .gaps').length")
+
+
+def test_arrows_move_the_position_of_a_field(opened):
+    browser = opened("alexnet", "#/conv1")
+    browser.value("document.querySelector('figure svg').focus()")
+    browser.key("ArrowLeft")
+    browser.key("ArrowDown")
+    assert "Position 29, 27 of 55×55 sees rows 113–123, columns 105–115" in panel(browser)
+    assert browser.value("document.querySelector('#said').textContent").startswith("Position 29, 27")
+    # the step is still the chosen one
+    assert panel(browser).startswith("conv1")
+
+
 def test_the_field_at_the_border_is_cut(opened):
     browser = opened("vgg16", "#/features.0")
     left, top = browser.value(
@@ -360,12 +476,13 @@ def test_a_click_on_a_block_opens_it_and_escape_goes_back(opened):
 
 def test_a_block_that_the_table_opens_elsewhere_has_its_own_field(opened):
     block = "block two(c) = conv3-c -> conv3-c"
-    browser = opened(archdsl.parse(f"{block}\nINPUT[64x64x16] -> two(16) as a -> conv5-16 -> two(16) as b"), "#/b")
+    net = archdsl.parse(f"{block}\nINPUT[64x64x16] -> two(16) as a -> conv5-16 -> two(16) as b")
+    browser = opened(net, "#/b")
     assert texts(browser, "tr.chosen td:nth-child(2)") == ["two (as a)"]
     assert "9 -> 13" in panel(browser)
     detail(browser, "layer")
     browser.key("Escape")
-    known = browser.value("JSON.parse(document.querySelector('#data').textContent).steps")
+    known = data_of(net.page().html)["steps"]
     last = next(step for step in known if step["path"] == "b.conv2")
     assert last["sees"] == "13"
     assert known[last["row"]]["path"] == "a.conv2"
@@ -390,6 +507,27 @@ def test_hovering_links_picture_table_and_text(opened):
     )
     browser.hover(f"[data-piece='{place}']")
     assert texts(browser, "tr.near th") == ["conv1"]
+
+
+def test_hovering_what_is_folded_away_marks_the_block_around_it(opened):
+    browser = opened("resnet50")
+    browser.value("document.querySelector('#table').scrollTop = 40")
+    browser.hover("#stage .cluster ~ .node .of-projection")
+    # its own row is hidden, and so are those around it up to the bottleneck
+    assert texts(browser, "tr.near th") == ["▸0"]
+    assert browser.value("document.querySelector('#table').scrollTop") <= 40
+
+
+def test_pictures_of_one_shape_say_each_its_own(opened):
+    block = "block grow(k) = concat { | bn -> relu -> conv1-(4*k) -> bn -> relu -> conv3-k }"
+    net = archdsl.parse(f"{block}\nINPUT[32x32x128] -> grow(32) as a -> grow(32) as b -> grow(32) as c -> gap -> fc-10")
+    data = data_of(net.page().html)
+    assert len([view for view in data["views"] if "like" in view]) == 2
+    for name, shape in (("a", "128×32×32"), ("b", "160×32×32"), ("c", "192×32×32")):
+        browser = opened(net, f"#{name}")
+        assert texts(browser, "#stage .edge text")[0].strip() == shape
+        browser.click("#stage .of-conv")
+        assert panel(browser).startswith(f"{name}.")
 
 
 def test_search_finds_and_goes_there(opened):
@@ -478,6 +616,60 @@ def test_the_picture_moves_and_zooms(opened):
         " return [y, h, height] })(document.querySelector('#stage g').getBBox())"
     )
     assert whole[1] >= whole[2]
+
+
+def fill(browser, selector):
+    return browser.value(f"getComputedStyle(document.querySelector({json.dumps(selector)})).fill")
+
+
+def test_colours_say_what_boxes_cost(opened):
+    browser = opened("alexnet")
+    kind = fill(browser, "#stage .of-linear")
+    assert texts(browser, "#color option") == ["kind", *WORDS.values()]
+    browser.key("c")
+    assert browser.value("document.querySelector('#color').value") == "macs"
+    assert browser.value("location.hash") == "#?color=macs"
+    # the scale begins with none of it, and ends with what the costliest has
+    assert texts(browser, "#legend li")[0] == "0"
+    assert texts(browser, "#legend li")[-1] == "224 M"
+    light, dark = fill(browser, "#stage .of-linear"), fill(browser, "#stage [data-heat^='100 '] rect")
+    assert len({kind, light, dark}) == 3
+    browser.key("c")
+    assert fill(browser, "#stage [data-heat^='100 '] rect") != dark
+    browser.reload()
+    assert browser.value("document.querySelector('#color').value") == "params"
+    browser.key("C", shift=True)
+    browser.key("C", shift=True)
+    assert fill(browser, "#stage .of-linear") == kind
+    assert browser.value("location.hash") == ""
+    browser.value("document.querySelector('#color').focus()")
+    browser.key("r")
+    assert browser.value("document.querySelector('#color').value") == "rf"
+    assert texts(browser, "#legend li")[-1] == "227"
+
+
+def test_the_first_colours_need_no_word_in_the_address(opened):
+    browser = opened("lenet5", options={"color": "macs"})
+    assert browser.value("document.querySelector('#color').value") == "macs"
+    assert browser.value("location.hash") == ""
+    browser.key("C", shift=True)
+    assert browser.value("location.hash") == "#?color=kind"
+    browser.reload()
+    assert browser.value("document.querySelector('#color').value") == "kind"
+
+
+def test_the_picture_has_room(opened):
+    browser = opened("resnet50", "#/layer2")
+    wide = "document.querySelector('#stage').clientWidth"
+    before = browser.value(wide)
+    browser.key("f")
+    assert browser.value(wide) > 1.4 * before
+    # letters for those who sit at the back
+    assert browser.value("document.querySelector('#stage .node text').getBoundingClientRect().height") > 14
+    assert panel(browser).startswith("layer2")
+    assert browser.value("document.querySelector('#large').ariaPressed") == "true"
+    browser.key("f")
+    assert browser.value(wide) == before
 
 
 def test_dark_and_light(opened):
@@ -575,7 +767,55 @@ def test_the_address_tells_what_is_open(opened):
     assert browser.value("location.hash") == "#/conv1"
 
 
-@pytest.mark.parametrize("fragment", ["#%E0%A4%A", "#nothing/here", "#constructor/__proto__", "#<img src=x>"])
+def test_the_address_tells_how_it_looks(opened):
+    browser = opened("resnet50", "#?detail=block&color=rf")
+    assert texts(browser, "#details [aria-pressed=true]") == ["block"]
+    assert browser.value("document.querySelector('#color').value") == "rf"
+    detail(browser, "layer")
+    assert browser.value("location.hash") == "#?color=rf"
+    detail(browser, "stage")
+    browser.click("tbody tr:nth-child(1)")
+    assert browser.value("location.hash") == "#/conv1?detail=stage&color=rf"
+
+
+def test_the_keyboard_alone_reaches_all(opened):
+    browser = opened("resnet50", "#layer1/layer1.0")
+    reached = []
+    browser.key("Tab")
+    assert browser.value("document.activeElement.id") == "skip"
+    for _ in range(40):
+        browser.key("Tab")
+        reached.append(browser.value("document.activeElement.id || document.activeElement.className"))
+    for each in ("search", "theme", "keys", "in", "large", "stage", "color", "tab-table", "table"):
+        assert each in reached
+    assert "tab-text" not in reached
+    # a button that is pressed keeps the keyboard
+    browser.value("document.querySelector('#details button:last-child').focus()")
+    browser.key("Enter")
+    assert browser.value("document.activeElement.textContent") == "op"
+    browser.value("document.querySelector('#trail button').focus()")
+    browser.key("Enter")
+    assert browser.value("document.activeElement.textContent") == "resnet50"
+    browser.value("document.querySelector('.actions button').focus()")
+    browser.key("Enter")
+    assert trail(browser) == ["resnet50", "layer1"]
+    assert browser.value("document.activeElement.id") == "stage"
+    browser.value("document.querySelector('#tab-table').focus()")
+    browser.key("ArrowRight")
+    assert browser.value("document.activeElement.id") == "tab-text"
+    assert browser.value("document.querySelector('#tab-text').ariaSelected") == "true"
+    # the way to the table leaves what is open as it is
+    browser.key("ArrowLeft")
+    browser.value("document.querySelector('#skip').focus()")
+    browser.key("Enter")
+    assert browser.value("document.activeElement.id") == "table"
+    assert trail(browser) == ["resnet50", "layer1"]
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    ["#?detail=finest&color=__proto__", "#%E0%A4%A", "#nothing/here", "#constructor/__proto__", "#<img src=x>"],
+)
 def test_an_odd_address_does_no_harm(opened, fragment):
     browser = opened("lenet5", fragment)
     assert trail(browser) == ["lenet5"]

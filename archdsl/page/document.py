@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,13 +13,14 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 from archdsl.base.version import __version__
-from archdsl.emit.drawing.model import Direction, Kind, Role
+from archdsl.emit.drawing.model import Direction
+from archdsl.emit.drawing.shading import WORDS, Cost
 from archdsl.emit.drawing.words import caption
-from archdsl.graph.marks import Mark
-from archdsl.ops.operator import Style
+from archdsl.page.colours import rules
+from archdsl.page.data import as_json, legend, steps_data, views_data
 from archdsl.page.steps import Steps
 from archdsl.page.texts import Texts
-from archdsl.page.views import Drawn, views
+from archdsl.page.views import views
 from archdsl.report.summary import Summary
 from archdsl.report.terminal import visible
 
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 _DEEPEST = 8
-_JSON_IN_HTML = str.maketrans(
-    {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +49,26 @@ def page(
     direction: Direction | str = Direction.TB,
     show_legend: bool = True,
     expand: Iterable[str] = (),
+    color: Cost | str | None = None,
 ) -> Page:
     """The page of a network. table: its summary; detail, direction, expand: of its first picture, as `picture` takes
-    them."""
+    them; color: the cost that colours say at first."""
+    cost = Cost(color) if color else None
     steps = Steps(root)
     drawn, remarks = views(steps, detail, Direction(direction), expand, show_legend=show_legend)
     texts = Texts(source, [entry.spot.step.place for entry in steps.entries])
-    records = _records(steps, texts)
+    records = steps.records()
     if steps.more:
         remarks.append(f"{steps.more:,} more rows are left out of the table")
-    style, script = (_file(name) for name in ("page.css", "page.js"))
+    style, script = f"{rules()}{_file('page.css')}", _file("page.js")
+    pictures, svgs = views_data(drawn)
+    data = {
+        "name": visible(root.name),
+        "color": cost,
+        "costs": WORDS,
+        **steps_data(steps, records, texts),
+        **pictures,
+    }
     first = next(each for each in drawn if each.view.first)
     title, *doc = (visible(line) for line in (table.title, *table.doc.splitlines()))
     html = Template(_file("template.html")).substitute(
@@ -75,11 +82,11 @@ def page(
         footers="".join(f"<p>{escape(visible(each))}</p>" for each in table.footers()),
         remarks="".join(f"<p>{escape(visible(each))}</p>" for each in remarks),
         picture=first.svg or _NO_PICTURE,
-        legend="".join(f'<li><span class="sample {kind}"></span>{escape(text)}</li>' for kind, text in _legend(first)),
+        legend="".join(f'<li><span class="sample {kind}"></span>{escape(text)}</li>' for kind, text in legend(first)),
         rows="".join(_row(index, records[index], steps) for index in range(steps.rows)),
         texts="".join(starmap(_text, texts.html())),
-        templates="".join(f'<template id="view{index}">{each.svg}</template>' for index, each in enumerate(drawn)),
-        data=_json(_data(visible(root.name), records, steps.rows, drawn)),
+        templates="".join(f'<template id="view{index}">{svg}</template>' for index, svg in svgs.items()),
+        data=as_json(data),
         version=__version__,
     )
     return Page(html, tuple(remarks))
@@ -99,52 +106,8 @@ def _policy(style: str, script: str) -> str:
     return f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
 
 
-def _json(value: object) -> str:
-    """JSON as it may stand in a script element: nothing in it ends the element."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_JSON_IN_HTML)
-
-
-def _records(steps: Steps, texts: Texts) -> list[dict[str, Any]]:
-    """What is known of each step, and the pieces of the text that it stands in."""
-    places = [texts.stretch(entry.spot.step.place) for entry in steps.entries]
-    return [{**record, "text": place} for record, place in zip(steps.records(), places, strict=True)]
-
-
-def _data(name: str, records: list[dict[str, Any]], rows: int, drawn: list[Drawn]) -> dict[str, Any]:
-    """What the script of the page works with."""
-    views = [
-        {
-            "block": each.view.block,
-            "detail": str(each.view.picture.detail),
-            "first": each.view.first,
-            "legend": _legend(each),
-        }
-        for each in drawn
-    ]
-    return {"name": name, "rows": rows, "steps": records, "views": views}
-
-
 def _paragraphs(lines: list[str]) -> list[str]:
     return [" ".join(each.split()) for each in "\n".join(lines).split("\n\n") if each.strip()]
-
-
-def _legend(drawn: Drawn) -> list[tuple[str, str]]:
-    """The legend of a picture: the class of the style sheet that has the colour, and what it means. A page
-    marks no differences."""
-    samples = ((each.style, each.text) for each in drawn.view.picture.legend)
-    return [(_class(style), text) for style, text in samples if style is not None and not isinstance(style, Mark)]
-
-
-def _class(style: Style | Kind | Role) -> str:
-    match style:
-        case Role():
-            return "red"
-        case Kind.BLOCK:
-            return "of-block"
-        case Kind():
-            return "dashed"
-        case family:
-            return f"of-{family}"
 
 
 def _row(index: int, record: dict[str, Any], steps: Steps) -> str:
@@ -156,10 +119,10 @@ def _row(index: int, record: dict[str, Any], steps: Steps) -> str:
     shapes = record["output"] if len(outputs) == 1 else f"{len(outputs)} tensors"
     cells = "".join(f"<td>{escape(text)}</td>" for text in (shown, shapes))
     names = ("params", "paramsShare", "macs", "macsShare", "sees")
-    cells += "".join(f'<td class="number">{escape(record[name])}</td>' for name in names)
+    cells += "".join(f"<td>{escape(record[name])}</td>" for name in names)
     depth = min(entry.spot.depth, _DEEPEST)
-    name = f'<button type="button" class="name">{escape(visible(entry.spot.name))}</button>'
-    return f'<tr data-step="{index}"><th scope="row" class="depth{depth}">{name}</th>{cells}</tr>\n'
+    name = escape(visible(entry.spot.name))
+    return f'<tr><th scope="row" class="depth{depth}">{name}</th>{cells}</tr>\n'
 
 
 def _text(name: str, lines: str) -> str:

@@ -5,53 +5,79 @@
 // is ever read as markup: what is made here is made of elements and text.
 
 (() => {
-  const { name, rows: rowCount, steps, views } = JSON.parse(document.getElementById("data").textContent);
+  const NETWORK = null; // as a block: the whole of it
+  const KIND = "kind";
   const byId = (id) => document.getElementById(id);
+  const { name, rows: rowCount, costs, views, ...data } = JSON.parse(byId("data").textContent);
+  const steps = data.steps.path.map(restored);
+  const main = document.querySelector("main");
   const stage = byId("stage");
   const panel = byId("panel");
   const lists = document.querySelector(".lists");
   const tableRows = [...document.querySelectorAll("tbody tr")];
-  const pieces = [...document.querySelectorAll("[data-piece]")];
   const SVG = "http://www.w3.org/2000/svg";
-  const NETWORK = null;
-  const LEAST_SCALE = 0.85; // below it letters of 11 units are hard to read
+  const LEAST_SCALE = 1; // below it letters of 11 units are hard to read
+  const LARGE_SCALE = 1.4; // the same from the back of a room
   const MOST_SCALE = 1.6;
   const MOST_FOUND = 60;
+  const DIRECTIONS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
   const CLICK = 4; // pixels that a finger moves without meaning it
 
-  /** An element with attributes and children; children that are strings become text. */
+  /** A step out of the columns, with what follows from the rest of it, and what is called by a number. */
+  function restored(path, index) {
+    const said = Object.entries(data.steps).filter(([, values]) => values[index] !== "");
+    const own = Object.fromEntries(said.map(([key, values]) => [key, values[index]]));
+    const none = { parent: NETWORK, block: false, same: "", output: "", call: "" };
+    const free = { params: "", paramsShare: "", macs: "", macsShare: "" };
+    const usual = { key: path, last: path, title: own.label, row: index, count: 1 };
+    const called = {
+      field: data.fields[own.field],
+      lines: own.lines.map((line) => data.lines[line]),
+      text: data.places[own.text],
+    };
+    return { ...none, ...free, ...usual, ...own, ...called };
+  }
+
+  /** An element with attributes, those that are false left out, and children; those that are strings become text. */
   function make(tag, attributes = {}, ...children) {
     const element = document.createElement(tag);
     for (const [key, value] of Object.entries(attributes)) {
       if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
-      else if (value === true) element.setAttribute(key, "");
-      else if (value !== false && value != null) element.setAttribute(key, value);
+      else if (value !== false) element.setAttribute(key, value);
     }
-    element.append(...children.filter((child) => child != null && child !== ""));
+    element.append(...children.filter((child) => child !== ""));
     return element;
   }
 
-  function draw(tag, attributes, ...children) {
+  function draw(tag, attributes) {
     const element = document.createElementNS(SVG, tag);
     for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-    element.append(...children);
     return element;
+  }
+
+  /** Put other buttons in the place of some; the keyboard stays with the one that is pressed. */
+  function refill(element, buttons) {
+    const has = element.contains(document.activeElement);
+    element.replaceChildren(...buttons);
+    if (has) element.querySelector("[aria-pressed=true], [aria-current]")?.focus();
+  }
+
+  function grouped(items, keyOf) {
+    const groups = new Map();
+    for (const item of items) {
+      const key = keyOf(item);
+      if (!groups.has(key)) groups.set(key, []);
+      groups.get(key).push(item);
+    }
+    return groups;
   }
 
   const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
   // --- what belongs to what ---------------------------------------------------------------------------------------
 
-  const children = new Map();
-  steps.forEach((step, index) => {
-    if (!children.has(step.parent)) children.set(step.parent, []);
-    children.get(step.parent).push(index);
-  });
-  const viewsOf = new Map();
-  views.forEach((view, index) => {
-    if (!viewsOf.has(view.block)) viewsOf.set(view.block, []);
-    viewsOf.get(view.block).push(index);
-  });
+  const children = grouped(steps.keys(), (index) => steps[index].parent);
+  const viewsOf = grouped(views.keys(), (view) => views[view].block);
 
   /** The block whose pictures show the inside of a step: itself, or the equal one that the table opens. */
   function insideOf(index) {
@@ -69,13 +95,15 @@
 
   const rowOf = (index) => tableRows[steps[index].row];
 
-  const piecesOf = new Map();
+  /** The row of a step, or of the smallest block around it that is not folded away. */
+  function shownRow(index) {
+    let { row } = steps[index];
+    while (tableRows[row].hidden) row = steps[row].parent;
+    return tableRows[row];
+  }
+
+  const piecesOf = grouped(document.querySelectorAll("[data-piece]"), (element) => Number(element.dataset.piece));
   const stepsAt = new Map();
-  pieces.forEach((element) => {
-    const piece = Number(element.dataset.piece);
-    if (!piecesOf.has(piece)) piecesOf.set(piece, []);
-    piecesOf.get(piece).push(element);
-  });
   // of the steps that a piece of text belongs to, the ones with the shortest text mean just it
   const shortest = new Map();
   steps.slice(0, rowCount).forEach((step, index) => {
@@ -94,28 +122,48 @@
 
   let current = { view: -1, svg: null, nodes: [], whole: null, box: null };
   let wanted = null; // the detail that the reader chose
+  let color = KIND; // what colours say: what a box is, or one of its costs
   let chosen = []; // the steps whose arithmetic is shown
   let matches = [];
 
   // --- the picture ------------------------------------------------------------------------------------------------
 
-  const order = ["stage", "block", "layer", "op"];
+  const DETAILS = ["stage", "block", "layer", "op"];
 
   /** The view of a block at the detail that the reader chose, or the first one. */
   function viewOf(block) {
     const all = viewsOf.get(block) ?? [];
     if (wanted === null) return all.find((view) => views[view].first) ?? all[0];
-    const fitting = all.filter((view) => order.indexOf(views[view].detail) <= order.indexOf(wanted));
-    return fitting.at(-1) ?? all[0];
+    const most = DETAILS.indexOf(wanted);
+    return all.findLast((view) => DETAILS.indexOf(views[view].detail) <= most && !isMixed(view)) ?? all[0];
+  }
+
+  /** Whether a picture opens more than its detail says: another one has just that. */
+  function isMixed(view) {
+    const { block, detail, first } = views[view];
+    return first && viewsOf.get(block).some((other) => other !== view && views[other].detail === detail);
+  }
+
+  /** The picture of a view: that of its template, or of another one with the words of this. */
+  function svgOf(view) {
+    const { like, words } = views[view];
+    const svg = byId(`view${like ?? view}`).content.firstElementChild?.cloneNode(true);
+    if (!svg || !words) return svg ?? null;
+    const left = [...words];
+    for (const element of svg.querySelectorAll("[data-steps], [data-heat], text")) {
+      if (element.localName === "text") element.textContent = left.shift();
+      for (const word of ["steps", "heat"]) if (word in element.dataset) element.dataset[word] = left.shift();
+    }
+    return svg;
   }
 
   function show(view, focus = null) {
     if (view === undefined) return;
-    const svg = byId(`view${view}`)?.content.firstElementChild?.cloneNode(true);
-    current = { view, svg: svg ?? null, nodes: [], whole: null, box: null };
+    const svg = svgOf(view);
+    current = { view, svg, nodes: [], whole: null, box: null };
     if (svg) {
-      const [x, y, width, height] = svg.getAttribute("viewBox").split(" ").map(Number);
-      current.whole = { x, y, width, height };
+      const [, , width, height] = svg.getAttribute("viewBox").split(" ").map(Number);
+      current.whole = { x: 0, y: 0, width, height };
       current.nodes = [...svg.querySelectorAll("[data-steps]")].map((element) => {
         const own = element.dataset.steps.split(" ").map(Number);
         const isNode = element.classList.contains("node");
@@ -128,18 +176,11 @@
     }
     trail();
     details();
-    legend();
+    shade();
     mark("chosen", chosen);
     markMatches();
     if (focus !== null) reveal(focus);
     remember();
-  }
-
-  /** Where a group of shapes is, in the units of the picture. */
-  function placeOf(element) {
-    const inner = element.getBBox();
-    const moved = current.svg.firstElementChild.transform.baseVal.consolidate().matrix;
-    return { x: inner.x + moved.e, y: inner.y + moved.f, width: inner.width, height: inner.height };
   }
 
   function setBox(box) {
@@ -153,12 +194,13 @@
     const { width, height } = stage.getBoundingClientRect();
     const { whole } = current;
     if (!width || !height) return;
+    const least = main.classList.contains("large") ? LARGE_SCALE : LEAST_SCALE;
     const contained = Math.min(width / whole.width, height / whole.height);
     const readable = Math.min(width / whole.width, MOST_SCALE);
-    const scale = clamp(all ? contained : Math.max(contained, Math.min(readable, LEAST_SCALE)), 0.01, MOST_SCALE);
+    const scale = clamp(all ? contained : Math.max(contained, Math.min(readable, least)), 0.01, MOST_SCALE);
     const box = { width: width / scale, height: height / scale };
-    box.x = whole.x + (whole.width - box.width) / 2;
-    box.y = box.height > whole.height ? whole.y + (whole.height - box.height) / 2 : whole.y;
+    box.x = (whole.width - box.width) / 2;
+    box.y = Math.min((whole.height - box.height) / 2, 0);
     setBox(box);
   }
 
@@ -186,8 +228,8 @@
     const unit = box.width / width;
     setBox({
       ...box,
-      x: clamp(box.x - dx * unit, whole.x - box.width * 0.8, whole.x + whole.width - box.width * 0.2),
-      y: clamp(box.y - dy * unit, whole.y - box.height * 0.8, whole.y + whole.height - box.height * 0.2),
+      x: clamp(box.x - dx * unit, -box.width * 0.8, whole.width - box.width * 0.2),
+      y: clamp(box.y - dy * unit, -box.height * 0.8, whole.height - box.height * 0.2),
     });
   }
 
@@ -195,7 +237,7 @@
   function reveal(index) {
     const node = nodesOf(index)[0];
     if (!node) return;
-    const place = placeOf(node.element);
+    const place = node.element.getBBox();
     const box = { ...current.box };
     for (const [start, size] of [
       ["x", "width"],
@@ -229,32 +271,25 @@
     // each by its part of the path
     const own = (each, place) => steps[each].path.slice(place ? steps[path[place - 1]].path.length + 1 : 0);
     const buttons = path.map((each, place) => button(each, own(each, place) + times(steps[each])));
-    byId("trail").replaceChildren(button(NETWORK, name), ...buttons);
+    refill(byId("trail"), [button(NETWORK, name), ...buttons]);
   }
 
   function details() {
     const all = viewsOf.get(views[current.view].block);
-    const words = all.map((view) => views[view].detail);
-    byId("details").replaceChildren(
-      ...all.map((view, place) => {
-        // the first picture may open more than its detail says
-        const word =
-          views[view].first && words.indexOf(words[place]) !== words.lastIndexOf(words[place]) ? "auto" : words[place];
-        const chooses = { type: "button", title: "Detail (d)", "aria-pressed": String(view === current.view) };
-        return make("button", { ...chooses, onclick: () => detail(view) }, word);
-      }),
-    );
+    const button = (view) => {
+      const chooses = { type: "button", title: "Detail (d)", "aria-pressed": String(view === current.view) };
+      return make("button", { ...chooses, onclick: () => detail(view) }, detailOf(view));
+    };
+    refill(byId("details"), all.map(button));
     byId("details").hidden = all.length < 2;
   }
 
-  function legend() {
-    const entry = ([kind, text]) => make("li", {}, make("span", { class: `sample ${kind}` }), text);
-    byId("legend").replaceChildren(...views[current.view].legend.map(entry));
-  }
+  const detailOf = (view) => (isMixed(view) ? "auto" : views[view].detail);
 
   function detail(view) {
     wanted = views[view].first ? null : views[view].detail;
     show(view, chosen[0] ?? null);
+    say(`detail ${detailOf(view)}`);
   }
 
   function changeDetail(by) {
@@ -262,12 +297,49 @@
     detail(all[(all.indexOf(current.view) + by + all.length) % all.length]);
   }
 
+  // --- colours ----------------------------------------------------------------------------------------------------
+
+  const COLORS = [KIND, ...Object.keys(costs)];
+  const FIRST_COLOR = data.color ?? KIND;
+  byId("color").append(...Object.entries(costs).map(([cost, word]) => make("option", { value: cost }, word)));
+
+  /** Give boxes the colours that say what they are or what they cost, and say which is which. */
+  function shade() {
+    const { legend, scales } = views[current.view];
+    byId("color").value = color;
+    stage.classList.toggle("shaded", color !== KIND);
+    const place = COLORS.indexOf(color) - 1;
+    stage.querySelectorAll("[data-heat]").forEach((each) => heated(each, each.dataset.heat.split(" ")[place] ?? 0));
+    const entry = (kind, text) => make("li", {}, make("span", { class: `sample ${kind}` }), text);
+    // of what colours and lines mean, the lines stay
+    const lines = data.legends[legend].filter(([kind]) => color === KIND || kind === "red" || kind === "dashed");
+    const texts = data.scales[scales[place]] ?? [];
+    const samples = texts.map((text, step) => text && heated(entry("hot", text), (100 * step) / (texts.length - 1)));
+    byId("legend").replaceChildren(...samples.filter(Boolean), ...lines.map((each) => entry(...each)));
+  }
+
+  function heated(element, percent) {
+    element.style.setProperty("--heat", `${percent}%`);
+    return element;
+  }
+
+  function setColor(chosenColor) {
+    color = chosenColor;
+    shade();
+    remember();
+    say(`colours say ${costs[color] ?? "what a box is"}`);
+  }
+
+  function changeColor(by) {
+    setColor(COLORS[(COLORS.indexOf(color) + by + COLORS.length) % COLORS.length]);
+  }
+
   // --- choosing and opening ---------------------------------------------------------------------------------------
 
   /** Show the inside of a block, or the whole network. */
-  function open(block, focus = null) {
+  function open(block) {
     const before = views[current.view].block;
-    show(viewOf(block), focus);
+    show(viewOf(block));
     if (block !== NETWORK && !chosen.includes(block)) choose([block], { quiet: true });
     else fillPanel();
     if (block === NETWORK && before !== NETWORK) choose([before], { look: true });
@@ -283,25 +355,29 @@
     } else choose([]);
   }
 
-  /** Choose steps: their arithmetic is shown, they are marked everywhere. look: move the lists and the picture there. */
+  /** Choose steps: their arithmetic is shown, they are marked everywhere. look: move the picture there; quiet: say
+   * nothing. */
   function choose(indices, { look = false, quiet = false } = {}) {
     chosen = indices;
+    if (indices.length) moveLists(indices[0]);
     mark("near", []);
     mark("chosen", indices);
     fillPanel();
     if (indices.length) {
-      const row = rowOf(indices[0]);
-      unfold(row);
-      keepInSight(row);
-      const piece = piecesOf.get(steps[indices[0]].text[0])?.[0];
-      if (piece) {
-        piece.closest("details").open = true;
-        keepInSight(piece);
-      }
       if (look && current.svg) reveal(indices[0]);
       if (!quiet) say(`${steps[indices[0]].path}: ${steps[indices[0]].title}, ${steps[indices[0]].output}`);
     }
     remember();
+  }
+
+  /** Move the lists so that a step is in sight. */
+  function moveLists(index) {
+    unfold(rowOf(index));
+    keepInSight(rowOf(index));
+    const piece = piecesOf.get(steps[index].text[0])?.[0];
+    if (!piece) return;
+    piece.closest("details").open = true;
+    keepInSight(piece);
   }
 
   /** Choose a step of the table or the text; where the picture does not show it, open the block around it. */
@@ -320,12 +396,13 @@
     }
   }
 
+  /** Scroll the list that an element is in so far that it is in sight. */
   function keepInSight(element) {
     const list = element.closest("#table, #text");
     if (list.scrollHeight <= list.clientHeight) return;
     const outer = list.getBoundingClientRect();
     const own = element.getBoundingClientRect();
-    const head = 34;
+    const head = 34; // the heading of the list stays where it is
     if (own.top < outer.top + head) list.scrollTop += own.top - outer.top - head;
     else if (own.bottom > outer.bottom) list.scrollTop += own.bottom - outer.bottom + head;
   }
@@ -336,7 +413,7 @@
       .querySelectorAll(`tr.${word}, .code .${word}, #stage .${word}`)
       .forEach((each) => each.classList.remove(word));
     for (const index of indices) {
-      rowOf(index).classList.add(word);
+      shownRow(index).classList.add(word);
       nodesOf(index).forEach((node) => node.element.classList.add(word));
       const [start, end] = steps[index].text;
       for (let piece = start; piece < end; piece += 1) piecesOf.get(piece)?.forEach((each) => each.classList.add(word));
@@ -368,23 +445,13 @@
     const line = step.text[3];
     const block = step.block ? insideOf(index) : undefined;
     const facts = [];
-    const fact = (word, ...value) => facts.push(make("dt", {}, word), ...value);
+    const fact = (word, ...value) => facts.push(make("dt", {}, word), make("dd", {}, ...value));
     step.lines.forEach(([word, text], place) => {
       const repeated = place && step.lines[place - 1][0] === word;
-      fact(repeated ? "" : word, make("dd", word === "what" ? {} : { class: "sum" }, text));
+      fact(repeated ? "" : word, word === "what" ? text : make("code", {}, text));
     });
-    const share = (value, of) => (value ? `${value}${of ? ` (${of} of the network)` : ""}` : "none");
-    if (step.count > 1 || step.block || !step.lines.some(([word]) => word === "weights" || word === "MACs")) {
-      fact(`parameters${step.count > 1 ? " in all" : ""}`, make("dd", {}, share(step.params, step.paramsShare)));
-      fact(`MACs${step.count > 1 ? " in all" : ""}`, make("dd", {}, share(step.macs, step.macsShare)));
-    } else if (step.paramsShare || step.macsShare) {
-      const parts = [
-        step.paramsShare && `${step.paramsShare} of the parameters`,
-        step.macsShare && `${step.macsShare} of the MACs`,
-      ];
-      fact("share", make("dd", {}, parts.filter(Boolean).join(", ")));
-    }
-    if (step.call) fact("PyTorch", make("dd", {}, make("code", {}, step.call)));
+    costFacts(step).forEach(([word, text]) => fact(word, text));
+    if (step.call) fact("PyTorch", make("code", {}, step.call));
     const source = lineElement(step);
     if (source) {
       const jump = {
@@ -393,24 +460,37 @@
         title: "Show it in the text",
         onclick: () => showText(step),
       };
-      fact(`line ${line}`, make("dd", {}, make("button", jump, source.textContent.trim())));
+      fact(`line ${line}`, make("button", jump, source.textContent.trim()));
     }
     const actions = make("div", { class: "actions" });
     if (block !== undefined && views[current.view].block !== block) {
       const elsewhere = step.same ? ` (as ${step.same})` : "";
-      actions.append(make("button", { type: "button", onclick: () => enter(index) }, `Open ${step.path}${elsewhere}`));
+      const opens = () => {
+        enter(index);
+        stage.focus({ preventScroll: true });
+      };
+      actions.append(make("button", { type: "button", onclick: opens }, `Open ${step.path}${elsewhere}`));
     }
     const title = make("h2", {}, make("code", {}, step.path), step.title);
     const figure = first ? fieldFigure(step) : "";
     return make("article", {}, title, figure, make("dl", {}, ...facts), actions.children.length ? actions : "");
   }
 
-  const lineElement = (step) => byId(`text${step.text[2]}-${step.text[3]}`);
-
-  function tab(word) {
-    lists.dataset.tab = word;
-    for (const each of ["table", "text"]) byId(`tab-${each}`).setAttribute("aria-selected", String(each === word));
+  /** What a step costs beside the whole network; in numbers where its lines do not have them. */
+  function costFacts({ count, block, lines, params, paramsShare, macs, macsShare }) {
+    if (count > 1 || block || !lines.some(([word]) => word === "weights" || word === "MACs")) {
+      const all = count > 1 ? " in all" : "";
+      const share = (value, of) => (value ? `${value}${of && ` (${of} of the network)`}` : "none");
+      return [
+        [`parameters${all}`, share(params, paramsShare)],
+        [`MACs${all}`, share(macs, macsShare)],
+      ];
+    }
+    const parts = [paramsShare && `${paramsShare} of the parameters`, macsShare && `${macsShare} of the MACs`];
+    return parts.some(Boolean) ? [["share", parts.filter(Boolean).join(", ")]] : [];
   }
+
+  const lineElement = (step) => byId(`text${step.text[2]}-${step.text[3]}`);
 
   function showText(step) {
     tab("text");
@@ -428,87 +508,111 @@
     return [clamp(first, 0, length - 1), clamp(last, 0, length - 1), first < 0 || last > length - 1];
   }
 
-  const isWhole = ({ status }) => status === "whole";
-
-  /** What is seen where it cannot be said from where to where: sizes are left open, or positions lie in a row. */
-  function fieldInWords(axes, bound, words, named) {
-    const size = (axis, place) =>
-      axis.jump === 0 && axis.size === axis.length ? `all ${words[place]}` : `${axis.size.toLocaleString("en")} ${words[place]}`;
-    return `Each position sees ${bound}${axes.map(size).join(", ")} of ${named}.`;
+  /** The receptive field of a step as a figure: on the input's grid, or in words where it has no place there. */
+  function fieldFigure({ field }) {
+    if (!field) return "";
+    // rows and columns; of three axes the last two, of one a row
+    const [axes, grid, sizes] = [field.axes, field.grid, field.sizes].map((each) => each.slice(-2));
+    const input = field.input === "" ? "the inputs" : field.input === "x" ? "the input" : field.input;
+    const named = `${input}, ${sizes.join("×")}`;
+    const words = axes.length === 1 ? ["positions"] : ["rows", "columns"];
+    const bound = axes.some(({ status }) => status === "bound") ? "at most " : "";
+    // a bound claims nothing of what lies between its ends
+    const gaps = !bound && axes.some(({ gapless }) => !gapless) ? ", with gaps" : "";
+    const whole = axes.every(({ status }) => status === "whole");
+    const all = `Sees ${gaps ? "from end to end" : "all"} of ${named}${gaps}.`;
+    const isOpen = [...field.sizes, ...field.grid].some((size) => typeof size === "string");
+    if (isOpen || axes.some(({ low }) => low === null)) {
+      const covers = ({ jump, size, length }) => jump === 0 && size === length;
+      const size = (axis) => (covers(axis) ? "all" : axis.size.toLocaleString("en"));
+      const seen = axes.map((axis, place) => `${size(axis)} ${words[place]}`).join(", ");
+      const text = whole ? all : `Each position sees ${bound}${seen} of ${named}${gaps}.`;
+      return make("figure", {}, make("figcaption", {}, text));
+    }
+    return fieldMap(axes, grid, gaps, (positions, spans) => {
+      if (whole) return all;
+      const ranges = spans.map(([low, high], place) => `${words[place]} ${low + 1}–${high + 1}`).join(", ");
+      const padding = spans.some(([, , isCut]) => isCut) ? " and padding" : "";
+      const where = `Position ${positions.map((each) => each + 1).join(", ")} of ${grid.join("×")}`;
+      return `${where} sees ${bound}${ranges} of ${named}${padding}${gaps}.`;
+    });
   }
 
   const MARGIN = 2;
+  const LEAST_SEEN = 2; // a single position of a large input has to be seen too
 
-  function fieldFigure(step) {
-    const { field } = step;
-    if (!field) return "";
-    // rows and columns; of three axes the last two, of one a row
-    const axes = field.axes.slice(-2);
-    const grid = field.grid.slice(-2);
+  /** What one position sees, on the input's grid; the pointer and the arrows choose the position. told: the words for
+   * a position and what it sees along each axis. */
+  function fieldMap(axes, grid, gaps, told) {
     const flat = axes.length === 1;
-    const words = flat ? ["positions"] : ["rows", "columns"];
-    const bound = axes.some(({ status }) => status === "bound") ? "at most " : "";
-    const input = field.input === "" ? "the inputs" : field.input === "x" ? "the input" : field.input;
-    const named = `${input}, ${field.sizes.slice(-2).join("×")}`;
-    const isOpen = [...field.sizes, ...field.grid].some((size) => typeof size === "string");
-    if (isOpen || axes.some(({ low }) => low === null)) {
-      const text = axes.every(isWhole) ? `Sees all of ${named}.` : fieldInWords(axes, bound, words, named);
-      return make("figure", {}, make("figcaption", {}, text));
-    }
-    const sizes = axes.map(({ length }) => length);
-    const [rows, columns] = flat ? [1, sizes[0]] : sizes;
+    const [rows, columns] = [1, ...axes.map(({ length }) => length)].slice(-2);
     const unit = Math.min(170 / columns, (flat ? 24 : 120) / rows);
     const width = columns * unit;
     const height = flat ? 24 : rows * unit;
     const outer = [width + 2 * MARGIN, height + 2 * MARGIN];
     const picture = draw("svg", { viewBox: [-MARGIN, -MARGIN, ...outer].join(" "), width: outer[0], height: outer[1] });
     picture.setAttribute("role", "img");
+    picture.tabIndex = 0;
     if (unit >= 6) {
       for (let x = 1; x < columns; x += 1)
         picture.append(draw("line", { class: "grid", x1: x * unit, x2: x * unit, y1: 0, y2: height }));
       for (let y = 1; !flat && y < rows; y += 1)
         picture.append(draw("line", { class: "grid", x1: 0, x2: width, y1: y * unit, y2: y * unit }));
     }
-    const seen = draw("rect", { class: "seen" });
+    const seen = draw("rect", { class: gaps ? "seen gaps" : "seen" });
     picture.append(draw("rect", { class: "input", x: 0, y: 0, width, height }), seen);
-    const caption = make("figcaption", { "aria-live": "off" });
+    const caption = make("figcaption");
 
+    let now;
     const at = (positions) => {
+      now = positions;
       const spans = axes.map((axis, place) => seenAlong(axis, positions[place]));
-      const [vertical, horizontal] = flat ? [[0, 0], spans[0]] : spans;
-      const least = 2; // a single position of a large input has to be seen too
-      seen.setAttribute("x", horizontal[0] * unit);
-      seen.setAttribute("y", flat ? 0 : vertical[0] * unit);
-      seen.setAttribute("width", Math.max((horizontal[1] - horizontal[0] + 1) * unit, least));
-      seen.setAttribute("height", flat ? height : Math.max((vertical[1] - vertical[0] + 1) * unit, least));
-      const text = axes.every(isWhole)
-        ? `Sees all of ${named}.`
-        : `Position ${positions.map((each) => each + 1).join(", ")} of ${grid.join("×")} sees ${bound}` +
-          `${spans.map(([low, high], place) => `${words[place]} ${low + 1}–${high + 1}`).join(", ")} of ${named}` +
-          `${spans.some(([, , cut]) => cut) ? " and padding" : ""}.`;
-      caption.textContent = text;
-      picture.setAttribute("aria-label", text);
+      const [[top, bottom], [left, right]] = [[0, 0], ...spans].slice(-2);
+      const size = (low, high) => Math.max((high - low + 1) * unit, LEAST_SEEN);
+      const tall = flat ? height : size(top, bottom);
+      const box = { x: left * unit, y: top * unit, width: size(left, right), height: tall };
+      for (const [key, value] of Object.entries(box)) seen.setAttribute(key, value);
+      caption.textContent = told(positions, spans);
+      picture.setAttribute("aria-label", caption.textContent);
     };
     const centre = grid.map((size) => Math.floor(size / 2));
     at(centre);
-    // the pointer chooses the output position above that place of the input
-    picture.addEventListener("pointermove", (event) => {
+    // the pointer chooses the output position above that place of the input, arrows go from one to the next
+    const point = (event) => {
       const { left, top } = picture.getBoundingClientRect();
-      const parts = [(event.clientY - top - MARGIN) / height, (event.clientX - left - MARGIN) / width].slice(
-        flat ? 1 : 0,
-      );
-      at(grid.map((size, place) => clamp(Math.floor(parts[place] * size), 0, size - 1)));
+      const parts = [(event.clientY - top - MARGIN) / height, (event.clientX - left - MARGIN) / width];
+      at(grid.map((size, place) => clamp(Math.floor(parts.at(place - grid.length) * size), 0, size - 1)));
+    };
+    picture.addEventListener("pointermove", point);
+    picture.addEventListener("pointerdown", point);
+    picture.addEventListener("keydown", (event) => {
+      if (!(event.key in DIRECTIONS)) return;
+      event.preventDefault();
+      const [dx, dy] = DIRECTIONS[event.key];
+      at(now.map((each, place) => clamp(each + [dy, dx].at(place - grid.length), 0, grid[place] - 1)));
+      say(caption.textContent);
     });
     picture.addEventListener("pointerleave", () => at(centre));
     return make("figure", {}, picture, caption);
   }
 
-  // --- the table --------------------------------------------------------------------------------------------------
+  // --- table and text ---------------------------------------------------------------------------------------------
 
   const PAGE = 60;
+  const TABS = ["table", "text"];
 
-  /** Rows of blocks get a button that hides what is inside; at first a page of rows is open. */
-  function foldable() {
+  function tab(word) {
+    lists.dataset.tab = word;
+    for (const each of TABS) {
+      byId(`tab-${each}`).setAttribute("aria-selected", String(each === word));
+      byId(`tab-${each}`).tabIndex = each === word ? 0 : -1;
+    }
+    if (chosen.length) moveLists(chosen[0]);
+  }
+
+  /** Rows get a button to choose them, those of blocks one that hides what is inside; at first a page of rows is
+   * open. */
+  function prepareRows() {
     let levels = 1;
     const depthOf = (index) => (steps[index].parent === NETWORK ? 0 : depths[steps[index].parent] + 1);
     const depths = [];
@@ -516,7 +620,9 @@
     while (depths.filter((depth) => depth <= levels).length <= PAGE && depths.some((depth) => depth > levels - 1))
       levels += 1;
     tableRows.forEach((row, index) => {
+      row.dataset.step = index;
       const head = row.firstElementChild;
+      head.replaceChildren(make("button", { class: "name" }, head.textContent));
       const inside = (children.get(index) ?? []).filter((each) => each < rowCount);
       row.classList.toggle("block", steps[index].block && depths[index] === 0);
       if (!inside.length) {
@@ -528,7 +634,7 @@
         fold(index, row.dataset.open === "true");
       };
       const label = `Inside of ${steps[index].path}`;
-      head.prepend(make("button", { type: "button", class: "fold", "aria-label": label, onclick: toggle }));
+      head.prepend(make("button", { class: "fold", "aria-label": label, onclick: toggle }));
       row.dataset.open = String(depths[index] + 1 < levels);
     });
     showRows();
@@ -582,10 +688,9 @@
           make("span", {}, `${steps[index].label} · ${steps[index].output}`),
         ),
       );
-    const rest =
-      matches.length > MOST_FOUND ? [make("li", { class: "none" }, `and ${matches.length - MOST_FOUND} more`)] : [];
-    const none = words.length && !matches.length ? [make("li", { class: "none" }, "nothing found")] : [];
-    found.replaceChildren(...options, ...rest, ...none);
+    const rest = matches.length - options.length;
+    const remark = rest ? `and ${rest} more` : words.length && !matches.length ? "nothing found" : "";
+    found.replaceChildren(...options, ...(remark ? [make("li", { class: "none", role: "presentation" }, remark)] : []));
     found.hidden = !words.length;
     search.setAttribute("aria-expanded", String(!found.hidden));
     select();
@@ -631,7 +736,9 @@
 
   search.addEventListener("input", look);
   search.addEventListener("focus", () => search.value && look());
-  search.addEventListener("blur", () => setTimeout(closeFound, 150));
+  search.addEventListener("blur", closeFound);
+  // the search keeps the keyboard until the click
+  found.addEventListener("mousedown", (event) => event.preventDefault());
   search.addEventListener("keydown", (event) => {
     const shown = Math.min(matches.length, MOST_FOUND);
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
@@ -686,7 +793,7 @@
       const node = nodeAt(event.target);
       mark("near", node?.steps ?? []);
       if (node) {
-        keepInSight(rowOf(node.steps[0]));
+        keepInSight(shownRow(node.steps[0]));
         showTip(node, event);
       } else tip.hidden = true;
       return;
@@ -771,7 +878,7 @@
   const meant = (event) => stepsAt.get(Number(event.target.closest("[data-piece]")?.dataset.piece)) ?? [];
   text.addEventListener("pointerover", (event) => {
     mark("near", meant(event));
-    if (meant(event).length) keepInSight(rowOf(meant(event)[0]));
+    if (meant(event).length) keepInSight(shownRow(meant(event)[0]));
   });
   text.addEventListener("pointerleave", () => mark("near", []));
   text.addEventListener("click", (event) => {
@@ -787,7 +894,7 @@
     const now = nodes.find((node) => node.steps[0] === chosen[0]);
     if (!now) return dx + dy > 0 ? nodes[0] : nodes.at(-1);
     const middle = (node) => {
-      const { x, y, width, height } = placeOf(node.element);
+      const { x, y, width, height } = node.element.getBBox();
       return [x + width / 2, y + height / 2];
     };
     const [x, y] = middle(now);
@@ -801,8 +908,6 @@
     }
     return best;
   }
-
-  const DIRECTIONS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
 
   function moveInPicture([dx, dy]) {
     const node = neighbour(dx, dy);
@@ -826,7 +931,7 @@
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || byId("help").open) return;
     const active = document.activeElement;
-    if (active === search) return;
+    if (active === search || active === byId("color")) return;
     const row = active.closest("tbody tr");
     const inPicture = active === stage || active === document.body;
     const done = {
@@ -838,6 +943,9 @@
       0: () => fit(true),
       d: () => changeDetail(1),
       D: () => changeDetail(-1),
+      c: () => changeColor(1),
+      C: () => changeColor(-1),
+      f: large,
       t: theme,
       Escape: () => (search.value ? clearSearch() : back()),
     }[event.key];
@@ -855,7 +963,29 @@
   byId("whole").addEventListener("click", () => fit(true));
   byId("keys").addEventListener("click", () => byId("help").showModal());
   byId("theme").addEventListener("click", theme);
-  for (const word of ["table", "text"]) byId(`tab-${word}`).addEventListener("click", () => tab(word));
+  byId("large").addEventListener("click", large);
+  byId("color").addEventListener("change", () => setColor(byId("color").value));
+  byId("skip").addEventListener("click", (event) => {
+    event.preventDefault(); // the address says what is open
+    table.focus();
+  });
+  TABS.forEach((word, place) => {
+    const own = byId(`tab-${word}`);
+    own.addEventListener("click", () => tab(word));
+    own.addEventListener("keydown", ({ key }) => {
+      if (key !== "ArrowLeft" && key !== "ArrowRight") return;
+      tab(TABS[1 - place]);
+      byId(`tab-${TABS[1 - place]}`).focus();
+    });
+  });
+
+  /** Room for the picture and the arithmetic alone, or for the lists too. */
+  function large() {
+    const isLarge = main.classList.toggle("large");
+    byId("large").setAttribute("aria-pressed", String(isLarge));
+    fit(false);
+    if (chosen.length && current.svg) reveal(chosen[0]);
+  }
 
   // --- light and dark, paper, address -----------------------------------------------------------------------------
 
@@ -897,7 +1027,9 @@
   function remember() {
     const { block } = views[current.view];
     const words = [block === NETWORK ? "" : steps[block].key, chosen.length ? steps[chosen[0]].key : ""];
-    const address = words.some(Boolean) ? `#${words.map(encodeURIComponent).join("/")}` : "#";
+    const place = words.some(Boolean) ? words.map(encodeURIComponent).join("/") : "";
+    const looks = new URLSearchParams({ ...(wanted && { detail: wanted }), ...(color !== FIRST_COLOR && { color }) });
+    const address = `#${place}${String(looks) && `?${looks}`}`;
     if (address === (location.hash || "#")) return;
     try {
       history.replaceState(null, "", address);
@@ -907,7 +1039,11 @@
   }
 
   function recall() {
-    const [block, step] = location.hash.slice(1).split("/").map(decoded);
+    const [place, looks] = location.hash.slice(1).split("?");
+    const [block, step] = place.split("/").map(decoded);
+    const said = new URLSearchParams(looks);
+    wanted = DETAILS.find((each) => each === said.get("detail")) ?? null;
+    color = COLORS.find((each) => each === said.get("color")) ?? FIRST_COLOR;
     const at = (key) => (key ? steps.findIndex((each) => each.key === key) : -1);
     const opened = at(block);
     show(viewOf(opened >= 0 && viewsOf.has(opened) ? opened : NETWORK));
@@ -924,6 +1060,6 @@
   }
 
   addEventListener("hashchange", recall);
-  foldable();
+  prepareRows();
   recall();
 })();

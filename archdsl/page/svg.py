@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from html import escape
+from math import dist
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from archdsl.emit.drawing.graphviz import LIGHT
+from archdsl.page.colours import CLASS
 
 # the attributes of a group of shapes, by what it is (`node`, `edge`, `cluster`) and its id in the picture
 Marks = Callable[[str, str], str]
 
 _SPACE: Final = "{http://www.w3.org/2000/svg}"
 _NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?")
-_RADIUS: Final = 6
-_CLASS: Final[Mapping[str, str]] = {
-    **{colour.lower(): f"of-{style or 'io'}" for style, colour in LIGHT.fill.items()},
-    LIGHT.closed_fill.lower(): "of-block",
-    LIGHT.circle.lower(): "of-circle",
-    LIGHT.red.lower(): "red",
-    LIGHT.grey.lower(): "grey",
-}
+_DOT: Final = 4  # no circle with something in it is as small
+_NORMAL: Final = 11  # the size of letters
 
 
 def small(svg: bytes, marks: Marks) -> str:
@@ -31,71 +27,130 @@ def small(svg: bytes, marks: Marks) -> str:
     root = ET.fromstring(svg[svg.index(b"<svg") :])  # noqa: S314
     graph = root.find(f"{_SPACE}g")
     assert graph is not None
-    box = " ".join(map(_rounded, _NUMBER.findall(root.get("viewBox", ""))))
-    move = _NUMBER.findall(graph.get("transform", "").partition("translate")[2])
-    groups = "".join(_group(each, marks) for each in graph if each.tag == f"{_SPACE}g" and each.get("class"))
-    return f'<svg viewBox="{box}" aria-hidden="true"><g transform="translate({",".join(move)})">{groups}</g></svg>'
+    left, top, width, height = _numbers(root.get("viewBox", ""))
+    x, y = _numbers(graph.get("transform", "").partition("translate")[2])
+    drawn = _Shapes(x - left, y - top)
+    groups = "".join(drawn.group(each, marks) for each in graph if each.tag == f"{_SPACE}g" and each.get("class"))
+    return f'<svg viewBox="0 0 {_written(width)} {_written(height)}" aria-hidden="true">{groups}</svg>'
 
 
-def _group(group: ET.Element, marks: Marks) -> str:
-    kind = group.get("class", "")
-    shapes = "".join(_shapes(group, kind))
-    return f"<g {marks(kind, group.get('id', ''))}>{shapes}</g>" if shapes else ""
+@dataclass(frozen=True, slots=True)
+class _Shapes:
+    """Shapes of Graphviz, moved by (x, y) so that all places are positive, in tenths of a unit."""
+
+    x: float
+    y: float
+
+    def group(self, group: ET.Element, marks: Marks) -> str:
+        kind = group.get("class", "")
+        shapes = "".join(self._shapes(group, kind))
+        return f"<g {marks(kind, group.get('id', ''))}>{shapes}</g>" if shapes else ""
+
+    def _shapes(self, group: ET.Element, kind: str) -> Iterator[str]:
+        # the style sheet puts the head of an arrow at the end of its line
+        heads = group.findall(f".//{_SPACE}polygon")
+        for shape in group.iter():
+            match shape.tag.removeprefix(_SPACE):
+                case "path" if kind == "edge":
+                    line = self._places(shape, "d")
+                    head = _headed(line, [place for each in heads for place in self._places(each, "points")])
+                    yield f'<path{_named(_colour(shape, "stroke"), _dashed(shape), head)} d="{_drawn(line)}"/>'
+                case "path":
+                    yield self._box(shape, kind)
+                case "ellipse":
+                    yield self._ellipse(shape)
+                case "text":
+                    yield self._text(shape, kind)
+                case _:
+                    pass
+
+    def _places(self, shape: ET.Element, attribute: str) -> list[tuple[int, int]]:
+        numbers = _numbers(shape.get(attribute, ""))
+        pairs = zip(numbers[::2], numbers[1::2], strict=True)
+        return [(round(10 * (x + self.x)), round(10 * (y + self.y))) for x, y in pairs]
+
+    def _box(self, path: ET.Element, kind: str) -> str:
+        """A box with round corners: Graphviz draws it as curves."""
+        columns, rows = zip(*self._places(path, "d"), strict=True)
+        colour = "" if kind == "cluster" else _colour(path, "fill")
+        sizes = (
+            ("x", min(columns)),
+            ("y", min(rows)),
+            ("width", max(columns) - min(columns)),
+            ("height", max(rows) - min(rows)),
+        )
+        return f"<rect{_named(colour, _dashed(path))}{_sized(sizes)}/>"
+
+    def _ellipse(self, shape: ET.Element) -> str:
+        x, y, width, height = (float(shape.get(name, "0")) for name in ("cx", "cy", "rx", "ry"))
+        sizes = (("cx", x + self.x), ("cy", y + self.y), ("rx", width), ("ry", height))
+        tenths = ((name, round(10 * size)) for name, size in sizes)
+        return f"<ellipse{_named('dot' if width < _DOT else 'of-circle', _dashed(shape))}{_sized(tenths)}/>"
+
+    def _text(self, text: ET.Element, kind: str) -> str:
+        is_note = kind != "edge" and float(text.get("font-size", "11")) < _NORMAL
+        names = (
+            "start" if text.get("text-anchor") == "start" else "",
+            "bold" if text.get("font-weight") == "bold" else "",
+            "small" if is_note else "",
+        )
+        x, y = (float(text.get(name, "0")) for name in ("x", "y"))
+        place = (("x", round(10 * (x + self.x))), ("y", round(10 * (y + self.y))))
+        return f"<text{_named(*names)}{_sized(place)}>{escape(text.text or '')}</text>"
 
 
-def _shapes(group: ET.Element, kind: str) -> Iterator[str]:
-    for shape in group.iter():
-        dashed = ' class="dashed"' if shape.get("stroke-dasharray") else ""
-        match shape.tag.removeprefix(_SPACE):
-            case "path" if kind == "edge":
-                red = ' class="red"' if _class(shape, "stroke") == "red" else dashed
-                yield f'<path{red} d="{_NUMBER.sub(_rounded_match, shape.get("d", ""))}"/>'
-            case "path":
-                yield _box(shape, kind)
-            case "polygon" if kind == "edge":
-                red = ' class="red"' if _class(shape, "fill") == "red" else ""
-                yield f'<polygon{red} points="{_NUMBER.sub(_rounded_match, shape.get("points", ""))}"/>'
-            case "ellipse":
-                centre = "".join(f' {name}="{_rounded(shape.get(name, "0"))}"' for name in ("cx", "cy", "rx", "ry"))
-                dot = float(shape.get("rx", "0")) < 4
-                yield f'<ellipse class="{"dot" if dot else "of-circle"}{" dashed" if dashed else ""}"{centre}/>'
-            case "text":
-                yield _text(shape)
-            case _:
-                pass
+def _drawn(line: list[tuple[int, int]]) -> str:
+    """A row of curves as a path, a line where they are straight."""
+    (x, y), *others = line
+    across, down = others[-1][0] - x, others[-1][1] - y
+    made = f"M{_listed((x, y))}"
+    if all(across * (v - y) == down * (u - x) for u, v in others):
+        return f"{made}l{_listed((across, down))}" if across else f"{made}v{_tenths(down)}"
+    for place in range(0, len(others), 3):
+        made += f"c{_listed(*((u - x, v - y) for u, v in others[place : place + 3]))}"
+        x, y = others[place + 2]
+    return made
 
 
-def _box(path: ET.Element, kind: str) -> str:
-    """A box with round corners: Graphviz draws it as curves."""
-    numbers = list(map(float, _NUMBER.findall(path.get("d", ""))))
-    left, right = min(numbers[::2]), max(numbers[::2])
-    top, bottom = min(numbers[1::2]), max(numbers[1::2])
-    colour = "" if kind == "cluster" else _class(path, "fill")
-    names = " ".join(filter(None, (colour, "dashed" if path.get("stroke-dasharray") else "")))
-    size = f'width="{right - left:.1f}" height="{bottom - top:.1f}"'
-    own = f' class="{names}"' if names else ""
-    return f'<rect{own} x="{left:.1f}" y="{top:.1f}" {size} rx="{_RADIUS}"/>'
+def _headed(line: list[tuple[int, int]], heads: list[tuple[int, int]]) -> str:
+    """The class of a line by where the head of its arrow is: at the end it is usual."""
+    if not heads:
+        return "plain"
+    first, last = (min(dist(place, end) for place in heads) for end in (line[0], line[-1]))
+    return "back" if first < last else ""
 
 
-def _text(text: ET.Element) -> str:
-    names = {
-        "start": text.get("text-anchor") == "start",
-        "bold": text.get("font-weight") == "bold",
-        "small": float(text.get("font-size", "11")) < 11,
-    }
-    shown = " ".join(name for name, holds in names.items() if holds)
-    own = f' class="{shown}"' if shown else ""
-    place = f'x="{_rounded(text.get("x", "0"))}" y="{_rounded(text.get("y", "0"))}"'
-    return f"<text{own} {place}>{escape(text.text or '')}</text>"
+def _numbers(text: str) -> list[float]:
+    return list(map(float, _NUMBER.findall(text)))
 
 
-def _class(shape: ET.Element, attribute: str) -> str:
-    return _CLASS.get(shape.get(attribute, "").lower(), "")
+def _colour(shape: ET.Element, attribute: str) -> str:
+    """The class that has the colour of a shape, if it is not the one of all lines."""
+    return CLASS.get(shape.get(attribute, "").lower(), "")
 
 
-def _rounded(number: str) -> str:
-    return f"{float(number):.1f}".removesuffix(".0")
+def _dashed(shape: ET.Element) -> str:
+    return "dashed" if shape.get("stroke-dasharray") else ""
 
 
-def _rounded_match(found: re.Match[str]) -> str:
-    return _rounded(found[0])
+def _named(*classes: str) -> str:
+    """The attribute with those of the classes that there are."""
+    names = " ".join(filter(None, classes))
+    return f' class="{names}"' if names else ""
+
+
+def _sized(sizes: Iterable[tuple[str, int]]) -> str:
+    return "".join(f' {name}="{_tenths(size)}"' for name, size in sizes)
+
+
+def _listed(*places: tuple[int, int]) -> str:
+    """Places in a path: what a minus sign parts needs no space."""
+    return " ".join(_tenths(number) for place in places for number in place).replace(" -", "-")
+
+
+def _tenths(number: int) -> str:
+    return _written(number / 10)
+
+
+def _written(number: float) -> str:
+    return f"{number:.1f}".removesuffix(".0")

@@ -3,13 +3,14 @@ which it looks different."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
 from archdsl.emit.dot import DEAR, dot
 from archdsl.emit.drawing.compose import PROJECTION, Scope, title_of
 from archdsl.emit.drawing.model import Detail, Direction, Kind, Node, Picture
+from archdsl.emit.drawing.shading import Cost, Shading, shading
 from archdsl.emit.picture import picture
 from archdsl.emit.render import CannotRender, render_all
 from archdsl.graph.module import Module
@@ -24,12 +25,14 @@ SECONDS: Final = 30.0
 @dataclass(frozen=True, slots=True)
 class View:
     """A picture of the inside of a block, None for the network itself. first: whether it is what is shown when nothing
-    is said about detail. shown: the entries that each node and cluster stands for, by its id."""
+    is said about detail. shown: the entries that each node and cluster stands for, by its id. shadings: how dark its
+    boxes are by each cost."""
 
     block: int | None
     picture: Picture
     first: bool
-    shown: dict[str, list[int]]
+    shown: Mapping[str, list[int]]
+    shadings: Mapping[Cost, Shading]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,8 @@ def _views(
     else:
         found.append(first)
     for made in sorted(found, key=lambda each: (each.size, each.price)):
-        yield View(block, made, made is first, _shown(steps, made))
+        shadings = {cost: shading(made, cost) for cost in Cost}
+        yield View(block, made, made is first, _shown(steps, made), shadings)
 
 
 def _looks(made: Picture) -> tuple[object, ...]:
@@ -139,9 +143,14 @@ def _drawn(wanted: list[View], remarks: list[str]) -> list[Drawn]:
 
 
 def _marks(view: View) -> Callable[[str, str], str]:
+    """The attributes of a group: its class, the entries that it stands for, and in percent how dark it is by each
+    cost."""
+
     def marks(kind: str, name: str) -> str:
-        shown = view.shown.get(name)
-        own = f' data-steps="{" ".join(map(str, shown))}"' if shown else ""
-        return f'class="{kind}"{own}'
+        shown = " ".join(map(str, view.shown.get(name, ())))
+        parts = (each.parts[name] for each in view.shadings.values() if name in each.parts)
+        heat = " ".join(f"{part:.0%}".removesuffix("%") for part in parts)
+        steps = f' data-steps="{shown}"' if shown else ""
+        return f'class="{kind}"{steps}' + (f' data-heat="{heat}"' if heat else "")
 
     return marks

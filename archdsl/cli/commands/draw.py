@@ -145,7 +145,7 @@ def _require_sense(names: tuple[str, ...], style: str, kinds: dict[str, str], op
     if PAGE in kinds.values():
         if len(names) > 1:
             raise click.UsageError("a page is for one network")
-        refused = [option for option in ("focus", "color", "dark") if options[option]]
+        refused = [option for option in ("focus", "dark") if options[option]]
         if refused or style == "volumes":
             raise click.UsageError(f"a page takes no --{refused[0] if refused else 'style volumes'}")
     if style != "volumes":
@@ -177,7 +177,7 @@ def _boxes(
 
 
 def _page(net: Network, options: dict[str, Any]) -> tuple[bytes, list[str]]:
-    made = net.page(**{name: options[name] for name in ("detail", "direction", "legend", "expand")})
+    made = net.page(**{name: options[name] for name in ("detail", "direction", "legend", "expand", "color")})
     return made.html.encode(), list(made.remarks)
 
 

@@ -64,6 +64,8 @@ def _merge_roles(level: Level, index: int, forks: _Forks, roles: dict[tuple[int,
     direct = [place for place, wire in enumerate(part.inputs) if forks.is_passed(wire, part.inputs)]
     match part.operator.word:
         case "add":
+            # what came past the block around it is added here
+            direct += [place for place in range(len(part.inputs)) if roles.get((index, place)) is Role.SKIP]
             roles.update(dict.fromkeys(((index, place) for place in direct), Role.RESIDUAL))
             if not direct and len(part.inputs) == 2 and fork != NOWHERE:
                 _shortcut_roles(level, index, fork, roles, aside)
