@@ -36,10 +36,12 @@ def laid_out(picture: Picture) -> Picture:
 def _lines(picture: Picture) -> Iterator[str]:
     theme = picture.theme
     ink = "" if theme is LIGHT else f' fontcolor="{theme.text}"'
+    # where it packs, Graphviz leaves no rank for the labels of edges by itself
+    apart = " minlen=2" if picture.columns > 1 else ""
     yield f"digraph {quoted(picture.name)} {{"
     yield f"  graph [{_attributes(_graph(picture))}]"
     yield f'  node [shape=box style="filled,rounded" fontname="{FONT}" fontsize=11 {_BOX} color="{theme.border}"{ink}]'
-    yield f'  edge [fontname="{FONT}" fontsize=9 fontcolor="{theme.grey}" color="{theme.line}" arrowsize=0.7]'
+    yield f'  edge [fontname="{FONT}" fontsize=9 fontcolor="{theme.grey}" color="{theme.line}" arrowsize=0.7{apart}]'
     yield from _content("", hierarchy(picture), "  ", picture)
     for source, target, attributes in Lines(picture).written():
         yield f"  {quoted(source)} -> {quoted(target)}{_brackets(attributes)}"
@@ -65,6 +67,8 @@ def _graph(picture: Picture) -> dict[str, str]:
     if picture.rising or sum(node.id.startswith("input:") for node in picture.nodes) > 1:
         # else what comes from a second input stands below the cluster that it goes into
         attributes["newrank"] = "true"
+    if picture.columns > 1:
+        attributes |= {"ranksep": "0.125", "pack": "24", "packmode": f"array_it{picture.columns}"}
     if picture.theme is not LIGHT:
         attributes |= {"bgcolor": quoted(picture.theme.background), "fontcolor": quoted(picture.theme.text)}
     if picture.price > DEAR:

@@ -142,8 +142,6 @@ class Lines:
                 own["tailport"] = "e"
             if edge.bends or (aside and self.nodes[edge.target].kind is Kind.MERGE):
                 own["headport"] = "e"
-        if edge.length > 1:
-            own["minlen"] = str(edge.length)
         if edge.training:
             own["style"] = "dashed"
         return own
