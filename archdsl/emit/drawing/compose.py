@@ -15,6 +15,7 @@ from archdsl.emit.drawing.model import Detail
 from archdsl.graph.marks import Mark, Marked, Marks, prefixes
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.graph.receptive import ReceptiveFields, Seen, start
+from archdsl.ops.embedding import Param
 from archdsl.ops.operator import Operator
 
 MOST_NESTED: Final = 2
@@ -70,7 +71,7 @@ class Composer:
         fields = self._fields.after_steps(module, scope.seen)
         owned = {index for index, _ in module.owned_with_index()}
         for index, step in enumerate(module.steps):
-            inputs = _moved(step.inputs, made)
+            inputs = _moved(_read(step), made)
             before = tuple(scope.seen[w.port] if w.step == INPUT else fields[w.step][w.port] for w in step.inputs)
             training = scope.training or index in module.train_only
             again = scope.again or index not in owned
@@ -199,13 +200,20 @@ def title_of(step: Step) -> str:
     return module.name if module.is_block or module.is_network else ""
 
 
+def _read(step: Step) -> tuple[Wire, ...]:
+    """The inputs of a step of which more than the size matters."""
+    if isinstance(step.what, Param):
+        return ()
+    return step.inputs[:1] if isinstance(step.what, Operator) and step.what.sized_like else step.inputs
+
+
 def _part(member: Member, scope: Scope) -> Part:
     """The part that a step is drawn as if it stays closed."""
-    step = member.step
+    step, read = member.step, _read(member.step)
     return Part(
         members=(member,),
-        inputs=step.inputs,
-        input_types=step.input_types,
+        inputs=read,
+        input_types=step.input_types[: len(read)],
         outputs=step.outputs,
         params=member.params * step.count,
         macs=step.macs * step.count,

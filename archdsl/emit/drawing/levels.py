@@ -42,6 +42,7 @@ class Part:
     """One thing to draw.
 
     members: the steps that it stands for, of which `lead` gives it its name; of equal ones that are folded, the first.
+    inputs, input_types: those of which more than the size matters.
     inside: what is drawn of it if it is open. shared: the name of weights that it shares with others. aside: whether it
     is a projection that `residual` added. params, macs: of all that it stands for. mark: what a picture says of it.
     """
@@ -77,11 +78,6 @@ class Part:
     def is_merge(self) -> bool:
         """Whether it is an operator in which branches meet."""
         return self.operator is not None and self.operator.variadic
-
-    @property
-    def data(self) -> tuple[Wire, ...]:
-        """The inputs of which more than the size matters."""
-        return self.inputs[:1] if self.operator is not None and self.operator.sized_like else self.inputs
 
     @cached_property
     def key(self) -> tuple[Any, ...]:

@@ -109,8 +109,10 @@ class Plot:
         return [ends[wire] for wire in level.outputs]
 
     def _parted(self, end: _End, frame: _Frame, level: Level, wire: Wire, *, on_spine: bool) -> _End:
-        """A dot where paths part: a shortcut starts there, never at the block before."""
-        if level.readers[wire] < 2:
+        """A dot where paths part: a shortcut starts there, never at the block before. The main path also comes into a
+        block by one where something learned stands beside its beginning."""
+        beside = on_spine and wire.step == INPUT and frame.cluster and any(not part.inputs for part in level.parts)
+        if level.readers[wire] < 2 and not beside:
             return end
         name = f"{frame.cluster}:in" if wire.step == INPUT and frame.cluster else f"{end.node}:out"
         spine = frame.spine if on_spine else ""
