@@ -20,7 +20,7 @@ from archdsl.emit.drawing.compose import Composer
 from archdsl.emit.drawing.graphviz import LIGHT, Theme, mixed
 from archdsl.emit.drawing.levels import Level, Part
 from archdsl.emit.drawing.model import Detail, Role
-from archdsl.emit.drawing.plot import box_style, closed_contents, closed_label
+from archdsl.emit.drawing.plot import box_style, closed_label
 from archdsl.emit.drawing.routes import routes
 from archdsl.emit.drawing.scene import Group, Line, Point, Polygon, Scene, Shape, Text
 from archdsl.emit.drawing.words import caption, facts_of, families
@@ -149,7 +149,7 @@ class _Row:
         volume = Volume(path, kind, "", count=part.count, source=source, also=also, about=about)
         operator = part.operator
         if operator is None:
-            note = closed_contents(part) if part.count == 1 else ""
+            note = part.contents if part.count == 1 else ""
             volume = replace(volume, label=closed_label(part), note=note, block=True)
         else:
             style, holds = box_style(part, projects=False)

@@ -182,10 +182,10 @@ class Picture:
     heading either.
 
     theme: its colours. rising: the nodes of a path that goes up again, the right half of a U. level: nodes that stand
-    at one height. pair: whether it is one network beside another that reads it. columns: how many parts stand beside each
-    other, each laid out by itself; from left to right they are rows. remarks: what the reader should know
-    about the picture itself, such as why it is coarser than was asked for. marked: whether colours say what became of
-    steps since another network, rather than what they are.
+    at one height. pair: whether it is one network beside another that reads it. columns: how many parts stand beside
+    each other, each laid out by itself; from left to right they are rows. remarks: what the reader should know about
+    the picture itself, such as why it is coarser than was asked for. marked: whether colours say what became of steps
+    since another network, rather than what they are.
     """
 
     name: str

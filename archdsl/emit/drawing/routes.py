@@ -45,7 +45,8 @@ def routes(level: Level, skips: frozenset[int]) -> Routes:
             _merge_roles(level, index, forks, roles, aside)
         elif len(part.inputs) > 1:
             fork = forks.common(part.inputs)
-            late = [place for place, wire in enumerate(part.inputs) if place and _point(wire) == fork]
+            passes = _point(part.inputs[0]) != fork
+            late = [place for place, wire in enumerate(part.inputs) if passes and _point(wire) == fork]
             roles.update(dict.fromkeys(((index, place) for place in late), Role.SKIP))
     outputs = enumerate(level.outputs)
     end = next((index for index, wire in outputs if not forks.is_passed(wire, level.outputs)), 0)
