@@ -42,9 +42,10 @@ class Part:
     """One thing to draw.
 
     members: the steps that it stands for, of which `lead` gives it its name; of equal ones that are folded, the first.
-    inputs, input_types: those of which more than the size matters.
-    contents: the blocks in a closed one. look: what would be drawn of that. inside: what is drawn of it if it is open. shared: the name of weights that it shares with others. aside: whether it
-    is a projection that `residual` added. params, macs: of all that it stands for. mark: what a picture says of it.
+    inputs, input_types: those of which more than the size matters. contents: the blocks in a closed one. look: what
+    would be drawn of that. inside: what is drawn of it if it is open. shared: the name of weights that it shares with
+    others. aside: whether it is a projection that `residual` added. params, macs: of all that it stands for. mark: what
+    a picture says of it.
     """
 
     members: tuple[Member, ...]

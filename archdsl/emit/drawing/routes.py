@@ -44,15 +44,26 @@ def routes(level: Level, skips: frozenset[int]) -> Routes:
         if part.is_merge and len(part.inputs) > 1:
             _merge_roles(level, index, forks, roles, aside)
         elif len(part.inputs) > 1:
-            fork = forks.common(part.inputs)
-            passes = _point(part.inputs[0]) != fork
-            late = [place for place, wire in enumerate(part.inputs) if passes and _point(wire) == fork]
+            late = [place for place, wire in enumerate(part.inputs) if place and _is_late(level, forks, wire, part)]
             roles.update(dict.fromkeys(((index, place) for place in late), Role.SKIP))
     outputs = enumerate(level.outputs)
     end = next((index for index, wire in outputs if not forks.is_passed(wire, level.outputs)), 0)
     spine = _spine(level, end, forks, roles, far)
     entry = next((-1 - point for point in spine if NOWHERE < point < 0), None)
     return Routes(roles, frozenset(aside), frozenset(point for point in spine if point >= 0), entry, end)
+
+
+def _is_late(level: Level, forks: _Forks, wire: Wire, part: Part) -> bool:
+    """Whether a tensor that a part takes besides comes from further back on the path of the first, or with it out of one
+    block."""
+    first = part.inputs[0]
+    if wire.step == first.step:
+        return wire.step != INPUT and level.parts[wire.step].operator is None
+    point = _point(first)
+    while point >= 0 and point != _point(wire):
+        before = level.parts[point]
+        point = forks.common(before.inputs if before.is_merge else before.inputs[:1])
+    return point == _point(wire)
 
 
 def _merge_roles(level: Level, index: int, forks: _Forks, roles: dict[tuple[int, int], Role], aside: set[int]) -> None:
