@@ -197,12 +197,14 @@ class Composer:
     def _height(self, module: Module) -> int:
         """How many blocks are nested inside a module, those that are drawn as one box not counted."""
         if id(module) not in self._heights:
-            heights = (
-                self._height(step.what) + (not dissolves(step) and not self._melts(step, within=_is_inner(module)))
-                for step in module.steps
-                if isinstance(step.what, Module) and self._as_one(step.what) is None
-            )
-            self._heights[id(module)] = max(heights, default=0)
+            heights = [0]
+            for step in module.steps:
+                inner = step.what
+                if isinstance(inner, Module) and self._as_one(inner) is None:
+                    height = self._height(inner)
+                    # a group of plain layers is no more than its name
+                    heights.append(height + (not dissolves(step) and (inner.is_block or height > 0)))
+            self._heights[id(module)] = max(heights)
         return self._heights[id(module)]
 
     def _as_one(self, module: Module) -> Part | None:

@@ -1,7 +1,7 @@
 """A picture of two networks of which one reads the other, encoder beside decoder, and of one with several inputs.
 
-The pair is found in the graph: a network with two inputs whose output comes from the second, where no layer takes its main
-input from the first side, but some take something else from there, such as keys and values, states or a mask.
+The pair is found in the graph: a network with two inputs whose output comes from the second, where no layer takes its
+main input from the first side, but some take something else from there, such as keys and values, states or a mask.
 """
 
 from __future__ import annotations

@@ -54,8 +54,8 @@ def routes(level: Level, skips: frozenset[int]) -> Routes:
 
 
 def _is_late(level: Level, forks: _Forks, wire: Wire, part: Part) -> bool:
-    """Whether a tensor that a part takes besides comes from further back on the path of the first, or with it out of one
-    block."""
+    """Whether a tensor that a part takes besides comes from further back on the path of the first, or with it out of
+    one block."""
     first = part.inputs[0]
     if wire.step == first.step:
         return wire.step != INPUT and level.parts[wire.step].operator is None
