@@ -29,8 +29,11 @@ class Laid:
             if kind == "node":
                 self.nodes[name] = self.box(group)
             elif kind == "cluster":
-                self.clusters[name] = self.box(group)
-                self.titles.append((name, self.line(list(group.iter(tag("text"))), 5.5)))
+                # the frame of a network or column has no border
+                if any(shape.get("d") for shape in group.iter()):
+                    self.clusters[name] = self.box(group)
+                if texts := list(group.iter(tag("text"))):
+                    self.titles.append((name, self.line(texts, 5.5)))
             if kind == "edge" and (path := group.find(tag("path"))) is not None:
                 source, _, target = group.find(tag("title")).text.partition("->")
                 self.lines.append((source, target, list(self.curve(path.get("d")))))

@@ -156,10 +156,11 @@ def test_networks_side_by_side_are_each_as_they_are_alone():
     assert len(beside.labels) > 20
 
 
-@pytest.mark.parametrize("direction", ["TB", "LR"])
-def test_columns_stand_beside_each_other_in_order(direction):
-    made = laid_out(picture(archdsl.load("resnet18").module, "layer", direction=direction))
-    where = Laid(dot(picture(archdsl.load("resnet18").module, "layer", direction=direction)))
+@pytest.mark.parametrize(("name", "direction"), [("resnet18", "TB"), ("resnet18", "LR"), ("vgg16_c", "TB")])
+def test_columns_stand_beside_each_other_in_order(name, direction):
+    """Whether there are blocks in all of them or only in the last."""
+    drawn = picture(archdsl.load(name).module, "layer", direction=direction)
+    made, where = laid_out(drawn), Laid(dot(drawn))
     assert made.columns > 1
     starts = [where.nodes[f"sign:{sign}:start"] for sign in "ABC"[: made.columns - 1]]
     firsts = [where.nodes["input:x"], *starts]

@@ -171,14 +171,10 @@ def _times(count: int, copies: int) -> str:
 
 def _cluster(cluster: Cluster, theme: Theme) -> dict[str, str]:
     if cluster.heading:
-        titles = _table(_titles(*cluster.heading, theme))
-        return {
-            "id": quoted(cluster.id),
-            "color": quoted(theme.background),
-            "labeljust": "l",
-            "margin": "10",
-            "label": f"<{titles}>",
-        }
+        own = {"id": quoted(cluster.id), "peripheries": "0", "labeljust": "l"}
+        if not any(cluster.heading):
+            return own | {"margin": "0", "label": '""'}
+        return own | {"margin": "10", "label": f"<{_table(_titles(*cluster.heading, theme))}>"}
     title = f"{escape(cluster.title)}{_times(cluster.count, cluster.copies)}".strip()
     own = {} if cluster.mark is None else {"color": quoted(theme.marked[cluster.mark][1]), "penwidth": "2"}
     return own | {

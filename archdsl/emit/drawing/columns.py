@@ -12,7 +12,7 @@ from math import ceil, sqrt
 from string import ascii_uppercase
 from typing import Final
 
-from archdsl.emit.drawing.model import Direction, Edge, Kind, Node, Picture, titled, told
+from archdsl.emit.drawing.model import Cluster, Direction, Edge, Kind, Node, Picture, titled, told
 
 LONGEST: Final = 4
 _SLIDE: Final = 16
@@ -161,8 +161,19 @@ def _cut(picture: Picture, cuts: Sequence[Edge]) -> Picture:
             continue
         edges.append(replace(edge, target=f"sign:{ends[edge.source]}:end"))
         edges.append(replace(edge, source=f"sign:{ends[edge.source]}:start"))
-    nodes = tuple(node for column in told(columns, picture.direction) for node in column)
-    return replace(picture, nodes=nodes, edges=tuple(edges), columns=len(columns))
+    # Graphviz takes what is in no cluster last, so each column is one
+    frames = [Cluster(f"column:{number}", "", heading=("", "")) for number in range(1, len(columns) + 1)]
+    around = {node.cluster: frame.id for frame, column in zip(frames, columns, strict=True) for node in column}
+    parent_of = {cluster.id: cluster.parent for cluster in picture.clusters}
+    for cluster in reversed(picture.clusters):
+        around.setdefault(parent_of[cluster.id], around[cluster.id])
+    clusters = (replace(each, parent=each.parent or around[each.id]) for each in picture.clusters)
+    nodes = (
+        replace(node, cluster=node.cluster or frame.id)
+        for frame, column in told(list(zip(frames, columns, strict=True)), picture.direction)
+        for node in column
+    )
+    return replace(picture, nodes=tuple(nodes), edges=tuple(edges), clusters=(*frames, *clusters), columns=len(columns))
 
 
 def _columns_of(picture: Picture, cuts: Sequence[Edge]) -> Mapping[str, int]:

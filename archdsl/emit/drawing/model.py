@@ -150,8 +150,8 @@ class Edge:
 class Cluster:
     """A stage or block that is open, or the frame of a whole network among several.
 
-    parent: the id of the cluster that it is in, nothing if none. heading: name and caption of a frame. turned: whether
-    its title stands on the left.
+    parent: the id of the cluster that it is in, nothing if none. heading: name and caption of a frame, nothing in them
+    where it is a column. turned: whether its title stands on the left.
     """
 
     id: str
