@@ -154,6 +154,7 @@ def test_networks_side_by_side_are_each_as_they_are_alone():
     assert beside.nodes["1:input:x"][1] == pytest.approx(beside.nodes["2:input:x"][1], abs=1)
     assert beside.nodes["1:input:x"][2] < beside.nodes["2:input:x"][0]
     assert len(beside.labels) > 20
+    assert {"1:classifier", "2:layer2", "2:layer2.0"} < beside.clusters.keys()
 
 
 @pytest.mark.parametrize(("name", "direction"), [("resnet18", "TB"), ("resnet18", "LR"), ("vgg16_c", "TB")])

@@ -87,13 +87,16 @@ def _content(
 ) -> Iterator[str]:
     """The nodes and clusters in a cluster, in the order of the text. At most a few are nested."""
     theme = picture.theme
+    frames = {each.id for each in picture.clusters if each.heading}
     for each in inside.get(cluster, ()):
         if isinstance(each, Node):
             own = _node(each, theme) | (_marked(each, theme) if picture.marked else {})
             yield f"{indent}{quoted(each.id)}{_brackets(own)}"
             continue
         yield f"{indent}subgraph {quoted(f'cluster_{each.id}')} {{"
-        yield f"{indent}  graph [{_attributes(_cluster(each, theme))}]"
+        # what is in a frame would have its missing border too
+        border = {"peripheries": "1"} if cluster in frames else {}
+        yield f"{indent}  graph [{_attributes(_cluster(each, theme) | border)}]"
         yield from _content(each.id, inside, indent + "  ", picture, spacers)
         if width := spacers.get(each.id):
             yield f'{indent}  {quoted(f"{each.id}:space")} [style=invis width={width:.2f} height=0.1 label=""]'
