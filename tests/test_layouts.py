@@ -20,6 +20,7 @@ ZOO = [name if isinstance(name, str) else name.values[0] for name in zoo()]
 SOME = (
     "alexnet",
     "bert",
+    "fcn16s",
     "googlenet",
     "googlenet_bn",
     "densenet121",
