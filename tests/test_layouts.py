@@ -24,6 +24,7 @@ SOME = (
     "googlenet",
     "googlenet_bn",
     "densenet121",
+    "mlp_mixer",
     "mobilenet_v2",
     "resnet18",
     "seq2seq",
