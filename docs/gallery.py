@@ -8,12 +8,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import archdsl
 from archdsl.emit.render import NoGraphviz, render
 from archdsl.graph.library import zoo_names
 
-AS_VOLUMES = ("lenet5", "alexnet", "zfnet", "vgg16", "resnet18", "unet")
+AS_VOLUMES: Final = ("lenet5", "alexnet", "zfnet", "vgg16", "resnet18", "unet")
+_INTRODUCTION: Final = """Every network of the zoo as `archdsl draw NAME` draws it; some also with `--style volumes`.
+How it is told what to draw stands under [pictures](drawing.md)."""
+_STYLE: Final = """<style>
+.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); gap: 0.6rem; }
+.gallery a { text-align: center; font-size: 0.7rem; overflow-wrap: anywhere; }
+.gallery img { display: block; width: 100%; height: 9rem; object-fit: contain; background: white; }
+</style>"""
 
 
 def pictures() -> Iterator[tuple[str, str]]:
@@ -29,18 +37,24 @@ def pictures() -> Iterator[tuple[str, str]]:
 
 
 def page(files: list[str]) -> str:
-    """The page that shows the pictures."""
+    """The page that shows the pictures: all of them small, each a link to where it is large."""
+    shown = {name: [file for file in (f"{name}_volumes.svg", f"{name}.svg") if file in files] for name in zoo_names()}
+    small = "\n".join(_small(name, drawn[-1]) for name, drawn in shown.items() if drawn)
     parts = [
         "# Gallery",
-        "Every network of the zoo as `archdsl draw NAME` draws it; some also with `--style volumes`.",
-        "How it is told what to draw stands under [pictures](drawing.md).",
+        _INTRODUCTION,
+        _STYLE,
+        f'<div class="gallery">\n{small}\n</div>',
     ]
-    for name in zoo_names():
-        shown = [file for file in (f"{name}_volumes.svg", f"{name}.svg") if file in files]
-        if shown:
-            parts.append(f"## {name}")
-            parts.extend(f"![{name}](gallery/{file})" for file in shown)
+    for name, drawn in shown.items():
+        if drawn:
+            parts.append(f"## {name} {{ #{name} }}")
+            parts.extend(f"![{name}](gallery/{file})" for file in drawn)
     return "\n\n".join(parts) + "\n"
+
+
+def _small(name: str, file: str) -> str:
+    return f'<a href="#{name}"><img src="gallery/{file}" alt="" loading="lazy">{name}</a>'
 
 
 def main() -> None:

@@ -23,15 +23,21 @@ class Laid:
     """Where Graphviz has put things: boxes of nodes and clusters, lines of text, in points, y growing downwards."""
 
     def __init__(self, text):
-        self.nodes, self.clusters, self.labels, self.titles = {}, {}, [], []
+        self.nodes, self.clusters, self.labels, self.titles, self.lines = {}, {}, [], [], []
         for group in ET.fromstring(svg_of(text)).iter(tag("g")):
             kind, name = group.get("class"), group.get("id")
             if kind == "node":
                 self.nodes[name] = self.box(group)
             elif kind == "cluster":
-                self.clusters[name] = self.box(group)
-                self.titles.append((name, self.line(list(group.iter(tag("text"))), 5.5)))
-            elif kind == "edge" and (texts := list(group.iter(tag("text")))):
+                # the frame of a network or column has no border
+                if any(shape.get("d") for shape in group.iter()):
+                    self.clusters[name] = self.box(group)
+                if texts := list(group.iter(tag("text"))):
+                    self.titles.append((name, self.line(texts, 5.5)))
+            if kind == "edge" and (path := group.find(tag("path"))) is not None:
+                source, _, target = group.find(tag("title")).text.partition("->")
+                self.lines.append((source, target, list(self.curve(path.get("d")))))
+            if kind == "edge" and (texts := list(group.iter(tag("text")))):
                 self.labels.append(self.line(texts, 4.5))
 
     @staticmethod
@@ -46,6 +52,27 @@ class Laid:
             xs += map(float, numbers[0::2])
             ys += map(float, numbers[1::2])
         return min(xs), min(ys), max(xs), max(ys)
+
+    @staticmethod
+    def curve(path):
+        """Points along the Bézier curves of a line."""
+        numbers = list(map(float, re.findall(r"-?\d+\.?\d*", path)))
+        points = list(zip(numbers[0::2], numbers[1::2], strict=True))
+        for four in (points[at : at + 4] for at in range(0, len(points) - 3, 3)):
+            for step in range(13):
+                t = step / 12
+                weights = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3)
+                yield tuple(sum(w * point[axis] for w, point in zip(weights, four, strict=True)) for axis in (0, 1))
+
+    def struck(self):
+        """Lines that run through a box that they do not join, or through a word."""
+        words = [*self.titles, *((f"label {at}", box) for at, box in enumerate(self.labels))]
+        for source, target, points in self.lines:
+            for name, (left, top, right, bottom) in (*self.nodes.items(), *words):
+                if name not in {source, target} and any(
+                    left + 1 < x < right - 1 and top + 1 < y < bottom - 1 for x, y in points
+                ):
+                    yield source, target, name
 
     @staticmethod
     def line(texts, letter):

@@ -12,6 +12,7 @@ from types import ModuleType
 import pytest
 
 import archdsl
+from archdsl.graph.library import zoo_names
 from archdsl.ops import BUILTIN, collect, resample
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,3 +60,11 @@ def test_the_operator_of_the_contribution_guide_works_as_shown() -> None:
         archdsl.parse(text.replace("-12", "-13"), operators=collect(*BUILTIN, module))
     assert f"{net.params:,} parameters" in guide
     assert f"{net.macs:,} MACs" in guide
+
+
+def test_the_gallery_shows_every_network_small_and_large() -> None:
+    gallery = _loaded(ROOT / "docs" / "gallery.py")
+    page = gallery.page([f"{name}.svg" for name in zoo_names()])
+    for name in zoo_names():
+        assert f'<a href="#{name}"><img src="gallery/{name}.svg"' in page
+        assert f"## {name} {{ #{name} }}\n\n![{name}](gallery/{name}.svg)" in page

@@ -56,7 +56,8 @@ def test_a_picture_is_whole(name, detail):
         assert parent_of.get(parent_of.get(node.cluster, ""), "") == ""
     fed = {edge.target for edge in made.edges}
     read = {edge.source for edge in made.edges}
-    assert {node.id for node in made.nodes if node.id not in fed} == {n.id for n in made.nodes if n.kind is Kind.INPUT}
+    sources = {node.id for node in made.nodes if node.kind is Kind.INPUT or node.label == "learned"}
+    assert {node.id for node in made.nodes if node.id not in fed} == sources
     assert {node.id for node in made.nodes if node.id not in read} == {
         n.id for n in made.nodes if n.kind is Kind.OUTPUT
     }

@@ -13,12 +13,13 @@ from archdsl.emit.drawing.columns import extent, in_columns, text_width
 from archdsl.emit.drawing.graphviz import FONT, LIGHT, Theme, escape, quoted
 from archdsl.emit.drawing.lines import Lines
 from archdsl.emit.drawing.model import Cluster, Direction, Kind, Node, Picture, Role, Sample, hierarchy
-from archdsl.emit.drawing.pair import as_pair
+from archdsl.emit.drawing.pair import as_pair, titles_aside
 from archdsl.emit.drawing.ushape import as_u
 from archdsl.graph.marks import Mark
 from archdsl.ops.operator import Style
 
 DEAR: Final = 1_500
+_REST: Final = '<td colspan="50"></td>'
 _BOX: Final = 'height=0.30 margin="0.14,0.04"'
 
 
@@ -30,18 +31,21 @@ def dot(picture: Picture) -> str:
 def laid_out(picture: Picture) -> Picture:
     """The picture in the form in which it is written: a U, a pair, or columns where it would be too long."""
     shaped = as_pair(as_u(picture))
-    return shaped if shaped.rising or shaped.pair else in_columns(picture)
+    return shaped if shaped.rising or shaped.pair else in_columns(titles_aside(picture))
 
 
 def _lines(picture: Picture) -> Iterator[str]:
     theme = picture.theme
     ink = "" if theme is LIGHT else f' fontcolor="{theme.text}"'
+    # where it packs, Graphviz leaves no rank for the labels of edges by itself
+    apart = " minlen=2" if picture.columns > 1 else ""
     yield f"digraph {quoted(picture.name)} {{"
     yield f"  graph [{_attributes(_graph(picture))}]"
     yield f'  node [shape=box style="filled,rounded" fontname="{FONT}" fontsize=11 {_BOX} color="{theme.border}"{ink}]'
-    yield f'  edge [fontname="{FONT}" fontsize=9 fontcolor="{theme.grey}" color="{theme.line}" arrowsize=0.7]'
-    yield from _content("", hierarchy(picture), "  ", picture)
-    for source, target, attributes in Lines(picture).written():
+    yield f'  edge [fontname="{FONT}" fontsize=9 fontcolor="{theme.grey}" color="{theme.line}" arrowsize=0.7{apart}]'
+    lines = Lines(picture)
+    yield from _content("", hierarchy(picture), "  ", picture, lines.spacers)
+    for source, target, attributes in lines.written():
         yield f"  {quoted(source)} -> {quoted(target)}{_brackets(attributes)}"
     for level in picture.level:
         yield f"  {{ rank=same; {'; '.join(map(quoted, level))} }}"
@@ -65,6 +69,8 @@ def _graph(picture: Picture) -> dict[str, str]:
     if picture.rising or sum(node.id.startswith("input:") for node in picture.nodes) > 1:
         # else what comes from a second input stands below the cluster that it goes into
         attributes["newrank"] = "true"
+    if picture.columns > 1:
+        attributes |= {"ranksep": "0.125", "pack": "24", "packmode": f"array_it{picture.columns}"}
     if picture.theme is not LIGHT:
         attributes |= {"bgcolor": quoted(picture.theme.background), "fontcolor": quoted(picture.theme.text)}
     if picture.price > DEAR:
@@ -72,17 +78,28 @@ def _graph(picture: Picture) -> dict[str, str]:
     return attributes
 
 
-def _content(cluster: str, inside: Mapping[str, list[Node | Cluster]], indent: str, picture: Picture) -> Iterator[str]:
+def _content(
+    cluster: str,
+    inside: Mapping[str, list[Node | Cluster]],
+    indent: str,
+    picture: Picture,
+    spacers: Mapping[str, float],
+) -> Iterator[str]:
     """The nodes and clusters in a cluster, in the order of the text. At most a few are nested."""
     theme = picture.theme
+    frames = {each.id for each in picture.clusters if each.heading}
     for each in inside.get(cluster, ()):
         if isinstance(each, Node):
             own = _node(each, theme) | (_marked(each, theme) if picture.marked or each.mark else {})
             yield f"{indent}{quoted(each.id)}{_brackets(own)}"
             continue
         yield f"{indent}subgraph {quoted(f'cluster_{each.id}')} {{"
-        yield f"{indent}  graph [{_attributes(_cluster(each, theme))}]"
-        yield from _content(each.id, inside, indent + "  ", picture)
+        # what is in a frame would have its missing border too
+        border = {"peripheries": "1"} if cluster in frames else {}
+        yield f"{indent}  graph [{_attributes(_cluster(each, theme) | border)}]"
+        yield from _content(each.id, inside, indent + "  ", picture, spacers)
+        if width := spacers.get(each.id):
+            yield f'{indent}  {quoted(f"{each.id}:space")} [style=invis width={width:.2f} height=0.1 label=""]'
         yield f"{indent}}}"
 
 
@@ -160,14 +177,10 @@ def _times(count: int, copies: int) -> str:
 
 def _cluster(cluster: Cluster, theme: Theme) -> dict[str, str]:
     if cluster.heading:
-        titles = _table(_titles(*cluster.heading, theme))
-        return {
-            "id": quoted(cluster.id),
-            "color": quoted(theme.background),
-            "labeljust": "l",
-            "margin": "10",
-            "label": f"<{titles}>",
-        }
+        own = {"id": quoted(cluster.id), "peripheries": "0", "labeljust": "l"}
+        if not any(cluster.heading):
+            return own | {"margin": "0", "label": '""'}
+        return own | {"margin": "10", "label": f"<{_table(_titles(*cluster.heading, theme))}>"}
     title = f"{escape(cluster.title)}{_times(cluster.count, cluster.copies)}".strip()
     own = {} if cluster.mark is None else {"color": quoted(theme.marked[cluster.mark][1]), "penwidth": "2"}
     return own | {
@@ -206,10 +219,12 @@ def _legend(picture: Picture) -> Iterator[str]:
     widths = [text_width(sample.text, 9) + 0.2 for sample in picture.legend]
     room = max(extent(picture)[picture.direction is Direction.TB], text_width(picture.caption, 9))
     rows = ceil(sum(widths) / room)
-    for row in range(rows):
-        samples = picture.legend[row * len(widths) // rows : (row + 1) * len(widths) // rows]
+    for index in range(rows):
+        samples = picture.legend[index * len(widths) // rows : (index + 1) * len(widths) // rows]
         cells = "".join(_sample(sample, picture.theme) for sample in samples)
-        yield f'<table border="0" cellborder="1" cellspacing="3" cellpadding="2"><tr>{cells}</tr></table>'
+        row = f'<table border="0" cellborder="1" cellspacing="3" cellpadding="2"><tr>{cells}</tr></table>'
+        # where the caption is wider than the legend, an empty cell takes what is left
+        yield f'<table border="0" cellborder="0" cellspacing="0" cellpadding="0"><tr><td>{row}</td>{_REST}</tr></table>'
 
 
 def _sample(sample: Sample, theme: Theme) -> str:

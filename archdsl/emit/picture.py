@@ -125,6 +125,6 @@ def _bounded(
 
 def _plotted(module: Module, composer: Composer, scope: Scope | None) -> Plot:
     plot = Plot(composer.detail)
-    plot.network(module, composer.level(module, scope) if scope else composer.network(module))
+    plot.network(module, composer.network(module, scope))
     plot.opened = frozenset(composer.opened)
     return plot

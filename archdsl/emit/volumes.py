@@ -20,7 +20,7 @@ from archdsl.emit.drawing.compose import Composer
 from archdsl.emit.drawing.graphviz import LIGHT, Theme, mixed
 from archdsl.emit.drawing.levels import Level, Part
 from archdsl.emit.drawing.model import Detail, Role
-from archdsl.emit.drawing.plot import box_style, closed_contents, closed_label
+from archdsl.emit.drawing.plot import box_style, closed_label
 from archdsl.emit.drawing.routes import routes
 from archdsl.emit.drawing.scene import Group, Line, Point, Polygon, Scene, Shape, Text
 from archdsl.emit.drawing.words import caption, facts_of, families
@@ -128,7 +128,7 @@ class _Row:
         way = routes(level, skips)
         made: dict[Wire, int | None] = {Wire(INPUT, port): each for port, each in enumerate(inputs)}
         for index, part in enumerate(level.parts):
-            sources = [made[wire] for wire in part.data]
+            sources = [made[wire] for wire in part.inputs]
             if index not in way.spine or isinstance(part.operator, Param):
                 self.beside += not _passes(part)
                 results: list[int | None] = [sources[0] if _passes(part) else None] * len(part.outputs)
@@ -149,7 +149,7 @@ class _Row:
         volume = Volume(path, kind, "", count=part.count, source=source, also=also, about=about)
         operator = part.operator
         if operator is None:
-            note = closed_contents(part) if part.count == 1 else ""
+            note = part.contents if part.count == 1 else ""
             volume = replace(volume, label=closed_label(part), note=note, block=True)
         else:
             style, holds = box_style(part, projects=False)
@@ -180,7 +180,7 @@ class _Row:
 
 def _passes(part: Part) -> bool:
     """Whether a part beside the main path only hands on what comes in: a crop of a skip."""
-    if part.operator is None or part.params or len(part.data) != 1:
+    if part.operator is None or part.params or len(part.inputs) != 1:
         return False
     before, after = part.input_types[0], part.outputs[0]
     return before.kind is after.kind and before.channels == after.channels
@@ -191,7 +191,7 @@ def _opens(part: Part) -> bool:
     inside = part.inside
     if inside is None or part.count > 1 or part.copies > 1:
         return False
-    readers = [wire for each in inside.parts for wire in each.data]
+    readers = [wire for each in inside.parts for wire in each.inputs]
     if len(readers) != len(set(readers)):
         return False
     return any(each.operator is not None or _opens(each) for each in inside.parts)

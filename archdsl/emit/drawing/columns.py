@@ -12,14 +12,10 @@ from math import ceil, sqrt
 from string import ascii_uppercase
 from typing import Final
 
-from archdsl.emit.drawing.model import Direction, Edge, Kind, Node, Picture, titled
+from archdsl.emit.drawing.model import Cluster, Direction, Edge, Kind, Node, Picture, titled, told
 
 LONGEST: Final = 4
 _SLIDE: Final = 16
-_MOST_SHIFT: Final = 9
-_RANK: Final = 0.5
-_TITLE: Final = 0.35
-_BORDER: Final = 0.12
 _POINTS: Final = 72
 
 # what Helvetica takes for a letter, in parts of its size
@@ -166,57 +162,19 @@ def _cut(picture: Picture, cuts: Sequence[Edge]) -> Picture:
             continue
         edges.append(replace(edge, target=f"sign:{ends[edge.source]}:end"))
         edges.append(replace(edge, source=f"sign:{ends[edge.source]}:start"))
-    # Graphviz stacks rows from the bottom up
-    order = reversed(columns) if picture.direction is Direction.LR else columns
-    nodes = tuple(node for column in order for node in column)
-    signs = {name: column_of[edge.target] for edge, name in zip(cuts, ascii_uppercase, strict=False)}
-    return _aligned(replace(picture, nodes=nodes, edges=tuple(edges)), column_of, signs)
-
-
-def _aligned(picture: Picture, column_of: Mapping[str, int], signs: Mapping[str, int]) -> Picture:
-    """The picture with its columns shifted so that blocks begin and end at the same heights where they can: one rank is
-    as far from the next as the column with the most borders between them needs."""
-    gaps = _gaps(picture, column_of)
-    length_of: dict[str, int] = {}
-    highest = gaps[0]
-    for sign, column in signs.items():
-        options = [_together(highest, _shifted(gaps[column], shift)) for shift in range(_MOST_SHIFT)]
-        shift = min(range(_MOST_SHIFT), key=lambda each: (sum(options[each].values()), each))
-        highest = options[shift]
-        length_of[f"sign:{sign}:start"] = 1 + shift
-    edges = (replace(edge, length=length_of.get(edge.source, edge.length)) for edge in picture.edges)
-    return replace(picture, edges=tuple(edges))
-
-
-def _gaps(picture: Picture, column_of: Mapping[str, int]) -> list[dict[int, float]]:
-    """For each column the height before each of its ranks, with what the borders and titles of blocks need there."""
-    ranks = picture.ranks
+    # Graphviz takes what is in no cluster last, so each column is one
+    frames = [Cluster(f"column:{number}", "", heading=("", "")) for number in range(1, len(columns) + 1)]
+    around = {node.cluster: frame.id for frame, column in zip(frames, columns, strict=True) for node in column}
     parent_of = {cluster.id: cluster.parent for cluster in picture.clusters}
-    within: dict[str, list[int]] = {}
-    column_within: dict[str, int] = {}
-    gaps: list[dict[int, float]] = [{} for _ in range(max(column_of.values()) + 1)]
-    for node in picture.nodes:
-        if node.kind is Kind.SIGN:
-            continue
-        gaps[column_of[node.id]].setdefault(ranks[node.id], _RANK)
-        cluster = node.cluster
-        while cluster:
-            within.setdefault(cluster, []).append(ranks[node.id])
-            column_within[cluster] = column_of[node.id]
-            cluster = parent_of[cluster]
-    for cluster, inside in within.items():
-        column = gaps[column_within[cluster]]
-        column[min(inside)] = column.get(min(inside), _RANK) + _TITLE
-        column[max(inside) + 1] = column.get(max(inside) + 1, _RANK) + _BORDER
-    return gaps
-
-
-def _shifted(gaps: Mapping[int, float], shift: int) -> dict[int, float]:
-    return {rank + shift: gap for rank, gap in gaps.items()}
-
-
-def _together(one: Mapping[int, float], other: Mapping[int, float]) -> dict[int, float]:
-    return {rank: max(one.get(rank, 0), other.get(rank, 0)) for rank in {*one, *other}}
+    for cluster in reversed(picture.clusters):
+        around.setdefault(parent_of[cluster.id], around[cluster.id])
+    clusters = (replace(each, parent=each.parent or around[each.id]) for each in picture.clusters)
+    nodes = (
+        replace(node, cluster=node.cluster or frame.id)
+        for frame, column in told(list(zip(frames, columns, strict=True)), picture.direction)
+        for node in column
+    )
+    return replace(picture, nodes=tuple(nodes), edges=tuple(edges), clusters=(*frames, *clusters), columns=len(columns))
 
 
 def _columns_of(picture: Picture, cuts: Sequence[Edge]) -> Mapping[str, int]:

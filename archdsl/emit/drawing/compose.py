@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any, Final
 
 from archdsl.emit.drawing.joining import branches_folded, neighbours_folded, taken_in
@@ -17,9 +18,12 @@ from archdsl.graph.marks import Mark, Marked, Marks, prefixes
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.graph.receptive import ReceptiveFields, Seen, start
 from archdsl.graph.sketch import Blank
+from archdsl.ops.embedding import Param
 from archdsl.ops.operator import Operator
 
 MOST_NESTED: Final = 2
+_MOST: Final = Fraction(1, 2)
+_NEARLY_ALL: Final = Fraction(3, 4)
 PROJECTION: Final = "downsample"
 
 
@@ -27,7 +31,7 @@ PROJECTION: Final = "downsample"
 class Scope:
     """Where a module stands: the path of what is around it, its position in a row, what its inputs see, how many open
     blocks are around it. again: whether its weights are those of an earlier module.
-    alone: whether it is looked at without its place."""
+    within: whether a block is around it. alone: whether it is looked at without its place."""
 
     seen: tuple[Seen, ...]
     prefix: str = ""
@@ -36,6 +40,7 @@ class Scope:
     training: bool = False
     aside: bool = False
     again: bool = False
+    within: bool = False
     alone: bool = False
 
 
@@ -55,15 +60,18 @@ class Composer:
         self.opened: set[str] = set()
         self._open = {prefix for path in (*expanded, *filter(None, [focus])) for prefix in prefixes(path)}
         self._focus = focus
+        self._layers = 0
         self._fields = ReceptiveFields()
         self._single: dict[int, Part | None] = {}
+        self._looks: dict[int, Level] = {}
         self._heights: dict[int, int] = {}
         self._sizes: dict[tuple[int, int], int] = {}
         self._faults: dict[int, str] = {}
 
-    def network(self, root: Module) -> Level:
-        """What is drawn of a network."""
-        return self.level(root, Scope(tuple(map(start, root.inputs))))
+    def network(self, root: Module, scope: Scope | None = None) -> Level:
+        """What is drawn of a network, or with a scope of a block where it stands."""
+        self._layers = root.layers
+        return self.level(root, scope or Scope(tuple(map(start, root.inputs))))
 
     def level(self, module: Module, scope: Scope) -> Level:
         """What is drawn of a module."""
@@ -73,12 +81,13 @@ class Composer:
         fields = self._fields.after_steps(module, scope.seen)
         owned = {index for index, _ in module.owned_with_index()}
         for index, step in enumerate(module.steps):
-            inputs = _moved(step.inputs, made)
+            inputs = _moved(_read(step), made)
             before = tuple(scope.seen[w.port] if w.step == INPUT else fields[w.step][w.port] for w in step.inputs)
             training = scope.training or index in module.train_only
             again = scope.again or index not in owned
             member = Member(f"{scope.prefix}{step.name or position}", step, fields[index], again)
-            inner = replace(scope, seen=before, position=position, training=training, again=again)
+            within = scope.within or _is_inner(module)
+            inner = replace(scope, seen=before, position=position, training=training, again=again, within=within)
             made.append(_placed(self._drawn(member, inner), inputs, parts))
             position += step.slots
         level = Level(module.inputs, tuple(parts), _moved(module.outputs, made))
@@ -92,6 +101,7 @@ class Composer:
         part = replace(_part(member, scope), mark=self._mark(member, scope))
         if isinstance(module, Operator):
             return part
+        part = replace(part, contents=self._contents(module))
         prefix = scope.prefix if module.transparent else f"{member.path}."
         position = scope.position if module.transparent else 0
         scope = replace(scope, prefix=prefix, position=position)
@@ -99,16 +109,17 @@ class Composer:
         fault = self._fault(module)
         if not is_marked and not fault and (only := self._as_one(module)) is not None:
             return _renamed(only, part, prefix)
-        if dissolves(step) and part.mark is None:
+        melts = self._melts(step, within=scope.within, path=member.path)
+        if part.mark is None and (dissolves(step) or melts):
+            self.opened.update({member.path} & self._open)
             return self.level(module, replace(scope, aside=scope.aside or step.role == PROJECTION))
         if not self._opens(module, member.path, scope.depth):
+            part = replace(part, look=self._look(module))
             part = replace(part, mark=Marked(Mark.WRONG, note=fault)) if fault else part
             return self._closed(part, member.path) if is_marked else part
-        inside = self.level(module, replace(scope, depth=scope.depth + 1))
-        if (only := inside.only) is not None and only.inside is not None and part.mark is None:
-            title = ", ".join(filter(None, (part.title, only.title)))
-            count = part.count * only.count
-            return replace(only, title=title, count=count, members=(member,), params=part.params, macs=part.macs)
+        inside = self.level(module, replace(scope, depth=scope.depth + (not _wraps(module))))
+        if part.mark is None and member.path not in self._open and (only := inside.sole) and only.operator is None:
+            return replace(inside, parts=(_wrapped(only, part),))
         if not part.title and (opened := _opened_in_place(inside)) is not None:
             title, inside = opened
             return replace(part, title=title, inside=inside)
@@ -145,6 +156,50 @@ class Composer:
             return path.count(".") - self._focus.count(".") < MOST_NESTED
         return depth < MOST_NESTED and (self._is_fine(module) or bool(self._fault(module)))
 
+    def _melts(self, step: Step, *, within: bool, path: str = "") -> bool:
+        """Whether what has a name stands without a frame: a layer with its norm and activation, a group within a block,
+        and one of most of a network that is no stage, a row of blocks."""
+        module = step.what
+        if not isinstance(module, Module) or step.count > 1 or path in prefixes(self._focus):
+            return False
+        if module.is_named:
+            return self._is_layer(module)
+        if within:
+            return True
+        share = Fraction(module.layers, max(1, self._layers))
+        return not _wraps(module) and share > (_MOST if self._has_layers(module) else _NEARLY_ALL)
+
+    def _is_layer(self, module: Module) -> bool:
+        """Whether a block would be one box at a coarser detail."""
+        only = taken_in(self._look(module)).only
+        return only is not None and only.operator is not None
+
+    def _has_layers(self, module: Module) -> bool:
+        """Whether a module has layers of its own besides blocks."""
+        return any(
+            isinstance(step.what, Operator)
+            or self._as_one(step.what) is not None
+            or (dissolves(step) and self._has_layers(step.what))
+            for step in module.steps
+        )
+
+    def _contents(self, module: Module) -> str:
+        """The blocks in a closed one that are more than a box: `bottleneck ×4`."""
+        counts: dict[str, int] = {}
+        for step in module.steps:
+            inner = step.what
+            if isinstance(inner, Module) and inner.is_block and self._as_one(inner) is None:
+                counts[inner.name] = counts.get(inner.name, 0) + step.count
+        if len(counts) > 2:
+            return ""
+        return ", ".join(f"{name} ×{count:,}" if count > 1 else name for name, count in counts.items())
+
+    def _look(self, module: Module) -> Level:
+        """What would be drawn of a closed block, without its place."""
+        if id(module) not in self._looks:
+            self._looks[id(module)] = self.level(module, Scope(tuple(map(start, module.inputs)), alone=True))
+        return self._looks[id(module)]
+
     def _is_fine(self, module: Module) -> bool:
         """Whether the detail that is asked for goes inside such a module."""
         match self.detail:
@@ -158,12 +213,14 @@ class Composer:
     def _height(self, module: Module) -> int:
         """How many blocks are nested inside a module, those that are drawn as one box not counted."""
         if id(module) not in self._heights:
-            heights = (
-                self._height(step.what) + (not dissolves(step))
-                for step in module.steps
-                if isinstance(step.what, Module) and self._as_one(step.what) is None
-            )
-            self._heights[id(module)] = max(heights, default=0)
+            heights = [0]
+            for step in module.steps:
+                inner = step.what
+                if isinstance(inner, Module) and self._as_one(inner) is None:
+                    height = self._height(inner)
+                    # a group of plain layers is no more than its name
+                    heights.append(height + (not dissolves(step) and (inner.is_block or height > 0)))
+            self._heights[id(module)] = max(heights)
         return self._heights[id(module)]
 
     def _as_one(self, module: Module) -> Part | None:
@@ -178,7 +235,7 @@ class Composer:
             return None
         if any(len(step.inputs) != 1 for step in module.steps):
             return None
-        only = self.level(module, Scope(tuple(map(start, module.inputs)), alone=True)).only
+        only = self._look(module).only
         return only if only is not None and only.operator is not None else None
 
     def size(self, module: Module, depth: int = 0) -> int:
@@ -192,9 +249,9 @@ class Composer:
         module = step.what
         if isinstance(module, Operator) or self._as_one(module) is not None:
             return 1
-        if dissolves(step):
+        if dissolves(step) or self._melts(step, within=depth > 0):
             return self.size(module, depth)
-        return self.size(module, depth + 1) if depth < MOST_NESTED and self._is_fine(module) else 1
+        return self.size(module, depth + (not _wraps(module))) if depth < MOST_NESTED and self._is_fine(module) else 1
 
 
 def _whats(module: Module) -> Iterator[Operator[Any] | Module]:
@@ -211,6 +268,15 @@ def dissolves(step: Step) -> bool:
     return step.role == PROJECTION or (step.count == 1 and isinstance(step.what, Module) and not title_of(step))
 
 
+def _is_inner(module: Module) -> bool:
+    return module.is_block and not module.is_network
+
+
+def _wraps(module: Module) -> bool:
+    """Whether a module is nothing but another one, or a row of equal ones."""
+    return len(module.steps) == 1 and isinstance(module.steps[0].what, Module)
+
+
 def title_of(step: Step) -> str:
     """The name of a module's step for a reader: its label, or the name of its block; nothing of a mere group."""
     module = step.what
@@ -224,13 +290,20 @@ def title_of(step: Step) -> str:
     return module.name if module.is_block or module.is_network else ""
 
 
+def _read(step: Step) -> tuple[Wire, ...]:
+    """The inputs of a step of which more than the size matters."""
+    if isinstance(step.what, Param):
+        return ()
+    return step.inputs[:1] if isinstance(step.what, Operator) and step.what.sized_like else step.inputs
+
+
 def _part(member: Member, scope: Scope) -> Part:
     """The part that a step is drawn as if it stays closed."""
-    step = member.step
+    step, read = member.step, _read(member.step)
     return Part(
         members=(member,),
-        inputs=step.inputs,
-        input_types=step.input_types,
+        inputs=read,
+        input_types=step.input_types[: len(read)],
         outputs=step.outputs,
         params=member.params * step.count,
         macs=step.macs * step.count,
@@ -240,6 +313,14 @@ def _part(member: Member, scope: Scope) -> Part:
         training=scope.training,
         aside=scope.aside,
     )
+
+
+def _wrapped(only: Part, part: Part) -> Part:
+    """The only block in another one, under the names of both."""
+    names = dict.fromkeys(filter(None, (part.title, only.title.rpartition(", ")[2])))
+    members = only.members if only.inside is None else part.members
+    count = part.count * only.count
+    return replace(only, title=", ".join(names), members=members, count=count, params=part.params, macs=part.macs)
 
 
 def _renamed(only: Part, part: Part, prefix: str) -> Part:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from archdsl.base.figures import short_number
-from archdsl.emit.drawing.model import Cluster, Edge, Facts, Kind, Picture, Sample, by_axes, hierarchy
+from archdsl.emit.drawing.model import Cluster, Edge, Facts, Kind, Picture, Sample, by_axes, hierarchy, told
 
 
 def focused(picture: Picture, path: str) -> Picture | None:
@@ -61,7 +61,9 @@ def side_by_side(pictures: Sequence[Picture]) -> Picture:
     """Several pictures as one, each in a column of its own with its name and caption above it."""
     if len(pictures) == 1:
         return pictures[0]
-    columns = [_column(picture, f"{number}:") for number, picture in enumerate(pictures, 1)]
+    columns = told(
+        [_column(picture, f"{number}:") for number, picture in enumerate(pictures, 1)], pictures[0].direction
+    )
     return replace(
         columns[0],
         name=", ".join(picture.name for picture in pictures),
@@ -69,6 +71,7 @@ def side_by_side(pictures: Sequence[Picture]) -> Picture:
         nodes=tuple(node for column in columns for node in column.nodes),
         edges=tuple(edge for column in columns for edge in column.edges),
         clusters=tuple(cluster for column in columns for cluster in column.clusters),
+        columns=len(columns),
         legend=_without_repeats(sample for picture in pictures for sample in picture.legend),
         remarks=tuple(f"{picture.name}: {remark}" for picture in pictures for remark in picture.remarks),
     )

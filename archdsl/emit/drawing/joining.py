@@ -146,8 +146,11 @@ def _follows(layer: Operator[Any], part: Part) -> bool:
 
 
 def _leads_to(part: Part, layer: Operator[Any]) -> bool:
-    """Whether a norm or activation belongs to the layer after it, as in networks with pre-activation."""
+    """Whether a norm or activation belongs to the layer after it, as in networks with pre-activation, or what does
+    nothing at inference."""
     passing = part.operator
+    if isinstance(passing, INERT):
+        return _is_layer(layer)
     if passing is None or passing.style not in _PASSING or isinstance(passing, _ALWAYS_NAMED):
         return False
     return _is_layer(layer) and part.input_types[0].kind is not Kind.SEQUENCE

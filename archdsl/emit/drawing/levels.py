@@ -42,8 +42,10 @@ class Part:
     """One thing to draw.
 
     members: the steps that it stands for, of which `lead` gives it its name; of equal ones that are folded, the first.
-    inside: what is drawn of it if it is open. shared: the name of weights that it shares with others. aside: whether it
-    is a projection that `residual` added. params, macs: of all that it stands for. mark: what a picture says of it.
+    inputs, input_types: those of which more than the size matters. contents: the blocks in a closed one. look: what
+    would be drawn of that. inside: what is drawn of it if it is open. shared: the name of weights that it shares with
+    others. aside: whether it is a projection that `residual` added. params, macs: of all that it stands for. mark: what
+    a picture says of it.
     """
 
     members: tuple[Member, ...]
@@ -54,6 +56,8 @@ class Part:
     macs: int
     lead: int = 0
     title: str = ""
+    contents: str = ""
+    look: Level | None = None
     count: int = 1
     copies: int = 1
     inside: Level | None = None
@@ -78,17 +82,11 @@ class Part:
         """Whether it is an operator in which branches meet."""
         return self.operator is not None and self.operator.variadic
 
-    @property
-    def data(self) -> tuple[Wire, ...]:
-        """The inputs of which more than the size matters."""
-        return self.inputs[:1] if self.operator is not None and self.operator.sized_like else self.inputs
-
     @cached_property
     def key(self) -> tuple[Any, ...]:
         """Equal for parts that are drawn the same."""
         look = (self.title, self.outputs, self.shared, self.training, self.aside, self.copies, self.mark)
-        if self.inside is not None:
-            level = self.inside
+        if level := self.inside or self.look:
             return (*look, level.outputs, *((part.key, part.count, part.inputs) for part in level.parts))
         told = (member.step for member in self.members if member.step is self.step or not _is_inert(member.step))
         return (*look, *map(_what, told))
@@ -112,11 +110,16 @@ class Level:
     @property
     def only(self) -> Part | None:
         """The part that is all of the level, where one is."""
-        if len(self.parts) == 1 and len(self.inputs) == 1:
-            (part,) = self.parts
-            if part.inputs == (Wire(INPUT),) and self.outputs == (Wire(0),):
-                return part
-        return None
+        part = self.sole
+        return part if part and len(self.inputs) == 1 and part.inputs == (Wire(INPUT),) else None
+
+    @property
+    def sole(self) -> Part | None:
+        """The part whose outputs are those of the level, where there is no other."""
+        if len(self.parts) != 1:
+            return None
+        (part,) = self.parts
+        return part if self.outputs == tuple(Wire(0, port) for port in range(len(part.outputs))) else None
 
 
 def _is_inert(step: Step) -> bool:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from archdsl.emit.drawing.columns import node_width, text_width
 from archdsl.emit.drawing.graphviz import escape, quoted
 from archdsl.emit.drawing.model import Direction, Edge, Kind, Node, Picture, Role, titled
 from archdsl.graph.marks import Mark
+
+_NODESEP: Final = 0.3
 
 
 class Lines:
@@ -18,7 +21,10 @@ class Lines:
         self.picture = picture
         self.nodes = {node.id: node for node in picture.nodes}
         self.passed = self._passed()
-        self.room = {} if picture.direction is Direction.LR else self._room_for_titles()
+        self.room: dict[Edge, float] = {}
+        self.spacers: dict[str, float] = {}
+        if picture.direction is Direction.TB:
+            self._make_room_for_titles()
 
     def written(self) -> Iterator[tuple[str, str, dict[str, str]]]:
         """Source, target and attributes, in the order in which the edges leave a fork from left to right."""
@@ -89,24 +95,27 @@ class Lines:
             and any(begin < place[node.id] < end for begin, end in arcs.get(parent_of[node.cluster], ()))
         )
 
-    def _room_for_titles(self) -> dict[Edge, float]:
-        """The edges whose label must be so wide, in inches, that the title of their block fits beside the line."""
+    def _make_room_for_titles(self) -> None:
+        """Find how wide, in inches, the label of an edge must be that the title of its block fits beside the line, and
+        in blocks that an arc goes past, something beside the first box."""
         inside: dict[str, list[Node]] = {}
         for node in self.picture.nodes:
             inside.setdefault(node.cluster, []).append(node)
-        first: dict[str, Edge] = {}
+        within: dict[str, list[Edge]] = {}
         for edge in self.picture.edges:
             cluster = self.nodes[edge.source].cluster
-            if cluster == self.nodes[edge.target].cluster and self._is_straight(edge):
-                first.setdefault(cluster, edge)
-        room: dict[Edge, float] = {}
+            if cluster == self.nodes[edge.target].cluster:
+                within.setdefault(cluster, []).append(edge)
         for cluster in self.picture.clusters:
-            nodes = inside.get(cluster.id, [])
+            nodes, edges = inside.get(cluster.id, []), within.get(cluster.id, [])
             title = text_width(titled(cluster.title, cluster)) + 0.1
-            is_narrow = not cluster.heading and all(node.spine and node_width(node) / 2 < title for node in nodes)
-            if is_narrow and cluster.id in first and cluster.id not in self.passed:
-                room[first[cluster.id]] = title
-        return room
+            straight = next(filter(self._is_straight, edges), None)
+            if cluster.heading or not nodes or not all(node.spine and node_width(node) / 2 < title for node in nodes):
+                continue
+            if cluster.id not in self.passed and straight is not None:
+                self.room[straight] = title
+            elif cluster.id in self.passed and not any(edge.bends for edge in edges):
+                self.spacers[cluster.id] = max(title - node_width(nodes[0]) / 2 - _NODESEP, 0.01)
 
     def _is_within_passed(self, edge: Edge) -> bool:
         around = self.nodes[edge.source].cluster
@@ -142,8 +151,6 @@ class Lines:
                 own["tailport"] = "e"
             if edge.bends or (aside and self.nodes[edge.target].kind is Kind.MERGE):
                 own["headport"] = "e"
-        if edge.length > 1:
-            own["minlen"] = str(edge.length)
         if edge.training or edge.unknown:
             own["style"] = "dashed"
         return own

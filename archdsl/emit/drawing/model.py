@@ -5,14 +5,17 @@ What is drawn is decided in `emit.picture`; how it looks as text in `emit.dot`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 from archdsl.base.tensors import Shape
 from archdsl.emit.drawing.graphviz import LIGHT, Theme
 from archdsl.graph.marks import Mark
 from archdsl.ops.operator import Style
+
+_Column = TypeVar("_Column")
 
 
 class Detail(StrEnum):
@@ -131,8 +134,8 @@ class Node:
 class Edge:
     """A tensor from a node to another. label: its shape, where that is worth a word.
 
-    bends: whether it goes around what lies between, from side to side. length: how many ranks it spans at least.
-    gone: whether it is no longer there. unknown: whether it could not be worked out.
+    bends: whether it goes around what lies between, from side to side. gone: whether it is no longer there. unknown:
+    whether it could not be worked out.
     """
 
     source: str
@@ -141,7 +144,6 @@ class Edge:
     role: Role = Role.MAIN
     bends: bool = False
     training: bool = False
-    length: int = 1
     gone: bool = False
     unknown: bool = False
 
@@ -150,8 +152,8 @@ class Edge:
 class Cluster:
     """A stage or block that is open, or the frame of a whole network among several.
 
-    parent: the id of the cluster that it is in, nothing if none. heading: name and caption of a frame. turned: whether
-    its title stands on the left.
+    parent: the id of the cluster that it is in, nothing if none. heading: name and caption of a frame, nothing in them
+    where it is a column. turned: whether its title stands on the left.
     """
 
     id: str
@@ -182,9 +184,10 @@ class Picture:
     heading either.
 
     theme: its colours. rising: the nodes of a path that goes up again, the right half of a U. level: nodes that stand
-    at one height. pair: whether it is one network beside another that reads it. remarks: what the reader should know
-    about the picture itself, such as why it is coarser than was asked for. marked: whether colours say what became of
-    steps since another network, rather than what they are.
+    at one height. pair: whether it is one network beside another that reads it. columns: how many parts stand beside
+    each other, each laid out by itself; from left to right they are rows. remarks: what the reader should know about
+    the picture itself, such as why it is coarser than was asked for. marked: whether colours say what became of steps
+    since another network, rather than what they are.
     """
 
     name: str
@@ -199,6 +202,7 @@ class Picture:
     rising: frozenset[str] = frozenset()
     level: tuple[tuple[str, ...], ...] = ()
     pair: bool = False
+    columns: int = 1
     remarks: tuple[str, ...] = ()
     marked: bool = False
 
@@ -216,7 +220,7 @@ class Picture:
             into.setdefault(edge.target, []).append(edge)
         # nodes stand in the order of the text, so whatever an edge comes from has its rank already
         for node in self.nodes:
-            ranks[node.id] = max((ranks[edge.source] + edge.length for edge in into.get(node.id, ())), default=0)
+            ranks[node.id] = max((ranks[edge.source] + 1 for edge in into.get(node.id, ())), default=0)
         return ranks
 
     @property
@@ -239,6 +243,11 @@ def hierarchy(picture: Picture) -> Mapping[str, list[Node | Cluster]]:
             inside.setdefault(clusters[around].parent, []).append(clusters[around])
             around = clusters[around].parent
     return inside
+
+
+def told(columns: Sequence[_Column], direction: Direction) -> Sequence[_Column]:
+    """Columns in the order in which Graphviz must be told of them: where they are rows, it begins at the bottom."""
+    return columns if direction is Direction.TB else columns[::-1]
 
 
 def titled(text: str, each: Node | Cluster) -> str:

@@ -1,7 +1,7 @@
-"""A picture of two networks of which one reads the other: encoder beside decoder.
+"""A picture of two networks of which one reads the other, encoder beside decoder, and of one with several inputs.
 
-It is found in the graph: a network with two inputs whose output comes from the second, where no layer takes its main
-input from the first side, but some take something else from there, such as keys and values, states or a mask.
+The pair is found in the graph: a network with two inputs whose output comes from the second, where no layer takes its
+main input from the first side, but some take something else from there, such as keys and values, states or a mask.
 """
 
 from __future__ import annotations
@@ -62,6 +62,19 @@ def _turned(picture: Picture, nodes: tuple[Node, ...]) -> tuple[Cluster, ...]:
         replace(cluster, turned=text_width(titled(cluster.title, cluster)) < widest.get(cluster.id, 0) / 2)
         for cluster in picture.clusters
     )
+
+
+def titles_aside(picture: Picture) -> Picture:
+    """The picture with the titles of blocks on the left where something comes in beside the main path: on the right it
+    would come through them."""
+    node_of = {node.id: node for node in picture.nodes}
+    beside = {
+        node_of[edge.target].cluster
+        for edge in picture.edges
+        if node_of[edge.source].kind is Kind.INPUT and not node_of[edge.target].spine
+    }
+    clusters = tuple(replace(each, turned=True) if each.id in beside else each for each in picture.clusters)
+    return replace(picture, clusters=clusters)
 
 
 def _boxes(picture: Picture) -> set[str]:

@@ -114,8 +114,10 @@ class Plot:
         return [ends[wire] for wire in level.outputs]
 
     def _parted(self, end: _End, frame: _Frame, level: Level, wire: Wire, *, on_spine: bool) -> _End:
-        """A dot where paths part: a shortcut starts there, never at the block before."""
-        if level.readers[wire] < 2:
+        """A dot where paths part: a shortcut starts there, never at the block before. The main path also comes into a
+        block by one where something learned stands beside its beginning."""
+        beside = on_spine and wire.step == INPUT and frame.cluster and any(not part.inputs for part in level.parts)
+        if level.readers[wire] < 2 and not beside:
             return end
         name = f"{frame.cluster}:in" if wire.step == INPUT and frame.cluster else f"{end.node}:out"
         spine = frame.spine if on_spine else ""
@@ -179,7 +181,7 @@ def _node(part: Part, frame: _Frame) -> Node:
         note = "\n".join(wrap(note, _NOTE)) if part.mark.mark is Mark.WRONG else note
         node = replace(node, mark=part.mark.mark, note=note)
     if operator is None:
-        return replace(node, label=closed_label(part), note=note or closed_contents(part))
+        return replace(node, label=closed_label(part), note=note or part.contents)
     label = _changed(operator.label(operator.operand(part.step.input_types)), part.mark)
     if len(label) == 1:
         return replace(node, kind=Kind.MERGE, label=label)
@@ -219,17 +221,3 @@ def closed_label(part: Part) -> str:
 def _stride(field: Field, before: int, after: int) -> Fraction | int:
     """How far the field of an output moves; of one that sees a whole map, what the sizes say."""
     return field.jump or round(before / after)
-
-
-def closed_contents(part: Part) -> str:
-    """The blocks inside a closed stage: `bottleneck ×4`."""
-    module = part.step.what
-    assert isinstance(module, Module)
-    counts: dict[str, int] = {}
-    for step in module.steps:
-        inner = step.what
-        if isinstance(inner, Module) and inner.is_block:
-            counts[inner.name] = counts.get(inner.name, 0) + step.count
-    if len(counts) > 2:
-        return ""
-    return ", ".join(f"{name} ×{count:,}" if count > 1 else name for name, count in counts.items())

@@ -41,20 +41,29 @@ def routes(level: Level, skips: frozenset[int]) -> Routes:
         for place, wire in enumerate(part.inputs):
             if wire.step == INPUT and wire.port in skips:
                 roles[index, place] = Role.SKIP
-        if part.is_merge and len(part.data) > 1:
+        if part.is_merge and len(part.inputs) > 1:
             _merge_roles(level, index, forks, roles, aside)
-        elif len(part.data) > 1:
-            fork = forks.common(part.inputs)
-            late = [place for place, wire in enumerate(part.inputs) if place and _point(wire) == fork]
+        elif len(part.inputs) > 1:
+            late = [place for place, wire in enumerate(part.inputs) if place and _is_late(level, forks, wire, part)]
             roles.update(dict.fromkeys(((index, place) for place in late), Role.SKIP))
     outputs = enumerate(level.outputs)
     end = next((index for index, wire in outputs if not forks.is_passed(wire, level.outputs)), 0)
     spine = _spine(level, end, forks, roles, far)
-    for index in (point for point in spine if point >= 0):
-        part = level.parts[index]
-        roles.update(dict.fromkeys(((index, place) for place in range(len(part.data), len(part.inputs))), Role.SKIP))
     entry = next((-1 - point for point in spine if NOWHERE < point < 0), None)
     return Routes(roles, frozenset(aside), frozenset(point for point in spine if point >= 0), entry, end)
+
+
+def _is_late(level: Level, forks: _Forks, wire: Wire, part: Part) -> bool:
+    """Whether a tensor that a part takes besides comes from further back on the path of the first, or with it out of
+    one block."""
+    first = part.inputs[0]
+    if wire.step == first.step:
+        return wire.step != INPUT and level.parts[wire.step].operator is None
+    point = _point(first)
+    while point >= 0 and point != _point(wire):
+        before = level.parts[point]
+        point = forks.common(before.inputs if before.is_merge else before.inputs[:1])
+    return point == _point(wire)
 
 
 def _merge_roles(level: Level, index: int, forks: _Forks, roles: dict[tuple[int, int], Role], aside: set[int]) -> None:
@@ -112,10 +121,10 @@ def _only_projects(part: Part) -> bool:
 
 
 def _far(level: Level, skips: frozenset[int]) -> frozenset[int]:
-    """The points that depend on nothing but what comes from far back."""
+    """The points that depend on nothing but what comes from far back, or is learned."""
     far = {-1 - port for port in skips}
     for index, part in enumerate(level.parts):
-        if part.data and all(_point(wire) in far for wire in part.data):
+        if all(_point(wire) in far for wire in part.inputs):
             far.add(index)
     return frozenset(far)
 
@@ -128,7 +137,7 @@ def _spine(
     spine = [_point(level.outputs[end]) if level.outputs else NOWHERE]
     while spine[-1] >= 0:
         point = spine[-1]
-        inputs = level.parts[point].data
+        inputs = level.parts[point].inputs
         straight = [wire for place, wire in enumerate(inputs) if (point, place) not in roles]
         if straight and not level.parts[point].is_merge:
             # what a layer reads besides, such as a mask, comes from the side
@@ -156,7 +165,7 @@ class _Forks:
             self._above[_point(Wire(INPUT, port))] = NOWHERE
             self._depth[_point(Wire(INPUT, port))] = 1
         for index, part in enumerate(level.parts):
-            fork = self.common(part.data)
+            fork = self.common(part.inputs)
             self._above[index] = fork
             self._depth[index] = self._depth[fork] + 1
 
@@ -180,7 +189,7 @@ class _Forks:
         before: list[int] = []
         for part in self._level.parts:
             bits = 0
-            for wire in part.data:
+            for wire in part.inputs:
                 bits |= 1 << self._bit(wire)
                 if wire.step != INPUT:
                     bits |= before[wire.step]

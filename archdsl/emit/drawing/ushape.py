@@ -22,7 +22,7 @@ def as_u(picture: Picture) -> Picture:
     skips = [edge for edge in picture.edges if edge.role is Role.SKIP and edge.bends]
     skips.sort(key=lambda edge: place[edge.source])
     nested = all(place[a.source] < place[b.source] and place[b.target] < place[a.target] for a, b in pairwise(skips))
-    if len(skips) < 2 or not nested:
+    if not skips or not nested:
         return picture
     inner = skips[-1]
     between = [node for node in picture.nodes[place[inner.source] + 1 : place[inner.target] + 1] if node.spine]
