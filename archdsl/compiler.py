@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from archdsl.base.conditions import told
-from archdsl.base.diagnostics import ArchError, Diagnostic, Fault, Report
+from archdsl.base.diagnostics import ArchError, Diagnostic, Fault, Report, Severity
 from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.resources import folder
 from archdsl.base.tensors import TensorType
@@ -21,12 +21,12 @@ from archdsl.graph.library import SUFFIX, Library, read_text, zoo_names
 from archdsl.graph.module import Module
 from archdsl.graph.open_sizes import Example, settle
 from archdsl.graph.program import Program, settable
-from archdsl.graph.sketch import Sketcher
+from archdsl.graph.sketch import EveryTime, Sketcher
 from archdsl.graph.values import Template, Value, of_python, traced_argument
 from archdsl.network import Network
 from archdsl.ops import OPERATORS, Operators
 from archdsl.passes.checks import dead_steps, exactness
-from archdsl.syntax.parser import mended
+from archdsl.syntax.mending import mended
 
 
 @dataclass(frozen=True)
@@ -105,14 +105,16 @@ def _elaborated(
     return first
 
 
-def sketch_source(source: Source, net: str | None = None, options: Options = _AS_WRITTEN) -> Module | None:
-    """The root module of a text that is wrong, with blanks for what could not be worked out; None if nothing could."""
+def sketch_source(source: Source, net: str | None, options: Options, errors: Sequence[Diagnostic]) -> Module | None:
+    """The root module of a text that is wrong, with blanks for what could not be worked out; None if nothing could, or
+    not within the limits. errors: what was found to be wrong with it."""
     options = _with_its_own(source, options)
     source = replace(source, text=mended(source.text))
-    report = Report()
-    sketcher, program = _worked_out(source, options, report, sketching=True)
+    report = EveryTime()
+    sketcher, program = _worked_out(source, options, report, errors=errors)
     template = _chosen(program, net, report)
-    return sketcher.network(template, _name(program, template)) if template else None
+    module = sketcher.network(template, _name(program, template)) if template else None
+    return None if any(each.severity is Severity.LIMIT for each in report.diagnostics) else module
 
 
 def _with_its_own(source: Source, options: Options) -> Options:
@@ -248,18 +250,19 @@ def _worked_out(
     options: Options,
     report: Report,
     *,
-    sketching: bool = False,
+    errors: Sequence[Diagnostic] | None = None,
     tracing: bool = False,
     example: Example | None = None,
 ) -> tuple[Elaborator, Program]:
     settings: dict[str, Value] = {name: of_python(value) for name, value in options.settings.items()}
     if tracing:
         settings = {name: traced_argument(name, value) for name, value in settings.items()}
-    library = Library(options.limits, report, options.texts, gaps=sketching)
+    library = Library(options.limits, report, options.texts, gaps=errors is not None)
     evaluator = Evaluator(options.operators, settings, options.limits, report)
-    elaborator = (Sketcher if sketching else Elaborator)(
-        evaluator, library, options.size, tracing=tracing, example=example
-    )
+    if errors is None:
+        elaborator = Elaborator(evaluator, library, options.size, tracing=tracing, example=example)
+    else:
+        elaborator = Sketcher(evaluator, library, options.size, errors=errors)
     return elaborator, elaborator.programs.program(library.parse(source))
 
 

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from archdsl.base.diagnostics import ArchError, Diagnostic
+from archdsl.base.diagnostics import ArchError, Diagnostic, Severity
 from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Source
 from archdsl.compiler import Options, compile_source, options_of, sketch_source, source_of
+from archdsl.graph import faults
 from archdsl.graph.library import SUFFIX
 from archdsl.graph.module import Module
 from archdsl.network import Network
 from archdsl.ops import OPERATORS, Operators
+
+# what is wrong with the request, not with the text
+_ASKED: Final = {faults.InputSize.code, faults.NoSuchHyperparameter.code}
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +106,8 @@ def network_or_sketch(source: Source, net: str | None, options: Options) -> Netw
     try:
         return compile_source(source, net, options)
     except ArchError as error:
-        module = None if error.is_limit else sketch_source(source, net, options)
+        of_the_text = not any(each.severity is Severity.LIMIT or each.code in _ASKED for each in error.diagnostics)
+        module = sketch_source(source, net, options, error.diagnostics) if of_the_text else None
         if module is None:
             raise
         return Sketch(module, error.diagnostics)

@@ -28,6 +28,20 @@ def told(made):
     return [signs[node.mark] + node.label for node in made.nodes if node.kind not in {Kind.DOT, Kind.SIGN}]
 
 
+def connected(made):
+    """Whether every node is joined to every other, however far."""
+    into = {node.id: node.id for node in made.nodes}
+
+    def root(name):
+        while into[name] != name:
+            name = into[name]
+        return name
+
+    for edge in made.edges:
+        into[root(edge.source)] = root(edge.target)
+    return len({root(node.id) for node in made.nodes}) == 1
+
+
 def messages(made):
     return [node.note.replace("\n", " ") for node in made.nodes if node.mark is Mark.WRONG]
 
@@ -93,6 +107,64 @@ def test_names_for_more_than_comes_out():
     assert told(made)[-1] == "output"
 
 
+CONNECTED = """
+block b(c, g=4) = conv3-c(groups=g)
+net n {
+  input 9x9x6
+"""
+
+
+@pytest.mark.parametrize(
+    ("chain", "boxes"),
+    [
+        # each call has its own fault, and one that is right is right
+        (
+            "b(4, 1) : 9x9x4 -> b(8, 1) : 9x9x4 -> b(4, 1) : 9x9x4",
+            ["3×3 conv, 4", "3×3 conv, 8", "!: 9x9x4", "3×3 conv, 4"],
+        ),
+        (
+            "add { conv3-5 -> b(4) | conv3-7 -> b(4) }",
+            ["3×3 conv, 5", "!conv3-c(groups=g)", "3×3 conv, 7", "!conv3-c(groups=g)", "?+"],
+        ),
+        ("[conv3-6(groups=4) -> relu]*3", ["!conv3-6(groups=4)", "?relu", "?conv3-6(groups=4)", "?relu"]),
+        # counts, labels and switches
+        ("conv3-4 -> [conv3-4 -> bn]*k -> gap", ["3×3 conv, 4", "![conv3-4 -> bn]", "?gap"]),
+        ("conv3-4 -> [conv3-4 -> bn] as forward -> gap", ["3×3 conv, 4", "![conv3-4 -> bn]", "?gap"]),
+        ("conv3-4 -> [conv3-8]? -> gap", ["3×3 conv, 4", "3×3 conv, 8", "![conv3-8]", "global avg pool"]),
+        ("[conv3-c for c in nope] -> gap", ["![conv3-c for c in nope]", "?gap"]),
+        (
+            "conv3-4 -> residual(drop=2) { conv3-4 -> bn } -> gap",
+            ["3×3 conv, 4", "!residual(drop=2) { conv3-4 -> bn }", "?gap"],
+        ),
+        # values that are wrong, said where they are needed first
+        ("let c = nope\n conv3-4 -> conv3-c -> gap", ["3×3 conv, 4", "!conv3-c", "?gap"]),
+        ("conv3-4 -> conv3-unset -> gap", ["3×3 conv, 4", "!conv3-unset", "?gap"]),
+    ],
+)
+def test_each_element_says_its_own(chain, boxes):
+    made = drawn(f"{CONNECTED} {chain}\n}}")
+    assert told(made)[1:-1] == boxes
+    assert connected(made)
+
+
+def test_what_a_wrong_word_is_given_besides_leads_to_it():
+    made = drawn("net n {\n input x: 9x9x6\n y = x -> conv3-4\n x -> conv3-4 -> nope(y) -> gap\n}")
+    assert told(made)[-3:] == ["!nope(y)", "?gap", "?output"]
+    assert connected(made)
+
+
+def test_what_follows_a_wrong_shape_is_right():
+    right = picture(archdsl.parse("INPUT[9x9x3] -> conv3-4 -> conv3-5").module)
+    made = drawn("INPUT[9x9x3] -> conv3-4 : 9x9x9 -> conv3-5")
+    assert made.nodes[-2].facts[0].seen == right.nodes[-2].facts[0].seen == "5×5"
+
+
+def test_a_part_of_a_text_that_is_wrong():
+    found = archdsl.sketch(text="INPUT[9x9x3] -> conv3-4 -> nope -> gap")
+    made = picture(found.module, focus="conv1", errors=1)
+    assert made.caption == "input 3×9×9 · 1 error"
+
+
 # --- blocks -----------------------------------------------------------------------------------------------------------
 
 BLOCKS = """
@@ -115,7 +187,7 @@ def test_the_block_with_the_error_is_open(detail):
 
 def test_a_deeper_block_that_stays_closed_says_what_is_wrong_in_it():
     text = """
-    block a = nope
+    block a = conv1-4 -> nope
     block b = conv1-4 -> a -> conv1-4
     block c = conv1-4 -> b -> conv1-4
     net n { input 4x4x4
@@ -149,6 +221,11 @@ def test_a_requirement_that_does_not_hold_changes_nothing_that_is_drawn():
         ("conv3-16 -> dropout(0.5 -> fc-10", ["3×3 conv, 16", "linear, 10"]),
         ("conv3-16 -> pool2) -> fc-10", ["3×3 conv, 16", "2×2 max pool, /2", "linear, 10"]),
         ("x = conv3- -> relu\n x -> fc-10", ["!conv3-", "?relu", "?fc-10"]),
+        ("conv3 4 # a -> b", ["!conv3 4"]),
+        ("conv3 16 -> bn -> conv3 32 -> bn", ["!conv3 16", "?bn", "!conv3 32", "?bn"]),
+        ("conv3-4 -> [conv3-16 -> bn x] -> gap", ["3×3 conv, 4", "3×3 conv, 16", "!bn x", "?gap"]),
+        ("conv3-4 -> ... -> conv3 32 -> gap", ["3×3 conv, 4", "?...", "!conv3 32", "?gap"]),
+        ('upsample(mode="a->b" -> relu', ['!upsample(mode="a->b")', "?relu"]),
     ],
 )
 def test_an_element_that_cannot_be_read(line, boxes):
@@ -259,3 +336,14 @@ def test_nothing_but_an_error_or_a_picture_comes_out(seed):
         if any(isinstance(step.what, Blank) and step.what.fault for step in found.module.steps):
             assert any(node.mark is Mark.WRONG for node in made.nodes)
     assert drawn_at_all
+
+
+def test_what_is_asked_for_wrongly_is_no_sketch():
+    with pytest.raises(archdsl.ArchError, match="no hyper-parameter `clases`"):
+        archdsl.sketch("resnet18", clases=10)
+
+
+def test_a_sketch_keeps_to_the_limits():
+    chain = " -> ".join(["conv3-4"] * 300)
+    with pytest.raises(archdsl.ArchError, match="nope"):
+        archdsl.sketch(text=f"INPUT[9x9x3] -> nope -> {chain}", limits=archdsl.Limits(steps=200))

@@ -160,6 +160,8 @@ def test_numbered_blocks_that_are_equal_are_one_row(name):
         ("layer(4) as a -> layer(4) as b", ["a", "b"]),
         # side by side, and not one after another
         ("x = relu\n add { x -> layer(4) as a1 | x -> layer(4) as a2 }", ["relu1", "a1", "a2", "add1"]),
+        # what others read too has a row, since its facts are its own
+        ("x = layer(4) as a1\n y = layer(4) as a2\n add { x | y }", ["a1", "a2", "add1"]),
         # equal groups, and repeats that are equal blocks
         (
             "[relu -> conv1-4] as a1 -> [relu -> conv1-4] as a2 -> layer(4)*2 as b1 -> layer(4)*2 as b2",

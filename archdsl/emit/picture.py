@@ -73,7 +73,7 @@ def picture(
     if marks is not None:
         made = with_marks(made, marks)
     if focus and (part := focused(made, focus)):
-        made = part
+        made = replace(part, caption=made.caption) if errors else part
     elif focus:
         made = replace(made, remarks=(*made.remarks, f"there is nothing at `{focus}`: all of the network is drawn"))
     if legend:

@@ -82,6 +82,18 @@ class Builder:
         self.steps.append(Step(name, what, wires, types, outputs, place, count, shared, role, given))
         return tuple([Tensor(self, Wire(index, port), kind) for port, kind in enumerate(outputs)])
 
+    def so_far(self) -> tuple[int, int]:
+        """How much of it there is."""
+        return len(self.steps), len(self.taken)
+
+    def back_to(self, so_far: tuple[int, int]) -> None:
+        """Take back what was added since."""
+        steps, names = so_far
+        del self.steps[steps:]
+        while len(self.taken) > names:
+            self.taken.popitem()
+        self.bindings = {wire: name for wire, name in self.bindings.items() if wire.step < steps}
+
     def mark(self, wire: Wire, role: str) -> None:
         """Give the step that a tensor comes from a role, if it is one of this module and has none."""
         if wire.step != INPUT and not self.steps[wire.step].role:

@@ -105,7 +105,7 @@ class Chains(ABC):
             return self._item(node, scope, builder, incoming, "", is_first=is_first)
 
         if count is None or label is None:
-            return make(scope, builder, None)
+            return self._lost(make, scope, builder)
         if node.count is not None:
             result = self._repeated(node, scope, builder, incoming, count, label, make)
         elif label and isinstance(node.item, tree.Group | tree.Comprehension):
@@ -115,6 +115,10 @@ class Chains(ABC):
         if node.shape is not None and result and self.as_written:
             self.check_shape(node.shape, result, scope)
         return result
+
+    def _lost(self, make: Make, scope: Scope, builder: Builder) -> Tensors:
+        """An element of which the count or label failed: what else is wrong with it is said."""
+        return make(scope, builder, None)
 
     def _item(
         self, node: tree.Element, scope: Scope, builder: Builder, incoming: Tensors, label: str, *, is_first: bool

@@ -6,27 +6,31 @@ in no program, with the words of the text. What is right is worked out as always
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn, final
+from typing import Any, Final, NamedTuple, NoReturn, final
 
 from typing_extensions import override
 
-from archdsl.base.diagnostics import Severity
-from archdsl.base.fields import Field, everything
+from archdsl.base.diagnostics import Diagnostic, Edit, Fault, Report
 from archdsl.base.tensors import Kind, TensorType
 from archdsl.base.text import Place, Span
 from archdsl.graph.build import Builder
-from archdsl.graph.chains import Tensors
+from archdsl.graph.chains import Make, Tensors
 from archdsl.graph.elaborate import Body, Elaborator
-from archdsl.graph.evaluate import INCOMING, Stop
-from archdsl.graph.module import Module
+from archdsl.graph.evaluate import INCOMING, Evaluator, Stop
+from archdsl.graph.library import Library
+from archdsl.graph.module import Module, Wire
 from archdsl.graph.scope import Scope
 from archdsl.graph.values import Tensor, Unknown, Value
-from archdsl.ops.operator import Operator, Style, axes_of
+from archdsl.ops.operator import Operator, Style
 from archdsl.syntax import tree
+from archdsl.syntax.brackets import masked
 from archdsl.syntax.faults import SyntaxFault
+from archdsl.syntax.mending import GAP, element_around
 
 _NOT_KNOWN: Final = TensorType((), Kind.UNKNOWN)
+_ANY: Final = TensorType.image(1, 1, 1)
 _LONGEST: Final = 40
 
 
@@ -52,10 +56,6 @@ class Blank(Operator[tuple[TensorType, ...]]):
         return self.text
 
     @override
-    def sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
-        return tuple(map(everything, axes_of(xs[index])))
-
-    @override
     def output(self, x: tuple[TensorType, ...]) -> TensorType:
         return _NOT_KNOWN
 
@@ -72,13 +72,59 @@ class BlankMerge(Blank):
     variadic = True
 
 
-class Sketcher(Elaborator):
-    """Works out what it can of a network, with blanks for the rest. What is wrong goes into the report once more."""
+class _Words(NamedTuple):
+    """Where an element stands in the text."""
 
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
+    span: Span
+    scope: Scope
+
+    @property
+    def place(self) -> Place:
+        return self.scope.place(self.span)
+
+    @property
+    def text(self) -> str:
+        """The element in one line."""
+        words = " ".join(self.place.text.split())
+        return words if len(words) <= _LONGEST else f"{words[: _LONGEST - 1]}…"
+
+
+def _keys(each: Diagnostic) -> tuple[object, ...]:
+    """What tells a finding from others: its words, or where it is. A report prints those of one place once."""
+    return each.message, each.place and (each.code, each.place.source.name, each.place.span)
+
+
+class EveryTime(Report):
+    """A report that says a fault as often as it is found: each element has to know its own."""
+
+    @override
+    def add(
+        self,
+        fault: Fault,
+        at: Place | None = None,
+        *,
+        also: Iterable[tuple[Place, str]] = (),
+        edit: Edit | None = None,
+    ) -> None:
+        self.diagnostics.append(Diagnostic(fault, at, tuple(also), edit))
+
+
+class Sketcher(Elaborator):
+    """Works out what it can of a network, with blanks for the rest.
+
+    errors: what was found to be wrong with the text; no blank says anything else. Each finding is said by one blank at
+    most: that of the element that it was found in, or the first that could not be worked out because of it.
+    """
+
+    def __init__(
+        self, evaluator: Evaluator, library: Library, size: TensorType | None, *, errors: Iterable[Diagnostic]
+    ) -> None:
+        super().__init__(evaluator, library, size)
+        self.errors = list(errors)
+        self._printed = {key for each in self.errors for key in _keys(each)}
         self._begun = 0
-        self._faults: dict[Place, str] = {}
+        self._told: set[int] = set()
+        self._said: set[str] = set()
 
     # --- what fails -------------------------------------------------------------------------------------------------
 
@@ -87,16 +133,38 @@ class Sketcher(Elaborator):
         self, node: tree.Element, scope: Scope, builder: Builder, incoming: Tensors, *, is_first: bool
     ) -> Tensors:
         before, self._begun = self._begun, self.evaluator.report.mark()
+        so_far = builder.so_far()
+        words = _Words(node.item.span, scope)
         try:
             result = super()._element(node, scope, builder, incoming, is_first=is_first)
             if result is None:
-                unread = isinstance(node.item, tree.Gap) and self._unread(node.item.span, scope, builder, incoming)
-                return unread or self._failed(node.item.span, scope, builder, incoming)
-            if node.shape is not None and result and result[0].type.is_known:
-                return self._checked(node.shape, result, scope, builder)
-            return result
+                builder.back_to(so_far)
+                if isinstance(node.item, tree.Gap):
+                    return self._gap(words, builder, incoming)
+                return self._failed(words, builder, (*(incoming or ()), *_operands(node.item, scope, builder)))
+            if len(result) != 1 or (found := self._found(self._begun)) is None:
+                return result
+            # something in it is wrong that no blank in it says
+            if node.shape is not None and found.place == scope.place(node.shape.span):
+                stated = _Words(node.shape.span, scope)
+                return self._blank(stated, builder, result, found.message, result[0].type, text=f": {stated.text}")
+            kind = _NOT_KNOWN if result == incoming else result[0].type
+            return self._blank(words, builder, result, found.message, kind)
         finally:
             self._begun = before
+
+    @override
+    def _lost(self, make: Make, scope: Scope, builder: Builder) -> Tensors:
+        so_far, told, said = builder.so_far(), set(self._told), set(self._said)
+        super()._lost(make, scope, builder)
+        builder.back_to(so_far)
+        self._told, self._said = told, said
+        return None
+
+    @override
+    def check_shape(self, node: tree.ShapeExpression, result: tuple[Tensor, ...], scope: Scope) -> None:
+        if result[0].type.is_known:
+            super().check_shape(node, result, scope)
 
     @override
     def _merged(
@@ -109,15 +177,16 @@ class Sketcher(Elaborator):
         role: str = "",
     ) -> Tensors:
         tensors = tuple(end for end in ends if end is not None)
-        known = [each.type for each in tensors if each.type.is_known] or [TensorType.image(1, 1, 1)]
         place = scope.place(node.span)
-        if len(known) < len(tensors):
-            label = operator.label(operator.operand((known[0],) * len(tensors)))
-            return builder.add(BlankMerge(label), tensors, (_NOT_KNOWN,), place, role=role)
-        if (result := super()._merged(operator, ends, node, scope, builder, role)) is not None:
-            return result
-        blank = BlankMerge(node.name.text, self._fault(self._begun, scope.place(node.name.span)))
-        return builder.add(blank, tensors, (_NOT_KNOWN,), place)
+        if all(each.type.is_known for each in tensors):
+            result = super()._merged(operator, ends, node, scope, builder, role)
+            if result is not None:
+                return result
+            found = self._found(self._begun)
+            blank = BlankMerge(node.name.text, found.message if found else "")
+        else:
+            blank = BlankMerge(operator.label(operator.operand((_ANY,) * len(tensors))))
+        return builder.add(blank, tensors, (_NOT_KNOWN,), place, role="" if blank.fault else role)
 
     @override
     def _projection(
@@ -129,31 +198,25 @@ class Sketcher(Elaborator):
         return super()._projection(x, body, before, node, scope, builder) or x
 
     @override
-    def check_shape(self, node: tree.ShapeExpression, result: tuple[Tensor, ...], scope: Scope) -> None:
-        if result[0].type.is_known:
-            super().check_shape(node, result, scope)
-
-    @override
     def _input(
         self, name: tree.Word | None, shape: tree.ShapeExpression, node: tree.Input | tree.InputElement, body: Body
     ) -> None:
         self._begun = self.evaluator.report.mark()
         super()._input(name, shape, node, body)
         if body.current is None:
-            body.current = self._failed(node.span, body.scope, body.builder, None)
+            body.current = self._failed(_Words(node.span, body.scope), body.builder, None)
 
     @override
     def _binding(self, statement: tree.Binding, body: Body) -> None:
         said = self.evaluator.report.mark()
         super()._binding(statement, body)
-        names, known = [each.text for each in statement.names], body.scope.names
-        if not body.current or not any(isinstance(known.get(each), Unknown) for each in names):
+        names, known = statement.names, body.scope.names
+        if not body.current or not any(isinstance(known.get(each.text), Unknown) for each in names):
             return
-        (first, *_), place = body.current, body.scope.place(statement.names[0].span)
-        if first.type.is_known:
-            fault = self._fault(said, place)
-            body.current = self._blank(f"{', '.join(names)}", fault, body.current, place, body.builder, first.type)
-        known.update(dict.fromkeys(names, body.current[0]))
+        if (found := self._found(said)) is not None:
+            words = _Words(names[0].span.to(names[-1].span), body.scope)
+            body.current = self._blank(words, body.builder, body.current, found.message, body.current[0].type)
+        known.update((each.text, body.current[0]) for each in names)
 
     @override
     def _require(self, statement: tree.Require, body: Body) -> None:
@@ -167,7 +230,9 @@ class Sketcher(Elaborator):
             for statement in definition.body:
                 self._statement(statement, body)
         except Stop:
-            body.current = self._failed(definition.name.span, body.scope, body.builder, body.current)
+            last = len(body.builder.steps) - 1
+            if last >= 0:
+                body.current = (Tensor(body.builder, Wire(last), body.builder.steps[last].outputs[0]),)
         if not body.current and not body.outputs:
             return None
         return self._module(body, body.current or (), definition, arguments, doc)
@@ -184,8 +249,9 @@ class Sketcher(Elaborator):
             return super()._mention(node, scope, builder, incoming, label, is_first=is_first)
         said = self.evaluator.report.mark()
         super()._mention(node, scope, builder, None, "", is_first=False)
-        place = scope.place(node.span)
-        return self._blank(_words(node.span, scope), self._fault(said, place), incoming, place, builder, name=label)
+        found = self._found(said)
+        words, inputs = _Words(node.span, scope), (*incoming, *_operands(node, scope, builder))
+        return self._blank(words, builder, inputs, found.message if found else "", name=label)
 
     @override
     def _results(
@@ -201,59 +267,63 @@ class Sketcher(Elaborator):
     ) -> Tensors:
         if all(each.type.is_known for each in xs):
             return super()._results(operator, xs, node, spans, scope, builder, name, role)
-        return self._blank(operator.word, "", xs, scope.place(node.span), builder, name=name)
+        return self._blank(_Words(node.span, scope), builder, xs, text=operator.word, name=name)
 
     # --- blanks -----------------------------------------------------------------------------------------------------
 
-    def _checked(
-        self, node: tree.ShapeExpression, result: tuple[Tensor, ...], scope: Scope, builder: Builder
-    ) -> tuple[Tensor, ...]:
-        """What came out, behind a blank where its shape is not the one that is stated."""
-        place = scope.place(node.span)
-        said = (each for each in self.evaluator.report.diagnostics if each.place == place)
-        if (wrong := next(said, None)) is None:
-            return result
-        return self._blank(f": {_words(node.span, scope)}", wrong.message, result, place, builder, result[0].type)
+    def _failed(self, words: _Words, builder: Builder, incoming: Tensors) -> tuple[Tensor, ...]:
+        """A blank with what was found to be wrong since the element began; with what was found before if nothing that
+        comes in is unknown, so that it must be a value."""
+        found = self._found(self._begun)
+        if found is None and all(each.type.is_known for each in incoming or ()):
+            found = self._found(0) or next((each for each in self.errors if each.message not in self._said), None)
+        return self._blank(words, builder, incoming or (), found.message if found else "")
 
-    def _unread(self, span: Span, scope: Scope, builder: Builder, incoming: Tensors) -> Tensors:
-        """A blank for words that could not be read, where a gap stands for them."""
-        text = scope.source.text
-        line = text.find("\n", span.start) % (len(text) + 1)
-        for each in self.evaluator.report.diagnostics:
+    def _gap(self, words: _Words, builder: Builder, incoming: Tensors) -> tuple[Tensor, ...]:
+        """A blank for `...`, or for the words that could not be read where a gap stands for them."""
+        source, start = words.scope.source, words.span.start
+        text = masked(source.text)
+        end = text.find("\n", start)
+        line = Span(start, len(text[: end if end >= 0 else len(text)].rstrip()))
+        for index, each in enumerate(self.evaluator.report.diagnostics):
             place = each.place
-            if isinstance(each.fault, SyntaxFault) and place and span.start <= place.span.start <= line:
-                start = place.span.start if text[span.start : place.span.start].strip() else place.span.end
-                end = text.find("->", start, line) % (line + 1)
-                words = _words(Span(span.start, end), scope)
-                return self._blank(words, each.message, incoming or (), place, builder)
+            if not isinstance(each.fault, SyntaxFault) or place is None or place.source is not source:
+                continue
+            if text.startswith(GAP, start):
+                break
+            if index not in self._told and line.start <= place.span.start <= line.end:
+                self._told.add(index)
+                whole = _Words(element_around(text, place.span, line), words.scope)
+                return self._blank(whole, builder, incoming or (), each.message)
+        found = self._found(self._begun)
+        return self._blank(words, builder, incoming or (), found.message if found else "")
+
+    def _found(self, begun: int) -> Diagnostic | None:
+        """The first thing that was found to be wrong since then, was printed, and that no blank says yet."""
+        for index, each in enumerate(self.evaluator.report.diagnostics[begun:], begun):
+            if index not in self._told and any(key in self._printed for key in _keys(each)):
+                self._told.add(index)
+                return each
         return None
-
-    def _failed(self, span: Span, scope: Scope, builder: Builder, incoming: Tensors) -> tuple[Tensor, ...]:
-        """A blank with what was found to be wrong since the element began."""
-        place = scope.place(span)
-        fault = self._fault(self._begun, place)
-        return self._blank(_words(span, scope), fault, incoming or (), place, builder)
-
-    def _fault(self, begun: int, place: Place) -> str:
-        """What was found to be wrong here, now or before: a report says everything once."""
-        found = (each for each in self.evaluator.report.diagnostics[begun:] if each.severity is not Severity.WARNING)
-        first = next(found, None)
-        return self._faults.setdefault(place, first.message) if first else self._faults.get(place, "")
 
     def _blank(
         self,
-        text: str,
-        fault: str,
-        incoming: tuple[Tensor, ...],
-        place: Place,
+        words: _Words,
         builder: Builder,
+        incoming: tuple[Tensor, ...],
+        fault: str = "",
         kind: TensorType = _NOT_KNOWN,
+        *,
+        text: str = "",
         name: str = "",
     ) -> tuple[Tensor, ...]:
-        return builder.add(Blank(text, fault), incoming, (kind,), place, name=name)
+        self.count_step(words.scope, words.span)
+        self._said.add(fault)
+        return builder.add(Blank(text or words.text, fault), incoming, (kind,), words.place, name=name)
 
 
-def _words(span: Span, scope: Scope) -> str:
-    """A place of the text in one line."""
-    words = " ".join(scope.source.text[span.start : span.end].split())
-    return words if len(words) <= _LONGEST else f"{words[: _LONGEST - 1]}…"
+def _operands(node: object, scope: Scope, builder: Builder) -> list[Tensor]:
+    """The tensors of a module that a word is given besides, by their names."""
+    given = node.arguments.items if isinstance(node, tree.Mention) and node.arguments else ()
+    values = (scope.find(each.value.text) for each in given if isinstance(each.value, tree.Name))
+    return [value for value in values if isinstance(value, Tensor) and value.home is builder]

@@ -76,9 +76,6 @@ class Argument:
         for item in _items(value):
             if isinstance(item, (int, float)):
                 self._require_within_bounds(item)
-        if self.kind is ArgumentKind.NUMBER and type(value) is int and abs(value) <= LARGEST:
-            # scripted code does not take a whole number for another; one with a trace must stay what it is
-            return float(value)
         return value
 
     def _takes(self, value: object) -> bool:

@@ -50,7 +50,9 @@ class Dropout(Unary):
     @override
     def torch(self, x: TensorType) -> Layer:
         rank = f"{max(x.rank, 1)}d" if self.channels else ""
-        return Layer.of(f"nn.Dropout{rank}", **changed(p=(self.p, 0.5)))
+        # scripted code takes no whole number there; one with a trace must stay what it is
+        p = float(self.p) if type(self.p) is int else self.p
+        return Layer.of(f"nn.Dropout{rank}", **changed(p=(p, 0.5)))
 
     @override
     def label(self, x: TensorType) -> str:

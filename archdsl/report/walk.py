@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -202,10 +203,12 @@ def _alone(spots: Iterable[Spot]) -> Iterator[Spots]:
 
 
 def _numbered(spots: Iterable[Spot]) -> Iterator[Spots]:
-    """The steps of a level, equal blocks in a row whose names count up together."""
+    """The steps of a level, equal blocks in a row whose names count up together. What others read too has a row."""
+    spots = list(spots)
+    readers = Counter(wire.step for spot in spots for wire in spot.step.inputs)
     row: list[Spot] = []
     for spot in spots:
-        if row and not _goes_on(row[-1], spot):
+        if row and not (_goes_on(row[-1], spot) and readers[row[-1].index] == 1):
             yield tuple(row)
             row = []
         row.append(spot)

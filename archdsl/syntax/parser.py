@@ -15,22 +15,18 @@ from archdsl.base.diagnostics import Report
 from archdsl.base.limits import Limits
 from archdsl.base.text import Place, Source, Span
 from archdsl.syntax import faults, tables
+from archdsl.syntax.brackets import BRACKETS, CLOSER
 from archdsl.syntax.build import Builder, Rejected
+from archdsl.syntax.mending import with_gap
 from archdsl.syntax.tree import Binding, Definition, File, Input, Output, Run, Share, Statement
 
 _MOST_FAULTS = 20
 # a text is read once more after each fault; a long one only so often that this stays a matter of seconds
 _MOST_READ = 400_000
 _LINE = 200
-_GAPS = 2
-# a string that is not closed ends with its line, so that no text makes the search start over and over
-_BRACKETS = re.compile(r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+(?P<end>")?|#[^\n]*|[()\[\]{}]')
 _WORD_BEFORE = re.compile(r"([\w\-/]+)[ \t]+\Z")
 _NAMES = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _DEFINES = re.compile(r"\s*(use|let|default|block|net)\b")
-_CHAIN = re.compile(r"(\s*(?:[\w ,]+=(?!=)|->)?[ \t]*)(.*?)([ \t]*(?:->)?\s*)")
-_DANGLING = re.compile(r"->\s*\Z")
-_CLOSER = {"(": ")", "[": "]", "{": "}"}
 _FORBIDDEN = re.compile("[\x00\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _SHOWN = {
     "NAME": "a name",
@@ -76,39 +72,6 @@ def parse(source: Source, report: Report, limits: Limits, *, gaps: bool = False)
     return _file(source, report, gaps=gaps)
 
 
-def mended(text: str) -> str:
-    """A text whose brackets pair up: one that was never opened is left out, one that was never closed is closed, an
-    argument's at the end of its element, another where what is around it ends."""
-    changes: list[tuple[int, int, str]] = []
-    opened: list[tuple[str, int]] = []
-
-    def close(bracket: str, start: int, at: int) -> None:
-        ends = (found for mark in ("->", "\n") if (found := text.find(mark, start, at)) >= 0)
-        end = min(ends, default=at) if bracket == "(" else at
-        changes.append((end, end, _CLOSER[bracket]))
-
-    for found in _BRACKETS.finditer(text):
-        character, at = found[0], found.start()
-        if character in _CLOSER:
-            opened.append((character, at))
-        elif character in ")]}":
-            if all(_CLOSER[bracket] != character for bracket, _ in opened):
-                changes.append((at, at + 1, " "))
-                continue
-            while _CLOSER[opened[-1][0]] != character:
-                close(*opened.pop(), at)
-            opened.pop()
-    while opened:
-        close(*opened.pop(), len(text))
-    pieces: list[str] = []
-    last = 0
-    for start, end, put in sorted(changes, key=lambda change: change[0]):
-        # what closes the last line must not become part of a comment
-        pieces += [text[last:start], "\n" if start == len(text) else "", put]
-        last = end
-    return "".join((*pieces, text[last:]))
-
-
 def decode(data: bytes, name: str, report: Report) -> str:
     """The text that bytes hold, without a byte-order mark."""
     try:
@@ -143,35 +106,14 @@ def _file(source: Source, report: Report, *, gaps: bool) -> File:
             fault, span = error.fault, error.span
         report.add(fault, Place(source, span))
         hole = _lines_of(text, span)
+        if gaps and not _DEFINES.match(text[hole.start : hole.end]) and (made := with_gap(text, span, hole, holes)):
+            text, hole = made
+        else:
+            text = text[: hole.start] + re.sub(r"[^\n]", " ", text[hole.start : hole.end]) + text[hole.end :]
         holes.append(hole)
-        attempts = holes.count(hole)
-        text = (attempts <= _GAPS and gaps and _with_gap(text, span, hole, attempts)) or _blanked(text, hole)
         if not _balanced(text):
             break
     return _unread(source)
-
-
-def _blanked(text: str, span: Span) -> str:
-    return text[: span.start] + re.sub(r"[^\n]", " ", text[span.start : span.end]) + text[span.end :]
-
-
-def _with_gap(text: str, span: Span, lines: Span, attempt: int) -> str | None:
-    """A text of the same length with `...` for what cannot be read in the lines of a chain: the element at first, then
-    all of it; or without an arrow that leads nowhere. None of lines that are no chain."""
-    found = _CHAIN.fullmatch(text[lines.start : lines.end])
-    made: list[str] = []
-    if attempt == 1 and (arrow := _DANGLING.search(text[: span.start])) and text[span.start] in ")]}|":
-        made.append(_blanked(text, Span(arrow.start(), arrow.start() + 2)))
-    if found and not _DEFINES.match(found[0]):
-        begin, end = lines.start + found.start(2), lines.start + found.end(2)
-        before = text.rfind("->", begin, span.start)
-        first = begin if before < 0 else before + 2
-        # an arrow that comes too early ends the element before it
-        after = text.find("->", span.start if text[first : span.start].strip() else span.end, end)
-        element = Span(first, end if after < 0 else after)
-        gaps = (element, Span(begin, end)) if attempt == 1 else (Span(begin, end),)
-        made += [f"{text[: each.start]}{'...':{each.end - each.start}}{text[each.end :]}" for each in gaps]
-    return next((each for each in made if len(each) == len(text) and _balanced(each)), None)
 
 
 def _without_holes(source: Source, statements: tuple[Statement, ...], holes: list[Span]) -> File:
@@ -261,15 +203,15 @@ def _brackets_match(source: Source, report: Report, limits: Limits) -> bool:
     """Whether brackets pair up, and no deeper than allowed. One clear fault beats what a parser makes of it."""
     opened: list[int] = []
     text = source.text
-    for found in _BRACKETS.finditer(text):
+    for found in BRACKETS.finditer(text):
         character, at = found[0], found.start()
-        if character in _CLOSER:
+        if character in CLOSER:
             opened.append(at)
             if len(opened) > limits.nesting:
                 report.add(faults.TooDeep(limits.nesting), Place(source, Span(at, at + 1)))
                 return False
         elif character in ")]}":
-            if not opened or _CLOSER[text[opened[-1]]] != character:
+            if not opened or CLOSER[text[opened[-1]]] != character:
                 last = text[opened[-1]] if opened else None
                 report.add(faults.StrayBracket(character, last), Place(source, Span(at, at + 1)))
                 return False

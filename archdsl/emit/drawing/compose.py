@@ -115,7 +115,10 @@ class Composer:
             return self.level(module, replace(scope, aside=scope.aside or step.role == PROJECTION))
         if not self._opens(module, member.path, scope.depth):
             part = replace(part, look=self._look(module))
-            part = replace(part, mark=Marked(Mark.WRONG, note=fault)) if fault else part
+            if fault:
+                part = replace(part, mark=Marked(Mark.WRONG, note=fault))
+            elif not all(kind.is_known for kind in step.outputs):
+                part = replace(part, mark=Marked(Mark.UNKNOWN))
             return self._closed(part, member.path) if is_marked else part
         inside = self.level(module, replace(scope, depth=scope.depth + (not _wraps(module))))
         if part.mark is None and member.path not in self._open and (only := inside.sole) and only.operator is None:

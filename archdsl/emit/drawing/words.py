@@ -33,6 +33,7 @@ def facts_of(member: Member, part: Part) -> Facts:
     else:
         label, arguments = part.title or what.name, what.arguments
     leads = member is part.members[part.lead]
+    seen = member.seen if member.seen and step.outputs[0].is_known else ()
     others = [each for each in part.members if each is not member]
     count = 1 if isinstance(what, Flatten) else part.count
     return Facts(
@@ -43,11 +44,11 @@ def facts_of(member: Member, part: Part) -> Facts:
         output=step.outputs[0].shape if step.outputs else (),
         params=part.params - sum(each.params for each in others) * part.count if leads else member.params * count,
         macs=part.macs - sum(each.step.macs for each in others) * part.count if leads else step.macs * count,
-        seen=_field(member.seen[0]) if member.seen else "",
+        seen=_field(seen[0]) if seen else "",
         line=step.place.line_column[0],
         count=count,
-        sees=_longest(member.seen[0]) if member.seen else 0,
-        sees_all=bool(member.seen) and any(axis.covers for axis in member.seen[0]),
+        sees=_longest(seen[0]) if seen else 0,
+        sees_all=bool(seen) and any(axis.covers for axis in seen[0]),
     )
 
 
@@ -55,9 +56,7 @@ def _written(value: object) -> str:
     match value:
         case bool():
             return str(value).lower()
-        case float():
-            return f"{value:g}"
-        case int() | str() | None:
+        case int() | float() | str() | None:
             return str(value)
         case tuple():
             return f"({', '.join(map(_written, cast('tuple[Any, ...]', value)))})"

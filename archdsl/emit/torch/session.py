@@ -28,7 +28,9 @@ class OnnxSession(torch.nn.Module):
 
     @override
     def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """The outputs for some inputs, each with its batch."""
+        """The outputs for some inputs, each with its batch, of the type that the network was made with."""
+        if len(inputs) != len(self._names):
+            raise TypeError(f"{len(self._names)} inputs are wanted ({', '.join(self._names)}), and {len(inputs)} given")
         arrays = (each.detach().cpu().numpy() for each in inputs)
         found: list[Any] = self._session.run(None, dict(zip(self._names, arrays, strict=True)))
         first, *others = [torch.as_tensor(each) for each in found]
