@@ -234,6 +234,20 @@ def test_an_element_that_cannot_be_read(line, boxes):
     assert "1 error" in made.caption
 
 
+def test_a_block_that_is_not_closed():
+    made = drawn("block b(c) {\n conv3-c -> bn  # so\nnet n {\n input 32x32x3\n b(8) -> relu\n}")
+    assert told(made) == ["input", "3×3 conv, 8", "output"]
+    assert made.caption == "input 3×32×32 · 1 error"
+
+
+@pytest.mark.parametrize("line", ['upsample(mode="nearest)', 'upsample(mode="nearest'])
+def test_a_string_that_is_not_closed(line):
+    made = drawn(f"net n {{\n input 32x32x3\n conv3-4\n {line}\n gap\n}}")
+    assert told(made)[:2] == ["input", "3×3 conv, 4"]
+    assert told(made)[-1].endswith("output")
+    assert "error" in made.caption
+
+
 def test_a_network_that_is_not_closed():
     made = drawn("net n {\n input 32x32x3\n conv3-16 -> relu  # the end\n")
     assert told(made) == ["input", "3×3 conv, 16", "output"]

@@ -13,26 +13,33 @@ from archdsl.syntax.brackets import BRACKETS, CLOSER, masked
 
 GAP = "..."
 _CHAIN = re.compile(r"\s*(?:[\w ,]+=(?!=)|->)?[ \t]*(.*?)[ \t]*(?:->)?\s*")
+_OPENING = re.compile(rf"{BRACKETS.pattern}|^(?:block|net)\b", re.MULTILINE)
 _DANGLING = re.compile(r"->\s*\Z")
 
 
 def mended(text: str) -> str:
     """A text whose brackets pair up: one that was never opened is left out, one that was never closed is closed, that
-    of arguments at the end of its element, another where what is around it ends."""
+    of arguments at the end of its element, another where what is around it ends. A string ends with its line."""
     changes: list[tuple[int, int, str]] = []
     opened: list[tuple[str, int]] = []
     plain = masked(text)
 
-    def close(bracket: str, start: int, at: int) -> None:
+    def close(bracket: str, start: int, at: int, behind: str = "") -> None:
         ends = (found for mark in ("->", "\n") if (found := plain.find(mark, start, at)) >= 0)
         end = min(ends, default=at) if bracket == "(" else at
         # nor must it become part of a comment
         end = len(plain[:end].rstrip(" ")) if bracket == "(" else end
-        changes.append((end, end, CLOSER[bracket]))
+        changes.append((end, end, CLOSER[bracket] + (behind if end == at else "")))
 
-    for found in BRACKETS.finditer(text):
+    for found in _OPENING.finditer(text):
         character, at = found[0], found.start()
-        if character in CLOSER:
+        if character.isalpha():
+            # nothing is open where a definition begins
+            while opened:
+                close(*opened.pop(), at, "\n")
+        elif character[0] == '"' and found["end"] is None:
+            changes.append((found.end(), found.end(), '"'))
+        elif character in CLOSER:
             opened.append((character, at))
         elif character in ")]}":
             if all(CLOSER[bracket] != character for bracket, _ in opened):
@@ -46,7 +53,7 @@ def mended(text: str) -> str:
     pieces: list[str] = []
     last = 0
     for start, end, put in sorted(changes, key=lambda change: change[0]):
-        pieces += [text[last:start], "\n" if start == len(text) else "", put]
+        pieces += [text[last:start], "\n" if start == len(text) and put in CLOSER.values() else "", put]
         last = end
     return "".join((*pieces, text[last:]))
 
