@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from archdsl.base.diagnostics import ArchError, Diagnostic, Severity
 from archdsl.base.limits import DEFAULT_LIMITS, Limits
@@ -17,9 +16,6 @@ from archdsl.graph.library import SUFFIX
 from archdsl.graph.module import Module
 from archdsl.network import Network
 from archdsl.ops import OPERATORS, Operators
-
-# what is wrong with the request, not with the text
-_ASKED: Final = {faults.InputSize.code, faults.NoSuchHyperparameter.code}
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +102,9 @@ def network_or_sketch(source: Source, net: str | None, options: Options) -> Netw
     try:
         return compile_source(source, net, options)
     except ArchError as error:
-        of_the_text = not any(each.severity is Severity.LIMIT or each.code in _ASKED for each in error.diagnostics)
+        # what is wrong with the request is no fault of the text
+        asked = {faults.InputSize.code, faults.NoSuchHyperparameter.code}
+        of_the_text = not any(each.severity is Severity.LIMIT or each.code in asked for each in error.diagnostics)
         module = sketch_source(source, net, options, error.diagnostics) if of_the_text else None
         if module is None:
             raise
