@@ -21,12 +21,10 @@ from archdsl.graph.library import SUFFIX, Library, read_text, zoo_names
 from archdsl.graph.module import Module
 from archdsl.graph.open_sizes import Example, settle
 from archdsl.graph.program import Program, settable
-from archdsl.graph.sketch import EveryTime, Sketcher
 from archdsl.graph.values import Template, Value, of_python, traced_argument
 from archdsl.network import Network
 from archdsl.ops import OPERATORS, Operators
 from archdsl.passes.checks import dead_steps, exactness
-from archdsl.syntax.mending import mended
 
 
 @dataclass(frozen=True)
@@ -108,9 +106,12 @@ def _elaborated(
 def sketch_source(source: Source, net: str | None, options: Options, errors: Sequence[Diagnostic]) -> Module | None:
     """The root module of a text that is wrong, with blanks for what could not be worked out; None if nothing could, or
     not within the limits. errors: what was found to be wrong with it."""
+    from archdsl.syntax.mending import mended
+
     options = _with_its_own(source, options)
     source = replace(source, text=mended(source.text))
-    report = EveryTime()
+    # each element has to know its own
+    report = Report(once=False)
     sketcher, program = _worked_out(source, options, report, errors=errors)
     template = _chosen(program, net, report)
     module = sketcher.network(template, _name(program, template)) if template else None
@@ -262,6 +263,8 @@ def _worked_out(
     if errors is None:
         elaborator = Elaborator(evaluator, library, options.size, tracing=tracing, example=example)
     else:
+        from archdsl.graph.sketch import Sketcher
+
         elaborator = Sketcher(evaluator, library, options.size, errors=errors)
     return elaborator, elaborator.programs.program(library.parse(source))
 

@@ -64,12 +64,9 @@ class Sketch:
 
     def _repr_svg_(self) -> str | None:
         """The picture for a notebook, where Graphviz is there to make one."""
-        from archdsl.emit.render import CannotRender, Format, render
+        from archdsl.emit.files import in_notebook
 
-        try:
-            return render(self.draw(), Format.SVG).decode()
-        except CannotRender:
-            return None
+        return in_notebook(self.draw())
 
 
 def sketch(

@@ -134,9 +134,10 @@ class ArchError(Exception):
 
 @dataclass
 class Report:
-    """The diagnostics of one run, each said once."""
+    """The diagnostics of one run. once: whether each is said once, and not as often as it is found."""
 
     diagnostics: list[Diagnostic] = field(default_factory=list[Diagnostic])
+    once: bool = True
     _said: set[tuple[object, ...]] = field(default_factory=set[tuple[object, ...]])
 
     def add(
@@ -149,7 +150,7 @@ class Report:
     ) -> None:
         """Record a fault. The same fault at the same place, reached by another way, is not said twice."""
         key = _key(fault, at)
-        if key in self._said:
+        if self.once and key in self._said:
             return
         self._said.add(key)
         self.diagnostics.append(Diagnostic(fault, at, tuple(also), edit))

@@ -52,6 +52,14 @@ def kept(made: Drawn, path: Path | str | None, kind: str) -> str:
     return made.kinds[kind]()
 
 
+def in_notebook(text: str) -> str | None:
+    """The SVG of a DOT text for a notebook, where Graphviz is there to make one."""
+    try:
+        return render.render(text, render.Format.SVG).decode()
+    except render.CannotRender:
+        return None
+
+
 def kind_of(path: Path | str) -> str:
     """The kind of a file by its name."""
     path = Path(path)

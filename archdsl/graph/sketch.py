@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, NoReturn, final
 
 from typing_extensions import override
 
-from archdsl.base.diagnostics import Diagnostic, Edit, Fault, Report
+from archdsl.base.diagnostics import Diagnostic
 from archdsl.base.tensors import Kind, TensorType
 from archdsl.base.text import Place, Span
 from archdsl.graph.build import Builder
@@ -91,22 +91,8 @@ class _Words(NamedTuple):
 
 def _keys(each: Diagnostic) -> tuple[object, ...]:
     """What tells a finding from others: its words, or where it is. A report prints those of one place once."""
-    return each.message, each.place and (each.code, each.place.source.name, each.place.span)
-
-
-class EveryTime(Report):
-    """A report that says a fault as often as it is found: each element has to know its own."""
-
-    @override
-    def add(
-        self,
-        fault: Fault,
-        at: Place | None = None,
-        *,
-        also: Iterable[tuple[Place, str]] = (),
-        edit: Edit | None = None,
-    ) -> None:
-        self.diagnostics.append(Diagnostic(fault, at, tuple(also), edit))
+    where = [(each.code, each.place.source.name, each.place.span)] if each.place else []
+    return each.message, *where
 
 
 class Sketcher(Elaborator):

@@ -17,7 +17,6 @@ from archdsl.base.text import Place, Source, Span
 from archdsl.syntax import faults, tables
 from archdsl.syntax.brackets import BRACKETS, CLOSER
 from archdsl.syntax.build import Builder, Rejected
-from archdsl.syntax.mending import with_gap
 from archdsl.syntax.tree import Binding, Definition, File, Input, Output, Run, Share, Statement
 
 _MOST_FAULTS = 20
@@ -106,7 +105,7 @@ def _file(source: Source, report: Report, *, gaps: bool) -> File:
             fault, span = error.fault, error.span
         report.add(fault, Place(source, span))
         hole = _lines_of(text, span)
-        if gaps and not _DEFINES.match(text[hole.start : hole.end]) and (made := with_gap(text, span, hole, holes)):
+        if made := _with_gap(text, span, hole, holes) if gaps else None:
             text, hole = made
         else:
             text = text[: hole.start] + re.sub(r"[^\n]", " ", text[hole.start : hole.end]) + text[hole.end :]
@@ -114,6 +113,14 @@ def _file(source: Source, report: Report, *, gaps: bool) -> File:
         if not _balanced(text):
             break
     return _unread(source)
+
+
+def _with_gap(text: str, fault: Span, lines: Span, tried: list[Span]) -> tuple[str, Span] | None:
+    """The text with a gap in some lines, and what was changed; None where they are no chain."""
+    # only pictures of texts that are wrong need it
+    from archdsl.syntax.mending import with_gap
+
+    return None if _DEFINES.match(text[lines.start : lines.end]) else with_gap(text, fault, lines, tried)
 
 
 def _without_holes(source: Source, statements: tuple[Statement, ...], holes: list[Span]) -> File:

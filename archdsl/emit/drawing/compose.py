@@ -6,7 +6,6 @@ beside it; equal neighbours and equal branches fold.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Final
@@ -131,7 +130,8 @@ class Composer:
     def _fault(self, module: Module) -> str:
         """The first thing that is wrong inside a module; nothing where it is right."""
         if id(module) not in self._faults:
-            inner = (_fault(each) if isinstance(each, Operator) else self._fault(each) for each in _whats(module))
+            whats = (step.what for step in module.steps)
+            inner = (_fault(what) if isinstance(what, Operator) else self._fault(what) for what in whats)
             self._faults[id(module)] = next(filter(None, inner), "")
         return self._faults[id(module)]
 
@@ -255,10 +255,6 @@ class Composer:
         if dissolves(step) or self._melts(step, within=depth > 0):
             return self.size(module, depth)
         return self.size(module, depth + (not _wraps(module))) if depth < MOST_NESTED and self._is_fine(module) else 1
-
-
-def _whats(module: Module) -> Iterator[Operator[Any] | Module]:
-    return (step.what for step in module.steps)
 
 
 def _fault(what: Operator[Any] | Module) -> str:

@@ -131,8 +131,9 @@ class ForwardPlan:
                 lines.append("if self.training:")
             lines.append(f"    {line}" if in_training else line)
             opened = in_training
-        alone, together = (len(self.module.outputs) - extra for extra in (self.module.train_outputs, 0))
-        returns = _tensors(alone) if alone == together else f"{_tensors(alone)} | {_tensors(together)}"
+        together = _tensors(len(self.module.outputs))
+        alone = _tensors(len(self.module.outputs) - self.module.train_outputs)
+        returns = f"{alone} | {together}" if self.module.train_outputs else alone
         return Forward(tuple(lines), returns, self.numbered)
 
     def _training(self) -> set[Wire]:
