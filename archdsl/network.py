@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import networkx as nx
     import torch
 
+    from archdsl.emit.torch.source import Emitted
     from archdsl.emit.torch.weights import Loaded
     from archdsl.graph.im2col import Im2col
     from archdsl.graph.receptive import ReceptiveField
@@ -342,7 +343,7 @@ class Network:
 
     def source(self) -> str:
         """One self-contained PyTorch file: readable, typed, without an import of archdsl."""
-        return self._emitted[0]
+        return self.emitted.code
 
     def to_torch(
         self,
@@ -363,7 +364,7 @@ class Network:
 
         if init is not None:
             return self.apply(f"init({init})").to_torch(device, dtype, weights=weights, head=head)
-        code, name = self._emitted
+        code, name = self.emitted.code, self.emitted.class_name
         if weights is None:
             return live(self.module, code, name, self.limits, device, dtype)
         head = tuple(head)
@@ -472,14 +473,13 @@ class Network:
         return made
 
     @cached_property
-    def _emitted(self) -> tuple[str, str]:
-        """The PyTorch file, and the name of the network's class in it."""
+    def emitted(self) -> Emitted:
+        """The PyTorch file, which was read back and compared with the network, and the name of its class."""
         from archdsl.base.version import __version__
-        from archdsl.emit.torch.source import class_name, source
+        from archdsl.emit.torch.source import source
 
-        module = self._trace() if self._trace else self.module
-        name = class_name(module.name, f"{module.doc}\n{self.text.heading()}")
-        return source(module, self.text, __version__, self.carried.to_json(), self.module.macs), name
+        traced = self._trace() if self._trace else self.module
+        return source(traced, self.module, self.text, __version__, self.carried.to_json(), self.module.macs)
 
     def __repr__(self) -> str:
         inputs = ", ".join(map(str, self.module.inputs))

@@ -531,8 +531,10 @@ class Elaborator(Chains):
         found: dict[str, Value] = {}
         for parameter in definition.parameters:
             match parameter.default:
-                case tree.Number(_, value):
+                case tree.Number(_, value) | tree.Text(_, value):
                     found[parameter.name.text] = value
+                case tree.Name(_, "true" | "false" as word):
+                    found[parameter.name.text] = word == "true"
                 case tree.Name(_, text) if text.lower() in self.evaluator.operators:
                     found[parameter.name.text] = Partial(self.evaluator.operators[text.lower()])
                 case _:

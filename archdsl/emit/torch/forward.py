@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from string import ascii_lowercase
 from typing import Any, cast
 
-from archdsl.emit.torch.nodes import WIDTH
+from archdsl.emit.torch.width import WIDTH
 from archdsl.graph.chains import DOWNSAMPLE, RESIDUAL, SHORTCUT
 from archdsl.graph.memory import Schedule, Statement, is_list
 from archdsl.graph.module import INPUT, Module, Step, Wire
@@ -24,6 +25,14 @@ _SPELLED_OUT = 8
 _FOLLOWERS = {Style.NORM, Style.ACTIVATION}
 _LEADERS = {Style.CONV, Style.PROJECTION, Style.LINEAR, Style.NORM, Style.MERGE, Style.POOL, Style.ACTIVATION}
 _AUXILIARY = "aux"
+
+
+class Mode(Enum):
+    """When a line of `forward` runs."""
+
+    ALWAYS = "always"
+    TRAINING = "training"
+    EVALUATION = "evaluation"
 
 
 @dataclass(frozen=True)
@@ -87,29 +96,36 @@ class ForwardPlan:
             self.names.taken.add(name)
         statements = [index for index in range(len(module.steps)) if index not in self.inlined]
         last_use = self._last_uses(statements)
-        body: list[tuple[bool, str]] = []  # whether a line runs in training mode only
+        body: list[tuple[Mode, str]] = []
         training = self._training()
         if training:
             self.auxiliary = self.names.fresh(_AUXILIARY)
             self.names.taken.add(self.auxiliary)
-            body.append((False, f"{self.auxiliary}: list[Tensor] = []"))
+            body.append((Mode.ALWAYS, f"{self.auxiliary}: list[Tensor] = []"))
         for index in statements:
             in_training = index in module.train_only
+            mode = Mode.TRAINING if in_training else Mode.ALWAYS
+            more = _more_in_training(module.steps[index])
             several = is_list(module.steps[index])
-            is_expression = not several and not _gives(module.steps[index])
+            is_expression = not several and not more and not _gives(module.steps[index])
             text = "" if several else self._expression(index)
             ends = [wire for port in range(len(module.steps[index].outputs)) if (wire := Wire(index, port)) in training]
             self.appended += ends
             returned = index == statements[-1] and module.outputs == (Wire(index),)
             if not in_training and returned and is_expression:
-                return self._finished([*body, (False, f"return {text}")])
+                return self._finished([*body, (Mode.ALWAYS, f"return {text}")])
             is_read = bool(self.readers.get(Wire(index)))
             if ends and in_training and is_expression and len(module.steps[index].outputs) == 1 and not is_read:
-                body.append((True, f"{self.auxiliary}.append({text})"))
+                body.append((Mode.TRAINING, f"{self.auxiliary}.append({text})"))
                 continue
-            lines = self._through(index, last_use) if several else [f"{self._targets(index, last_use)} = {text}"]
-            body += [(in_training, line) for line in lines]
-            body += [(True, f"{self.auxiliary}.append({self.names.of[wire]})") for wire in ends]
+            if several:
+                body += [(mode, line) for line in self._through(index, last_use)]
+            else:
+                targets = self._targets(index, last_use)
+                body.append((Mode.TRAINING if more else mode, f"{', '.join(targets)} = {text}"))
+                if more and not in_training:
+                    body.append((Mode.EVALUATION, f"{', '.join(targets[:-more])} = {text}"))
+            body += [(Mode.TRAINING, f"{self.auxiliary}.append({self.names.of[wire]})") for wire in ends]
         return self._finished([*body, *self._returns()])
 
     def schedule(self) -> Schedule:
@@ -123,14 +139,16 @@ class ForwardPlan:
         )
         return Schedule(statements, frozenset(self.inlined), module.input_names)
 
-    def _finished(self, body: list[tuple[bool, str]]) -> Forward:
+    def _finished(self, body: list[tuple[Mode, str]]) -> Forward:
         lines: list[str] = []
-        opened = False
-        for in_training, line in body:
-            if in_training and not opened:
+        before = Mode.ALWAYS
+        for mode, line in body:
+            if mode is Mode.TRAINING and before is not mode:
                 lines.append("if self.training:")
-            lines.append(f"    {line}" if in_training else line)
-            opened = in_training
+            elif mode is Mode.EVALUATION and before is not mode:
+                lines.append("else:" if before is Mode.TRAINING else "if not self.training:")
+            lines.append(line if mode is Mode.ALWAYS else f"    {line}")
+            before = mode
         together = _tensors(len(self.module.outputs))
         alone = _tensors(len(self.module.outputs) - self.module.train_outputs)
         returns = f"{alone} | {together}" if self.module.train_outputs else alone
@@ -140,17 +158,17 @@ class ForwardPlan:
         count = self.module.train_outputs
         return set(self.module.outputs[-count:]) if count else set()
 
-    def _returns(self) -> list[tuple[bool, str]]:
+    def _returns(self) -> list[tuple[Mode, str]]:
         """The lines that give the outputs back, those of training mode in the order of the text."""
         outputs = self.module.outputs
         count = len(outputs) - self.module.train_outputs
         names = [self.names.of[wire] for wire in outputs[:count]]
-        alone = (False, f"return {', '.join(names)}")
+        alone = (Mode.ALWAYS, f"return {', '.join(names)}")
         if count == len(outputs):
             return [alone]
         kept = {wire: f"{self.auxiliary}[{position}]" for position, wire in enumerate(self.appended)}
         extra = [kept.get(wire) or self.names.of[wire] for wire in outputs[count:]]
-        return [(True, f"return {', '.join((*names, *extra))}"), alone]
+        return [(Mode.TRAINING, f"return {', '.join((*names, *extra))}"), alone]
 
     # --- nesting ------------------------------------------------------------------------------------------------------
 
@@ -268,7 +286,8 @@ class ForwardPlan:
     def _input(self, wire: Wire) -> str:
         return self._expression(wire.step) if wire.step in self.inlined else self.names.of[wire]
 
-    def _targets(self, index: int, last_use: Mapping[Wire, int]) -> str:
+    def _targets(self, index: int, last_use: Mapping[Wire, int]) -> list[str]:
+        """The names, or patterns of names, that a step's results get."""
         step = self.module.steps[index]
         dying = [wire for wire in dict.fromkeys(self._reads(index)) if last_use.get(wire, -1) <= index]
         freed = [self.names.of[wire] for wire in dying]
@@ -282,7 +301,7 @@ class ForwardPlan:
                 self.names.taken.add(name)
             targets.append(name)
         given = _gives(step)
-        return _pattern(given, targets) if given else ", ".join(targets)
+        return [_pattern(given, targets)] if given else targets
 
     def _through(self, index: int, last_use: Mapping[Wire, int]) -> list[str]:
         """The lines that take a tensor through a row of layers that also take others."""
@@ -290,7 +309,7 @@ class ForwardPlan:
         assert isinstance(step.what, Module)
         before, *others = [self.names.of[wire] for wire in step.inputs]
         held = [name for name in others if name in self.names.taken]
-        target = self._targets(index, last_use)
+        (target,) = self._targets(index, last_use)
         if target in held:
             # what the layers take besides is needed until the last
             self.names.taken.discard(target)
@@ -369,6 +388,11 @@ class ForwardPlan:
             and len(self.module.steps[index].inputs) > 1
             and (what.word == "concat")
         )
+
+
+def _more_in_training(step: Step) -> int:
+    """How many tensors a step gives in training only."""
+    return step.what.train_outputs if isinstance(step.what, Module) else 0
 
 
 def schedule(module: Module) -> Schedule:

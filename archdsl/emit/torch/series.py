@@ -4,11 +4,26 @@ as one loop, `DenseLayer(64 + 32 * i, 32) for i in range(6)`."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archdsl.base.text import Place
 from archdsl.base.traced import difference
-from archdsl.emit.torch.nodes import Argument, Call, Hole, Items, Keyword, Label, Node, Rows, holes, skeleton
+from archdsl.emit.torch.program import (
+    Argument,
+    Call,
+    Choice,
+    Formula,
+    Hole,
+    Items,
+    Keyword,
+    Label,
+    Literal,
+    Node,
+    Reference,
+    Rows,
+    holes,
+    skeleton,
+)
 
 _FEWEST = 3
 _LONGEST_BODY = 8
@@ -28,7 +43,7 @@ class _Item:
     def of(node: Node, place: Place) -> _Item:
         found = tuple(holes(node))
         numbers = tuple(hole.value for hole in found)
-        return _Item(node, place, skeleton(node), numbers, any(hole.step for hole in found))
+        return _Item(node, place, skeleton(node), numbers, any(hole.steps for hole in found))
 
 
 def looped(items: Sequence[tuple[Node, Place]], index: str) -> list[Node]:
@@ -84,33 +99,40 @@ def _is_whole(step: list[int | float]) -> bool:
 
 def _loop(items: list[Node], length: int, count: int, index: str) -> Node:
     following = (hole for node in items[length : 2 * length] for hole in holes(node))
-    body = tuple(_with_steps(node, following) for node in items[:length])
-    uses = any(hole.step for node in body for hole in holes(node))
+    body = tuple(_with_steps(node, following, index) for node in items[:length])
+    uses = any(hole.steps for node in body for hole in holes(node))
     return Rows(body, Hole(count), index if uses else "_")
 
 
-def _with_steps(node: Node, following: Iterator[Hole]) -> Node:
+def _with_steps(node: Node, following: Iterator[Hole], index: str) -> Node:
     """An item of the first round, whose numbers go on with the index; `following` are those of the next round."""
+
+    def stepped(each: Node) -> Node:
+        return _with_steps(each, following, index)
+
     match node:
         case Hole():
-            return _hole(node, following)
+            return _hole(node, following, index)
         case Label(parts):
-            return Label(tuple(_hole(part, following) if isinstance(part, Hole) else part for part in parts))
-        case Items(items, is_list):
-            return Items(tuple(_with_steps(each, following) for each in items), is_list)
-        case Call(target, args, keywords, wide):
-            made = tuple(_with_steps(each, following) for each in args)
-            named = tuple(Keyword(each.name, _with_steps(each.value, following), each.default) for each in keywords)
-            return Call(target, made, named, wide)
-        case Rows(body, count, index, alone):
-            made = tuple(_with_steps(each, following) for each in body)
-            return Rows(made, _hole(count, following), index, alone)
-        case str() | Argument():
+            return Label(tuple(_hole(part, following, index) if isinstance(part, Hole) else part for part in parts))
+        case Items(items):
+            return replace(node, items=tuple(map(stepped, items)))
+        case Call(_, args, keywords):
+            made = tuple(map(stepped, args))
+            named = tuple(Keyword(each.name, stepped(each.value), each.default) for each in keywords)
+            return replace(node, args=made, keywords=named)
+        case Rows(body, Hole() as count):
+            made = tuple(map(stepped, body))
+            return replace(node, body=made, count=_hole(count, following, index))
+        case Literal() | Reference() | Argument():
             return node
+        case Formula() | Choice() | Rows():
+            raise AssertionError(node)
 
 
-def _hole(hole: Hole, following: Iterator[Hole]) -> Hole:
+def _hole(hole: Hole, following: Iterator[Hole], index: str) -> Hole:
     after = next(following).value
     if isinstance(after, float) or isinstance(hole.value, float):
         return hole
-    return Hole(hole.value, difference(after, hole.value))
+    step = difference(after, hole.value)
+    return Hole(hole.value, ((index, step),) if step else ())

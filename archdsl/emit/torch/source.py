@@ -5,49 +5,89 @@ from __future__ import annotations
 import hashlib
 import re
 import textwrap
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Source
-from archdsl.emit.torch.classes import MODULES, TAKEN, Class, Classes, camel, literal
 from archdsl.emit.torch.forward import wrapped
-from archdsl.emit.torch.nodes import INDENT, WIDTH
-from archdsl.emit.torch.stretches import NEEDS
+from archdsl.emit.torch.merge import camel, merged
+from archdsl.emit.torch.print import constructed, field_lines, flat_text, literal
+from archdsl.emit.torch.program import Class, Parameter, Program, Reference
+from archdsl.emit.torch.stretches import NEEDS, lines
+from archdsl.emit.torch.validate import Miscompiled, validate
+from archdsl.emit.torch.width import INDENT, WIDTH
 from archdsl.graph.carried import NAME
 from archdsl.graph.module import Init, Module
 
 LANGUAGE = 1
+MODULES = Path(__file__).resolve().parent.parent.parent / "ops" / "modules"
 INITIALISATION = Path(__file__).resolve().parent / "initialisation"
+TAKEN = frozenset({"ARCH", "nn", "torch", "Tensor", "F", "OrderedDict", "Sequence", "pairwise", "init_weights"})
 _BODY = INDENT * 2
 
 
-def source(module: Module, text: Source, version: str, carried: str, macs: int) -> str:
-    """One self-contained file for a network that was elaborated with traces.
+@dataclass(frozen=True)
+class Emitted:
+    """A PyTorch file. class_name: that of the network. apart: why each module has a class of its own; empty if equal
+    blocks are one class."""
 
-    text: what the network was compiled from, for the header. version: archdsl's own. carried: what the file carries of
-    its origin, as the value of `ARCH`. macs: of the network, a formula where it depends on sizes that are left open.
+    code: str
+    class_name: str
+    apart: str = ""
+
+
+def source(module: Module, meant: Module, text: Source, version: str, carried: str, macs: int) -> Emitted:
+    """One self-contained file for a network that was elaborated with traces, validated.
+
+    meant: the network as it was elaborated without traces, which the file must be. text: what it was compiled from, for
+    the header. version: archdsl's own. carried: what the file carries of its origin, as the value of `ARCH`. macs: of
+    the network, a formula where it depends on sizes that are left open. Raises Miscompiled, a fault of ours, where the
+    file would build or compute something else.
     """
-    classes = Classes.of(module, class_name(module.name, f"{module.doc}\n{text.heading()}"))
-    copied = sorted({file for each in classes.classes for file in each.copied})
-    pieces = [_copied(MODULES / f"{file.partition('|')[0]}.py") for file in copied]
+    name = class_name(module.name, f"{module.doc}\n{text.heading()}")
+    header = _header(text, version)
+    try:
+        return Emitted(_validated(module, meant, name, header, carried, macs, apart=False), name)
+    except Miscompiled as error:
+        # a class for each module says no more than what that module is
+        return Emitted(_validated(module, meant, name, header, carried, macs, apart=True), name, str(error))
+
+
+def _validated(
+    module: Module, meant: Module, name: str, header: str, carried: str, macs: int, *, apart: bool
+) -> str:
+    taken = {*TAKEN, *(camel(path.stem) for path in MODULES.glob("*.py"))}
+    program = merged(module, name, taken, apart=apart)
+    code = _written(program, header, carried, macs)
+    validate(meant, module, code, name, program.layered)
+    return code
+
+
+def _written(program: Program, header: str, carried: str, macs: int) -> str:
+    """The text of a program."""
+    root = program.root.module
+    calls = list(program.calls())
+    copied = sorted({each.copied for each in calls if each.copied})
+    pieces = [_copied(MODULES / f"{file}.py") for file in copied]
     imports = {line for head, _ in pieces for line in head} | {"import torch", "from torch import Tensor, nn"}
-    if any(each.uses_ordered for each in classes.classes):
+    if any(each.target == Reference("OrderedDict") for each in calls):
         imports.add("from collections import OrderedDict")
-    if classes.functions:
+    if program.functions:
         imports.add(NEEDS)
-    if module.init is not Init.DEFAULT:
-        pieces.append(_copied(INITIALISATION / f"{module.init}.py"))
-    body = [
-        *(code for _, code in pieces),
-        *("\n".join(each.lines) for each in classes.functions.values()),
-        *(_class(each, macs if each.module is module else None) for each in classes.classes),
-    ]
+    if root.init is not Init.DEFAULT:
+        pieces.append(_copied(INITIALISATION / f"{root.init}.py"))
+    classes = [_class(each, macs if each is program.root else None) for each in program.classes]
+    body = [*(code for _, code in pieces), *("\n".join(lines(each)) for each in program.functions), *classes]
     code = "\n\n\n".join(body)
-    written = (line for each in classes.classes for line in (*each.init, *each.forward.lines))
-    if not any(re.search(r"\btorch\.", line) for line in (*written, *(code for _, code in pieces))):
+    if not re.search(r"\btorch\.", _without_docstrings(code)):
         imports.discard("import torch")
-    return f"{_header(text, version)}\n{_imports(imports)}\n\n\n{code}\n\n\n{NAME} = {literal(carried)}\n"
+    return f"{header}\n{_imports(imports)}\n\n\n{code}\n\n\n{NAME} = {literal(carried)}\n"
+
+
+def _without_docstrings(code: str) -> str:
+    return re.sub(r'"""(?:[^"\\]|\\.|"(?!""))*"""', "", code)
 
 
 def class_name(name: str, doc: str) -> str:
@@ -87,35 +127,42 @@ def _copied(file: Path) -> tuple[tuple[str, ...], str]:
 
 
 def _class(made: Class, macs: int | None) -> str:
-    is_row = made.module.indexed
-    base = "Sequential" if is_row else "ModuleList" if made.numbered else "Module"
-    lines = [f"class {made.name}(nn.{base}):", *_docstring(_doc(made, macs)), ""]
-    lines += _signature(made)
-    lines += [] if is_row or made.numbered else [_BODY + "super().__init__()"]
-    lines += (_BODY + line if line else "" for line in made.init)
-    lines += [] if made.module.init is Init.DEFAULT else [_BODY + "self.apply(init_weights)"]
-    if is_row:
-        return "\n".join(lines)
-    lines.append("")
+    body = [f"class {made.name}(nn.{made.base}):", *_docstring(_doc(made, macs)), "", *_signature(made)]
+    if made.base == "Module":
+        body += [_BODY + "super().__init__()"]
+        body += (_BODY + line if line else "" for each in made.fields for line in field_lines(each))
+    else:
+        body += (_BODY + line for line in constructed(made.fields, is_list=made.base == "ModuleList"))
+    body += [] if made.module.init is Init.DEFAULT else [_BODY + "self.apply(init_weights)"]
+    return "\n".join(body if made.module.indexed else [*body, "", *_forward(made)])
+
+
+def _forward(made: Class) -> list[str]:
     arguments = ", ".join(f"{name}: Tensor" for name in made.module.input_names)
     head = f"{INDENT}def forward(self, {arguments}) -> {made.forward.returns}:"
     if len(head) > WIDTH:
         inner = [f"{_BODY}{name}: Tensor," for name in made.module.input_names]
-        lines += [f"{INDENT}def forward(", f"{_BODY}self,", *inner, f"{INDENT}) -> {made.forward.returns}:"]
+        written = [f"{INDENT}def forward(", f"{_BODY}self,", *inner, f"{INDENT}) -> {made.forward.returns}:"]
     else:
-        lines.append(head)
+        written = [head]
     for line in made.forward.lines:
         inner = len(line) - len(line.lstrip())
-        lines += wrapped(line.lstrip(), _BODY + " " * inner)
-    return "\n".join(lines)
+        written += wrapped(line.lstrip(), _BODY + " " * inner)
+    return written
 
 
 def _signature(made: Class) -> list[str]:
-    parts = [each.annotated for each in made.parameters]
+    parts = list(map(_annotated, made.parameters))
     head = f"{INDENT}def __init__({', '.join(['self', *parts])}) -> None:"
     if len(head) <= WIDTH:
         return [head]
     return [f"{INDENT}def __init__(", f"{_BODY}self,", *(f"{_BODY}{part}," for part in parts), f"{INDENT}) -> None:"]
+
+
+def _annotated(parameter: Parameter) -> str:
+    """An argument as a signature has it."""
+    default = "" if parameter.default is None else f" = {flat_text(parameter.default)}"
+    return f"{parameter.name}: {parameter.kind}{default}"
 
 
 def _doc(made: Class, macs: int | None) -> str:

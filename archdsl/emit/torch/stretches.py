@@ -8,22 +8,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from archdsl.base.traced import Named, Traced, expression_of, python
-from archdsl.emit.torch.nodes import INDENT, Call, Hole, Items, Node, holes, laid_out, skeleton
+from archdsl.base.traced import Named, plain
+from archdsl.emit.torch.print import laid_out
+from archdsl.emit.torch.program import (
+    Call,
+    Formula,
+    Function,
+    Hole,
+    Items,
+    Keyword,
+    Node,
+    Reference,
+    as_number,
+    holes,
+    skeleton,
+)
+from archdsl.emit.torch.width import INDENT
 
 NEEDS = "from itertools import pairwise"
 _BEFORE, _AFTER = "before", "after"
 _AROUND = 4  # lines that a function takes besides its own: two of space, an import, and the space around that
-
-
-@dataclass(frozen=True)
-class Function:
-    """A function of the file that makes the layers of a stretch."""
-
-    name: str
-    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ def folded(node: Node, functions: Functions, taken: set[str]) -> tuple[Node, Fun
     functions: those that the file already has. taken: names that a function cannot have.
     """
     match node:
-        case Call("nn.Sequential", args, (), True):
+        case Call(Reference("nn.Sequential"), args, (), True):
             return _folded_row(args, functions, taken)
         case _:
             return node, functions
@@ -75,12 +81,12 @@ def _folded_row(items: tuple[Node, ...], functions: Functions, taken: set[str]) 
         stretches = list(_stretches(units))
         function = _function(units, functions, taken)
         saved = sum(len(unit.layers) for unit in units) - len(stretches)
-        if saved > len(function.lines) + _AROUND:
+        if saved > len(lines(function)) + _AROUND:
             for first, last, channels in reversed(stretches):
-                parts[first:last] = [Call(f"*{function.name}", channels)]
+                parts[first:last] = [Call(Reference(f"*{function.name}"), channels)]
             functions = {**functions, function.name: function}
             break
-    return Call("nn.Sequential", tuple(parts), wide=True), functions
+    return Call(Reference("nn.Sequential"), tuple(parts), wide=True), functions
 
 
 def _alike(items: tuple[Node, ...]) -> list[list[_Unit]]:
@@ -89,7 +95,7 @@ def _alike(items: tuple[Node, ...]) -> list[list[_Unit]]:
     groups: dict[object, list[int]] = {}
     for at in leaders:
         leader = items[at]
-        fixed = tuple(int(hole.value) for hole in list(holes(leader))[2:])
+        fixed = tuple(map(as_number, list(holes(leader))[2:]))
         groups.setdefault((skeleton(leader), fixed), []).append(at)
     found: list[list[_Unit]] = []
     for starts in groups.values():
@@ -104,7 +110,7 @@ def _alike(items: tuple[Node, ...]) -> list[list[_Unit]]:
 
 def _leads(item: Node) -> bool:
     """Whether a layer goes from one number of channels to another."""
-    if not isinstance(item, Call) or item.wide or not str(item.target).startswith("nn."):
+    if not isinstance(item, Call) or item.wide or not _target(item).startswith("nn."):
         return False
     return len(item.args) > 1 and all(isinstance(arg, Hole) and isinstance(arg.value, int) for arg in item.args[:2])
 
@@ -114,7 +120,7 @@ def _goes_on(items: tuple[Node, ...], starts: list[int], length: int) -> bool:
     nexts = [items[at + length] if at + length < len(items) else None for at in starts]
     if any(not isinstance(each, Call) or each.wide or _leads(each) for each in nexts):
         return False
-    calls = [each for each in nexts if isinstance(each, Call) and isinstance(each.target, str)]
+    calls = [each for each in nexts if isinstance(each, Call) and isinstance(each.target, Reference)]
     if len(calls) < len(nexts):
         return False
     if len(set(map(skeleton, calls))) > 1:
@@ -125,46 +131,51 @@ def _goes_on(items: tuple[Node, ...], starts: list[int], length: int) -> bool:
 
 
 def _is_constant(column: tuple[Hole, ...]) -> bool:
-    return len({int(hole.value) for hole in column}) == 1
+    return len(set(map(as_number, column))) == 1
 
 
 def _same(column: tuple[Hole, ...], others: list[Hole]) -> bool:
-    return all(int(one.value) == int(other.value) for one, other in zip(column, others, strict=True))
+    return all(as_number(one) == as_number(other) for one, other in zip(column, others, strict=True))
 
 
 def _stretches(units: list[_Unit]) -> Iterator[tuple[int, int, tuple[Hole, ...]]]:
-    """Units that follow each other: the first place, the place after the last, and the channels on the way."""
+    """Units that follow each other, each of which takes the channels that the one before gives: the first place, the
+    place after the last, and the channels on the way."""
     waiting = list(units)
     while waiting:
         run = [waiting.pop(0)]
-        while waiting and waiting[0].start == run[-1].end:
+        while waiting and waiting[0].start == run[-1].end and _same((waiting[0].before,), [run[-1].after]):
             run.append(waiting.pop(0))
         yield run[0].start, run[-1].end, (run[0].before, *(unit.after for unit in run))
 
 
 def _function(units: list[_Unit], functions: Functions, taken: set[str]) -> Function:
     """The function that makes such layers: one that the file has, or a new one."""
-    kinds = (re.sub(r"\dd$", "", str(each.target).rpartition(".")[2]).lower() for each in units[0].layers)
+    kinds = (re.sub(r"\dd$", "", _target(each).rpartition(".")[2]).lower() for each in units[0].layers)
     layers = Items(tuple(_general(units, index) for index in range(len(units[0].layers))))
     wanted = name = "_".join(kinds)
     number = 1
-    while name in taken or functions.get(name, _written(name, layers)) != _written(name, layers):
+    while name in taken or functions.get(name, Function(name, layers)) != Function(name, layers):
         number += 1
         name = f"{wanted}{number}"
-    return _written(name, layers)
+    return Function(name, layers)
 
 
-def _written(name: str, layers: Items) -> Function:
-    lines = [
-        f"def {name}(*channels: int) -> list[nn.Module]:",
+def lines(function: Function) -> list[str]:
+    """The text of a function."""
+    return [
+        f"def {function.name}(*channels: int) -> list[nn.Module]:",
         f'{INDENT}"""Layers from each number of channels to the next."""',
         f"{INDENT}return [",
         f"{INDENT * 2}layer",
         f"{INDENT * 2}for {_BEFORE}, {_AFTER} in pairwise(channels)",
-        *laid_out(layers, lambda hole: python(expression_of(hole.value)), "for layer in ", INDENT * 2),
+        *laid_out(function.layers, "for layer in ", INDENT * 2),
         f"{INDENT}]",
     ]
-    return Function(name, tuple(lines))
+
+
+def _target(call: Call) -> str:
+    return call.target.name
 
 
 def _general(units: list[_Unit], index: int) -> Node:
@@ -186,14 +197,12 @@ def _named(node: Node, positions: Iterator[int], names: dict[int, str]) -> Node:
     match node:
         case Hole(value):
             name = names.get(next(positions))
-            return Hole(Traced(int(value), Named(name))) if name else Hole(int(value))
-        case Call(target, args, keywords, wide):
+            return Formula(Named(name) if name else plain(value))
+        case Call(_, args, keywords):
             arguments = tuple(_named(arg, positions, names) for arg in args)
-            named = tuple(
-                type(each)(each.name, _named(each.value, positions, names), each.default) for each in keywords
-            )
-            return Call(target, arguments, named, wide)
-        case Items(items, is_list):
-            return Items(tuple(_named(item, positions, names) for item in items), is_list)
+            named = tuple(Keyword(each.name, _named(each.value, positions, names), each.default) for each in keywords)
+            return replace(node, args=arguments, keywords=named)
+        case Items(items):
+            return replace(node, items=tuple(_named(item, positions, names) for item in items))
         case _:
             return node

@@ -1,0 +1,455 @@
+"""What Python would build of an emitted file and what it would compute, worked out from the text of the file alone.
+
+The file is read as a syntax tree and never run, and torch is not needed. A constructor is followed with the arguments
+that it is given, once for each distinct set of them; `forward` is followed with symbols for its tensors, for evaluation
+and for training. A loop over a billion equal layers is one step, as in the text. Anything that no emitted file has is
+`Unreadable`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from operator import add, eq, floordiv, ge, gt, le, lt, mod, mul, ne, sub
+from typing import Any, cast
+
+from archdsl.emit.torch.follow import Forwards
+from archdsl.emit.torch.parts import MOST, Part, Run, listed
+from archdsl.emit.torch.terms import Name, Row, Terms
+from archdsl.emit.torch.unreadable import Unreadable
+
+Env = dict[str, Any]
+Evaluated = Callable[[Env], Any]
+
+_SIGNS: Mapping[type[ast.AST], Callable[[Any, Any], Any]] = {
+    ast.Add: add, ast.Sub: sub, ast.Mult: mul, ast.FloorDiv: floordiv, ast.Mod: mod,
+    ast.Eq: eq, ast.NotEq: ne, ast.Lt: lt, ast.LtE: le, ast.Gt: gt, ast.GtE: ge,
+}  # fmt: skip
+_ROWS = {"nn.Sequential": "row", "nn.ModuleList": "list", "nn.ModuleDict": "list"}
+# what such a layer gives is a tensor of its own that its backward pass does without, so that the next may overwrite it
+_FRESH = ("nn.Conv", "nn.Linear", "nn.BatchNorm", "nn.LayerNorm", "nn.GroupNorm", "ChannelNorm", "Normalize")
+_SPELLED_OUT = 64
+
+
+@dataclass(frozen=True)
+class _Learned:
+    """A tensor that a constructor makes, or one that is a parameter of the class: its shape and how it starts."""
+
+    shape: tuple[int, ...]
+    fill: object
+    deviation: float = 0.0
+    is_parameter: bool = False
+
+
+@dataclass
+class _Object:
+    """What a constructor has set so far."""
+
+    children: dict[str, Part] = field(default_factory=dict[str, Part])
+    parameters: dict[str, int] = field(default_factory=dict[str, int])
+    flags: dict[str, bool] = field(default_factory=dict[str, bool])
+    row: Part | None = None
+
+
+@dataclass(frozen=True)
+class _Class:
+    """A class of the file: its arguments with their defaults, and what its constructor and `forward` do."""
+
+    base: str
+    arguments: tuple[str, ...]
+    defaults: Mapping[str, Evaluated]
+    body: tuple[Callable[[Env, _Object], None], ...]
+    forward: ast.FunctionDef | None
+
+
+class Program:
+    """An emitted file, read. `part(name)` is what the class of this name builds if it is given nothing.
+
+    copied: the classes whose source the file has from elsewhere; each of them counts as one layer.
+    """
+
+    def __init__(self, code: str, terms: Terms, copied: frozenset[str]) -> None:
+        self.terms = terms
+        self.copied = copied
+        self._classes: dict[str, _Class] = {}
+        self._functions: dict[str, tuple[ast.FunctionDef, Evaluated]] = {}
+        self._parts: dict[tuple[Any, ...], Part] = {}
+        self._forwards = Forwards(terms)
+        defined: set[str] = set()
+        for node in ast.parse(code).body:
+            if not isinstance(node, ast.ClassDef | ast.FunctionDef):
+                continue
+            if node.name in defined:
+                raise Unreadable(f"two definitions of {node.name}")
+            defined.add(node.name)
+            if isinstance(node, ast.ClassDef) and node.name not in copied:
+                self._classes[node.name] = self._class(node)
+            elif isinstance(node, ast.FunctionDef) and node.name != "init_weights":
+                self._functions[node.name] = self._function(node)
+        self.initialises = "init_weights" in defined
+
+    def part(self, name: str) -> Part:
+        """What a class builds if it is given nothing."""
+        return self._instance(name, [], {})
+
+    # --- definitions --------------------------------------------------------------------------------------------------
+
+    def _class(self, node: ast.ClassDef) -> _Class:
+        methods = {each.name: each for each in node.body if isinstance(each, ast.FunctionDef)}
+        if len(node.bases) != 1 or not methods.keys() <= {"__init__", "forward"} or "__init__" not in methods:
+            raise Unreadable(f"class {node.name}")
+        made = methods["__init__"]
+        names = tuple(each.arg for each in made.args.args[1:])
+        given = made.args.defaults
+        defaults = dict(zip(names[len(names) - len(given) :], map(self._expression, given), strict=True))
+        body = tuple(each for line in made.body for each in self._statement(line))
+        return _Class(_dotted(node.bases[0]), names, defaults, body, methods.get("forward"))
+
+    def _function(self, node: ast.FunctionDef) -> tuple[ast.FunctionDef, Evaluated]:
+        last = node.body[-1]
+        if not isinstance(last, ast.Return) or last.value is None or node.args.vararg is None:
+            raise Unreadable(f"function {node.name}")
+        return node, self._expression(last.value)
+
+    def _statement(self, node: ast.stmt) -> Iterator[Callable[[Env, _Object], None]]:
+        """What a line of a constructor does."""
+        match node:
+            case ast.Assign([ast.Attribute(ast.Name("self"), name)], value):
+                yield self._setting(name, self._expression(value))
+            case ast.Expr(ast.Call(ast.Attribute(ast.Call(ast.Name("super")), "__init__"), [], [])):
+                return
+            case ast.Expr(ast.Call(ast.Attribute(ast.Call(ast.Name("super")), "__init__"), args, [])):
+                members = self._arguments(args)
+
+                def whole(env: Env, made: _Object) -> None:
+                    made.row = self._row(members(env))
+
+                yield whole
+            case ast.Expr(
+                ast.Call(
+                    ast.Attribute(ast.Name("self"), "add_module" | "register_parameter"),
+                    [ast.Constant(str() as name), value],
+                )
+            ):
+                yield self._setting(name, self._expression(value))
+            case ast.Expr(ast.Call(ast.Attribute(ast.Name("self"), "apply"), [ast.Name("init_weights")], [])):
+                return
+            case ast.If(test, body, orelse):
+                condition = self._expression(test)
+                then = [each for line in body for each in self._statement(line)]
+                otherwise = [each for line in orelse for each in self._statement(line)]
+
+                def chosen(env: Env, made: _Object) -> None:
+                    for each in then if condition(env) else otherwise:
+                        each(env, made)
+
+                yield chosen
+            case ast.Expr(ast.Constant(str())):
+                return
+            case _:
+                raise Unreadable(ast.unparse(node))
+
+    def _setting(self, name: str, value: Evaluated) -> Callable[[Env, _Object], None]:
+        def assign(env: Env, made: _Object) -> None:
+            match value(env):
+                case Part() as part:
+                    made.children[name] = part
+                case _Learned(shape, fill, deviation, True):
+                    made.parameters[name] = self.terms.of("learned", shape, self.terms.value(fill), deviation)
+                case bool() as flag:
+                    made.flags[name] = flag
+                case other:
+                    raise Unreadable(f"self.{name} = {other}")
+
+        return assign
+
+    # --- instances ----------------------------------------------------------------------------------------------------
+
+    def _instance(self, name: str, args: list[Any], kwargs: Mapping[str, Any]) -> Part:
+        found = self._classes[name]
+        key = (name, tuple(map(self._key, args)), tuple((each, self._key(value)) for each, value in kwargs.items()))
+        if key not in self._parts:
+            env = self._bound(name, found, args, kwargs)
+            made = _Object()
+            for line in found.body:
+                line(env, made)
+            self._parts[key] = self._finished(found, made, name)
+        return self._parts[key]
+
+    def _bound(self, name: str, found: _Class, args: list[Any], kwargs: Mapping[str, Any]) -> Env:
+        if len(args) > len(found.arguments) or not kwargs.keys() <= set(found.arguments[len(args) :]):
+            raise Unreadable(f"the arguments of {name}")
+        env: Env = {**dict(zip(found.arguments, args, strict=False)), **kwargs}
+        for each in found.arguments:
+            if each not in env:
+                if each not in found.defaults:
+                    raise Unreadable(f"{name} without {each}")
+                env[each] = found.defaults[each]({})
+        return env
+
+    def _finished(self, found: _Class, made: _Object, name: str) -> Part:
+        match found.base:
+            case "nn.Sequential" if made.row is not None and not made.children and not found.forward:
+                return made.row
+            case "nn.ModuleList" if made.row is not None and found.forward:
+                children = {str(index): each for index, each in enumerate(listed(made.row.members))}
+            case "nn.Module" if made.row is None:
+                children = made.children
+            case _:
+                raise Unreadable(f"class {name}")
+        if found.forward is None:
+            raise Unreadable(f"{name} without forward")
+        return self._forwards.module(found.forward, children, made.parameters, made.flags)
+
+    def _key(self, value: Any) -> object:
+        return ("part", value.term) if isinstance(value, Part) else self.terms.value(value)
+
+    def _row(self, members: Sequence[Any], kind: str = "row") -> Part:
+        """A row of layers, whose names are their positions unless they have others."""
+        if len(members) == 1 and isinstance(members[0], list):
+            members = cast("list[Any]", members[0])
+        row, names = self._members(members, 0)
+        first = next(listed(members), None)
+        if first is not None and first.overwrites:
+            raise Unreadable("the first layer of a row overwrites what comes in")
+        term = self.terms.row(kind, row)
+        return Part(term, length=row.length, names=names, members=tuple(members))
+
+    def _members(self, members: Sequence[Any], position: int) -> tuple[Row, dict[str, int]]:
+        row, names = Row(), dict[str, int]()
+        before: Part | None = None
+        for each in members:
+            if isinstance(each, Run):
+                body, labels = self._members(each.members, position)
+                if each.stride and (labels or each.stride != body.length):
+                    raise Unreadable("names of a loop that are no positions")
+                row = row.then(body.times(each.count))
+                before = self._checked(before, each.members, each.count)
+                position += body.length * each.count
+                continue
+            name, part = cast("tuple[str, Part]", each) if isinstance(each, tuple) else ("", cast("Part", each))
+            if not isinstance(part, Part):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise Unreadable(f"{part} in a row")
+            shown = "" if name == str(position) else name
+            if shown:
+                names[shown] = position
+            row = row.then(Row.of(self.terms.of("member", shown, part.term)))
+            before = self._checked(before, [part], 1)
+            position += 1
+        return row, names
+
+    def _checked(self, before: Part | None, members: list[Any], count: int) -> Part | None:
+        """The last of some members, none of which overwrites what others need."""
+        flat = [each[1] if isinstance(each, tuple) else each for each in members if not isinstance(each, Run)]
+        for each in (*flat, *(flat[:1] if count > 1 else ())):
+            if each.overwrites and before is not None and not before.is_fresh:
+                raise Unreadable("a layer of a row overwrites what others need")
+            before = each
+        return before
+
+    # --- expressions --------------------------------------------------------------------------------------------------
+
+    def _expression(self, node: ast.expr) -> Evaluated:
+        match node:
+            case ast.Constant(value):
+                return lambda _: value
+            case ast.Name(name):
+                return lambda env: env[name] if name in env else Name(name)
+            case ast.Attribute():
+                whole = Name(_dotted(node))
+                return lambda _: whole
+            case ast.Call():
+                return self._call(node)
+            case ast.BinOp(left, sign, right) | ast.Compare(left, [sign], [right]) if type(sign) in _SIGNS:
+                one, other, operation = self._expression(left), self._expression(right), _SIGNS[type(sign)]
+                return lambda env: operation(one(env), other(env))
+            case ast.UnaryOp(ast.USub(), operand):
+                negated = self._expression(operand)
+                return lambda env: -negated(env)
+            case ast.UnaryOp(ast.Not(), operand):
+                denied = self._expression(operand)
+                return lambda env: not denied(env)
+            case ast.BoolOp(sign, operands):
+                parts = [self._expression(each) for each in operands]
+                if isinstance(sign, ast.And):
+                    return lambda env: all(each(env) for each in parts)
+                return lambda env: any(each(env) for each in parts)
+            case ast.IfExp(test, body, orelse):
+                condition, then, otherwise = map(self._expression, (test, body, orelse))
+                return lambda env: then(env) if condition(env) else otherwise(env)
+            case ast.Tuple(items):
+                held = self._arguments(items)
+                return lambda env: tuple(held(env))
+            case ast.List(items):
+                return self._arguments(items)
+            case ast.Subscript(whole, index):
+                of, at = self._expression(whole), self._expression(index)
+                return lambda env: of(env)[at(env)]
+            case ast.JoinedStr(parts):
+                return self._label(parts)
+            case ast.GeneratorExp(element, loops) | ast.ListComp(element, loops):
+                return self._comprehension(element, loops)
+            case _:
+                raise Unreadable(ast.unparse(node))
+
+    def _arguments(self, nodes: Sequence[ast.expr]) -> Callable[[Env], list[Any]]:
+        """The values of arguments or items, with those that a star spreads among them."""
+        parts = [
+            (isinstance(each, ast.Starred), self._expression(each.value if isinstance(each, ast.Starred) else each))
+            for each in nodes
+        ]
+
+        def evaluated(env: Env) -> list[Any]:
+            found: list[Any] = []
+            for is_spread, part in parts:
+                if is_spread:
+                    found.extend(part(env))
+                else:
+                    found.append(part(env))
+            return found
+
+        return evaluated
+
+    def _label(self, parts: Sequence[ast.expr]) -> Evaluated:
+        texts = [self._expression(each.value if isinstance(each, ast.FormattedValue) else each) for each in parts]
+        return lambda env: "".join(str(text(env)) for text in texts)
+
+    def _call(self, node: ast.Call) -> Evaluated:
+        if any(each.arg is None for each in node.keywords):
+            raise Unreadable(ast.unparse(node))
+        function = self._expression(node.func)
+        args = self._arguments(node.args)
+        kwargs = [(str(each.arg), self._expression(each.value)) for each in node.keywords]
+
+        def called(env: Env) -> Any:
+            return self._called(function(env), args(env), {name: value(env) for name, value in kwargs})
+
+        return called
+
+    def _called(self, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        match function:
+            case Name(name) if name in self._classes:
+                return self._instance(name, args, kwargs)
+            case Name(name) if name in self._functions:
+                node, body = self._functions[name]
+                assert node.args.vararg is not None
+                return body({node.args.vararg.arg: args})
+            case Name("range"):
+                (count,) = args
+                return range(count)
+            case Name("pairwise"):
+                (items,) = args
+                return list(pairwise(items))
+            case Name("float"):
+                return float(*args)
+            case Name("OrderedDict"):
+                (pairs,) = args
+                return list(pairs)
+            case Name("torch.zeros" | "torch.ones" | "torch.full" | "torch.empty" | "nn.Parameter" | "nn.init.normal_"):
+                return _learned(function.text, args, kwargs)
+            case Name(name) if name in _ROWS:
+                return self._row(args, _ROWS[name])
+            case Name(name) if name.startswith("nn.") or name in self.copied:
+                return self._layer(name, args, kwargs)
+            case _:
+                raise Unreadable(f"{function} is called")
+
+    def _layer(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Part:
+        values = [("part", each.term) if isinstance(each, Part) else each for each in args]
+        term = self.terms.layer(name, values, kwargs)
+        return Part(
+            term,
+            is_identity=name == "nn.Identity",
+            overwrites=kwargs.get("inplace") is True,
+            is_fresh=name.startswith(_FRESH),
+            is_layer=True,
+            is_stateless=name in self.terms.stateless,
+        )
+
+    # --- loops --------------------------------------------------------------------------------------------------------
+
+    def _comprehension(self, element: ast.expr, loops: Sequence[ast.comprehension]) -> Evaluated:
+        if any(each.ifs or each.is_async for each in loops):
+            raise Unreadable("a loop with a condition")
+        made = self._expression(element)
+        iterables = [self._expression(each.iter) for each in loops]
+        targets = [_bound_names(each.target) for each in loops]
+        used = [
+            frozenset().union(_names(element), *(_names(inner.iter) for inner in loops[index + 1 :]))
+            for index in range(len(loops))
+        ]
+
+        def rounds(env: Env, index: int) -> list[Any]:
+            if index == len(loops):
+                return [made(env)]
+            over, names = iterables[index](env), targets[index]
+            if not isinstance(over, range):
+                return [each for item in over for each in rounds({**env, **_unpacked(names, item)}, index + 1)]
+            (name,) = names
+            if not over:
+                return []
+            if name not in used[index]:
+                return [Run(len(over), rounds(env, index + 1))]
+            if len(over) > _SPELLED_OUT and (run := _evenly(over, lambda at: rounds({**env, name: at}, index + 1))):
+                return [run]
+            if len(over) > MOST:
+                raise Unreadable("a loop of too many layers that differ")
+            return [each for at in over for each in rounds({**env, name: at}, index + 1)]
+
+        return lambda env: rounds(env, 0)
+
+
+def _evenly(over: range, members: Callable[[int], list[Any]]) -> Run | None:
+    """Rounds of a loop that differ in nothing but names that go on evenly."""
+    first, second, last = members(0), members(1), members(over[-1])
+    steps: set[int] = set()
+    for one, two, end in zip(first, second, last, strict=True):
+        if not all(isinstance(each, tuple) and each[0].isdigit() for each in (one, two, end)):
+            return None
+        start, after, final = (int(each[0]) for each in (one, two, end))
+        if one[1].term != end[1].term or final - start != (after - start) * over[-1]:
+            return None
+        steps.add(after - start)
+    return Run(len(over), first, *steps) if len(steps) == 1 else None
+
+
+def _learned(function: str, args: list[Any], kwargs: dict[str, Any]) -> _Learned:
+    match function, args, kwargs:
+        case "torch.zeros", sizes, {}:
+            return _Learned(tuple(sizes), 0.0)
+        case "torch.ones", sizes, {}:
+            return _Learned(tuple(sizes), 1.0)
+        case "torch.empty", sizes, {}:
+            return _Learned(tuple(sizes), None)
+        case "torch.full", [tuple() as sizes, fill], {}:
+            return _Learned(cast("tuple[int, ...]", sizes), fill)
+        case "nn.init.normal_", [_Learned(shape, None)], {"std": deviation}:
+            return _Learned(shape, float(kwargs.get("mean", 0.0)), deviation)
+        case "nn.Parameter", [_Learned() as held], {}:
+            return replace(held, is_parameter=True)
+        case _:
+            raise Unreadable(f"{function} with {args}")
+
+
+def _dotted(node: ast.expr) -> str:
+    match node:
+        case ast.Name(name):
+            return name
+        case ast.Attribute(value, name):
+            return f"{_dotted(value)}.{name}"
+        case _:
+            raise Unreadable(ast.unparse(node))
+
+
+def _bound_names(target: ast.expr) -> tuple[str, ...]:
+    return tuple(_dotted(each) for each in target.elts) if isinstance(target, ast.Tuple) else (_dotted(target),)
+
+
+def _unpacked(names: tuple[str, ...], item: Any) -> Env:
+    return {names[0]: item} if len(names) == 1 else dict(zip(names, item, strict=True))
+
+
+def _names(node: ast.AST) -> frozenset[str]:
+    return frozenset(each.id for each in ast.walk(node) if isinstance(each, ast.Name))

@@ -1,0 +1,323 @@
+"""Whether an emitted file builds and computes what its network says, checked each time that a file is made.
+
+The hierarchy says what must be built, each distinct module looked at once; the file is read back by `instantiate`, which
+shares nothing with what wrote it. Both come out in one normal form (`terms`), and the file is right if they are equal:
+the names, kinds, arguments and order of all layers, the tensors of each class, what `forward` calls on what, and what it
+gives back, in evaluation and in training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from archdsl.emit.torch.instantiate import Program
+from archdsl.emit.torch.terms import Row, Terms, member, previous
+from archdsl.emit.torch.unreadable import Unreadable
+from archdsl.graph.memory import is_list
+from archdsl.graph.module import INPUT, Init, Module, Step, Wire
+from archdsl.ops.operator import Operator
+from archdsl.ops.torchcall import ALL, INFIX, Apply, Grid, Layer, Learned, Passed, Slot, Weight
+
+Layered = Mapping[int, frozenset[str]]
+"""The steps of a module, by its identity, that are layers although `forward` could write an expression for them."""
+
+
+class Miscompiled(Exception):
+    """A file that is not what its network says: a fault of the emitter, and no file for a user. The message says where
+    it differs."""
+
+
+def validate(root: Module, traced: Module, code: str, name: str, layered: Layered) -> None:
+    """Miscompiled where the class `name` of a file is not the network `root`.
+
+    traced: the same network as the emitter had it, whose modules are the keys of `layered`.
+    """
+    terms = Terms()
+    meant = Meaning(terms, layered)
+    wanted = meant.of(traced)
+    if Meaning(terms).of(root) != (Meaning(terms).of(traced) if any(layered.values()) else wanted):
+        raise Miscompiled("it was worked out in another way with traces")
+    try:
+        program = Program(code, terms, frozenset(meant.copied))
+        made = program.part(name).term
+    except Unreadable as error:
+        raise Miscompiled(str(error)) from error
+    except (TypeError, ValueError, LookupError, ArithmeticError, SyntaxError, RecursionError) as error:
+        # what Python itself would say of such a file
+        raise Miscompiled(f"{type(error).__name__}: {error}") from error
+    if program.initialises != (root.init is not Init.DEFAULT):
+        raise Miscompiled("how its weights start")
+    if made != wanted:
+        raise Miscompiled(_difference(terms, wanted, made, name))
+
+
+class Meaning:
+    """What must be built for each distinct module, in normal form.
+
+    layered: the steps that are layers although `forward` could write an expression. copied: the classes met whose
+    source comes from elsewhere.
+    """
+
+    def __init__(self, terms: Terms, layered: Layered | None = None) -> None:
+        self.terms = terms
+        self.layered = layered or {}
+        self.copied: set[str] = set()
+        self._of: dict[int, int] = {}
+        self._rows: dict[int, Row] = {}
+
+    def of(self, root: Module) -> int:
+        """The term of a network."""
+        for module in root.distinct():
+            if module.indexed:
+                self._rows[id(module)] = self._row(module)
+            else:
+                self._of[id(module)] = self._module(module)
+        return self._part(root)
+
+    def _part(self, module: Module, kind: str = "row") -> int:
+        return self.terms.row(kind, self._rows[id(module)]) if module.indexed else self._of[id(module)]
+
+    def _inner(self, step: Step) -> int:
+        assert isinstance(step.what, Module)
+        return self._part(step.what, "list" if is_list(step) else "row")
+
+    # --- what is built ------------------------------------------------------------------------------------------------
+
+    def _row(self, module: Module) -> Row:
+        row = Row()
+        for step in module.steps:
+            if isinstance(step.what, Module) and step.what.transparent:
+                body = self._rows[id(step.what)]
+            else:
+                name = "" if step.name == str(row.length) else step.name
+                body = Row.of(self.terms.of("member", name, self._member(step)))
+            row = row.then(body.times(int(step.count)) if step.count > 1 else body)
+        return row
+
+    def _member(self, step: Step) -> int:
+        """What stands for a step in a row, which holds modules only."""
+        if isinstance(step.what, Module):
+            return self._inner(step)
+        call = step.call
+        layer = (call.row or call) if isinstance(call, Layer) else call.layer if isinstance(call, Apply) else None
+        if layer is None:
+            raise Miscompiled(f"{step.what.word} in a row")
+        return self._layer(layer)
+
+    def _layer(self, layer: Layer) -> int:
+        if layer.copied:
+            self.copied.add(layer.target)
+        if layer.target == "nn.Sequential":
+            row = Row()
+            for each in layer.args:
+                row = row.then(Row.of(self.terms.of("member", "", self._layer(each))))
+            return self.terms.row("row", row)
+        for name, option in layer.options:
+            self.terms.defaults.setdefault((layer.target, name), self.terms.value(option.default))
+        args = [("part", self._layer(each)) if isinstance(each, Layer) else each for each in layer.args]
+        return self.terms.layer(layer.target, args, dict(layer.kwargs))
+
+    def _module(self, module: Module) -> int:
+        terms, layered = self.terms, self.layered.get(id(module), frozenset())
+        learned: list[tuple[str, int]] = []
+        children: list[tuple[str, int]] = []
+        for _, step in module.owned_with_index():
+            match step.what:
+                case Module():
+                    children.append((step.name, self._inner(step)))
+                case Operator():
+                    call = step.call
+                    if isinstance(call, Learned):
+                        shape, fill = tuple(map(int, call.shape)), terms.value(float(call.fill))
+                        learned.append((step.name, terms.of("learned", shape, fill, float(call.deviation))))
+                    elif isinstance(call, Layer) and call.target != "nn.Identity":
+                        children.append((step.name, self._layer(call)))
+                        if not step.facts.weights and not step.what.buffers(step.what.operand(step.input_types)):
+                            terms.stateless.add(call.target)
+                    elif isinstance(call, Apply) and step.name in layered and call.layer:
+                        children.append((step.name, self._layer(call.layer)))
+        at_rest = self._followed(module, layered, training=False)
+        is_same = not module.train_outputs and not any(_gives_more(step) for step in module.steps)
+        in_training = at_rest if is_same else self._followed(module, layered, training=True)
+        return terms.of("module", tuple(learned), tuple(children), len(module.inputs), *at_rest, *in_training)
+
+    # --- what is computed ---------------------------------------------------------------------------------------------
+
+    def _followed(
+        self, module: Module, layered: frozenset[str], *, training: bool
+    ) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """What a module gives back, and what it calls on what."""
+        tensors = {Wire(INPUT, port): self.terms.of("input", port) for port in range(len(module.inputs))}
+        calls: list[int] = []
+        for index, step in enumerate(module.steps):
+            if index in module.train_only and not training:
+                continue
+            given = tuple([tensors[wire] for wire in step.inputs])
+            if is_list(step):
+                assert isinstance(step.what, Module)
+                made = (self._through(step.what, self.terms.of("child", step.name), given[0], given[1:], 0),)
+            else:
+                made = self._called(step, given, calls, training=training, is_layer=step.name in layered)
+            tensors |= {Wire(index, port): term for port, term in enumerate(made)}
+        count = len(module.outputs) - (0 if training else module.train_outputs)
+        return tuple(tensors[wire] for wire in module.outputs[:count]), tuple(sorted(calls))
+
+    def _called(
+        self, step: Step, given: tuple[int, ...], calls: list[int], *, training: bool, is_layer: bool
+    ) -> tuple[int, ...]:
+        """What comes out of a step. Calls of layers and modules are added to `calls`."""
+        terms = self.terms
+        if isinstance(step.what, Module):
+            made = terms.of("call", terms.of("child", step.name), given, ())
+            calls.append(made)
+            many = len(step.outputs) - (0 if training else step.what.train_outputs)
+            return tuple(terms.port(made, port) for port in range(many)) if many > 1 else (made,)
+        match step.call:
+            case Learned(function, shape):
+                held = terms.of("attribute", step.name)
+                if function in INFIX:
+                    return (terms.apply(function, held, *given),)
+                return (terms.of("expand", held, terms.of("shape", given[0]), len(shape) - 1),)
+            case Apply() as call:
+                if is_layer:
+                    made = terms.of("call", terms.of("child", step.name), given, ())
+                    calls.append(made)
+                else:
+                    made = self._applied(call, given)
+            case Layer(target="nn.Identity"):
+                return given
+            case Layer() as call:
+                made = terms.of("call", terms.of("child", step.name), *self._taken(call, given))
+                calls.append(made)
+                if call.gives:
+                    return tuple(terms.port(made, *at) for at in _places(call.gives, len(step.outputs)))
+            case None:
+                raise AssertionError(step)
+        ports = range(len(step.outputs))
+        return tuple(terms.port(made, port) for port in ports) if len(ports) > 1 else (made,)
+
+    def _taken(
+        self, call: Layer, given: tuple[int, ...]
+    ) -> tuple[tuple[int, ...], tuple[tuple[str, int], ...]]:
+        """The arguments of a layer's call."""
+        if not call.takes:
+            return given, ()
+        named = sorted((each.name, given[each.slot.index]) for each in call.takes if isinstance(each, Passed))
+        plain = (self._argument(each, given) for each in call.takes if not isinstance(each, Passed))
+        return tuple(plain), tuple(named)
+
+    def _argument(self, value: Any, given: tuple[int, ...]) -> int:
+        if isinstance(value, tuple):
+            return self.terms.of("tuple", *(self._argument(each, given) for each in cast("tuple[Any, ...]", value)))
+        return given[cast("Slot", value).index]
+
+    def _through(self, row: Module, path: int, x: int, others: tuple[int, ...], depth: int) -> int:
+        """A tensor after a row of layers that take others besides."""
+        terms, position = self.terms, 0
+        before, each = previous(terms, depth), member(terms, depth)
+        for step in row.steps:
+            given = (before, *(others[wire.port - 1] for wire in step.inputs[1:]))
+            if is_list(step):
+                assert isinstance(step.what, Module)
+                body = self._through(step.what, each, before, given[1:], depth + 1)
+            elif isinstance(call := step.call, Layer):
+                body = terms.of("call", each, *self._taken(call, given))
+            else:
+                body = terms.of("call", each, given, ())
+            x = terms.through(path, position, position + step.slots, x, body)
+            position += step.slots
+        return x
+
+    def _applied(self, call: Apply, given: tuple[int, ...]) -> int:
+        terms = self.terms
+
+        def term(value: Any) -> int:
+            match value:
+                case Slot(index):
+                    return terms.of("list", *given) if value == ALL else given[index]
+                case Grid(index):
+                    return terms.of("part", terms.of("shape", given[index]), ("slice", terms.of("constant", 2), None))
+                case Weight(path):
+                    return terms.of("attribute", path)
+                case Apply():
+                    return self._applied(value, given)
+                case tuple():
+                    return terms.of("tuple", *map(term, cast("tuple[Any, ...]", value)))
+                case _:
+                    return terms.of("constant", terms.value(value))
+
+        def position(value: Any) -> object:
+            if isinstance(value, slice):
+                ends = cast("slice[Any, Any, Any]", value)
+                return ("slice", *(None if end is None else term(end) for end in (ends.start, ends.stop)))
+            return terms.of("constant", "..." if value is ... else terms.value(value))
+
+        if call.function == "[]":
+            whole, *parts = call.args
+            return terms.of("part", term(whole), *map(position, parts))
+        if call.function in INFIX:
+            return terms.apply(call.function, *(given if call.args == (ALL,) else map(term, call.args)))
+        kwargs = tuple(sorted((name, term(value)) for name, value in call.kwargs))
+        if call.function.startswith("."):
+            first, *args = map(term, call.args)
+            return terms.of("method", call.function[1:], first, tuple(args), kwargs)
+        return terms.of("function", call.function, tuple(map(term, call.args)), kwargs)
+
+
+def _gives_more(step: Step) -> bool:
+    """Whether a step gives more in training than in evaluation."""
+    return isinstance(step.what, Module) and step.what.train_outputs > 0
+
+
+def _places(pattern: tuple[Any, ...], count: int) -> list[tuple[int, ...]]:
+    """Where each of the tensors of an operator stands in what its layer gives."""
+    found: dict[int, tuple[int, ...]] = {}
+    waiting: list[tuple[tuple[int, ...], Any]] = [((), pattern)]
+    while waiting:
+        at, each = waiting.pop()
+        if isinstance(each, tuple):
+            parts = enumerate(cast("tuple[Any, ...]", each))
+            waiting += [((*at, index), part) for index, part in parts]
+        elif isinstance(each, Slot):
+            found[each.index] = at
+    return [found[index] for index in range(count)]
+
+
+# --- what is different ------------------------------------------------------------------------------------------------
+
+_FIELDS = ("what it is", "its learned tensors", "its layers", "its inputs", "what it gives", "its calls",
+           "what it gives in training", "its calls in training")  # fmt: skip
+
+
+def _difference(terms: Terms, wanted: int, made: int, path: str) -> str:
+    """Where a module that was made is not what is wanted: the first part that differs, as deep as it can be told."""
+    one, other = terms.keys[wanted], terms.keys[made]
+    if one[0] == other[0] == "row" and one[1:3] == other[1:3]:
+        pairs = enumerate(zip(terms.first[wanted], terms.first[made], strict=True))
+        if found := next(((index, part, other) for index, (part, other) in pairs if part != other), None):
+            (_, name, part), (_, _, found_there) = terms.keys[found[1]], terms.keys[found[2]]
+            return _difference(terms, part, found_there, f"{path}.{name or found[0]}")
+    if one[0] != "module" or other[0] != "module":
+        return f"{path} is {_shown(terms, made)} instead of {_shown(terms, wanted)}"
+    index = next(index for index, (a, b) in enumerate(zip(one, other, strict=True)) if a != b)
+    parts, others = one[index], other[index]
+    if index in {1, 2} and [name for name, _ in parts] == [name for name, _ in others]:
+        pairs = zip(parts, others, strict=True)
+        name, part, found = next((name, part, found) for (name, part), (_, found) in pairs if part != found)
+        return _difference(terms, part, found, f"{path}.{name}")
+    shown = ", ".join(name for name, _ in others) if index in {1, 2} else _shown(terms, others)
+    expected = ", ".join(name for name, _ in parts) if index in {1, 2} else _shown(terms, parts)
+    return f"{path}: {_FIELDS[index]} differ: {shown} instead of {expected}"
+
+
+def _shown(terms: Terms, value: Any, depth: int = 3) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(_shown(terms, each, depth) for each in cast("tuple[Any, ...]", value))
+    key = terms.keys[value]
+    if not depth:
+        return key[0]
+    if key[0] in {"call", "op", "part", "port", "function", "method", "through"}:
+        parts = (_shown(terms, each, depth - 1) if type(each) is int and each < value else str(each) for each in key[1:])
+        return f"{key[0]}({', '.join(parts)})"
+    return str(key)[:200]
