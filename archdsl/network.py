@@ -475,11 +475,13 @@ class Network:
     @cached_property
     def emitted(self) -> Emitted:
         """The PyTorch file, which was read back and compared with the network, and the name of its class."""
+        from archdsl.base.collector import collector_paused
         from archdsl.base.version import __version__
         from archdsl.emit.torch.source import source
 
-        traced = self._trace() if self._trace else self.module
-        return source(traced, self.module, self.text, __version__, self.carried.to_json(), self.module.macs)
+        with collector_paused():
+            traced = self._trace() if self._trace else self.module
+            return source(traced, self.module, self.text, __version__, self.carried.to_json(), self.module.macs)
 
     def __repr__(self) -> str:
         inputs = ", ".join(map(str, self.module.inputs))

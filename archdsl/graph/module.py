@@ -77,7 +77,7 @@ class Step:
         assert isinstance(self.what, Operator)
         return self.what.facts(self.input_types, self.outputs[0])
 
-    @property
+    @cached_property
     def call(self) -> Layer | Apply | Learned | None:
         """The PyTorch call of an operator step; None of a module."""
         return self.what.torch(self.what.operand(self.input_types)) if isinstance(self.what, Operator) else None

@@ -16,7 +16,7 @@ from operator import add, eq, floordiv, ge, gt, le, lt, mod, mul, ne, sub
 from typing import Any, cast
 
 from archdsl.emit.torch.follow import Forwards
-from archdsl.emit.torch.parts import MOST, Part, Run, listed
+from archdsl.emit.torch.parts import MOST, Part, Run, at, listed
 from archdsl.emit.torch.terms import Name, Row, Terms
 from archdsl.emit.torch.unreadable import Unreadable
 
@@ -211,7 +211,7 @@ class Program:
         if len(members) == 1 and isinstance(members[0], list):
             members = cast("list[Any]", members[0])
         row, names = self._members(members, 0)
-        first = next(listed(members), None)
+        first = at(members, 0)
         if first is not None and first.overwrites:
             raise Unreadable("the first layer of a row overwrites what comes in")
         term = self.terms.row(kind, row)

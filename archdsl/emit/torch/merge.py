@@ -526,8 +526,9 @@ def _annotation(values: list[Any]) -> str:
 
 def _indices(taken: set[str]) -> tuple[str, ...]:
     """Names that loops count with, the outermost first, none of which a block has as a parameter."""
-    free = [each for each in _INDICES if each not in taken]
-    return (*free, *(f"index{number}" for number in range(1, 64) if f"index{number}" not in taken))
+    letters = [] if _INDICES[0] in taken else [each for each in _INDICES if each not in taken]
+    words = ("index", *(f"index{number}" for number in range(2, 64)))
+    return (*letters, *(each for each in words if each not in taken))
 
 
 def _by_kind(modules: list[Module], rejected: Rejected) -> list[list[Module]]:

@@ -34,10 +34,10 @@ def validate(root: Module, traced: Module, code: str, name: str, layered: Layere
     traced: the same network as the emitter had it, whose modules are the keys of `layered`.
     """
     terms = Terms()
+    if _structure(root, terms) != _structure(traced, terms):
+        raise Miscompiled("it was worked out in another way with traces")
     meant = Meaning(terms, layered)
     wanted = meant.of(traced)
-    if Meaning(terms).of(root) != (Meaning(terms).of(traced) if any(layered.values()) else wanted):
-        raise Miscompiled("it was worked out in another way with traces")
     try:
         program = Program(code, terms, frozenset(meant.copied))
         made = program.part(name).term
@@ -50,6 +50,38 @@ def validate(root: Module, traced: Module, code: str, name: str, layered: Layere
         raise Miscompiled("how its weights start")
     if made != wanted:
         raise Miscompiled(_difference(terms, wanted, made, name))
+
+
+def _structure(root: Module, terms: Terms) -> int:
+    """What a network is, operators as they are, in normal form: rows may be written out or not."""
+    of: dict[int, int] = {}
+    rows: dict[int, Row] = {}
+    for module in root.distinct():
+        if module.indexed:
+            row = Row()
+            for step in module.steps:
+                if isinstance(step.what, Module) and step.what.transparent:
+                    body = rows[id(step.what)]
+                else:
+                    body = Row.of(terms.of(step.name, _operator(step, of), _sources(step)))
+                row = row.then(body.times(int(step.count)) if step.count > 1 else body)
+            rows[id(module)] = row
+            of[id(module)] = terms.of("row", row.length, row.digest)
+        else:
+            steps = tuple([(step.name, _operator(step, of), step.inputs, step.shared) for step in module.steps])
+            of[id(module)] = terms.of("steps", steps, module.outputs, module.train_outputs, module.init)
+    return of[id(root)]
+
+
+def _operator(step: Step, of: dict[int, int]) -> object:
+    if isinstance(step.what, Module):
+        return of[id(step.what)]
+    return type(step.what), step.what, tuple([kind.shape for kind in step.input_types])
+
+
+def _sources(step: Step) -> tuple[int, ...]:
+    """Which of the tensors around a row one of its layers takes besides the one that goes through."""
+    return tuple([wire.port for wire in step.inputs[1:]])
 
 
 class Meaning:
