@@ -113,7 +113,8 @@ class Reference:
     def _run(self, owner: Module, around: str, xs: Sequence[Tensor], start: int = 0) -> list[Tensor]:
         made: list[Sequence[Tensor]] = []
         position = start
-        idle = owner.dead if self.training else owner.dead | owner.train_only
+        # what reaches no output is there all the same, and its norms keep statistics
+        idle = frozenset[int]() if self.training else owner.train_only
         for index, step in enumerate(owner.steps):
             width = step.slots // step.count
             results: Sequence[Tensor] = ()

@@ -337,7 +337,7 @@ class Writer:
             for _ in range(8):
                 part = self.element(scope, depth)
                 if part is not None and self.tried(scope, part):
-                    made.append(self.named(scope, part))
+                    made.append(self.stated(scope, self.named(scope, part)))
                     break
         if not made:
             part = plain("identity", parts.same)
@@ -352,6 +352,17 @@ class Writer:
             return part
         label = self.label() if scope.labels == "free" else f"{self.label()}_{{{scope.labels}}}"
         return Part(f"{part.text} as {label}", part.run, (*part.seen, "label"))
+
+    def stated(self, scope: Scope, part: Part) -> Part:
+        """Perhaps with the shape that has to come out, where it is known."""
+        if scope.block or scope.held or len(scope.probes) != 1 or not self.chance(0.05):
+            return part
+        x = scope.size
+        if x.kind not in {"image", "sequence", "vector"} or (x.kind == "image" and x.rank == 1):
+            return part
+        shape = written(x.shape) if x.kind != "vector" else str(x.channels)
+        shown = "x".join(map(str, (*x.grid, x.channels))) if x.kind == "image" and self.chance(0.7) else shape
+        return Part(f"{part.text} : {shown}", part.run, (*part.seen, "stated shape"))
 
     def element(self, scope: Scope, depth: int) -> Part | None:
         """Some element; None where nothing could be made."""
@@ -374,6 +385,10 @@ class Writer:
         """An operator, and perhaps others behind it."""
         r, x = self.r, scope.size
         act, p = self.activation(scope), self.probability(scope)
+        if not scope.block and x.kind in {"image", "vector"} and x.channels <= 4 and self.chance(0.05):
+            return self.normalized(x)
+        if scope.of("mode") and self.chance(0.15):
+            return self.moded(scope)
         if x.kind == "image":
             match r.randrange(14):
                 case 0 | 1 | 2 | 3 | 4 | 5:
@@ -421,6 +436,17 @@ class Writer:
             return parts.pointwise(r, x, act, p)
         return None
 
+    def normalized(self, x: Size) -> Part:
+        """A fixed mean and deviation for each channel."""
+        many = x.channels
+
+        def run(x: Size, names: Names) -> Size:
+            need(x.kind in {"image", "vector"}, x.channels == many)
+            return x
+
+        mean, deviation = (tuple(self.r.choice([0.2, 0.4, 0.5, 1.5]) for _ in range(many)) for _ in range(2))
+        return plain(f"normalize({written([*mean])}, {written([*deviation])})", run)
+
     def half(self, scope: Scope) -> Expr | None:
         """A channel in the middle, where the sizes of what comes in are known."""
         if not scope.block or not self.chance(0.8):
@@ -446,7 +472,7 @@ class Writer:
     def memory(self, scope: Scope) -> Part | None:
         """Attention to another sequence, perhaps with a mask."""
         others = scope.of("tensor")
-        if not others or not self.chance(0.35):
+        if not others or not self.chance(0.5):
             return None
         word = self.r.choice(others)
         heads = self.r.choice([1, 2])
@@ -527,7 +553,15 @@ class Writer:
         lists, tables, counts = scope.of("list"), scope.of("table"), scope.of("count")
         labels = "no"
         found: Callable[[Names], list[Names]]
-        match r.randrange(6):
+        match r.randrange(7):
+            case 6:
+                w = f"w{self.labels}"
+                ones, others = (
+                    [r.choice(_WIDTHS) for _ in range(r.randint(1, 2))],
+                    [r.choice([2, 4, 6]) for _ in range(2)],
+                )
+                head, sorts = f"{v} in {written(ones)} for {w} in {written(others)}", {v: "width", w: "width"}
+                found = lambda names: [{v: a, w: b} for a in ones for b in others]  # noqa: E731
             case 0 if lists:
                 word = r.choice(lists)
                 head, sorts = f"{v} in {word}", {v: "width"}
@@ -571,7 +605,12 @@ class Writer:
             return x
 
         text = f"[{made.text} for {head}]"
-        seen = (*made.seen, "comprehension", *(("comprehension over a parameter",) if "[" not in head else ()))
+        seen = (
+            *made.seen,
+            "comprehension",
+            *(("loops in a row",) if head.count(" in ") > 1 else ()),
+            *(("comprehension over a parameter",) if "[" not in head else ()),
+        )
         if labels == "no" and self.chance(0.2):
             twice = self.r.choice([1, 2])
 
@@ -790,7 +829,7 @@ class Writer:
 
     # --- blocks -------------------------------------------------------------------------------------------------------
 
-    def shared(self, scope: Scope, depth: int) -> Part | None:
+    def shared(self, scope: Scope, depth: int) -> Part:
         """A layer that `share` declares."""
         word = self.r.choice(scope.shares)
 
@@ -1144,6 +1183,11 @@ class Writer:
                     if share is not None:
                         add(share[0], share[1], "share", *share[3])
                         scope.shares = [*scope.shares, share[2]]
+                        for _ in range(2):
+                            again = self.shared(scope, 0)
+                            again = self.merged("residual", [again], lambda xs: xs[0]) if self.chance(0.3) else again
+                            if self.chance(0.7) and self.tried(scope, again):
+                                add(again.text, again.run, *again.seen)
                 case 1:
                     split = self.split(scope)
                     if split is not None:
@@ -1302,7 +1346,7 @@ class Writer:
             this = (kind, rank) if self.chance(0.85) else r.choice([("vector", 0), ("sequence", 1)])
             if (block := self.block(number, *this)) is not None:
                 self.blocks.append(block)
-        lines, seen = self.net(kind, rank)
+        lines, seen = self.bare(rank) if kind == "image" and self.chance(0.1) else self.net(kind, rank)
         used = {tag.removeprefix("call ") for tag in seen if tag.startswith("call ")}
         while more := {word for block in self.blocks if block.name in used for word in block.uses} - used:
             used |= more
@@ -1321,8 +1365,21 @@ class Writer:
         )
         counted["block called several times"] = sum(1 for count in calls.values() if count > 1)
         words_ = {word for word in self.switched if re.search(rf"\b{word}\?", text)}
-        settings = {word: value for word, value in self.settings.items() if word in words_}
+        settings = {word: value for word, value in self.settings.items() if word in words_ or word in {"net", "N", "M"}}
         return Text(text, settings, counted)
+
+    def bare(self, rank: int) -> tuple[list[str], list[str]]:
+        """A network that is one chain, whose free names are set from outside."""
+        x = self.some("image", rank)
+        values: Names = {"N": self.r.choice([0, 1, 2, 3]), "M": self.r.choice([4, 6, 8])}
+        scope = Scope([(x, dict(values))], {"N": "count", "M": "width"})
+        made = self.chain(scope, 4, 2)
+        if (part := self.call(scope, 2)) is not None and self.tried(scope, part):
+            made = joined([made, part])
+        sizes = "x".join(map(str, (*x.grid, x.channels)))
+        text = f"{self.r.choice(['INPUT', 'input'])}[{sizes}] -> {made.text}"
+        self.settings |= {word: value for word, value in values.items() if re.search(rf"\b{word}\b", text)}
+        return [text], [*made.seen, "bare chain"]
 
     def net(self, kind: str, rank: int) -> tuple[list[str], list[str]]:
         """The network: its lines, and the constructs in it."""
@@ -1388,6 +1445,12 @@ class Writer:
         if not parameters and self.chance(0.15):
             seen.append("statements without a net")
             return lines, seen
+        if parameters and self.chance(0.3):
+            seen.append("family")
+            self.settings["net"] = "whole"
+            given = ", ".join(f"{each.name}={_declared(each).partition('=')[2]}" for each in parameters)
+            heads = ", ".join(each.name for each in parameters)
+            return [f"net base({heads}) {{", _indented(lines), "}", f"net whole = base({given})"], seen
         head = f"net whole{'(' + ', '.join(map(_declared, parameters)) + ')' if parameters else ''}"
         return [f"{head} {{", _indented(lines), "}"], seen
 
