@@ -58,10 +58,10 @@ def _copied(name: str) -> dict[str, Any]:
     return runpy.run_path(str(_MODULES / f"{name}.py"))
 
 
-def learned(call: Learned, xs: list[Tensor]) -> Tensor:
-    """What a tensor of the class itself makes of what comes in."""
+def learned(call: Learned, xs: list[Tensor], tensor: Tensor | None = None) -> Tensor:
+    """What a tensor of the class itself makes of what comes in; a new one if none is given."""
     (x,) = xs
-    made = nn.Parameter(torch.full(call.shape, call.fill, device=x.device))
+    made = nn.Parameter(torch.full(call.shape, call.fill, device=x.device)) if tensor is None else tensor
     return made.expand(x.shape[0], *call.shape[1:]) if call.function == "expand" else _INFIX[call.function](made, x)
 
 

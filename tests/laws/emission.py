@@ -1,0 +1,270 @@
+"""The law of emission: an emitted file is the network that its text describes, tensor by tensor and number by number."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from laws.reference import Reference, inputs_of, is_random, scattered, sow
+from torch import Tensor, nn
+
+import archdsl
+import archdsl.ops
+from archdsl import ArchError, Network
+
+TOLERANCE = 1e-12
+_COPIED = {path.stem.replace("_", "") for path in (Path(archdsl.ops.__file__).parent / "modules").glob("*.py")}
+
+
+class Difference(AssertionError):
+    """An emitted file that is not what its text says: in what, and how."""
+
+    def __init__(self, kind: str, detail: str) -> None:
+        super().__init__(f"{kind}: {detail}")
+        self.kind = kind
+        self.detail = detail
+
+    @property
+    def sort(self) -> str:
+        """What two texts with the same fault have in common, as a rule."""
+        return f"{self.kind}: {''.join(each for each in self.detail if not each.isdigit())[:12]}"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was seen of a file that is right.
+
+    shared: classes of which two instances differ in their layers or shapes. classes, blocks: how many classes blocks
+    have, and how many blocks. lively: whether something comes out that is finite and not the same number everywhere.
+    """
+
+    shared: tuple[str, ...]
+    classes: int
+    blocks: int
+    lively: bool
+
+
+def emitted(net: Network) -> nn.Module:
+    """The module of an emitted file, executed in a namespace of its own."""
+    name = "emitted"
+    namespace: dict[str, Any] = {"__name__": name}
+    exec(compile(net.source(), f"<{name}>", "exec"), namespace)  # noqa: S102 - what the file does when it is imported
+    classes = [each for each in namespace.values() if isinstance(each, type) and each.__module__ == name]
+    made = classes[-1]()
+    assert isinstance(made, nn.Module)
+    return made.double()
+
+
+def hold(net: Network, seed: int = 0) -> Found:
+    """Compare the emitted file of a network with its hierarchy; Difference where they are not the same."""
+    reference = Reference(net.module)
+    try:
+        model = emitted(net)
+    except Exception as error:
+        raise Difference(f"no module, {type(error).__name__}", str(error)) from error
+    _hold_tensors(net, model, reference)
+    draw = torch.Generator().manual_seed(seed)
+    state = scattered(reference.state(), draw)
+    model.load_state_dict(state)
+    reference.load(state)
+    handles = list(_sown(model))
+    xs = inputs_of(net.module, draw)
+    lively = _hold_outputs("eval", model.eval(), reference, xs)
+    _hold_outputs("train", model.train(), reference, xs)
+    _hold_close("statistics", dict(model.state_dict()), reference.state())
+    for handle in handles:
+        handle.remove()
+    shared, classes = _classes(model)
+    blocks = {each.name for each in net.modules if each.is_named and not each.is_network}
+    return Found(shared, classes, len(blocks), lively)
+
+
+def _hold_tensors(net: Network, model: nn.Module, reference: Reference) -> None:
+    made, wanted = model.state_dict(), reference.state()
+    if list(made) != list(wanted):
+        missing = [name for name in wanted if name not in made]
+        more = [name for name in made if name not in wanted]
+        kind = "names" if missing or more else "order"
+        raise Difference(kind, f"missing {missing[:4]}, more {more[:4]}" if kind == "names" else f"{list(made)[:9]}")
+    for name, value in wanted.items():
+        if value.shape != made[name].shape or value.dtype != made[name].dtype:
+            raise Difference("shapes", f"{name} is {tuple(made[name].shape)}, not {tuple(value.shape)}")
+        if not value.is_floating_point() and not torch.equal(value, made[name]):
+            raise Difference("whole numbers", name)
+    counts = sum(each.numel() for each in model.parameters()), sum(map(Tensor.numel, reference.parameters().values()))
+    if counts != (net.params, net.params):
+        raise Difference("counts", f"{counts[0]:,} and {counts[1]:,} parameters, not {net.params:,}")
+    for name, fill in reference.fresh().items():
+        if not bool((made[name] == torch.tensor(fill).double()).all()):
+            raise Difference("first values", f"{name} does not start from {fill}")
+
+
+def _sown(model: nn.Module) -> Iterator[Any]:
+    """Seed before each call of what draws numbers, by its path, as the reference does it."""
+    for path, layer in model.named_modules():
+        if is_random(layer):
+            yield layer.register_forward_pre_hook(lambda *_, path=path: sow(path))
+
+
+def _hold_outputs(mode: str, model: nn.Module, reference: Reference, xs: tuple[Tensor, ...]) -> bool:
+    training = mode == "train"
+    reference.train(training)
+    with torch.set_grad_enabled(training):
+        wanted = reference(*(x.clone() for x in xs))
+        try:
+            result = model(*(x.clone() for x in xs))
+        except Exception as error:
+            raise Difference(f"{mode} fails, {type(error).__name__}", str(error)) from error
+    made = result if isinstance(result, tuple) else (result,)
+    if len(made) != len(wanted):
+        raise Difference(mode, f"{len(made)} outputs, not {len(wanted)}")
+    names = [f"output {index}" for index in range(len(wanted))]
+    _hold_close(mode, dict(zip(names, made, strict=True)), dict(zip(names, wanted, strict=True)))
+    if training:
+        _hold_gradients(model, reference, made, wanted)
+    return any(bool(each.isfinite().all()) and bool((each != each.flatten()[0]).any()) for each in wanted)
+
+
+def _hold_gradients(
+    model: nn.Module, reference: Reference, made: tuple[Tensor, ...], wanted: tuple[Tensor, ...]
+) -> None:
+    """What is overwritten in place must not be what the backward pass needs."""
+    learned = reference.parameters()
+    for outputs in (made, wanted):
+        total = sum((each * torch.linspace(-1, 1, each.numel()).view(each.shape)).sum() for each in outputs)
+        if isinstance(total, Tensor) and total.requires_grad:
+            try:
+                total.backward()
+            except Exception as error:
+                raise Difference(f"backward fails, {type(error).__name__}", str(error)) from error
+    gradients = {name: each.grad for name, each in model.named_parameters() if each.grad is not None}
+    others = {name: each.grad for name, each in learned.items() if each.grad is not None}
+    if gradients.keys() != others.keys():
+        raise Difference("gradients", f"of {sorted(gradients.keys() ^ others.keys())[:4]}")
+    # that of a bias before a norm is nothing but what rounding leaves
+    most = max((each.abs().max().item() for each in others.values()), default=0.0)
+    _hold_close("gradients", gradients, others, most)
+
+
+def _hold_close(kind: str, made: dict[str, Tensor], wanted: dict[str, Tensor], least: float = 1e-30) -> None:
+    """least: what differences are compared with where the numbers themselves are smaller."""
+    for name, value in wanted.items():
+        other = made[name]
+        if value.shape != other.shape:
+            raise Difference(kind, f"{name} is {tuple(other.shape)}, not {tuple(value.shape)}")
+        if torch.equal(value, other):
+            continue
+        value, other = value.detach().double(), other.detach().double()
+        same = (value == other) | (value.isnan() & other.isnan())
+        if bool(same.all()):
+            continue
+        apart = (value - other)[~same].abs().max().item() / max(value[~same].abs().max().item(), least)
+        if not apart <= TOLERANCE:
+            raise Difference(kind, f"{name} is {apart:.1e} away")
+
+
+def _classes(model: nn.Module) -> tuple[tuple[str, ...], int]:
+    """The classes of blocks that unlike instances share, and how many classes of blocks there are."""
+    forms: dict[str, set[str]] = {}
+    for layer in model.modules():
+        cls = type(layer)
+        if cls.__module__ == "emitted" and cls.__name__.lower() not in _COPIED:
+            shapes = [tuple(each.shape) for each in layer.state_dict().values()]
+            forms.setdefault(cls.__name__, set()).add(f"{layer}{shapes}")
+    shared = tuple(name for name, seen in forms.items() if len(seen) > 1)
+    return shared, len(forms) - 1
+
+
+# --- a text that fails, as small as it can be had ---------------------------------------------------------------------
+
+
+def failure(text: str, settings: dict[str, Any] | None = None, seed: int = 0) -> Difference | None:
+    """How the emitted file of a text differs from it; None where it does not, or where there is no network."""
+    try:
+        net = archdsl.parse(text, **(settings or {}))
+    except ArchError:
+        return None
+    except Exception as error:  # noqa: BLE001 - a bug of the compiler, which the report shows
+        return Difference(f"no network, {type(error).__name__}", str(error))
+    try:
+        hold(net, seed)
+    except Difference as found:
+        return found
+    return None
+
+
+def smallest(text: str, settings: dict[str, Any] | None = None, rounds: int = 4_000) -> str:
+    """A text with a failure of the same kind from which nothing can be taken away."""
+    first = failure(text, settings)
+    assert first is not None
+    order = random.Random(0)
+    tries = 0
+    shrunk = True
+    while shrunk and tries < rounds:
+        shrunk = False
+        candidates = sorted(set(_smaller(text)), key=len)
+        half = candidates[: len(candidates) // 2]
+        order.shuffle(half)
+        for candidate in (*half, *candidates[len(candidates) // 2 :]):
+            tries += 1
+            found = failure(candidate, settings)
+            if found is not None and found.sort == first.sort:
+                text, shrunk = candidate, True
+                break
+    return text
+
+
+def _smaller(text: str) -> Iterator[str]:
+    """Texts with a part less: a line, an element, an argument, a bracket, a count, a condition, a smaller number."""
+    lines = text.split("\n")
+    for index in range(len(lines)):
+        yield "\n".join(lines[:index] + lines[index + 1 :])
+    ends = _closed(text)
+    for begin, end in ends.items():
+        if end - begin > 1:
+            yield text[: begin + 1] + text[end:]
+        yield text[:begin] + text[end + 1 :]
+        yield text[:begin] + text[begin + 1 : end] + text[end + 1 :]
+    cuts = [0]
+    position = 0
+    while position < len(text):
+        if text.startswith("->", position):
+            cuts.append(position)
+        elif text[position] in "[{(|,)}]=\n":
+            cuts.append(position + 1)
+            cuts.append(position)
+        position += 1
+    cuts = sorted({*cuts, len(text)})
+    for first, begin in enumerate(cuts):
+        for end in cuts[first + 1 : first + 6]:
+            for more in (0, 2):
+                if text[begin:end].strip():
+                    yield text[:begin] + text[end + more if text.startswith("->", end) else end :]
+    yield from _shorter_words(text)
+
+
+def _shorter_words(text: str) -> Iterator[str]:
+    import re
+
+    for each in re.finditer(r" as \w+|\*\d+|\*\w+| if [^\]|,]+|\?| else [^\]|]+|/\d|-\([^()]*\)", text):
+        yield text[: each.start()] + text[each.end() :]
+    for each in re.finditer(r"\b\d+\b", text):
+        for number in (1, 2, 3, 4, 8):
+            if number < int(each[0]):
+                yield text[: each.start()] + str(number) + text[each.end() :]
+
+
+def _closed(text: str) -> dict[int, int]:
+    """Where each bracket ends."""
+    waiting: list[int] = []
+    found: dict[int, int] = {}
+    for index, letter in enumerate(text):
+        if letter in "([{":
+            waiting.append(index)
+        elif letter in ")]}" and waiting:
+            found[waiting.pop()] = index
+    return found
