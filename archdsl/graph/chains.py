@@ -733,7 +733,9 @@ class Chains(ABC):
             self.count_step(scope, node.span)
             inner = Builder("repeat", scope.place(node.span), indexed=True, transparent=True, parent=builder)
             entry = inner.add_input(x.type, "x")
-            result = make(self._inside(scope, x, entry), inner, (entry,))
+            # `in` is what came into the block, in each round the same
+            inside = self._inside(scope, x, entry) if count == 1 else scope
+            result = make(inside, inner, (entry,))
             if result is None or (end := self._single(result, node, scope)) is None:
                 return None
             body = inner.finish((end,))
@@ -747,7 +749,8 @@ class Chains(ABC):
             # a count that is an argument of the block stays one, so that all its values make one class in Python
             single = count == 1 and (not isinstance(count, Traced) or bool(inner.taken))
             is_same = end.type.kind is x.type.kind and same(end.type.shape, x.type.shape)
-            if single or not is_same or (inner.captured and len(body.steps) > 1):
+            reaches = 0 in body.reaches or (bool(inner.captured) and len(body.steps) > 1)
+            if single or not is_same or reaches:
                 incoming, count = (_spliced(body, xs, builder),), count - 1
             elif len(body.steps) == 1:
                 (only,) = body.steps

@@ -37,7 +37,7 @@ def overwrites(step: Step, module: Module) -> bool:
 
 def is_list(step: Step) -> bool:
     """Whether a step is a row whose layers take other tensors besides the one that goes through."""
-    return isinstance(step.what, Module) and not step.what.is_named and len(step.what.inputs) > 1
+    return isinstance(step.what, Module) and not step.what.is_named and step.what.is_list
 
 
 # --- schedules --------------------------------------------------------------------------------------------------------

@@ -163,6 +163,20 @@ class Module:
         """How many inputs of its steps each tensor goes into."""
         return Counter(wire for step in self.steps for wire in step.inputs)
 
+    @cached_property
+    def reaches(self) -> frozenset[int]:
+        """The inputs that the layers of a row take besides the tensor that goes through: none, where an `nn.Sequential`
+        can hold it. The first input may be among them."""
+        return frozenset(wire.port for step in self.steps for wire in step.inputs[1:]) if self.indexed else frozenset()
+
+    @cached_property
+    def is_list(self) -> bool:
+        """Whether it is a row that no `nn.Sequential` can hold: its layers, or those of a row in it, take other tensors
+        besides the one that goes through."""
+        inner = (step.what for step in self.steps if isinstance(step.what, Module))
+        reaches = len(self.inputs) > 1 or bool(self.reaches)
+        return self.indexed and (reaches or any(each.is_list and not each.is_named for each in inner))
+
     @property
     def is_named(self) -> bool:
         """Whether it has a name to speak of: that of a block, or the word of a form with branches."""

@@ -159,29 +159,39 @@ class _Follower:
 
     def _loop(self, name: str, over: _Stretch, body: Sequence[ast.stmt], depth: int) -> None:
         """A loop that takes a tensor through the layers of a list."""
-        (line,) = body
-        before = previous(self.terms, depth)
-        match line:
-            case ast.Assign([ast.Name(target)], value):
-                x = self._tensor(self._value(ast.Name(target)))
-                self.env |= {target: before, name: _Child(member(self.terms, depth))}
-                calls = len(self.calls)
-                made = self._tensor(self._value(value))
-                # what comes out of a loop says which calls there are in it
-                del self.calls[calls:]
-            case ast.For(ast.Name(inner), within, lines, []):
-                target = _target_of(lines)
-                x = self._tensor(self._value(ast.Name(target)))
-                self.env |= {target: before, name: _Child(member(self.terms, depth), at(over.part.members, over.start) if over.part else None)}
-                self._loop(inner, self._stretch(within), lines, depth + 1)
-                made = self._tensor(self.env[target])
-            case _:
-                raise Unreadable(ast.unparse(line))
-        del self.env[name]
-        self.env[target] = self.terms.through(over.path, over.start, over.stop, x, made)
+        target = _target_of(body)
+        x = self._tensor(self._value(ast.Name(target)))
+        if over.part is None:
+            # a class that is a list itself: its layers are those of any class
+            for position in range(over.start, over.stop):
+                self.env[name] = self._attribute(list(self.children)[position])
+                self._run(body, depth - 1)
+            del self.env[name]
+            return
+        outside = dict(self.env)
+        self.env |= {target: previous(self.terms, depth), name: _Child(member(self.terms, depth), at(over.part.members, over.start))}
+        calls = len(self.calls)
+        self._run(body, depth)
+        made = self._tensor(self.env[target])
+        # what comes out of a loop says which calls there are in it
+        del self.calls[calls:]
+        self.env = {**outside, target: self.terms.through(over.path, over.start, over.stop, x, made)}
+
+    def _run(self, body: Sequence[ast.stmt], depth: int) -> None:
+        """The lines of one round of a loop."""
+        for line in body:
+            match line:
+                case ast.Assign([target], value):
+                    self._assign(target, self._value(value))
+                case ast.For(ast.Name(name), over, lines, []):
+                    self._loop(name, self._stretch(over), lines, depth + 1)
+                case _:
+                    raise Unreadable(ast.unparse(line))
 
     def _stretch(self, node: ast.expr) -> _Stretch:
         match node:
+            case ast.Name("self"):
+                return _Stretch(self.terms.of("self"), 0, len(self.children))
             case ast.Subscript(whole, ast.Slice(ast.Constant(int() as start), ast.Constant(int() as stop))):
                 held = self._stretch(whole)
                 if not start < stop <= held.stop:
@@ -271,7 +281,9 @@ class _Follower:
         terms = self.terms
         match value, index:
             case _Child(path), ast.Constant(int() as position) if terms.keys[path] == ("self",):
-                return self._attribute(str(position))
+                return self._attribute(list(self.children)[position])
+            case _Child(path), ast.Constant(str() as name) if terms.keys[path] == ("self",):
+                return self._attribute(name)
             case _Child(path, Part() as part), ast.Constant(int() as position) if position < part.length:
                 return _Stretch(path, position, position + 1, part)
             case _Child(path, Part() as part), ast.Constant(str() as name):
@@ -360,10 +372,10 @@ def _is_module(node: ast.Attribute) -> bool:
 
 def _target_of(lines: Sequence[ast.stmt]) -> str:
     """The tensor that goes through the innermost of some loops."""
-    match lines[0]:
+    match lines[-1]:
         case ast.Assign([ast.Name(name)], _):
             return name
         case ast.For(_, _, body):
             return _target_of(body)
         case _:
-            raise Unreadable(ast.unparse(lines[0]))
+            raise Unreadable(ast.unparse(lines[-1]))

@@ -307,8 +307,8 @@ class ForwardPlan:
         """The lines that take a tensor through a row of layers that also take others."""
         step = self.module.steps[index]
         assert isinstance(step.what, Module)
-        before, *others = [self.names.of[wire] for wire in step.inputs]
-        held = [name for name in others if name in self.names.taken]
+        given = [self.names.of[wire] for wire in step.inputs]
+        held = [given[port] for port in range(len(given)) if (port or 0 in step.what.reaches) and given[port] in self.names.taken]
         (target,) = self._targets(index, last_use)
         if target in held:
             # what the layers take besides is needed until the last
@@ -316,11 +316,20 @@ class ForwardPlan:
             self.names.taken.update(held)
             target = self.names.of[Wire(index)] = self.names.fresh("y")
             self.names.taken.add(target)
-        lines = [] if target == before else [f"{target} = {before}"]
-        return [*lines, *self._layers(step.what, attribute(step.name), target, others)]
+        return [*_set(target, given[0]), *self._layers(step.what, attribute(step.name), target, given)]
 
-    def _layers(self, row: Module, path: str, target: str, others: list[str], depth: int = 0) -> list[str]:
-        """The loops over a row of layers: one for each stretch of it that takes the same."""
+    def row(self) -> Forward:
+        """The lines of a row of layers that also take others, in a class of its own."""
+        names = list(self.module.input_names)
+        self.names.taken.update(names)
+        target = self.names.fresh("y") if 0 in self.module.reaches else names[0]
+        self.names.taken.add(target)
+        lines = [*_set(target, names[0]), *self._layers(self.module, "self", target, names), f"return {target}"]
+        return Forward(tuple(lines), "Tensor", numbered=True)
+
+    def _layers(self, row: Module, path: str, target: str, given: list[str], depth: int = 0) -> list[str]:
+        """The loops over a row of layers: one for each stretch of it that takes the same. given: the names of what the
+        row is given."""
         lines: list[str] = []
         layer = self.names.fresh("layer" if not depth else f"layer{depth + 1}")
         names = row.names()
@@ -329,27 +338,35 @@ class ForwardPlan:
         for number, step in enumerate(row.steps):
             position += step.slots
             after = row.steps[number + 1] if number + 1 < len(row.steps) else None
-            if after is not None and after.inputs[1:] == step.inputs[1:] and is_list(after) == is_list(step):
+            goes_on = after is not None and after.inputs[1:] == step.inputs[1:]
+            if goes_on and after and not is_list(after) and not is_list(step):
                 continue
             whole = start == 0 and after is None
-            given = [target, *(others[wire.port - 1] for wire in step.inputs[1:])]
+            taken = [target, *(given[wire.port] for wire in step.inputs[1:])]
             if not whole and position - start == 1 and not is_list(step):
                 place = f'{path}["{names[number]}"]' if keyed else f"{path}[{start}]"
-                lines.append(f"{target} = {_called(step, place, given)}")
+                lines.append(f"{target} = {_called(step, place, taken)}")
             else:
+                # a part of a list would be another list, which a class of its own cannot make
                 held = f"{path}.values()" if keyed else path
-                part = (
-                    held if whole else f"list({held})[{start}:{position}]" if keyed else f"{held}[{start}:{position}]"
-                )
-                lines.append(f"for {layer} in {part}:")
+                listed = f"list({held})" if keyed or path == "self" else held
+                lines.append(f"for {layer} in {held if whole else f'{listed}[{start}:{position}]'}:")
                 if is_list(step):
                     assert isinstance(step.what, Module)
-                    inner = self._layers(step.what, layer, target, given[1:], depth + 1)
+                    inner = self._inner_layers(step.what, layer, target, taken, depth + 1)
                 else:
-                    inner = [f"{target} = {_called(step, layer, given)}"]
+                    inner = [f"{target} = {_called(step, layer, taken)}"]
                 lines += (f"    {line}" for line in inner)
             start = position
         return lines
+
+    def _inner_layers(self, row: Module, path: str, target: str, given: list[str], depth: int) -> list[str]:
+        """The loops over a row that is a member of another."""
+        if 0 not in row.reaches:
+            return self._layers(row, path, target, given, depth)
+        before = self.names.fresh("before")
+        self.names.taken.add(before)
+        return [f"{before} = {target}", *self._layers(row, path, target, [before, *given[1:]], depth)]
 
     def _target(self, wire: Wire, freed: list[str]) -> str:
         """A name from the text, else a name that has just become free, else one that says where the tensor goes."""
@@ -388,6 +405,10 @@ class ForwardPlan:
             and len(self.module.steps[index].inputs) > 1
             and (what.word == "concat")
         )
+
+
+def _set(target: str, value: str) -> list[str]:
+    return [] if target == value else [f"{target} = {value}"]
 
 
 def _more_in_training(step: Step) -> int:

@@ -191,10 +191,12 @@ class Program:
 
     def _finished(self, found: _Class, made: _Object, name: str) -> Part:
         match found.base:
-            case "nn.Sequential" if made.row is not None and not made.children and not found.forward:
-                return made.row
-            case "nn.ModuleList" if made.row is not None and found.forward:
-                children = {str(index): each for index, each in enumerate(listed(made.row.members))}
+            case "nn.Sequential" if not made.children and not found.forward:
+                return made.row or self._row([])
+            case "nn.ModuleList" | "nn.ModuleDict" if made.row is not None and found.forward:
+                labels = {position: label for label, position in made.row.names.items()}
+                members = enumerate(listed(made.row.members))
+                children = {labels.get(position, str(position)): each for position, each in members}
             case "nn.Module" if made.row is None:
                 children = made.children
             case _:

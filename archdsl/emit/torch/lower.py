@@ -65,6 +65,8 @@ class Draft:
     @property
     def base(self) -> str:
         """The class of `nn` that it is made of."""
+        if self.module.is_list:
+            return "ModuleDict" if has_names(self.module) else "ModuleList"
         return "Sequential" if self.module.indexed else "ModuleList" if self.forward.numbered else "Module"
 
 
@@ -84,6 +86,9 @@ class Lowering:
     def draft(self, module: Module, optional: str = "") -> Draft:
         """The draft of a module. optional: the role of what some modules of its block go without, and which the class
         then has under a condition: `downsample`, the projection of a shortcut, or `shortcut`."""
+        if module.is_list:
+            whole = self._list(module, "super().__init__")
+            return Draft(module, (Drafted("", whole),), ForwardPlan(module).row())
         if module.indexed:
             whole = self._sequential(module, "super().__init__")
             return Draft(module, (Drafted("", whole),), Forward((), "Tensor"))
@@ -147,7 +152,7 @@ class Lowering:
     # --- rows ---------------------------------------------------------------------------------------------------------
 
     def _sequential(self, module: Module, target: str = "nn.Sequential") -> Node:
-        named = _has_names(module)
+        named = has_names(module)
         items = self._row(module, (0, ()), 0, named=named)
         if not named:
             return Call(Reference(target), tuple(items), wide=len(items) > 1)
@@ -155,13 +160,13 @@ class Lowering:
         listed = replace(alone, alone=True) if isinstance(alone, Rows) else Items(tuple(items), is_list=True)
         return Call(Reference(target), (Call(Reference("OrderedDict"), (listed,), wide=True),))
 
-    def _list(self, module: Module) -> Node:
+    def _list(self, module: Module, target: str = "") -> Node:
         """A row whose layers take other tensors besides the one that goes through: `forward` calls them one by one."""
-        named = _has_names(module)
+        named = has_names(module)
         items = self._row(module, (0, ()), 0, named=named)
         only = items[0] if len(items) == 1 else None
         held = replace(only, alone=True) if isinstance(only, Rows) else Items(tuple(items), is_list=True)
-        return Call(Reference("nn.ModuleDict" if named else "nn.ModuleList"), (held,))
+        return Call(Reference(target or ("nn.ModuleDict" if named else "nn.ModuleList")), (held,))
 
     def _row(self, module: Module, start: tuple[int, Steps], depth: int, *, named: bool) -> list[Node]:
         """The members of a row, as pairs with their names where some have names of their own.
@@ -330,7 +335,7 @@ def plain_layer(value: Partial) -> str | None:
 # --- rows -------------------------------------------------------------------------------------------------------------
 
 
-def _has_names(module: Module) -> bool:
+def has_names(module: Module) -> bool:
     """Whether some items of a row have names other than their positions."""
     return any(name != str(position) for name, position in _named_positions(module))
 

@@ -132,9 +132,10 @@ def _class(made: Class, macs: int | None) -> str:
         body += [_BODY + "super().__init__()"]
         body += (_BODY + line if line else "" for each in made.fields for line in field_lines(each))
     else:
-        body += (_BODY + line for line in constructed(made.fields, is_list=made.base == "ModuleList"))
+        is_list = made.base == "ModuleList" and not made.module.indexed
+        body += (_BODY + line for line in constructed(made.fields, is_list=is_list))
     body += [] if made.module.init is Init.DEFAULT else [_BODY + "self.apply(init_weights)"]
-    return "\n".join(body if made.module.indexed else [*body, "", *_forward(made)])
+    return "\n".join(body if made.base == "Sequential" else [*body, "", *_forward(made)])
 
 
 def _forward(made: Class) -> list[str]:

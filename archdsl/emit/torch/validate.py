@@ -8,7 +8,7 @@ gives back, in evaluation and in training.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from archdsl.emit.torch.instantiate import Program
@@ -101,14 +101,16 @@ class Meaning:
     def of(self, root: Module) -> int:
         """The term of a network."""
         for module in root.distinct():
-            if module.indexed:
-                self._rows[id(module)] = self._row(module)
-            else:
+            if not module.indexed:
                 self._of[id(module)] = self._module(module)
+            elif module.is_named and module.is_list:
+                self._of[id(module)] = self._list(module)
+            else:
+                self._rows[id(module)] = self._row(module)
         return self._part(root)
 
     def _part(self, module: Module, kind: str = "row") -> int:
-        return self.terms.row(kind, self._rows[id(module)]) if module.indexed else self._of[id(module)]
+        return self._of[id(module)] if id(module) in self._of else self.terms.row(kind, self._rows[id(module)])
 
     def _inner(self, step: Step) -> int:
         assert isinstance(step.what, Module)
@@ -126,6 +128,28 @@ class Meaning:
                 body = Row.of(self.terms.of("member", name, self._member(step)))
             row = row.then(body.times(int(step.count)) if step.count > 1 else body)
         return row
+
+    def _list(self, module: Module) -> int:
+        """A block that is a row whose layers take other tensors: its `forward` calls them one by one."""
+        terms, x = self.terms, self.terms.of("input", 0)
+        others = tuple(terms.of("input", port) for port in range(len(module.inputs)))
+        children: list[tuple[str, int]] = []
+        calls: list[int] = []
+        for step, name in _written_out(module):
+            if isinstance(step.call, Layer) and step.call.target == "nn.Identity":
+                continue
+            if is_list(step):
+                assert isinstance(step.what, Module)
+                children.append((name, self._inner(step)))
+                taken = tuple([others[wire.port] for wire in step.inputs[1:]])
+                x = self._through(step.what, terms.of("child", name), x, taken, 0)
+                continue
+            children.append((name, self._member(step)))
+            given = (x, *(others[wire.port] for wire in step.inputs[1:]))
+            x = terms.of("call", terms.of("child", name), *self._row_arguments(step, given))
+            calls.append(x)
+        at_rest = ((x,), tuple(sorted(calls)))
+        return terms.of("module", (), tuple(children), len(module.inputs), *at_rest, *at_rest)
 
     def _member(self, step: Step) -> int:
         """What stands for a step in a row, which holds modules only."""
@@ -244,19 +268,23 @@ class Meaning:
             return self.terms.of("tuple", *(self._argument(each, given) for each in cast("tuple[Any, ...]", value)))
         return given[cast("Slot", value).index]
 
+    def _row_arguments(
+        self, step: Step, given: tuple[int, ...]
+    ) -> tuple[tuple[int, ...], tuple[tuple[str, int], ...]]:
+        """The arguments of the call of a member of a row."""
+        return self._taken(step.call, given) if isinstance(step.call, Layer) else (given, ())
+
     def _through(self, row: Module, path: int, x: int, others: tuple[int, ...], depth: int) -> int:
-        """A tensor after a row of layers that take others besides."""
-        terms, position = self.terms, 0
+        """A tensor after a row of layers that take others besides, or what came into the row."""
+        terms, position, entry = self.terms, 0, x
         before, each = previous(terms, depth), member(terms, depth)
         for step in row.steps:
-            given = (before, *(others[wire.port - 1] for wire in step.inputs[1:]))
+            taken = tuple([(entry, *others)[wire.port] for wire in step.inputs[1:]])
             if is_list(step):
                 assert isinstance(step.what, Module)
-                body = self._through(step.what, each, before, given[1:], depth + 1)
-            elif isinstance(call := step.call, Layer):
-                body = terms.of("call", each, *self._taken(call, given))
+                body = self._through(step.what, each, before, taken, depth + 1)
             else:
-                body = terms.of("call", each, given, ())
+                body = terms.of("call", each, *self._row_arguments(step, (before, *taken)))
             x = terms.through(path, position, position + step.slots, x, body)
             position += step.slots
         return x
@@ -295,6 +323,21 @@ class Meaning:
             first, *args = map(term, call.args)
             return terms.of("method", call.function[1:], first, tuple(args), kwargs)
         return terms.of("function", call.function, tuple(map(term, call.args)), kwargs)
+
+
+def _written_out(row: Module) -> Iterator[tuple[Step, str]]:
+    """Every member of a row with its name, repeats written out."""
+    waiting = [(step, False) for step in reversed(row.steps)]
+    position = 0
+    while waiting:
+        step, is_one = waiting.pop()
+        if not is_one:
+            waiting += [(step, True)] * int(step.count)
+        elif isinstance(step.what, Module) and step.what.transparent:
+            waiting += [(inner, False) for inner in reversed(step.what.steps)]
+        else:
+            yield step, step.name or str(position)
+            position += 1
 
 
 def _gives_more(step: Step) -> bool:
