@@ -99,6 +99,7 @@ class _Follower:
         self.overwritten: list[int] = []
         self.fresh: set[int] = set()
         self.called: set[str] = set()
+        self.depth = 0  # of loops
 
     def followed(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """What it gives back, and which layers and modules it calls on what, in any order."""
@@ -136,7 +137,7 @@ class _Follower:
             case ast.If(test, body, orelse):
                 return self._lines(body if self._flag(test) else orelse)
             case ast.For(ast.Name(name), over, body, []):
-                self._loop(name, self._stretch(over), body, 0)
+                self._loop(name, self._stretch(over), body)
             case _:
                 raise Unreadable(ast.unparse(node))
         return None
@@ -157,7 +158,7 @@ class _Follower:
             case _:
                 raise Unreadable(ast.unparse(target))
 
-    def _loop(self, name: str, over: _Stretch, body: Sequence[ast.stmt], depth: int) -> None:
+    def _loop(self, name: str, over: _Stretch, body: Sequence[ast.stmt]) -> None:
         """A loop that takes a tensor through the layers of a list."""
         target = _target_of(body)
         x = self._tensor(self._value(ast.Name(target)))
@@ -165,26 +166,29 @@ class _Follower:
             # a class that is a list itself: its layers are those of any class
             for position in range(over.start, over.stop):
                 self.env[name] = self._attribute(list(self.children)[position])
-                self._run(body, depth - 1)
+                self._run(body)
             del self.env[name]
             return
         outside = dict(self.env)
-        self.env |= {target: previous(self.terms, depth), name: _Child(member(self.terms, depth), at(over.part.members, over.start))}
+        layer = _Child(member(self.terms, self.depth), at(over.part.members, over.start))
+        self.env |= {target: previous(self.terms, self.depth), name: layer}
         calls = len(self.calls)
-        self._run(body, depth)
+        self.depth += 1
+        self._run(body)
+        self.depth -= 1
         made = self._tensor(self.env[target])
         # what comes out of a loop says which calls there are in it
         del self.calls[calls:]
         self.env = {**outside, target: self.terms.through(over.path, over.start, over.stop, x, made)}
 
-    def _run(self, body: Sequence[ast.stmt], depth: int) -> None:
+    def _run(self, body: Sequence[ast.stmt]) -> None:
         """The lines of one round of a loop."""
         for line in body:
             match line:
                 case ast.Assign([target], value):
                     self._assign(target, self._value(value))
                 case ast.For(ast.Name(name), over, lines, []):
-                    self._loop(name, self._stretch(over), lines, depth + 1)
+                    self._loop(name, self._stretch(over), lines)
                 case _:
                     raise Unreadable(ast.unparse(line))
 
@@ -343,7 +347,7 @@ class _Follower:
         args, kwargs = self._arguments(node)
         if isinstance(child, _Stretch):
             x, *others = args
-            body = terms.of("call", member(terms, 0), (previous(terms, 0), *others), kwargs)
+            body = terms.of("call", member(terms, self.depth), (previous(terms, self.depth), *others), kwargs)
             return terms.through(child.path, child.start, child.stop, x, body)
         if not isinstance(child, _Child):
             raise Unreadable(f"{ast.unparse(node.func)} is called")

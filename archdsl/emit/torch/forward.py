@@ -6,7 +6,7 @@ A tensor that nothing reads any more gives its name to the next, so that no acti
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from string import ascii_lowercase
@@ -338,11 +338,10 @@ class ForwardPlan:
         for number, step in enumerate(row.steps):
             position += step.slots
             after = row.steps[number + 1] if number + 1 < len(row.steps) else None
-            goes_on = after is not None and after.inputs[1:] == step.inputs[1:]
-            if goes_on and after and not is_list(after) and not is_list(step):
+            taken = [target, *(given[wire.port] for wire in step.inputs[1:])]
+            if after is not None and _are_called_alike(step, after, taken):
                 continue
             whole = start == 0 and after is None
-            taken = [target, *(given[wire.port] for wire in step.inputs[1:])]
             if not whole and position - start == 1 and not is_list(step):
                 place = f'{path}["{names[number]}"]' if keyed else f"{path}[{start}]"
                 lines.append(f"{target} = {_called(step, place, taken)}")
@@ -407,6 +406,13 @@ class ForwardPlan:
         )
 
 
+def _are_called_alike(one: Step, other: Step, given: list[str]) -> bool:
+    """Whether one loop can call two layers of a row."""
+    if is_list(one) or is_list(other) or one.inputs[1:] != other.inputs[1:]:
+        return False
+    return _called(one, "layer", given) == _called(other, "layer", given)
+
+
 def _set(target: str, value: str) -> list[str]:
     return [] if target == value else [f"{target} = {value}"]
 
@@ -467,7 +473,7 @@ def _layer_text(step: Step, target: str, inputs: list[str]) -> str:
     if not isinstance(call, Learned):
         return _called(step, target, inputs)
     if call.function in INFIX:
-        return f" {call.function} ".join((target, *inputs))
+        return _joined(call.function, (target, *inputs))
     same = ", ".join(["-1"] * (len(call.shape) - 1))
     return f"{target}.expand({_primary(inputs[0])}.shape[0], {same})"
 
@@ -529,13 +535,35 @@ def call_text(call: Apply, inputs: list[str]) -> str:
         whole, *parts = call.args
         return f"{_primary(text(whole))}[{', '.join(map(subscript, parts))}]"
     if call.function in INFIX:
-        return f" {call.function} ".join(inputs if call.args == (ALL,) else map(text, call.args))
+        return _joined(call.function, inputs if call.args == (ALL,) else list(map(text, call.args)))
 
     args = [text(value) for value in call.args]
     args += [f"{name}={text(value)}" for name, value in call.kwargs]
     if call.function.startswith("."):
         return f"{_primary(args[0])}{call.function}({', '.join(args[1:])})"
     return f"{call.function}({', '.join(args)})"
+
+
+def _joined(sign: str, operands: Sequence[str]) -> str:
+    """Operands with a sign between them. One that has a sign of its own is put in brackets unless it binds closer, or
+    stands first and is worked out first anyway."""
+    made: list[str] = []
+    for position, operand in enumerate(operands):
+        signs = _signs(operand)
+        closer = {"+": {"*"}, "*": set[str](), "==": {"+", "*"}}[sign]
+        bare = signs <= (closer if position or sign == "==" else closer | {sign})
+        made.append(operand if bare else f"({operand})")
+    return f" {sign} ".join(made)
+
+
+def _signs(text: str) -> set[str]:
+    """The signs of an expression outside of its brackets."""
+    depth, found = 0, set[str]()
+    for word in text.split(" "):
+        if not depth and word in {"+", "*", "==", "if"}:
+            found.add(word)
+        depth += sum(word.count(each) for each in "([") - sum(word.count(each) for each in ")]")
+    return found
 
 
 def _primary(text: str) -> str:

@@ -242,13 +242,17 @@ class Program:
             position += 1
         return row, names
 
-    def _checked(self, before: Part | None, members: list[Any], count: int) -> Part | None:
-        """The last of some members, none of which overwrites what others need."""
-        flat = [each[1] if isinstance(each, tuple) else each for each in members if not isinstance(each, Run)]
-        for each in (*flat, *(flat[:1] if count > 1 else ())):
-            if each.overwrites and before is not None and not before.is_fresh:
-                raise Unreadable("a layer of a row overwrites what others need")
-            before = each
+    def _checked(self, before: Part | None, members: Sequence[Any], count: int) -> Part | None:
+        """The last of some members, none of which overwrites what others need. before: the one before them."""
+        for _ in range(min(count, 2)):
+            for each in members:
+                if isinstance(each, Run):
+                    before = self._checked(before, each.members, each.count)
+                    continue
+                part: Part = each[1] if isinstance(each, tuple) else each
+                if part.overwrites and before is not None and not before.is_fresh:
+                    raise Unreadable("a layer of a row overwrites what others need")
+                before = part
         return before
 
     # --- expressions --------------------------------------------------------------------------------------------------
