@@ -12,7 +12,7 @@ from archdsl.emit.torch.parts import Part, at
 from archdsl.emit.torch.terms import Terms, member, previous
 from archdsl.emit.torch.unreadable import Unreadable
 
-_SIGNS = {ast.Add: "+", ast.Mult: "*", ast.Eq: "=="}
+_SIGNS: Mapping[type[ast.AST], str] = {ast.Add: "+", ast.Mult: "*", ast.Eq: "=="}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,7 @@ class Forwards:
         self, node: ast.FunctionDef, children: Mapping[str, Part], parameters: Mapping[str, int], flags: dict[str, bool]
     ) -> Part:
         """A module of a class with this `forward`: its tensors, its children, what it calls and what it gives back."""
-        kinds = tuple(
-            (name, each.is_identity, each.is_layer, each.overwrites, each.is_fresh, each.outputs, each.length, tuple(each.names.items()))
-            for name, each in children.items()
-        )  # fmt: skip
+        kinds = tuple((name, _kind(each)) for name, each in children.items())
         key = (id(node), kinds, tuple(parameters), tuple(flags.items()))
         if key not in self._followed:
             rest = _Follower(self.terms, node, children, parameters, flags, training=False)
@@ -74,6 +71,12 @@ class Forwards:
         return Part(term, outputs=(len(at_rest), len(in_training)))
 
 
+def _kind(part: Part) -> object:
+    """What `forward` can tell of a part: of a list also what its members are."""
+    told = (part.is_identity, part.overwrites, part.is_fresh, part.outputs)
+    return (*told, part.term) if part.is_list else told
+
+
 class _Follower:
     def __init__(
         self,
@@ -91,9 +94,7 @@ class _Follower:
         self.parameters = parameters
         self.flags = {**flags, "training": training}
         self.training = training
-        self.env: dict[str, Any] = {
-            each.arg: terms.of("input", index) for index, each in enumerate(node.args.args[1:])
-        }
+        self.env: dict[str, Any] = {each.arg: terms.of("input", index) for index, each in enumerate(node.args.args[1:])}
         self.calls: list[int] = []
         self.uses: Counter[int] = Counter()
         self.overwritten: list[int] = []

@@ -308,7 +308,11 @@ class ForwardPlan:
         step = self.module.steps[index]
         assert isinstance(step.what, Module)
         given = [self.names.of[wire] for wire in step.inputs]
-        held = [given[port] for port in range(len(given)) if (port or 0 in step.what.reaches) and given[port] in self.names.taken]
+        held = [
+            given[port]
+            for port in range(len(given))
+            if (port or 0 in step.what.reaches) and given[port] in self.names.taken
+        ]
         (target,) = self._targets(index, last_use)
         if target in held:
             # what the layers take besides is needed until the last

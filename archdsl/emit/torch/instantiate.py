@@ -9,14 +9,14 @@ and for training. A loop over a billion equal layers is one step, as in the text
 from __future__ import annotations
 
 import ast
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from operator import add, eq, floordiv, ge, gt, le, lt, mod, mul, ne, sub
 from typing import Any, cast
 
 from archdsl.emit.torch.follow import Forwards
-from archdsl.emit.torch.parts import MOST, Part, Run, at, listed
+from archdsl.emit.torch.parts import MOST, Member, Part, Run, at, listed
 from archdsl.emit.torch.terms import Name, Row, Terms
 from archdsl.emit.torch.unreadable import Unreadable
 
@@ -24,8 +24,10 @@ Env = dict[str, Any]
 Evaluated = Callable[[Env], Any]
 
 _SIGNS: Mapping[type[ast.AST], Callable[[Any, Any], Any]] = {
-    ast.Add: add, ast.Sub: sub, ast.Mult: mul, ast.FloorDiv: floordiv, ast.Mod: mod,
-    ast.Eq: eq, ast.NotEq: ne, ast.Lt: lt, ast.LtE: le, ast.Gt: gt, ast.GtE: ge,
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Mod: operator.mod,
+    ast.FloorDiv: cast("Any", operator).floordiv,
+    ast.Eq: operator.eq, ast.NotEq: operator.ne,
+    ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge,
 }  # fmt: skip
 _ROWS = {"nn.Sequential": "row", "nn.ModuleList": "list", "nn.ModuleDict": "list"}
 # what such a layer gives is a tensor of its own that its backward pass does without, so that the next may overwrite it
@@ -208,18 +210,18 @@ class Program:
     def _key(self, value: Any) -> object:
         return ("part", value.term) if isinstance(value, Part) else self.terms.value(value)
 
-    def _row(self, members: Sequence[Any], kind: str = "row") -> Part:
+    def _row(self, members: Sequence[Member], kind: str = "row") -> Part:
         """A row of layers, whose names are their positions unless they have others."""
-        if len(members) == 1 and isinstance(members[0], list):
-            members = cast("list[Any]", members[0])
+        if len(members) == 1 and isinstance(cast("Any", members[0]), list):
+            members = cast("list[Member]", members[0])
         row, names = self._members(members, 0)
         first = at(members, 0)
         if first is not None and first.overwrites:
             raise Unreadable("the first layer of a row overwrites what comes in")
         term = self.terms.row(kind, row)
-        return Part(term, length=row.length, names=names, members=tuple(members))
+        return Part(term, length=row.length, names=names, members=tuple(members), is_list=kind == "list")
 
-    def _members(self, members: Sequence[Any], position: int) -> tuple[Row, dict[str, int]]:
+    def _members(self, members: Sequence[Member], position: int) -> tuple[Row, dict[str, int]]:
         row, names = Row(), dict[str, int]()
         before: Part | None = None
         for each in members:
@@ -231,7 +233,7 @@ class Program:
                 before = self._checked(before, each.members, each.count)
                 position += body.length * each.count
                 continue
-            name, part = cast("tuple[str, Part]", each) if isinstance(each, tuple) else ("", cast("Part", each))
+            name, part = each if isinstance(each, tuple) else ("", each)
             if not isinstance(part, Part):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise Unreadable(f"{part} in a row")
             shown = "" if name == str(position) else name
@@ -242,7 +244,7 @@ class Program:
             position += 1
         return row, names
 
-    def _checked(self, before: Part | None, members: Sequence[Any], count: int) -> Part | None:
+    def _checked(self, before: Part | None, members: Sequence[Member], count: int) -> Part | None:
         """The last of some members, none of which overwrites what others need. before: the one before them."""
         for _ in range(min(count, 2)):
             for each in members:
@@ -370,7 +372,6 @@ class Program:
             is_identity=name == "nn.Identity",
             overwrites=kwargs.get("inplace") is True,
             is_fresh=name.startswith(_FRESH),
-            is_layer=True,
             is_stateless=name in self.terms.stateless,
         )
 
@@ -383,7 +384,7 @@ class Program:
         iterables = [self._expression(each.iter) for each in loops]
         targets = [_bound_names(each.target) for each in loops]
         used = [
-            frozenset().union(_names(element), *(_names(inner.iter) for inner in loops[index + 1 :]))
+            frozenset[str]().union(_names(element), *(_names(inner.iter) for inner in loops[index + 1 :]))
             for index in range(len(loops))
         ]
 
@@ -412,7 +413,7 @@ def _evenly(over: range, members: Callable[[int], list[Any]]) -> Run | None:
     first, second, last = members(0), members(1), members(over[-1])
     steps: set[int] = set()
     for one, two, end in zip(first, second, last, strict=True):
-        if not all(isinstance(each, tuple) and each[0].isdigit() for each in (one, two, end)):
+        if not all(isinstance(each, tuple) and cast("str", each[0]).isdigit() for each in (one, two, end)):
             return None
         start, after, final = (int(each[0]) for each in (one, two, end))
         if one[1].term != end[1].term or final - start != (after - start) * over[-1]:
@@ -424,13 +425,13 @@ def _evenly(over: range, members: Callable[[int], list[Any]]) -> Run | None:
 def _learned(function: str, args: list[Any], kwargs: dict[str, Any]) -> _Learned:
     match function, args, kwargs:
         case "torch.zeros", sizes, {}:
-            return _Learned(tuple(sizes), 0.0)
+            return _Learned(tuple(cast("list[int]", sizes)), 0.0)
         case "torch.ones", sizes, {}:
-            return _Learned(tuple(sizes), 1.0)
+            return _Learned(tuple(cast("list[int]", sizes)), 1.0)
         case "torch.empty", sizes, {}:
-            return _Learned(tuple(sizes), None)
-        case "torch.full", [tuple() as sizes, fill], {}:
-            return _Learned(cast("tuple[int, ...]", sizes), fill)
+            return _Learned(tuple(cast("list[int]", sizes)), None)
+        case "torch.full", [tuple(), fill], {}:
+            return _Learned(args[0], fill)
         case "nn.init.normal_", [_Learned(shape, None)], {"std": deviation}:
             return _Learned(shape, float(kwargs.get("mean", 0.0)), deviation)
         case "nn.Parameter", [_Learned() as held], {}:

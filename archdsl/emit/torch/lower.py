@@ -1,4 +1,4 @@
-"""One module as the draft of its class: what its constructor sets, with the numbers of this one module, and `forward`."""
+"""One module as the draft of its class: what its constructor sets, with its own numbers, and `forward`."""
 
 from __future__ import annotations
 

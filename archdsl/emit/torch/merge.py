@@ -1,8 +1,8 @@
 """One class for the modules of a block, or as few as can be.
 
-The drafts of all modules are put together at once: where they agree the class has what they have, where they differ in a
-number it has an expression that gives each its own, where they differ in a flag, word or activation it has the argument
-that this is. What differs otherwise tells the modules apart, and each kind gets a class of its own.
+The drafts of all modules are put together at once: where they agree the class has what they have, where they differ in
+a number it has an expression that gives each its own, where they differ in a flag, word or activation it has the
+argument that this is. What differs otherwise tells the modules apart, and each kind gets a class of its own.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from archdsl.base.tensors import TensorType
-from archdsl.base.text import Place
-from archdsl.base.traced import Derived, Expression, Named, Traced, dimension_names, names_in, progression, python
+from archdsl.base.traced import Expression, Traced, dimension_names, progression, python
 from archdsl.emit.torch import lower
 from archdsl.emit.torch.lower import GATE, Draft, Drafted, Lowering, layers_by_choice, optional_role
 from archdsl.emit.torch.program import (
@@ -212,14 +211,8 @@ class _Merging:
                 return self._call(cast("Sequence[Call]", nodes), given)
             case Items(_, is_list) if all(isinstance(each, Items) and each.is_list == is_list for each in nodes):
                 return self._items(cast("Sequence[Items]", nodes), given)
-            case Label(parts) if len({skeleton(each) for each in nodes}) == 1:
-                labels = cast("Sequence[Label]", nodes)
-                return Label(
-                    tuple(
-                        part if isinstance(part, str) else Formula(_number([cast("Hole", each.parts[index]) for each in labels], given))
-                        for index, part in enumerate(parts)
-                    )
-                )  # fmt: skip
+            case Label() if len({skeleton(each) for each in nodes}) == 1:
+                return _label(cast("Sequence[Label]", nodes), given)
             case Rows() if all(isinstance(each, Rows) for each in nodes):
                 return self._rows(cast("Sequence[Rows | None]", nodes), given)
             case Literal() | Reference():
@@ -347,6 +340,15 @@ def _number(holes: Sequence[Hole], given: Arguments) -> Expression:
     for position, (index, _) in enumerate(holes[0].steps):
         made = progression(made, given.number([hole.steps[position][1] for hole in holes]), index)
     return made
+
+
+def _label(labels: Sequence[Label], given: Arguments) -> Label:
+    """One label for those of all modules."""
+    parts: list[str | Hole | Formula] = []
+    for column in zip(*(each.parts for each in labels), strict=True):
+        first = column[0]
+        parts.append(first if isinstance(first, str) else Formula(_number(cast("Sequence[Hole]", column), given)))
+    return Label(tuple(parts))
 
 
 def _at_rest(nodes: Sequence[Call]) -> Sequence[Call]:
@@ -497,7 +499,6 @@ def _ordered(module: Module, used: set[str]) -> list[str]:
 
 
 def _parameter(modules: list[Module], name: str) -> Parameter:
-    value = modules[0].arguments.get(name)
     default: Any = modules[0].defaults.get(name)
     node = None if default is None or isinstance(default, Template) else lower.value_node(default)
     return Parameter(name, _annotation([module.arguments.get(name) for module in modules]), node)

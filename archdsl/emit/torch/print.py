@@ -183,10 +183,10 @@ def condition_text(condition: Condition) -> str:
     match condition:
         case Compared(left, sign, right):
             return f"{python(left)} {sign} {python(right)}"
-        case Given(name, is_on, None):
-            return name if is_on else f"not {name}"
         case Given(name, is_on, word):
-            return f"{name} {'==' if is_on else '!='} {literal(word)}"
+            if word is not None:
+                return f"{name} {'==' if is_on else '!='} {literal(word)}"
+            return name if is_on else f"not {name}"
         case Joined(sign, parts):
             return f" {sign} ".join(map(condition_text, parts))
 

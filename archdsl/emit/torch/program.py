@@ -286,7 +286,7 @@ def skeleton(node: Node) -> object:
         case Rows(body, _, index, alone):
             return ("rows", index, alone, tuple(map(skeleton, body)))
         case Literal(value):
-            return ("literal", type(value), repr(value))
+            return ("literal", type(value).__name__, repr(value))
         case Formula() | Reference() | Argument() | Choice():
             return node
 

@@ -69,8 +69,8 @@ class Arguments:
     # --- numbers ------------------------------------------------------------------------------------------------------
 
     def number(self, numbers: Sequence[Number], kinds: Sequence[object] | None = None) -> Expression:
-        """The expression that gives every module its number; Rejected where there is none. kinds: what tells the modules
-        apart then, if not the numbers."""
+        """The expression that gives every module its number; Rejected where there is none. kinds: what tells the
+        modules apart then, if not the numbers."""
         found = self._found(numbers)
         if found is None:
             raise self.rejected([str(plain(each)) for each in numbers] if kinds is None else kinds)

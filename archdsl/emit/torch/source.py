@@ -55,9 +55,7 @@ def source(module: Module, meant: Module, text: Source, version: str, carried: s
         return Emitted(_validated(module, meant, name, header, carried, macs, apart=True), name, str(error))
 
 
-def _validated(
-    module: Module, meant: Module, name: str, header: str, carried: str, macs: int, *, apart: bool
-) -> str:
+def _validated(module: Module, meant: Module, name: str, header: str, carried: str, macs: int, *, apart: bool) -> str:
     taken = {*TAKEN, *(camel(path.stem) for path in MODULES.glob("*.py"))}
     program = merged(module, name, taken, apart=apart)
     code = _written(program, header, carried, macs)

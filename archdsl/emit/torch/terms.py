@@ -106,8 +106,8 @@ class Terms:
         return self.of("layer", target, tuple(self._argument(each, rank) for each in args), tuple(given))
 
     def _argument(self, value: Any, rank: int | None) -> object:
-        """An argument of a layer. One for each axis is the same as one for all, where all are equal. rank: how many axes
-        the layer has, 0 for any number; None where a list of numbers is no list of axes."""
+        """An argument of a layer. One for each axis is the same as one for all, where all are equal. rank: how many
+        axes the layer has, 0 for any number; None where a list of numbers is no list of axes."""
         if rank is not None and isinstance(value, tuple) and len(set(cast("tuple[Any, ...]", value))) == 1:
             items = cast("tuple[Any, ...]", value)
             if not rank or len(items) in {rank, 2 * rank}:

@@ -1,9 +1,9 @@
 """Whether an emitted file builds and computes what its network says, checked each time that a file is made.
 
-The hierarchy says what must be built, each distinct module looked at once; the file is read back by `instantiate`, which
-shares nothing with what wrote it. Both come out in one normal form (`terms`), and the file is right if they are equal:
-the names, kinds, arguments and order of all layers, the tensors of each class, what `forward` calls on what, and what it
-gives back, in evaluation and in training.
+The hierarchy says what must be built, each distinct module looked at once; the file is read back by `instantiate`,
+which shares nothing with what wrote it. Both come out in one normal form (`terms`), and the file is right if they are
+equal: the names, kinds, arguments and order of all layers, the tensors of each class, what `forward` calls on what, and
+what it gives back, in evaluation and in training.
 """
 
 from __future__ import annotations
@@ -253,9 +253,7 @@ class Meaning:
         ports = range(len(step.outputs))
         return tuple(terms.port(made, port) for port in ports) if len(ports) > 1 else (made,)
 
-    def _taken(
-        self, call: Layer, given: tuple[int, ...]
-    ) -> tuple[tuple[int, ...], tuple[tuple[str, int], ...]]:
+    def _taken(self, call: Layer, given: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[tuple[str, int], ...]]:
         """The arguments of a layer's call."""
         if not call.takes:
             return given, ()
@@ -268,9 +266,7 @@ class Meaning:
             return self.terms.of("tuple", *(self._argument(each, given) for each in cast("tuple[Any, ...]", value)))
         return given[cast("Slot", value).index]
 
-    def _row_arguments(
-        self, step: Step, given: tuple[int, ...]
-    ) -> tuple[tuple[int, ...], tuple[tuple[str, int], ...]]:
+    def _row_arguments(self, step: Step, given: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[tuple[str, int], ...]]:
         """The arguments of the call of a member of a row."""
         return self._taken(step.call, given) if isinstance(step.call, Layer) else (given, ())
 
@@ -361,6 +357,7 @@ def _places(pattern: tuple[Any, ...], count: int) -> list[tuple[int, ...]]:
 
 # --- what is different ------------------------------------------------------------------------------------------------
 
+_MADE_OF_TERMS = frozenset({"call", "port", "list", "tuple", "shape"})
 _FIELDS = ("what it is", "its learned tensors", "its layers", "its inputs", "what it gives", "its calls",
            "what it gives in training", "its calls in training")  # fmt: skip
 
@@ -387,12 +384,11 @@ def _difference(terms: Terms, wanted: int, made: int, path: str) -> str:
 
 
 def _shown(terms: Terms, value: Any, depth: int = 3) -> str:
+    """A term in words, with what it is made of as deep as `depth`."""
     if isinstance(value, tuple):
         return ", ".join(_shown(terms, each, depth) for each in cast("tuple[Any, ...]", value))
     key = terms.keys[value]
-    if not depth:
-        return key[0]
-    if key[0] in {"call", "op", "part", "port", "function", "method", "through"}:
-        parts = (_shown(terms, each, depth - 1) if type(each) is int and each < value else str(each) for each in key[1:])
-        return f"{key[0]}({', '.join(parts)})"
-    return str(key)[:200]
+    if key[0] not in _MADE_OF_TERMS or not depth:
+        return " ".join(map(str, key[:3]))
+    shown = [_shown(terms, each, depth - 1) if isinstance(each, int) else str(each) for each in key[1:]]
+    return f"{key[0]}({', '.join(shown)})"
