@@ -107,29 +107,44 @@ def _made(value: int, sign: str, left: Expression, right: Expression) -> int:
         return Traced(value, left)
     if (sign == "+" and left == 0) or (sign == "*" and left == 1):
         return Traced(value, right)
-    if sign == "+" and (base := _multiple(left)[1]) == _multiple(right)[1] and not isinstance(base, int):
-        return _made(value, "*", _multiple(left)[0] + _multiple(right)[0], base)
-    if isinstance(left, Derived) and isinstance(left.right, int) and isinstance(right, int):
-        if sign == left.sign == "*":
+    if sign in "+-" and (total := _total(sign, left, right)) is not None:
+        return value if isinstance(total, int | float) else Traced(value, total)
+    if sign == "*" and isinstance(left, Derived) and left.sign == "*" and isinstance(left.right, int):
+        if isinstance(right, int):
             return _made(value, "*", left.left, left.right * right)
-        if sign in "+-" and left.sign in "+-":
-            total = (left.right if left.sign == "+" else -left.right) + (right if sign == "+" else -right)
-            return _made(value, "+" if total >= 0 else "-", left.left, abs(total))
-    if sign == "//" and (term := _divided(left, right)) is not None:
+    elif sign == "//" and (term := _divided(left, right)) is not None:
         return Traced(value, term)
-    if sign == "+" and isinstance(left, Derived) and left.sign == "+" and (times := _times(left.right, right)):
-        return _made(value, "+", left.left, Derived("*", times, right, _size(right) + 2))
     size = _size(left) + _size(right) + 1
     return Traced(value, Derived(sign, left, right, size)) if size <= _LARGEST else value
 
 
-def _multiple(expression: Expression) -> tuple[int, Expression]:
-    """The expression as a whole number of times another: `4 * c` is 4 times `c`."""
-    match expression:
-        case Derived("*", int() as times, of, _):
-            return times, of
-        case _:
-            return 1, expression
+def _total(sign: str, left: Expression, right: Expression) -> Expression | None:
+    """A sum or difference in which terms that are alike are one, and those that cancel are none; None where all terms
+    are different, or nothing positive is left to begin with."""
+    one, other = _terms(left, 1), _terms(right, 1 if sign == "+" else -1)
+    if one.keys().isdisjoint(other.keys()):
+        return None
+    for term, factor in other.items():
+        one[term] = one.get(term, 0) + factor
+    # plain numbers stand last
+    found = sorted(
+        ((term, factor) for term, factor in one.items() if factor), key=lambda each: isinstance(each[0], int)
+    )
+    head = next((index for index, (_, factor) in enumerate(found) if factor > 0), None)
+    if head is None:
+        return 0 if not found else None
+    total = _times(*found.pop(head))
+    for term, factor in found:
+        part = _times(term, abs(factor))
+        total = Derived("+" if factor > 0 else "-", total, part, _size(total) + _size(part) + 1)
+    return total
+
+
+def _times(term: Expression, factor: int) -> Expression:
+    """A term so often."""
+    if isinstance(term, int):
+        return factor
+    return term if factor == 1 else Derived("*", factor, term, _size(term) + 2)
 
 
 def _divided(product: Expression, divisor: Expression) -> Expression | None:
@@ -143,15 +158,6 @@ def _divided(product: Expression, divisor: Expression) -> Expression | None:
             return None
 
 
-def _times(terms: Expression, one: Expression) -> int:
-    """How often a term stands in a sum once it is there again: 2 for `k`, n + 1 for `n * k`, and 0 for any other."""
-    match terms:
-        case Derived("*", int(number), term, _) if term == one:
-            return number + 1
-        case _:
-            return 2 if terms == one and not isinstance(one, int) else 0
-
-
 def difference(one: int, other: int) -> int:
     """`one - other`, whose trace has no terms that both have: `in_channels + 2 * k` and `in_channels + k` differ by
     `k`."""
@@ -162,7 +168,7 @@ def difference(one: int, other: int) -> int:
     left = {term: factor for term, factor in terms.items() if factor}
     match list(left.items()):
         case [(Named() | Derived() as term, int(factor))] if factor > 0:
-            return Traced(value, term if factor == 1 else Derived("*", factor, term, _size(term) + 2))
+            return Traced(value, _times(term, factor))
         case _:
             return value
 

@@ -387,7 +387,7 @@ def _shown(terms: Terms, value: Any, depth: int = 3) -> str:
     """A term in words, with what it is made of as deep as `depth`."""
     if isinstance(value, tuple):
         return ", ".join(_shown(terms, each, depth) for each in cast("tuple[Any, ...]", value))
-    key = terms.keys[value]
+    key: tuple[Any, ...] = terms.keys[cast("int", value)]
     if key[0] not in _MADE_OF_TERMS or not depth:
         return " ".join(map(str, key[:3]))
     shown = [_shown(terms, each, depth - 1) if isinstance(each, int) else str(each) for each in key[1:]]
