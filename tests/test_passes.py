@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import archdsl
-from archdsl.passes.changes import head_of
+from archdsl.passes.ends import head_of
 
 
 def randomised(model: torch.nn.Module) -> torch.nn.Module:

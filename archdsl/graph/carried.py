@@ -6,8 +6,8 @@ import ast
 import json
 import re
 import struct
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,16 +23,23 @@ _HEADER_LIMIT = 100 * 2**20
 @dataclass(frozen=True)
 class Carried:
     """What a network was compiled from: its name, its texts by file name, the main one first, what was set from
-    outside, and the shape of the input if that was given."""
+    outside, the shape of the input if that was given, and the passes that changed it, in their order."""
 
     net: str
     texts: Mapping[str, str]
     settings: Mapping[str, Any]
     shape: tuple[int, ...] | None = None
+    passes: tuple[str, ...] = ()
+
+    def after(self, passes: Iterable[str]) -> Carried:
+        """The same after more passes."""
+        return replace(self, passes=(*self.passes, *passes))
 
     def to_json(self) -> str:
-        """As it is carried."""
-        return json.dumps({"net": self.net, "set": dict(self.settings), "input": self.shape, "texts": dict(self.texts)})
+        """As it is carried. Where there are no passes nothing is said of them."""
+        held: dict[str, Any] = {"net": self.net, "set": dict(self.settings), "input": self.shape}
+        passes = {"passes": self.passes} if self.passes else {}
+        return json.dumps({**held, **passes, "texts": dict(self.texts)})
 
     @staticmethod
     def in_file(path: Path) -> Carried | None:
@@ -69,6 +76,7 @@ def _read(text: str | None) -> Carried | None:
                 of_python(each)
             named = {str(name): str(each) for name, each in cast("dict[str, Any]", found["texts"]).items()}
             sizes = tuple(int(size) for size in cast("list[Any]", shape)) if isinstance(shape, list) else None
-            return Carried(net, named, given, sizes)
+            passes = cast("dict[str, Any]", found).get("passes", ())
+            return Carried(net, named, given, sizes, tuple(map(str, passes)))
         case _:
             return None

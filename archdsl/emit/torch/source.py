@@ -14,7 +14,7 @@ from archdsl.emit.torch.classes import MODULES, TAKEN, Class, Classes, camel, li
 from archdsl.emit.torch.forward import wrapped
 from archdsl.emit.torch.nodes import INDENT, WIDTH
 from archdsl.emit.torch.stretches import NEEDS
-from archdsl.graph.carried import NAME
+from archdsl.graph.carried import NAME, Carried
 from archdsl.graph.module import Init, Module
 
 LANGUAGE = 1
@@ -22,11 +22,11 @@ INITIALISATION = Path(__file__).resolve().parent / "initialisation"
 _BODY = INDENT * 2
 
 
-def source(module: Module, text: Source, version: str, carried: str, macs: int) -> str:
+def source(module: Module, text: Source, version: str, carried: Carried, macs: int) -> str:
     """One self-contained file for a network that was elaborated with traces.
 
     text: what the network was compiled from, for the header. version: archdsl's own. carried: what the file carries of
-    its origin, as the value of `ARCH`. macs: of the network, a formula where it depends on sizes that are left open.
+    its origin. macs: of the network, a formula where it depends on sizes that are left open.
     """
     classes = Classes.of(module, class_name(module.name, f"{module.doc}\n{text.heading()}"))
     copied = sorted({file for each in classes.classes for file in each.copied})
@@ -47,7 +47,7 @@ def source(module: Module, text: Source, version: str, carried: str, macs: int) 
     written = (line for each in classes.classes for line in (*each.init, *each.forward.lines))
     if not any(re.search(r"\btorch\.", line) for line in (*written, *(code for _, code in pieces))):
         imports.discard("import torch")
-    return f"{_header(text, version)}\n{_imports(imports)}\n\n\n{code}\n\n\n{NAME} = {literal(carried)}\n"
+    return f"{_header(text, version, carried.passes)}\n{_imports(imports)}\n\n\n{code}\n\n\n{NAME} = {literal(carried.to_json())}\n"
 
 
 def class_name(name: str, doc: str) -> str:
@@ -65,10 +65,11 @@ def _not_taken(name: str) -> str:
     return f"{name}Net" if name in TAKEN else name
 
 
-def _header(text: Source, version: str) -> str:
+def _header(text: Source, version: str, passes: tuple[str, ...]) -> str:
     digest = hashlib.sha256(text.text.encode()).hexdigest()[:16]
     title = text.heading().split("\n\n")[0] or f"{Path(text.name).stem}, a network."
     origin = f"Made by archdsl {version} (language {LANGUAGE}) from {text.name}, sha256 {digest}."
+    origin += f" Changed by {', '.join(passes)}." if passes else ""
     return "\n".join([*_docstring(f"{' '.join(title.split())}\n\n{origin}", ""), ""])
 
 
