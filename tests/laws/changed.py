@@ -23,7 +23,7 @@ def randomised(model: nn.Module) -> nn.Module:
     Scaled so that numbers neither vanish nor explode on their way.
     """
     torch.manual_seed(0)
-    for name, value in (*model.named_parameters(), *model.named_buffers()):
+    for name, value in model.state_dict().items():
         if not value.is_floating_point():
             continue
         with torch.no_grad():
@@ -35,7 +35,7 @@ def randomised(model: nn.Module) -> nn.Module:
                 value.normal_(1, 0.2)
             else:
                 value.normal_(0, 0.2)
-    for name, value in model.named_buffers():
+    for name, value in model.state_dict().items():
         if name.endswith("num_batches_tracked"):
             value.fill_(len(name))
     return model
