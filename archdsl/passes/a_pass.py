@@ -13,7 +13,8 @@ from inspect import cleandoc
 from typing import ClassVar
 
 from archdsl.base.diagnostics import ArchError, Diagnostic
-from archdsl.graph.module import Module, Step
+from archdsl.base.text import Place
+from archdsl.graph.module import Module
 from archdsl.passes.faults import BadPassOption, CannotChange
 from archdsl.passes.options import BadOption, options, written
 from archdsl.passes.origins import Rewritten
@@ -65,9 +66,15 @@ class Change(Pass):
     def rewritten(self, root: Module) -> Rewritten:
         """The changed network with its origins. ArchError where it cannot be changed so."""
 
-    def refusal(self, path: str, step: Step | Module, reason: str, notes: Sequence[str] = ()) -> ArchError:
-        """That the pass cannot do what it is asked, because of a layer, or of the network where the path is empty."""
-        return ArchError([Diagnostic(CannotChange(str(self), path, reason, tuple(notes)), step.place)])
+    def refusal(self, path: str, *places: Place, reason: str, notes: Sequence[str] = ()) -> ArchError:
+        """That the pass cannot do what it is asked, because of a layer, or of the network where the path is empty.
+
+        places: where it is written, after the calls that lead there, the outermost first. Shown is the innermost in the
+        text of the network, and with it what a block from elsewhere has there.
+        """
+        own = [each for each in places if each.source is places[0].source]
+        also = () if own[-1] is places[-1] else ((places[-1], "this layer of it"),)
+        return ArchError([Diagnostic(CannotChange(str(self), path, reason, tuple(notes)), own[-1], also)])
 
 
 def applied(root: Module, change: Change) -> Rewritten:

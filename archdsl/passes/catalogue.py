@@ -15,7 +15,7 @@ from archdsl.passes.head import Head
 from archdsl.passes.inference import Inference
 from archdsl.passes.initialise import Initialise
 from archdsl.passes.input_channels import InputChannels
-from archdsl.passes.options import BadOption, read
+from archdsl.passes.options import BadOption, quoted, read
 from archdsl.passes.prune_dead import PruneDead
 from archdsl.passes.resize_positions import ResizePositions
 from archdsl.passes.truncate import Truncate
@@ -44,7 +44,7 @@ def pass_of(text: str) -> Pass:
     found = _WRITTEN.fullmatch(text)
     kind = known.get(found[1]) if found else None
     if found is None or kind is None:
-        raise ArchError([Diagnostic(UnknownPass(text[:40], tuple(known)))])
+        raise ArchError([Diagnostic(UnknownPass(quoted(text.strip()), tuple(known)))])
     inside = found[2]
     words = [each.strip() for each in inside.split(",")] if inside and inside.strip() else []
     try:

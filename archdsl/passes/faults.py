@@ -29,7 +29,7 @@ class UnknownPass(Fault):
 
     @property
     def message(self) -> str:
-        return f"`{ascii(self.word)[1:-1].replace('`', '')}` is no pass"
+        return f"`{self.word}` is no pass" if self.word else "no pass is named"
 
     @property
     def notes(self) -> tuple[str, ...]:

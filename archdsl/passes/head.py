@@ -36,7 +36,7 @@ class Head(Change):
     @override
     def rewritten(self, root: Module) -> Rewritten:
         if not head_of(root):
-            raise self.refusal("", root, "it has no layer with a number of classes")
+            raise self.refusal("", root.place, reason="it has no layer with a number of classes")
         return rewritten(root, _Rules(self.classes), self)
 
 

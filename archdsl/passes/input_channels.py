@@ -36,7 +36,7 @@ class InputChannels(Change):
     def rewritten(self, root: Module) -> Rewritten:
         images = [kind for kind in root.inputs if kind.kind is Kind.IMAGE]
         if len(root.inputs) != 1 or not images:
-            raise self.refusal("", root, f"it takes {_told(root.inputs)}, and no single image")
+            raise self.refusal("", root.place, reason=f"it takes {_told(root.inputs)}, and no single image")
         return rewritten(root, _Rules(self.channels, images[0]), self)
 
 

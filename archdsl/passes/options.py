@@ -10,9 +10,9 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, cast
 
-_WHOLE = re.compile(r"-?\d{1,30}")
-_NUMBER = re.compile(r"-?(\d{1,30}(\.\d{0,30})?|\.\d{1,30})([eE][+-]?\d{1,3})?")
-_WORD = re.compile(r"[\w.\-]+")
+_WHOLE = re.compile(r"-?[0-9]{1,30}")
+_NUMBER = re.compile(r"-?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})([eE][+-]?[0-9]{1,3})?")
+_WORD = re.compile(r"[A-Za-z0-9_.]+")
 
 
 class OptionKind(StrEnum):
@@ -56,7 +56,7 @@ class Option:
             case OptionKind.CHOICE:
                 return self.accept(word)
             case _:
-                raise BadOption(f"`{self.name}` is {self.kind}, and `{word[:40]}` is none")
+                raise BadOption(f"`{self.name}` is {self.kind}, and `{quoted(word)}` is none")
 
     def accept(self, value: object) -> object:
         """The value as the pass holds it; BadOption where it is of the wrong kind or out of bounds."""
@@ -70,7 +70,7 @@ class Option:
             case OptionKind.CHOICE if isinstance(value, str):
                 if value not in self.choices:
                     known = ", ".join(f"`{each}`" for each in self.choices)
-                    raise BadOption(f"`{self.name}` is one of {known}, and not `{value[:40]}`")
+                    raise BadOption(f"`{self.name}` is one of {known}, and not `{quoted(value)}`")
                 return value
             case OptionKind.PATHS if isinstance(value, tuple):
                 return self._paths(cast("tuple[object, ...]", value))
@@ -80,10 +80,10 @@ class Option:
     def _paths(self, values: tuple[object, ...]) -> tuple[str, ...]:
         paths = tuple(str(each) for each in values)
         if not paths:
-            raise BadOption(f"`{self.name}` is {self.kind}, and none is given")
+            raise BadOption(f"`{self.name}` is not given: {self.kind}")
         for path in paths:
             if not _WORD.fullmatch(path):
-                raise BadOption(f"`{path[:40]}` is no path of a layer")
+                raise BadOption(f"`{self.name}` is {self.kind}, and `{quoted(path)}` is none")
             if paths.count(path) > 1:
                 raise BadOption(f"`{path[:40]}` is given {paths.count(path)} times")
         return paths
@@ -93,8 +93,17 @@ class Option:
             raise BadOption(f"`{self.name}` is from {self.low:,} to {self.high:,}, and {_shown(value)} is not")
 
 
+def quoted(word: str) -> str:
+    """A word that is no option, for a message: without what would end the quotation or cannot be seen."""
+    return "".join(each if each.isprintable() and each != "`" else "?" for each in word[:40])
+
+
 def _shown(value: float) -> str:
-    return "what is no number" if math.isnan(value) else f"{value:,}" if isinstance(value, int) else f"{value:g}"
+    if math.isnan(value):
+        return "what is no number"
+    if math.isinf(value):
+        return "what is without end"
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
 def whole(low: int, high: int) -> Any:
@@ -142,7 +151,7 @@ def read(kind: type, words: Sequence[str]) -> dict[str, object]:
     for index, each in enumerate(declared):
         given = words[index:] if each.takes_rest else words[index : index + 1]
         if not given:
-            raise BadOption(f"`{each.name}`, {each.kind}, is not given")
+            raise BadOption(f"`{each.name}` is not given: {each.kind}")
         found[each.name] = each.read(given)
     return found
 

@@ -45,12 +45,12 @@ class ResizePositions(Change):
     @override
     def rewritten(self, root: Module) -> Rewritten:
         if len(root.inputs) != 1 or root.inputs[0].kind is not Kind.IMAGE or root.inputs[0].rank != 2:
-            raise self.refusal("", root, "it does not take one image of height and width")
+            raise self.refusal("", root.place, reason="it does not take one image of height and width")
         rules = _Rules(root.inputs[0].replace(root.inputs[0].channels, (self.height, self.width)))
         made = rewritten(root, rules, self)
         if not rules.found:
             reason = "none of its layers has learned positions of patches"
-            raise self.refusal("", root, reason, ("`--input` gives it another size without a pass",))
+            raise self.refusal("", root.place, reason=reason, notes=("`--input` gives it another size without a pass",))
         return made
 
 

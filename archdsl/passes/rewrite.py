@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, cast
 
 from archdsl.base.diagnostics import ArchError
 from archdsl.base.tensors import Shape, TensorType
+from archdsl.base.text import Place
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops.arguments import SharedLayer
 from archdsl.ops.faults import Reject
@@ -16,6 +17,7 @@ from archdsl.ops.regular import Identity
 from archdsl.passes.a_pass import Change
 from archdsl.passes.origins import Kept, Made, New, Origin, Origins, Rewritten, Round
 from archdsl.passes.proof import share_alike
+from archdsl.passes.scope import Scope
 
 _PEELED = 2  # rounds that are written out before a repeat has to fit onto itself
 
@@ -32,8 +34,8 @@ class Part(NamedTuple):
 class Visit:
     """An operator step that is looked at.
 
-    index: its number in the module. types: what comes in now. context: what is known of the place. path: of the layer,
-    for messages. change: the pass.
+    index: its number in the module. types: what comes in now. context: what is known of the place. path, calls: of the
+    layer, for messages: the latter is where the network and the blocks around it are written.
     """
 
     step: Step
@@ -42,6 +44,7 @@ class Visit:
     types: tuple[TensorType, ...]
     context: Hashable
     path: str
+    calls: tuple[Place, ...]
     pass_: Change
 
     @property
@@ -57,7 +60,7 @@ class Visit:
 
     def refusal(self, reason: str, *notes: str) -> ArchError:
         """That the pass cannot do what it is asked because of this layer."""
-        return self.pass_.refusal(self.path, self.step, reason, notes)
+        return self.pass_.refusal(self.path, *self.calls, self.step.place, reason=reason, notes=notes)
 
 
 class Rules:
@@ -92,7 +95,7 @@ def rewritten(root: Module, rules: Rules, change: Change) -> Rewritten:
     """The network changed by the rules of a pass. ArchError names the layer where that gives no network."""
     inputs, context = rules.start(root)
     rewriter = _Rewriter(rules, change)
-    return Rewritten(rewriter.module(root, inputs, context), rewriter.origins)
+    return Rewritten(rewriter.module(inputs, context, Scope(root), (root.place,)), rewriter.origins)
 
 
 class _Rewriter:
@@ -104,12 +107,11 @@ class _Rewriter:
         self.origins: dict[Module, Origins] = {}
         self._made: dict[tuple[Module, tuple[TensorType, ...], Hashable], Module] = {}
 
-    def module(
-        self, module: Module, inputs: tuple[TensorType, ...], context: Hashable, prefix: str = "", start: int = 0
-    ) -> Module:
-        key = (module, inputs, context)
+    def module(self, inputs: tuple[TensorType, ...], context: Hashable, scope: Scope, calls: tuple[Place, ...]) -> Module:
+        """The module of a scope made anew. scope, calls: the first place where it stands."""
+        key = (scope.module, inputs, context)
         if key not in self._made:
-            making = _Making(self, module, inputs, prefix, start)
+            making = _Making(self, inputs, scope, calls)
             self._made[key] = making.made(context)
             self.origins[self._made[key]] = making.origins
         return self._made[key]
@@ -118,19 +120,18 @@ class _Rewriter:
 class _Making:
     """One module while it is made anew: its steps so far, and where the tensors of the old one are now.
 
-    prefix, start: what the names of its steps begin with, and where counting begins, at the first place where the
-    module stands.
+    scope, calls: the module at the first place where it stands, and where what it stands in is written.
     """
 
     def __init__(
-        self, rewriter: _Rewriter, module: Module, inputs: tuple[TensorType, ...], prefix: str, start: int
+        self, rewriter: _Rewriter, inputs: tuple[TensorType, ...], scope: Scope, calls: tuple[Place, ...]
     ) -> None:
         self.rewriter = rewriter
-        self.module = module
+        self.module = scope.module
         self.inputs = inputs
-        self.prefix = prefix
-        self.start = start
-        self.origins = Origins(module)
+        self.scope = scope
+        self.calls = calls
+        self.origins = Origins(scope.module)
         self.steps: list[Step] = []
         self.moved = {Wire(INPUT, port): Wire(INPUT, port) for port in range(len(inputs))}
         self.named: dict[str, Step] = {}
@@ -193,8 +194,8 @@ class _Making:
     def _what(self, at: Visit) -> tuple[Operator[Any] | Module | None, tuple[TensorType, ...]]:
         """What takes the place of a step, and the types of what it gives."""
         if isinstance(at.step.what, Module):
-            inner = (self.prefix, self._position(at.index)) if at.step.what.transparent else (f"{at.path}.", 0)
-            made = self.rewriter.module(at.step.what, at.types, at.context, *inner)
+            calls = (*self.calls, at.step.place)
+            made = self.rewriter.module(at.types, at.context, self.scope.inside(at.index), calls)
             return made, made.output_types
         changed = self.rewriter.rules.change(at)
         if changed is None and self.module.indexed:
@@ -220,11 +221,8 @@ class _Making:
 
     def _visit(self, index: int, types: tuple[TensorType, ...], context: Hashable) -> Visit:
         step = self.module.steps[index]
-        path = f"{self.prefix}{step.name or self._position(index)}"
-        return Visit(step, index, self.module, types, context, path, self.rewriter.pass_)
-
-    def _position(self, index: int) -> int:
-        return self.start + self.module.positions[index]
+        path = self.scope.name(index)
+        return Visit(step, index, self.module, types, context, path, self.calls, self.rewriter.pass_)
 
     def _type_of(self, wire: Wire) -> TensorType:
         return self.inputs[wire.port] if wire.step == INPUT else self.steps[wire.step].outputs[wire.port]

@@ -16,6 +16,7 @@ from archdsl.passes.origins import Origins, Path, Rewritten, Round, unchanged
 from archdsl.passes.prune_dead import PruneDead, needed
 
 _LONGEST_ROW = 10_000
+_SHARED = "it shares its weights with another place, so it cannot be opened"
 
 
 @final
@@ -75,10 +76,10 @@ class _Cut:
         if not isinstance(row, Module) or not row.indexed:
             raise _unknown(f"{name}.{wanted[0]}", self.root.names())
         if step.shared:
-            raise self.pass_.refusal(name, step, "it shares its weights with another place, so it cannot be opened")
+            raise self.pass_.refusal(name, self.root.place, step.place, reason=_SHARED)
         if row.slots > _LONGEST_ROW:
             reason = f"it has {row.slots:,} members, and a row is opened up to {_LONGEST_ROW:,}"
-            raise self.pass_.refusal(name, step, reason)
+            raise self.pass_.refusal(name, self.root.place, step.place, reason=reason)
         members = _members(row, 0, ())
         known = tuple(member.step.name for member in members)
         for each in wanted:
