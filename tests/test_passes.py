@@ -149,7 +149,10 @@ def test_passes_leave_the_arguments_of_blocks_in_the_source() -> None:
         ("head(10))", "E0801"),
         *((word, "E0803") for word in ("widen", "widen()", "widen(x)", "widen(nan)", "widen(inf)", "widen(1e999)")),
         *((word, "E0803") for word in ("widen(0)", "widen(-1)", "widen(1e9)", "widen(2, 3)", "widen(½)")),
-        *((word, "E0803") for word in ("head(0)", "head(-5)", "head(1.5)", "head(1e3)", f"head(1{'0' * 25})", "head(٣)")),
+        *(
+            (word, "E0803")
+            for word in ("head(0)", "head(-5)", "head(1.5)", "head(1e3)", f"head(1{'0' * 25})", "head(٣)")
+        ),
         *((word, "E0803") for word in ("truncate", "truncate(layer1, layer1)", "truncate(lay er1)", "truncate(\x00)")),
         *((word, "E0803") for word in ("fold-norm(3)", "init(foo)", "input-channels(0)", "resize-positions(3)")),
         ("truncate(layr2)", "E0802"),
@@ -165,7 +168,9 @@ def test_what_no_pass_can_do_is_refused(word: str, code: str) -> None:
     assert_speaks_well(found)
 
 
-@pytest.mark.parametrize("make", [lambda: Widen(float("nan")), lambda: Widen(float("inf")), lambda: Head(0), lambda: Head(True)])
+@pytest.mark.parametrize(
+    "make", [lambda: Widen(float("nan")), lambda: Widen(float("inf")), lambda: Head(0), lambda: Head(True)]
+)
 def test_the_bounds_are_those_of_the_class_too(make: Callable[[], Pass]) -> None:
     with pytest.raises(ArchError, match="E0803"):
         make()
@@ -191,7 +196,7 @@ def test_a_number_is_written_exactly(alpha: float) -> None:
         ("-> residual { conv3-8 -> conv3-4 } -> conv1-2", "widen(2)", "residual", "add1"),
         ("-> conv3-8(groups=2) -> conv1-2", "widen(0.1)", "conv3-8", "conv1"),
         ("-> to_sequence -> attention(2)", "head(7)", "attention", "attention1"),
-        ("share h = conv3-4\n-> h -> relu -> h", "head(7)", "h", "h"),
+        ("share h = conv3-4\n  h -> relu -> h", "head(7)", "h", "h"),
         ("-> bn -> conv3-4", "input-channels(1)", "bn", "bn1"),
         ("-> dwconv3", "input-channels(1)", "dwconv3", "conv1"),
         ("-> conv3-4(groups=2)", "input-channels(2)", "conv3-4(groups=2)", "conv1"),
@@ -238,7 +243,7 @@ def test_what_only_a_network_can_be_refused_for() -> None:
         "INPUT[(4, 6, 8)] -> channels_last -> window_attention(2, window=3) -> channels_first",
         "INPUT[(5, 8)] -> lstm-4(layers=2, bidirectional=true) -> gru-3 -> rnn-2",
         "INPUT[8x6x4] -> conv3-4 -> prelu -> gn(2) -> bn(affine=false) -> gap",
-        "net n {\n input 8x6x4\n share h = conv3-4 -> bn\n -> h -> relu -> h\n}",
+        "net n {\n input 8x6x4\n share h = conv3-4 -> bn\n h -> relu -> h\n}",
         "net n {\n input t: tokens(6)\n share w = embedding-8(20)\n a = t -> w\n t -> embedding-8(20) -> tied(w)\n}",
     ],
 )
@@ -335,14 +340,15 @@ def test_input_channels_are_adapted_as_timm_does_it(case: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize("case", TIMM["positions"], ids=lambda case: f"{case['before']}-{case['new']}")
-@pytest.mark.parametrize("layer", ["add { | param((in.length, in.features)) as p }", "position_embedding as p"])
+@pytest.mark.parametrize("layer", ["added as q", "position_embedding as q"])
 def test_positions_are_resized_as_timm_does_it(case: dict[str, Any], layer: str) -> None:
     before, (height, width), (new_height, new_width) = case["before"], case["old"], case["new"]
     tokens = f"concat('positions') {{ param(({before}, 2)) as t | conv1-2 -> to_sequence }}".replace("'", '"')
     start = tokens if before else "conv1-2 -> to_sequence"
-    net = archdsl.parse(f"net n {{\n input {height}x{width}x3\n -> {start} -> {layer}\n}}")
+    block = "block added = add { | param((in.length, in.features)) as p }"
+    net = archdsl.parse(f"{block}\nnet n {{\n input {height}x{width}x3\n -> {start} -> {layer}\n}}")
     model = net.to_torch()
-    (name,) = (each for each in model.state_dict() if each.startswith("p"))
+    (name,) = (each for each in model.state_dict() if each.startswith("q"))
     state = model.state_dict()
     state[name] = torch.tensor(case["positions"]).reshape(state[name].shape)
     model.load_state_dict(state)

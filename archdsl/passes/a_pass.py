@@ -87,5 +87,3 @@ def applied(root: Module, change: Change) -> Rewritten:
 def all_changes(passes: Sequence[Pass]) -> tuple[Change, ...]:
     """The changes that some passes consist of, in their order."""
     return tuple(change for each in passes for change in each.changes)
-
-

@@ -92,7 +92,9 @@ def _averaged(old: Module, root: Module, change: Change) -> Module:
             outputs.append(wire)
             continue
         if now.positions > 1:
-            raise change.refusal("", root.place, reason="it gives back a flattened map, which no convolution makes a vector of")
+            raise change.refusal(
+                "", root.place, reason="it gives back a flattened map, which no convolution makes a vector of"
+            )
         pool = GlobalAveragePool()
         name = _free_name(f"scores{number + 1}", root.names())
         steps.append(Step(name, pool, (wire,), (now,), (pool.output(now),), root.place))

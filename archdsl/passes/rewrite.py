@@ -107,7 +107,9 @@ class _Rewriter:
         self.origins: dict[Module, Origins] = {}
         self._made: dict[tuple[Module, tuple[TensorType, ...], Hashable], Module] = {}
 
-    def module(self, inputs: tuple[TensorType, ...], context: Hashable, scope: Scope, calls: tuple[Place, ...]) -> Module:
+    def module(
+        self, inputs: tuple[TensorType, ...], context: Hashable, scope: Scope, calls: tuple[Place, ...]
+    ) -> Module:
         """The module of a scope made anew. scope, calls: the first place where it stands."""
         key = (scope.module, inputs, context)
         if key not in self._made:
@@ -174,9 +176,7 @@ class _Making:
         outputs: tuple[TensorType, ...],
         rounds: Part,
     ) -> None:
-        made = replace(
-            at.step, what=what, inputs=inputs, input_types=at.types, outputs=outputs, count=rounds.count
-        )
+        made = replace(at.step, what=what, inputs=inputs, input_types=at.types, outputs=outputs, count=rounds.count)
         if rounds.count < at.step.count and made.name:
             raise at.refusal("its rounds would no longer be alike, and they have one name")
         if made.shared and not share_alike(self.named.get(made.name, made), made):

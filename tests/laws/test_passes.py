@@ -43,7 +43,15 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 EQUAL = ("drop-dropout", "fold-norm", "inference", "prune-dead", "init(xavier)", "fully-convolutional")
 EQUAL_IN_TRAINING = ("prune-dead", "init(kaiming)")
-ANY = (*EQUAL, "head(7)", "widen(0.5)", "widen(3)", "input-channels(1)", "input-channels(5)", "resize-positions(64, 96)")
+ANY = (
+    *EQUAL,
+    "head(7)",
+    "widen(0.5)",
+    "widen(3)",
+    "input-channels(1)",
+    "input-channels(5)",
+    "resize-positions(64, 96)",
+)
 
 
 def small(name: str) -> Network:
@@ -221,7 +229,9 @@ def test_what_promises_equality_gives_it_on_random_networks(form: str, word: str
 def test_other_passes_account_for_every_tensor_of_random_networks(form: str, data: st.DataObject) -> None:
     net = drawn(form, data)
     names = net.module.names()
-    cut = st.lists(st.sampled_from(names), min_size=1, max_size=3, unique=True).map(lambda each: f"truncate({', '.join(each)})")
+    cut = st.lists(st.sampled_from(names), min_size=1, max_size=3, unique=True).map(
+        lambda each: f"truncate({', '.join(each)})"
+    )
     word = data.draw(st.one_of(st.sampled_from(ANY), cut))
     note(word)
     made = refused_or(lambda: Changed(net, word))
