@@ -17,7 +17,6 @@ from archdsl.graph.module import Module
 from archdsl.network import Network
 from archdsl.ops import OPERATORS, Operators
 
-
 _PASSES = "E08"  # the faults of passes, which a file carries and no text has
 
 

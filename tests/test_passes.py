@@ -227,7 +227,7 @@ def test_what_only_a_network_can_be_refused_for() -> None:
         ("INPUT[5] -> fc-3", "input-channels(2)"),
         ("INPUT[5] -> fc-3", "resize-positions(2, 2)"),
     ):
-        with pytest.raises(ArchError, match="E0804 .* cannot change the network") as refused:
+        with pytest.raises(ArchError, match=r"E0804 .* cannot change the network") as refused:
             archdsl.parse(text).apply(word)
         assert_speaks_well(refused.value.diagnostics[0])
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, cast
 
 from archdsl.graph.module import INPUT, Module, Step
 from archdsl.ops.embedding import Embedding, Param
@@ -85,7 +86,7 @@ class Finder:
         return Part(0, step.count - 1, others), Part(step.count - 1, 1, known)
 
 
-def has_own_channels(operator: Operator[object]) -> bool:
+def has_own_channels(operator: Operator[Any]) -> bool:
     """Whether the channels that it gives are its own choice, not those of what comes in."""
     return (
         operator.style in _OWN_CHANNELS
@@ -94,7 +95,7 @@ def has_own_channels(operator: Operator[object]) -> bool:
     )
 
 
-def _leading(step: Step, operator: Operator[object]) -> range:
+def _leading(step: Step, operator: Operator[Any]) -> range:
     """The inputs whose numbers, and not just whose sizes, lead on."""
     return range(1 if operator.sized_like else len(step.inputs))
 
@@ -112,9 +113,8 @@ def head_of(root: Module) -> tuple[str, ...]:
 def _paths(finder: Finder, scope: Scope, ports: Ports) -> Iterator[str]:
     for index, step in enumerate(scope.module.steps):
         for part in finder.parts(scope.module, index, ports):
-            for number in range(part.first, part.first + part.count) if part.context else ():
+            for number in range(part.first, part.first + part.rounds) if part.context else ():
                 if isinstance(step.what, Module):
-                    assert isinstance(part.context, frozenset)
-                    yield from _paths(finder, scope.inside(index, number), part.context)
+                    yield from _paths(finder, scope.inside(index, number), cast("Ports", part.context))
                 else:
                     yield scope.name(index, number)

@@ -130,8 +130,8 @@ class CannotChange(Fault):
 class AnotherModule(Fault):
     """A live module is changed together with a network that it was not made of: its tensors have other names or shapes.
 
-    Nothing is changed. Give the module that `to_torch()` of this network made, or one with a state dictionary of the same
-    names; of a wrapped module that is the one inside.
+    Nothing is changed. Give the module that `to_torch()` of this network made, or one with a state dictionary of the
+    same names; of a wrapped module that is the one inside.
     """
 
     code = "E0805"

@@ -42,7 +42,9 @@ class FullyConvolutional(Change):
         made = rewritten(root, _Rules(), self)
         module = _averaged(root, made.module, self)
         origins = made.origins[made.module]
-        pools = {index: {} for index in range(len(made.module.steps), len(module.steps))}
+        pools: dict[int, Mapping[str, Origin]] = {
+            index: {} for index in range(len(made.module.steps), len(module.steps))
+        }
         known = Origins(root, {**origins.tensors, **pools}, origins.modules)
         return Rewritten(module, {**made.origins, module: known})
 

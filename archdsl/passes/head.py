@@ -14,7 +14,7 @@ from archdsl.ops.conv import Conv, Deconv
 from archdsl.ops.dense import FullyConnected
 from archdsl.ops.operator import Operator
 from archdsl.passes.a_pass import Change
-from archdsl.passes.ends import Finder, every_output, head_of
+from archdsl.passes.ends import Finder, Ports, every_output, head_of
 from archdsl.passes.options import whole
 from archdsl.passes.origins import New, Origin, Rewritten
 from archdsl.passes.rewrite import Part, Rules, Visit, new_where_changed, rewritten
@@ -51,8 +51,7 @@ class _Rules(Rules):
 
     @override
     def parts(self, module: Module, index: int, context: Hashable) -> tuple[Part, ...]:
-        assert isinstance(context, frozenset)
-        return self.finder.parts(module, index, context)
+        return self.finder.parts(module, index, cast("Ports", context))
 
     @override
     def change(self, at: Visit) -> Operator[Any] | None:

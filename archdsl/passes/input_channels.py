@@ -56,7 +56,8 @@ class _Rules(Rules):
     @override
     def change(self, at: Visit) -> Operator[Any] | None:
         what, before = at.kept, at.step.input_types
-        if at.types == before or (what.sized_like and at.x == before[0]):
+        x = before[0]
+        if at.types == before or (what.sized_like and at.x == x):
             return what
         if len(before) > 1:
             raise at.refusal("it joins the input's channels with others, so they cannot be told apart after it")
@@ -66,8 +67,8 @@ class _Rules(Rules):
             return what
         if what.groups > 1:
             raise at.refusal(f"it reads the input's channels in {what.groups} groups")
-        if before[0].channels != self.image.channels or at.x.channels != self.channels:
-            reason = f"it reads {before[0].channels} channels, which are not the {self.image.channels} of the input"
+        if x.channels != self.image.channels or at.x.channels != self.channels:
+            reason = f"it reads {x.channels} channels, which are not the {self.image.channels} of the input"
             raise at.refusal(reason)
         return what
 

@@ -26,7 +26,7 @@ class Part(NamedTuple):
     """Rounds of a step that are changed alike: the first one, how many, and what is known where they stand."""
 
     first: int
-    count: int
+    rounds: int
     context: Hashable = None
 
 
@@ -153,7 +153,8 @@ class _Making:
         """
         first, count, context = part
         step = self.module.steps[index]
-        for _ in range(_PEELED + 1):
+        peeled = 0
+        while True:
             incoming = tuple(self.moved[wire] for wire in step.inputs)
             known = (self.moved[Wire(index)], *incoming[1:]) if first else incoming
             at = self._visit(index, tuple(map(self._type_of, known)), context)
@@ -165,8 +166,9 @@ class _Making:
             self._add(at, what, known, outputs, Part(first, count if fits else 1))
             if fits:
                 return
-            first, count = first + 1, count - 1
-        raise at.refusal(f"its rounds would give {outputs[0]} of {at.x}, so they cannot follow each other")
+            if peeled == _PEELED:
+                raise at.refusal(f"its rounds would give {outputs[0]} of {at.x}, so they cannot follow each other")
+            first, count, peeled = first + 1, count - 1, peeled + 1
 
     def _add(
         self,
@@ -174,10 +176,10 @@ class _Making:
         what: Operator[Any] | Module,
         inputs: tuple[Wire, ...],
         outputs: tuple[TensorType, ...],
-        rounds: Part,
+        part: Part,
     ) -> None:
-        made = replace(at.step, what=what, inputs=inputs, input_types=at.types, outputs=outputs, count=rounds.count)
-        if rounds.count < at.step.count and made.name:
+        made = replace(at.step, what=what, inputs=inputs, input_types=at.types, outputs=outputs, count=part.rounds)
+        if part.rounds < at.step.count and made.name:
             raise at.refusal("its rounds would no longer be alike, and they have one name")
         if made.shared and not share_alike(self.named.get(made.name, made), made):
             raise at.refusal("it shares its weights with another place, where they would be others")
@@ -186,10 +188,10 @@ class _Making:
         self.named.setdefault(made.name, made)
         self.moved |= {Wire(at.index, port): Wire(number, port) for port in range(len(outputs))}
         if isinstance(what, Module):
-            self.origins.modules[number] = (Round(at.index, rounds.first),)
+            self.origins.modules[number] = (Round(at.index, part.first),)
         else:
             origins = {name: self.rewriter.rules.origin(at, name, shape) for name, shape in made.state.items()}
-            self.origins.tensors[number] = {name: _later(each, rounds.first) for name, each in origins.items()}
+            self.origins.tensors[number] = {name: _later(each, part.first) for name, each in origins.items()}
 
     def _what(self, at: Visit) -> tuple[Operator[Any] | Module | None, tuple[TensorType, ...]]:
         """What takes the place of a step, and the types of what it gives."""

@@ -99,7 +99,7 @@ class _Cut:
         self.steps[index] = replace(step, what=opened, outputs=opened.output_types)
 
     def made(self, at: tuple[str, ...]) -> Rewritten:
-        """The network that gives back the tensors at some paths. Rows that were opened give back what they must alone."""
+        """The network that gives back the tensors at some paths. Opened rows give back no more than what is read."""
         wires = {path: self._wire(path, at) for path in at}
         cut = replace(self.root, steps=tuple(self.steps), outputs=tuple(wires.values()), train_outputs=0)
         names = tuple(path.replace(".", "_") for path in at)

@@ -16,7 +16,7 @@ from archdsl.ops.operator import Operator
 from archdsl.ops.rearrange import Slice
 from archdsl.ops.resample import PadChannels
 from archdsl.passes.a_pass import Change
-from archdsl.passes.ends import Finder, every_output
+from archdsl.passes.ends import Finder, Ports, every_output
 from archdsl.passes.options import number
 from archdsl.passes.origins import New, Origin, Rewritten
 from archdsl.passes.rewrite import Part, Rules, Visit, rewritten
@@ -49,8 +49,7 @@ class _Rules(Rules):
 
     @override
     def parts(self, module: Module, index: int, context: Hashable) -> tuple[Part, ...]:
-        assert isinstance(context, frozenset)
-        return self.finder.parts(module, index, context)
+        return self.finder.parts(module, index, cast("Ports", context))
 
     @override
     def change(self, at: Visit) -> Operator[Any] | None:

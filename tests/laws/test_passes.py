@@ -18,6 +18,7 @@ from programme import examples, zoo
 
 import archdsl
 from archdsl import ArchError, Network
+from archdsl.graph.library import zoo_names
 from archdsl.ops import OperatorClass
 from archdsl.ops.faults import Reject
 from archdsl.ops.torchcall import Layer, Learned
@@ -68,7 +69,7 @@ def middle(net: Network) -> str:
 
 
 @pytest.mark.parametrize("cls", OPERATORS.classes, ids=lambda cls: cls.word)
-@examples(6, 200)
+@examples(4, 200)
 @given(st.data())
 def test_an_operator_names_all_tensors_of_its_state(cls: OperatorClass, data: st.DataObject) -> None:
     x = data.draw(inputs(cls))
@@ -97,6 +98,7 @@ def test_an_operator_names_all_tensors_of_its_state(cls: OperatorClass, data: st
 @pytest.mark.parametrize("word", EQUAL)
 def test_what_promises_equality_gives_it(name: str, word: str, tmp_path: Path) -> None:
     made = Changed(small(name), word)
+    made.assert_tells()
     made.assert_accounted()
     made.assert_equal()
     if word in EQUAL_IN_TRAINING:
@@ -121,7 +123,7 @@ def assert_gives_what_is_there(made: Changed, path: str, *, training: bool) -> N
     rest = made.net.module.steps[wires[-1]]
     seen: list[Any] = []
     layer = dict(made.model.named_modules()).get(path)
-    if layer is None or isinstance(rest.what, archdsl.ops.operator.Operator) and len(rest.outputs) > 1:
+    if layer is None or len(rest.outputs) > 1:
         return  # what is no module of its own in PyTorch has no place to look at
     handle = layer.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
     torch.manual_seed(1)
@@ -136,12 +138,11 @@ def assert_gives_what_is_there(made: Changed, path: str, *, training: bool) -> N
 @pytest.mark.parametrize("name", SMALL)
 def test_another_head_leaves_everything_else(name: str, tmp_path: Path) -> None:
     net = small(name)
-    try:
-        made = Changed(net, "head(7)")
-    except ArchError as error:
-        assert name in {"bert", "gpt2", "transformer"}
-        assert [each.code for each in error.diagnostics] == ["E0804"]
+    if name in {"bert", "gpt2", "transformer"}:
+        with pytest.raises(ArchError, match="E0804"):
+            net.apply("head(7)")
         return
+    made = Changed(net, "head(7)")
     made.assert_accounted()
     made.assert_read_back(tmp_path)
     new = net.new_weights("head(7)")
@@ -194,10 +195,10 @@ def test_every_pass_on_every_network_accounts_for_every_tensor(name: str, word: 
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", archdsl.graph.library.zoo_names())
+@pytest.mark.parametrize("name", zoo_names())
 @pytest.mark.parametrize("word", EQUAL)
 def test_what_promises_equality_gives_it_everywhere(name: str, word: str, tmp_path: Path) -> None:
-    net = SMALL.get(name) and small(name) or archdsl.load(name)
+    net = small(name) if name in SMALL else archdsl.load(name)
     made = Changed(net, word)
     made.assert_accounted()
     made.assert_equal()
@@ -209,7 +210,7 @@ def test_what_promises_equality_gives_it_everywhere(name: str, word: str, tmp_pa
 
 @pytest.mark.parametrize("form", PROGRAMS)
 @pytest.mark.parametrize("word", EQUAL)
-@examples(15, 2_000)
+@examples(5, 2_000)
 @given(st.data())
 def test_what_promises_equality_gives_it_on_random_networks(form: str, word: str, data: st.DataObject) -> None:
     net = drawn(form, data)
@@ -224,7 +225,7 @@ def test_what_promises_equality_gives_it_on_random_networks(form: str, word: str
 
 
 @pytest.mark.parametrize("form", PROGRAMS)
-@examples(40, 4_000)
+@examples(20, 4_000)
 @given(st.data())
 def test_other_passes_account_for_every_tensor_of_random_networks(form: str, data: st.DataObject) -> None:
     net = drawn(form, data)
@@ -240,7 +241,7 @@ def test_other_passes_account_for_every_tensor_of_random_networks(form: str, dat
 
 
 @pytest.mark.parametrize("form", PROGRAMS)
-@examples(20, 2_000)
+@examples(8, 2_000)
 @given(st.data())
 def test_passes_one_after_the_other_are_passes_together(form: str, data: st.DataObject) -> None:
     net = drawn(form, data)

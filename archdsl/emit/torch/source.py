@@ -47,7 +47,8 @@ def source(module: Module, text: Source, version: str, carried: Carried, macs: i
     written = (line for each in classes.classes for line in (*each.init, *each.forward.lines))
     if not any(re.search(r"\btorch\.", line) for line in (*written, *(code for _, code in pieces))):
         imports.discard("import torch")
-    return f"{_header(text, version, carried.passes)}\n{_imports(imports)}\n\n\n{code}\n\n\n{NAME} = {literal(carried.to_json())}\n"
+    head = _header(text, version, carried.passes)
+    return f"{head}\n{_imports(imports)}\n\n\n{code}\n\n\n{NAME} = {literal(carried.to_json())}\n"
 
 
 def class_name(name: str, doc: str) -> str:
