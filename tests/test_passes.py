@@ -266,10 +266,29 @@ def test_a_norm_is_folded_only_where_that_is_exact() -> None:
         ("conv3-4 -> [bn]*2", 2),
         ("[conv3-4 -> bn]*3", 0),
         ("bn -> conv3-4", 1),
+        ("conv3-4(bias=true) -> bn", 0),
+        ("[[conv3-4]*2 -> bn]*2", 2),
+        ("[conv3-4 -> [bn]*2]*2", 4),
     ):
         made = Changed(archdsl.parse(f"INPUT[8x6x4] -> {body}"), "fold-norm")
         made.assert_equal()
         assert sum(isinstance(each, torch.nn.BatchNorm2d) for each in made.made.modules()) == left, body
+
+
+@pytest.mark.parametrize(
+    ("body", "left"),
+    [
+        ("x = conv3-4\n y = x -> bn\n output x, y", 1),
+        ("share b = bn\n conv3-4 -> b -> relu -> conv3-4 -> b", 1),
+        ("share c = conv3-4\n c -> bn -> relu -> c -> bn", 2),
+        ("share h = conv3-4 -> bn\n h -> relu -> h", 0),
+    ],
+)
+def test_a_norm_that_others_need_or_share_stays(body: str, left: int) -> None:
+    made = Changed(archdsl.parse(f"net n {{\n input 8x6x4\n {body}\n}}"), "fold-norm")
+    made.assert_accounted()
+    made.assert_equal()
+    assert sum(isinstance(each, torch.nn.BatchNorm2d) for each in made.made.modules()) == left
 
 
 def test_rounds_of_a_repeat_are_told_apart() -> None:
