@@ -50,7 +50,14 @@ _EXAMPLES = 16
 
 
 def compile_source(source: Source, net: str | None = None, options: Options = _AS_WRITTEN) -> Network:
-    """The network of a text. ArchError says everything that is wrong with it."""
+    """The network of a text, changed by the passes that came with it. ArchError says everything that is wrong with
+    it."""
+    network = _as_written(source, net, options)
+    return network.apply(*source.passes) if source.passes else network
+
+
+def _as_written(source: Source, net: str | None, options: Options) -> Network:
+    """The network of a text without passes."""
     options = _with_its_own(source, options)
     report, elaborator, template, module = _elaborated(source, net, options)
     if template and module:
@@ -70,7 +77,7 @@ def compile_source(source: Source, net: str | None = None, options: Options = _A
         lambda: _traced(source, net, options, example),
         _carried(source, module.name, elaborator.programs.library, options),
         open_sizes,
-        lambda: compile_source(source, net, replace(options, opens_all=True)),
+        lambda: _as_written(source, net, replace(options, opens_all=True)),
     )
 
 
@@ -187,7 +194,7 @@ def source_of(name: str, limits: Limits = DEFAULT_LIMITS) -> tuple[Source, str |
     made of a network and carries its text: an emitted Python file, or weights."""
     if name.endswith(MADE) and (made := Carried.in_file(Path(name))) is not None:
         (main, text), *_ = made.texts.items()
-        return Source(main, text, None, made.texts, made.settings, made.shape), made.net
+        return Source(main, text, None, made.texts, made.settings, made.shape, made.passes), made.net
     path, net = _split_net(name)
     zoo = folder("specs") / f"{path}{SUFFIX}"
     found = Path(path)

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from archdsl.graph.im2col import Im2col
     from archdsl.graph.receptive import ReceptiveField
     from archdsl.page.document import Page
-    from archdsl.passes.changes import Pass
+    from archdsl.passes.a_pass import Pass
+    from archdsl.passes.moving import Moved
     from archdsl.report.compare import Comparison, Sort
     from archdsl.report.diff import Diff
     from archdsl.report.memory import Measure, Memory
@@ -429,14 +430,16 @@ class Network:
         return load_weights(model, path, head=tuple(head))
 
     def apply(self, *passes: Pass | str) -> Network:
-        """The network after some passes, in this order: `net.apply("fold-norm", "widen(0.5)")`."""
-        from archdsl.passes.changes import pass_of
+        """The network after some passes, in this order: `net.apply("fold-norm", "widen(0.5)")`. What is made of it
+        carries them, so that it is read back as it is. ArchError where a pass cannot do what it is asked."""
+        from archdsl.passes.a_pass import all_changes, applied
+        from archdsl.passes.catalogue import passes_of
 
-        changes = [pass_of(each) if isinstance(each, str) else each for each in passes]
+        given = passes_of(passes)
 
         def changed(module: Module) -> Module:
-            for each in changes:
-                module = each.module(module)
+            for each in all_changes(given):
+                module = applied(module, each).module
             return module
 
         trace = self._trace
@@ -450,27 +453,41 @@ class Network:
             self.warnings,
             self.limits,
             traced,
-            self.carried,
+            self.carried.after(map(str, given)),
             self.open_sizes,
-            (lambda: reopen().apply(*changes)) if reopen else None,
+            (lambda: reopen().apply(*given)) if reopen else None,
         )
 
     def convert(self, model: torch.nn.Module, *passes: Pass | str) -> torch.nn.Module:
         """A live module of the network after some passes, with the weights of `model` changed as the passes say.
 
-        Weights that a pass makes new, such as those of another head, have torch's first values.
+        Weights that a pass makes new, such as those of another head, have torch's first values; `new_weights` names
+        them. ArchError where `model` is not a module of this network.
         """
-        from archdsl.passes.changes import pass_of
-
-        weights, root = dict(model.state_dict()), self.module
-        for each in passes:
-            change = pass_of(each) if isinstance(each, str) else each
-            weights, root = change.weights(root, weights), change.module(root)
+        moved = self.moved(model.state_dict(), *passes)
         some = next(iter(model.parameters()), None)
         device, dtype = (None, None) if some is None else (some.device, some.dtype)
         made = self.apply(*passes).to_torch(device, dtype).train(model.training)
-        made.load_state_dict(weights, strict=False)
+        first = made.state_dict()
+        made.load_state_dict({**{name: first[name] for name in moved.new}, **moved.weights})
         return made
+
+    def moved(self, state: Mapping[str, torch.Tensor], *passes: Pass | str) -> Moved:
+        """The tensors of the network after some passes, from a state dictionary of this one: `.weights` by name, `.new`
+        the names of those that have no values yet. ArchError where the state is not one of this network."""
+        from archdsl.passes.a_pass import all_changes
+        from archdsl.passes.catalogue import passes_of
+        from archdsl.passes.moving import moved
+
+        return moved(self.module, all_changes(passes_of(passes)), state)
+
+    def new_weights(self, *passes: Pass | str) -> tuple[str, ...]:
+        """The names of the tensors that some passes make new. Needs no PyTorch."""
+        from archdsl.passes.a_pass import all_changes
+        from archdsl.passes.catalogue import passes_of
+        from archdsl.passes.moving import new_tensors
+
+        return new_tensors(self.module, all_changes(passes_of(passes)))
 
     @cached_property
     def emitted(self) -> Emitted:
@@ -481,7 +498,7 @@ class Network:
 
         with collector_paused():
             traced = self._trace() if self._trace else self.module
-            return source(traced, self.module, self.text, __version__, self.carried.to_json(), self.module.macs)
+            return source(traced, self.module, self.text, __version__, self.carried, self.module.macs)
 
     def __repr__(self) -> str:
         inputs = ", ".join(map(str, self.module.inputs))

@@ -17,6 +17,8 @@ from archdsl.graph.module import Module
 from archdsl.network import Network
 from archdsl.ops import OPERATORS, Operators
 
+_PASSES = "E08"  # the faults of passes, which a file carries and no text has
+
 
 @dataclass(frozen=True, eq=False)
 class Sketch:
@@ -101,7 +103,10 @@ def network_or_sketch(source: Source, net: str | None, options: Options) -> Netw
     except ArchError as error:
         # what is wrong with the request is no fault of the text
         asked = {faults.InputSize.code, faults.NoSuchHyperparameter.code}
-        of_the_text = not any(each.severity is Severity.LIMIT or each.code in asked for each in error.diagnostics)
+        of_the_text = not any(
+            each.severity is Severity.LIMIT or each.code in asked or each.code.startswith(_PASSES)
+            for each in error.diagnostics
+        )
         module = sketch_source(source, net, options, error.diagnostics) if of_the_text else None
         if module is None:
             raise

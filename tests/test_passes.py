@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from laws.changed import Changed
+from test_faults import assert_speaks_well
 
 import archdsl
-from archdsl.passes.changes import head_of
+from archdsl import ArchError, cli
+from archdsl.passes.a_pass import Pass
+from archdsl.passes.catalogue import PASSES, pass_of
+from archdsl.passes.ends import head_of
+from archdsl.passes.head import Head
+from archdsl.passes.widen import Widen
 
 
 def randomised(model: torch.nn.Module) -> torch.nn.Module:
@@ -127,9 +141,284 @@ def test_passes_leave_the_arguments_of_blocks_in_the_source() -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["foo", "widen", "widen(x)", "head(1.5)", "truncate", "truncate(layr2)", "fold-norm(3)"]
+    ("word", "code"),
+    [
+        ("foo", "E0801"),
+        ("", "E0801"),
+        ("HEAD(3)", "E0801"),
+        ("head(10))", "E0801"),
+        *((word, "E0803") for word in ("widen", "widen()", "widen(x)", "widen(nan)", "widen(inf)", "widen(1e999)")),
+        *((word, "E0803") for word in ("widen(0)", "widen(-1)", "widen(1e9)", "widen(2, 3)", "widen(½)")),
+        *(
+            (word, "E0803")
+            for word in ("head(0)", "head(-5)", "head(1.5)", "head(1e3)", f"head(1{'0' * 25})", "head(٣)")
+        ),
+        *((word, "E0803") for word in ("truncate", "truncate(layer1, layer1)", "truncate(lay er1)", "truncate(\x00)")),
+        *((word, "E0803") for word in ("fold-norm(3)", "init(foo)", "input-channels(0)", "resize-positions(3)")),
+        ("truncate(layr2)", "E0802"),
+        ("truncate(layer1.7)", "E0802"),
+        ("resize-positions(96, 96)", "E0804"),
+    ],
 )
-def test_an_unknown_pass_is_refused(word: str) -> None:
-    with pytest.raises(archdsl.ArchError) as refused:
+def test_what_no_pass_can_do_is_refused(word: str, code: str) -> None:
+    with pytest.raises(ArchError) as refused:
         archdsl.load("resnet18").apply(word)
-    assert refused.value.diagnostics[0].code in {"E0801", "E0802"}
+    (found,) = refused.value.diagnostics
+    assert found.code == code
+    assert_speaks_well(found)
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: Widen(float("nan")), lambda: Widen(float("inf")), lambda: Head(0), lambda: Head(True)]
+)
+def test_the_bounds_are_those_of_the_class_too(make: Callable[[], Pass]) -> None:
+    with pytest.raises(ArchError, match="E0803"):
+        make()
+
+
+@pytest.mark.parametrize("cls", PASSES, ids=lambda cls: cls.word)
+def test_a_pass_is_written_as_it_is_read(cls: type[Pass]) -> None:
+    made = pass_of(cls.example)
+    assert isinstance(made, cls)
+    assert str(made) == cls.example
+    assert pass_of(str(made)) == made
+    assert cls.manual()
+
+
+@given(st.floats(0.001, 1000))
+def test_a_number_is_written_exactly(alpha: float) -> None:
+    assert pass_of(str(Widen(alpha))) == Widen(alpha)
+
+
+@pytest.mark.parametrize(
+    ("body", "word", "at", "path"),
+    [
+        ("-> residual { conv3-8 -> conv3-4 } -> conv1-2", "widen(2)", "residual", "add1"),
+        ("-> conv3-8(groups=2) -> conv1-2", "widen(0.1)", "conv3-8", "conv1"),
+        ("-> to_sequence -> attention(2)", "head(7)", "attention", "attention1"),
+        ("share h = conv3-4\n  h -> relu -> h", "head(7)", "h", "h"),
+        ("-> bn -> conv3-4", "input-channels(1)", "bn", "bn1"),
+        ("-> dwconv3", "input-channels(1)", "dwconv3", "conv1"),
+        ("-> conv3-4(groups=2)", "input-channels(2)", "conv3-4(groups=2)", "conv1"),
+        ("-> concat { | conv3-4 } -> conv3-4", "input-channels(1)", "concat", "concat1"),
+        ("-> residual(4)", "input-channels(1)", "residual(4)", "residual1.add1"),
+        ("-> flatten -> ln -> fc-3", "fully-convolutional", "ln", "ln1"),
+        ("-> flatten -> slice(0, 5) -> fc-3", "fully-convolutional", "slice", "slice1"),
+        ("-> fc-3", "resize-positions(9, 9)", "fc-3", "fc1"),
+        ("-> [conv3-4]*20000 as f", "truncate(f.3)", "[conv3-4]*20000", "f"),
+    ],
+)
+def test_what_a_pass_cannot_change_is_named_and_shown(body: str, word: str, at: str, path: str) -> None:
+    with pytest.raises(ArchError) as refused:
+        archdsl.parse(f"net n {{\n  input 8x8x4\n  {body}\n}}").apply(word)
+    (found,) = refused.value.diagnostics
+    assert found.code == "E0804"
+    assert f"`{path}`" in found.message
+    assert found.place is not None
+    assert found.place.text.startswith(at.partition("(")[0])
+    assert found.place.source.name == "network.arch"
+    assert_speaks_well(found)
+
+
+def test_what_only_a_network_can_be_refused_for() -> None:
+    for text, word in (
+        ("INPUT[8x8x4] -> relu", "head(7)"),
+        ("INPUT[4x4x3] -> flatten", "fully-convolutional"),
+        ("INPUT[5] -> fc-3", "input-channels(2)"),
+        ("INPUT[5] -> fc-3", "resize-positions(2, 2)"),
+    ):
+        with pytest.raises(ArchError, match=r"E0804 .* cannot change the network") as refused:
+            archdsl.parse(text).apply(word)
+        assert_speaks_well(refused.value.diagnostics[0])
+
+
+# --- tensors ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INPUT[(5, 8)] -> attention(2) -> fc-3",
+        "INPUT[(5, 8)] -> position_embedding -> add { | param((5, 8)) } -> ln -> layer_scale -> fc-3",
+        "INPUT[(4, 6, 8)] -> channels_last -> window_attention(2, window=3) -> channels_first",
+        "INPUT[(5, 8)] -> lstm-4(layers=2, bidirectional=true) -> gru-3 -> rnn-2",
+        "INPUT[8x6x4] -> conv3-4 -> prelu -> gn(2) -> bn(affine=false) -> gap",
+        "net n {\n input 8x6x4\n share h = conv3-4 -> bn\n h -> relu -> h\n}",
+        "net n {\n input t: tokens(6)\n share w = embedding-8(20)\n a = t -> w\n t -> embedding-8(20) -> tied(w)\n}",
+    ],
+)
+@pytest.mark.parametrize("word", ["inference", "prune-dead", "fold-norm", "init(kaiming)"])
+def test_no_kind_of_tensor_is_lost(text: str, word: str, tmp_path: Path) -> None:
+    made = Changed(archdsl.parse(text), word)
+    assert not made.net.new_weights(word)
+    made.assert_accounted()
+    made.assert_equal()
+    made.assert_read_back(tmp_path)
+
+
+def test_a_norm_is_folded_only_where_that_is_exact() -> None:
+    for body, left in (
+        ("conv3-4 -> bn", 0),
+        ("conv3-4 -> add { bn | bn }", 2),
+        ("conv3-4 -> concat { bn | }", 1),
+        ("conv3-4 -> relu -> bn", 1),
+        ("[conv3-4]*2 -> bn", 1),
+        ("conv3-4 -> [bn]*2", 2),
+        ("[conv3-4 -> bn]*3", 0),
+        ("bn -> conv3-4", 1),
+        ("conv3-4(bias=true) -> bn", 0),
+        ("[[conv3-4]*2 -> bn]*2", 2),
+        ("[conv3-4 -> [bn]*2]*2", 4),
+    ):
+        made = Changed(archdsl.parse(f"INPUT[8x6x4] -> {body}"), "fold-norm")
+        made.assert_equal()
+        assert sum(isinstance(each, torch.nn.BatchNorm2d) for each in made.made.modules()) == left, body
+
+
+@pytest.mark.parametrize(
+    ("body", "left"),
+    [
+        ("x = conv3-4\n y = x -> bn\n output x, y", 1),
+        ("share b = bn\n conv3-4 -> b -> relu -> conv3-4 -> b", 1),
+        ("share c = conv3-4\n c -> bn -> relu -> c -> bn", 2),
+        ("share h = conv3-4 -> bn\n h -> relu -> h", 0),
+    ],
+)
+def test_a_norm_that_others_need_or_share_stays(body: str, left: int) -> None:
+    made = Changed(archdsl.parse(f"net n {{\n input 8x6x4\n {body}\n}}"), "fold-norm")
+    made.assert_accounted()
+    made.assert_equal()
+    assert sum(isinstance(each, torch.nn.BatchNorm2d) for each in made.made.modules()) == left
+
+
+def test_rounds_of_a_repeat_are_told_apart() -> None:
+    for body, word, new in (
+        ("[fc-10]*3", "head(7)", {"repeat1.2"}),
+        ("[[fc-10]*2 -> relu]*2", "head(7)", {"repeat1.4"}),
+        ("[fc-10]*3", "widen(0.5)", {"repeat1.0", "repeat1.1", "repeat1.2"}),
+        ("fc-10 -> [residual { fc-10 }]*2", "head(7)", {"fc1", "repeat1.0.fc1", "repeat1.1.fc1"}),
+    ):
+        made = Changed(archdsl.parse(f"INPUT[10] -> {body}"), word)
+        made.assert_accounted()
+        assert {each.rpartition(".")[0] for each in made.net.new_weights(word)} == new, body
+
+
+def test_equal_blocks_at_other_places_are_told_apart() -> None:
+    net = archdsl.parse("block b(c) = fc-c\nnet n {\n input 10\n -> b(10) -> relu -> b(10)\n}")
+    assert head_of(net.module) == ("b2.fc1",)
+    assert net.new_weights("head(7)") == ("b2.fc1.weight", "b2.fc1.bias")
+    assert net.apply("widen(0.5)").params == 5 * 10 + 5 + 10 * 5 + 10
+
+
+def test_a_row_gives_its_own_tensor_beside_those_of_its_members() -> None:
+    net = archdsl.parse("INPUT[8x6x4] -> [conv3-5 -> relu -> conv3-6] as f -> gap -> fc-3")
+    made = Changed(net, "truncate(f, f.1)")
+    made.assert_accounted()
+    (x,) = made.xs
+    with torch.no_grad():
+        whole, part = made.made(x)
+        row = made.model.get_submodule("f")
+        assert torch.equal(whole, row(x))
+        assert torch.equal(part, row[1](row[0](x)))  # type: ignore[index]
+
+
+def test_the_cost_follows_the_hierarchy() -> None:
+    net = archdsl.parse("INPUT[8x8x8] -> [[[conv3-8 -> bn]*1000]*1000]*1000")
+    for word, params in (("fold-norm", 584 * 10**9), ("inference", 584 * 10**9), ("head(8)", 592 * 10**9)):
+        changed = net.apply(word)
+        assert changed.params == params
+        assert sum(len(each.steps) for each in changed.modules) <= 2 * sum(len(each.steps) for each in net.modules)
+
+
+def test_a_walk_along_many_wires_ends() -> None:
+    net = archdsl.parse(f"INPUT[4x4x4] -> conv3-3 -> {' -> '.join(['concat { | }'] * 40)} -> gap")
+    assert net.apply("head(7)").outputs["y"].shape == (7 * 2**40,)
+
+
+def test_a_module_of_another_network_is_refused() -> None:
+    net = archdsl.parse("INPUT[4] -> fc-3")
+    other = archdsl.parse("INPUT[4] -> fc-5 -> fc-3").to_torch()
+    with pytest.raises(ArchError, match="E0805") as refused:
+        net.convert(other, "inference")
+    assert_speaks_well(refused.value.diagnostics[0])
+
+
+# --- against timm -----------------------------------------------------------------------------------------------------
+
+TIMM = json.loads((Path(__file__).parent / "data" / "timm.json").read_text())
+
+
+@pytest.mark.parametrize("case", TIMM["input_conv"], ids=lambda case: str(case["channels"]))
+def test_input_channels_are_adapted_as_timm_does_it(case: dict[str, Any]) -> None:
+    weight, made = torch.tensor(case["weight"]), torch.tensor(case["made"])
+    net = archdsl.parse(f"INPUT[(3, 5, 6)] -> conv2x1-{len(weight)}(bias=false)")
+    model = net.to_torch()
+    model.load_state_dict({"conv1.weight": weight})
+    changed = net.convert(model, f"input-channels({case['channels']})")
+    assert torch.allclose(changed.state_dict()["conv1.weight"], made, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("case", TIMM["positions"], ids=lambda case: f"{case['before']}-{case['new']}")
+@pytest.mark.parametrize("layer", ["added as q", "position_embedding as q"])
+def test_positions_are_resized_as_timm_does_it(case: dict[str, Any], layer: str) -> None:
+    before, (height, width), (new_height, new_width) = case["before"], case["old"], case["new"]
+    tokens = f"concat('positions') {{ param(({before}, 2)) as t | conv1-2 -> to_sequence }}".replace("'", '"')
+    start = tokens if before else "conv1-2 -> to_sequence"
+    block = "block added = add { | param((in.length, in.features)) as p }"
+    net = archdsl.parse(f"{block}\nnet n {{\n input {height}x{width}x3\n -> {start} -> {layer}\n}}")
+    model = net.to_torch()
+    (name,) = (each for each in model.state_dict() if each.startswith("q"))
+    state = model.state_dict()
+    state[name] = torch.tensor(case["positions"]).reshape(state[name].shape)
+    model.load_state_dict(state)
+    changed = net.convert(model, f"resize-positions({new_height}, {new_width})")
+    made = torch.tensor(case["made"])
+    assert torch.allclose(changed.state_dict()[name].reshape(made.shape), made, rtol=1e-5, atol=1e-6)
+    assert changed(torch.randn(1, 3, new_height, new_width)).shape == (1, before + new_height * new_width, 2)
+
+
+def test_a_vision_transformer_takes_another_size() -> None:
+    net = archdsl.load("vit_b_16")
+    larger = net.apply("resize-positions(384, 320)")
+    assert larger.params - net.params == (24 * 20 - 14 * 14) * 768
+    assert not net.new_weights("resize-positions(384, 320)")
+    assert larger.params == archdsl.load("vit_b_16", input=(3, 384, 320)).params
+
+
+# --- what files carry -------------------------------------------------------------------------------------------------
+
+
+def test_what_a_pass_made_is_read_back_from_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "back.py"
+    for name, word, params in (("lenet5", "widen(2)", 244_362), ("resnet18", "truncate(layer2)", 683_072)):
+        made = archdsl.load(name).apply(word)
+        file.write_text(made.source())
+        back = archdsl.load(file)
+        assert back.params == made.params == params
+        assert back.carried.passes == (word,)
+        assert f"Changed by {word}." in " ".join(made.source().split())
+        again = back.apply("init(xavier)")
+        assert again.carried.passes == (word, "init(xavier)")
+
+
+def test_the_commands_know_what_passes_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, weights = str(tmp_path / "back.py"), str(tmp_path / "back.safetensors")
+    assert cli.main(["compile", "lenet5", "--pass", "head(7)", "-o", code, "-o", weights]) == 0
+    for file in (code, weights):
+        capsys.readouterr()
+        assert cli.main(["summary", file]) == 0
+        assert "61,451 parameters" in capsys.readouterr().out
+
+
+def test_weights_that_a_pass_makes_new_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weights = tmp_path / "w.pt"
+    torch.save(archdsl.load("lenet5").to_torch().state_dict(), weights)
+    out = str(tmp_path / "o.safetensors")
+    assert cli.main(["compile", "lenet5", "--weights", str(weights), "--pass", "head(7)", "-o", out]) == 0
+    assert "new after the passes: output.weight, output.bias" in capsys.readouterr().err
+
+
+def test_a_file_without_passes_is_read_as_before() -> None:
+    carried = archdsl.load("lenet5").carried
+    assert "passes" not in json.loads(carried.to_json())
+    assert json.loads(carried.after(["widen(2)"]).to_json())["passes"] == ["widen(2)"]

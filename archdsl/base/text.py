@@ -36,8 +36,8 @@ class Comment(NamedTuple):
 class Source:
     """A text with a name, as diagnostics show it. `path` is None for text that came from no file.
 
-    along: texts by name that came with it, which `use` finds before files. settings, shape: hyper-parameters and the
-    input's shape that belong to it, where it came out of something that was compiled before.
+    along: texts by name that came with it, which `use` finds before files. settings, shape, passes: hyper-parameters,
+    the input's shape and the passes that belong to it, where it came out of something that was compiled before.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Source:
     along: Mapping[str, str] = field(default_factory=dict[str, str])
     settings: Mapping[str, object] = field(default_factory=dict[str, object])
     shape: tuple[int, ...] | None = None
+    passes: tuple[str, ...] = ()
 
     @cached_property
     def _lines(self) -> list[int]:

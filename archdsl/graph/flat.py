@@ -27,7 +27,12 @@ class Layer(NamedTuple):
     def weights(self) -> dict[str, Shape]:
         """Shapes of its learned tensors by their full names. A tensor that is the layer itself has the layer's."""
         found = self.step.facts.weights.items()
-        return {f"{self.path}.{name}" if name else self.path: shape for name, shape in found}
+        return {full_name(self.path, name): shape for name, shape in found}
+
+
+def full_name(path: str, tensor: str) -> str:
+    """The name of a layer's tensor in the state dictionary of the network."""
+    return f"{path}.{tensor}" if tensor else path
 
 
 def require_layers(module: Module, limits: Limits, what: str) -> None:

@@ -308,7 +308,8 @@ def buffers(root: Module, sizes: Sizes, *, training: bool) -> int:
             if isinstance(what, Module):
                 total += step.count * found[id(what)]
             else:
-                total += step.count * sizes.own(what.buffers(what.operand(step.input_types)))
+                held = what.buffers(what.operand(step.input_types)).values()
+                total += step.count * sizes.own(each.own for each in held)
         found[id(module)] = total
     return found[id(root)]
 

@@ -17,9 +17,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archdsl.base.tensors import TensorType
+from archdsl.base.tensors import Shape, TensorType
 from archdsl.base.text import Place
 from archdsl.ops.operator import Facts, Operator
 from archdsl.ops.torchcall import Apply, Layer, Learned
@@ -76,6 +77,12 @@ class Step:
         """The facts of an operator step."""
         assert isinstance(self.what, Operator)
         return self.what.facts(self.input_types, self.outputs[0])
+
+    @cached_property
+    def state(self) -> Mapping[str, Shape]:
+        """The tensors of an operator step by torch's names, learned or not, with their shapes."""
+        assert isinstance(self.what, Operator)
+        return self.what.state(self.input_types)
 
     @cached_property
     def call(self) -> Layer | Apply | Learned | None:
@@ -253,26 +260,26 @@ class Module:
 
     @cached_property
     def weight_signature(self) -> tuple[Any, ...]:
-        """Names and shapes of all weights, folded as the module is: equal for modules that can share weights."""
+        """Names and shapes of all tensors, folded as the module is: equal for modules that can share weights."""
         parts: list[tuple[Any, ...]] = []
         for index, step in enumerate(self.owned()):
             name = index if self.indexed and not step.name else step.name
             if isinstance(step.what, Module):
                 parts.append((name, step.count, step.what.weight_signature))
-            elif weights := step.facts.weights:
-                parts.append((name, step.count, tuple(weights.items())))
+            elif step.state:
+                parts.append((name, step.count, tuple(step.state.items())))
         return tuple(parts)
 
     # --- views ------------------------------------------------------------------------------------------------------
 
     def names(self) -> tuple[str, ...]:
         """The name of each step inside this module: what was given or, in an indexed module, its position."""
-        names: list[str] = []
-        position = 0
-        for step in self.steps:
-            names.append(step.name or str(position))
-            position += step.slots
-        return tuple(names)
+        return tuple(step.name or str(at) for step, at in zip(self.steps, self.positions, strict=True))
+
+    @cached_property
+    def positions(self) -> tuple[int, ...]:
+        """Where each step begins, counted as an indexed module counts."""
+        return tuple(accumulate((step.slots for step in self.steps[:-1]), initial=0)) if self.steps else ()
 
     def distinct(self) -> tuple[Module, ...]:
         """This module and every module in it, each once, children before parents."""

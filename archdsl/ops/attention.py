@@ -14,7 +14,7 @@ from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import Operand, flag, given, integer, number
 from archdsl.ops.faults import BadArgument, Reject, WrongTensor
 from archdsl.ops.operator import Operator, Style, Unary, axes_of, require_sequence
-from archdsl.ops.storage import INDEX, Kept, Own
+from archdsl.ops.storage import INDEX, Buffer, Kept, Own
 from archdsl.ops.torchcall import Apply, Layer, Passed, Slot, X, changed
 
 Types = tuple[TensorType, ...]
@@ -302,8 +302,9 @@ class WindowAttention(Unary):
         return (Own(max(3 * scores + 4 * padded, 2 * scores + 6 * padded) - x.size),)
 
     @override
-    def buffers(self, x: TensorType) -> tuple[Own, ...]:
-        return (Own(fixed=self.window**4, itemsize=INDEX),)  # which bias belongs to which pair
+    def buffers(self, x: TensorType) -> Mapping[str, Buffer]:
+        # which bias belongs to which pair
+        return {"relative_position_index": Buffer((self.window**4,), itemsize=INDEX)}
 
     @override
     def sees(self, xs: Types, index: int) -> tuple[Field, ...]:

@@ -14,7 +14,7 @@ from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import Axes, SharedLayer, axes, integer, layer, number, width
 from archdsl.ops.faults import BadArgument, Reject, WrongTensor
 from archdsl.ops.operator import Style, Unary, require_features, require_sequence
-from archdsl.ops.storage import INDEX, NOTHING, Kept, Own
+from archdsl.ops.storage import INDEX, NOTHING, Buffer, Kept, Own
 from archdsl.ops.torchcall import Apply, Layer, Learned, Weight, X, changed
 
 
@@ -188,8 +188,8 @@ class PositionalEncoding(Unary):
         return (Own(fixed=x.size), Own(fixed=x.grid[0], itemsize=INDEX))
 
     @override
-    def buffers(self, x: TensorType) -> tuple[Own, ...]:
-        return (Own(fixed=self.length * x.channels),)
+    def buffers(self, x: TensorType) -> Mapping[str, Buffer]:
+        return {"encoding": Buffer((self.length, x.channels), persistent=False)}
 
     @override
     def torch(self, x: TensorType) -> Layer:

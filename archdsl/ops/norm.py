@@ -12,7 +12,7 @@ from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import flag, integer, number, numbers
 from archdsl.ops.faults import BadArgument, GroupsDoNotDivide, Reject, WrongTensor
 from archdsl.ops.operator import Style, Unary, require_features, require_samples
-from archdsl.ops.storage import INDEX, Kept, Own
+from archdsl.ops.storage import INDEX, Buffer, Kept, Own
 from archdsl.ops.torchcall import Layer, changed
 
 
@@ -51,8 +51,13 @@ class BatchNorm(Unary):
         return Kept(inputs=(0,), own=(Own(fixed=2 * x.channels),))  # mean and deviation of each channel
 
     @override
-    def buffers(self, x: TensorType) -> tuple[Own, ...]:
-        return Own(fixed=2 * x.channels), Own(fixed=1, itemsize=INDEX)  # mean, variance; how many batches
+    def buffers(self, x: TensorType) -> Mapping[str, Buffer]:
+        statistic = Buffer((x.channels,))
+        return {
+            "running_mean": statistic,
+            "running_var": statistic,
+            "num_batches_tracked": Buffer((), itemsize=INDEX),
+        }
 
     @override
     def torch(self, x: TensorType) -> Layer:
@@ -233,13 +238,17 @@ class Normalize(Unary):
         return (Own(x.size),)
 
     @override
-    def buffers(self, x: TensorType) -> tuple[Own, ...]:
-        return (Own(fixed=2 * x.channels),)
+    def buffers(self, x: TensorType) -> Mapping[str, Buffer]:
+        values = Buffer(self._shape(x), persistent=False)
+        return {"mean": values, "std": values}
+
+    def _shape(self, x: TensorType) -> Shape:
+        """A number for each channel, with the axes of what comes in."""
+        return (x.channels, *(1 for _ in x.grid)) if x.kind is Kind.IMAGE else (x.channels,)
 
     @override
     def torch(self, x: TensorType) -> Layer:
-        shape = (x.channels, *(1 for _ in x.grid)) if x.kind is Kind.IMAGE else (x.channels,)
-        return Layer.of("Normalize", self.mean, self.std, shape, copied="normalize")
+        return Layer.of("Normalize", self.mean, self.std, self._shape(x), copied="normalize")
 
     @override
     def label(self, x: TensorType) -> str:

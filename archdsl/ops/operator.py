@@ -23,7 +23,7 @@ from archdsl.base.traced import expression_of
 from archdsl.base.windows import Spread, Window
 from archdsl.ops.arguments import Axes, Operand, Role, arguments, roles
 from archdsl.ops.faults import BadArgument, Reject, TooLarge, WindowTooLarge, WrongTensor
-from archdsl.ops.storage import NOTHING, Kept, Own
+from archdsl.ops.storage import NOTHING, Buffer, Kept, Own
 from archdsl.ops.torchcall import Apply, Layer, Learned
 
 In = TypeVar("In")
@@ -132,9 +132,9 @@ class Operator(ABC, Generic[In]):
         """What lives at the worst moment of the forward pass besides what goes in and what comes out."""
         return ()
 
-    def buffers(self, x: In) -> tuple[Own, ...]:
-        """What the layer holds besides what is learned, such as running statistics."""
-        return ()
+    def buffers(self, x: In) -> Mapping[str, Buffer]:
+        """The tensors that the layer holds besides what is learned, such as running statistics, by torch's names."""
+        return {}
 
     def reads(self, x: In) -> int:
         """How many numbers of weights it reads for one sample, and no more of them for several."""
@@ -149,6 +149,12 @@ class Operator(ABC, Generic[In]):
         if not weights and type(self).macs is cast("Any", Operator).macs:
             return _NONE
         return Facts(weights, sum(map(prod, weights.values())), self.macs(x, weights, output))
+
+    def state(self, xs: tuple[TensorType, ...]) -> Mapping[str, Shape]:
+        """All tensors of its state dictionary with their shapes: what is learned, then what else it keeps."""
+        x = self.operand(xs)
+        kept = {name: each.shape for name, each in self.buffers(x).items() if each.persistent}
+        return {name: tuple(map(fixed, shape)) for name, shape in {**self.weights(x), **kept}.items()}
 
     def result(self, xs: tuple[TensorType, ...]) -> TensorType:
         """The type that comes out. Rejects also what is larger than anything can be, as sizes that double at each step

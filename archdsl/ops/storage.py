@@ -4,6 +4,7 @@ and what it makes on the way. Figures are those of PyTorch's own operators on a 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,24 @@ class Kept:
     inputs: tuple[int, ...] = ()
     output: bool = False
     own: tuple[Own, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """A tensor that a layer holds besides what is learned.
+
+    itemsize: the bytes of one of its numbers; None for those of the weights. persistent: whether it is part of the
+    state dictionary; what is not is worked out anew when the layer is made.
+    """
+
+    shape: tuple[int, ...]
+    itemsize: int | None = None
+    persistent: bool = True
+
+    @property
+    def own(self) -> Own:
+        """The memory that it takes."""
+        return Own(fixed=prod(self.shape), itemsize=self.itemsize)
 
 
 NOTHING = Kept()

@@ -1,1 +1,1 @@
-"""Passes over modules: checks, and changes of a network together with its weights."""
+"""Passes: checks of a network, and what makes one network of another and says where every tensor comes from."""

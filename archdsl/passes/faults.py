@@ -14,10 +14,10 @@ _SHOWN = 6
 @final
 @dataclass(frozen=True)
 class UnknownPass(Fault):
-    """A pass that there is not, or whose options do not fit it.
+    """A pass that there is not.
 
-    The passes are `drop-dropout`, `fold-norm`, `fully-convolutional`, `head(10)`, `inference`, `prune-dead`,
-    `truncate(layer2, layer4)` and `widen(0.5)`.
+    The passes are `drop-dropout`, `fold-norm`, `fully-convolutional`, `head(10)`, `inference`, `init(kaiming)`,
+    `input-channels(1)`, `prune-dead`, `resize-positions(384, 384)`, `truncate(layer2, layer4)` and `widen(0.5)`.
     """
 
     code = "E0801"
@@ -29,14 +29,11 @@ class UnknownPass(Fault):
 
     @property
     def message(self) -> str:
-        return f"`{self.word}` is no pass"
+        return f"`{self.word}` is no pass" if self.word else "no pass is named"
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return (
-            f"there are {', '.join(f'`{word}`' for word in self.known)}",
-            "`head`, `init`, `truncate` and `widen` take options",
-        )
+        return (f"there are {', '.join(f'`{word}`' for word in self.known)}",)
 
     @property
     def help(self) -> str | None:
@@ -61,7 +58,7 @@ class NoSuchPath(Fault):
 
     @property
     def message(self) -> str:
-        return f"no layer `{self.path}` to cut at"
+        return f"no layer `{self.path[:80]}` to cut at"
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -71,6 +68,95 @@ class NoSuchPath(Fault):
     @property
     def help(self) -> str | None:
         return did_you_mean(self.path, self.known)
+
+
+@final
+@dataclass(frozen=True)
+class BadPassOption(Fault):
+    """The options of a pass are not such as it takes: too many or too few, of the wrong kind, or out of bounds."""
+
+    code = "E0803"
+    title = "options that a pass does not take"
+    example = ""
+
+    word: str
+    reason: str
+    usage: str
+
+    @property
+    def message(self) -> str:
+        return f"the pass `{self.word}` cannot be used so: {self.reason}"
+
+    @property
+    def help(self) -> str | None:
+        return f"write it as `{self.usage}`"
+
+
+@final
+@dataclass(frozen=True)
+class CannotChange(Fault):
+    """A pass cannot do what it is asked, because of the layer that the message names.
+
+    A width multiplier changes the channels of convolutions and fully connected layers alone: where a sum adds what they
+    give to something else, its branches no longer agree. Another head needs a last layer that has a number of classes.
+    Layers whose weights depend on the size of the image cannot be used at another size.
+    """
+
+    code = "E0804"
+    title = "a layer that a pass cannot change"
+    example = ""
+
+    change: str
+    path: str
+    reason: str
+    numbers: tuple[str, ...] = ()
+
+    @property
+    def message(self) -> str:
+        what = f"`{self.path}`" if self.path else "the network"
+        return f"`{self.change}` cannot change {what}: {self.reason}"
+
+    @property
+    def label(self) -> str:
+        return "cannot be changed so"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self.numbers
+
+
+@final
+@dataclass(frozen=True)
+class AnotherModule(Fault):
+    """A live module is changed together with a network that it was not made of: its tensors have other names or shapes.
+
+    Nothing is changed. Give the module that `to_torch()` of this network made, or one with a state dictionary of the
+    same names; of a wrapped module that is the one inside.
+    """
+
+    code = "E0805"
+    title = "a module of another network"
+    example = ""
+
+    network: str
+    missing: tuple[str, ...]
+    unknown: tuple[str, ...]
+    others: tuple[str, ...]
+
+    @property
+    def message(self) -> str:
+        many = len(self.missing) + len(self.unknown) + len(self.others)
+        return f"the module is not one of `{self.network}`: {many} tensor{' differs' if many == 1 else 's differ'}"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        said = (("not in it", self.missing), ("not in the network", self.unknown), ("of another shape", self.others))
+        return tuple(f"{what}: {_listed(names)}" for what, names in said if names)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    more = len(names) - _SHOWN
+    return ", ".join(f"`{name}`" for name in names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 @final

@@ -91,7 +91,7 @@ class _Made:
             with progress(f"making the {kind[1:]} file of {self.net.name}"):
                 if kind == ".onnx":
                     return self.changed.to_onnx(self.model)
-                return safetensors_file(self.model, self.net.carried.to_json())
+                return safetensors_file(self.model, self.changed.carried.to_json())
         except NoOnnx as error:
             raise click.ClickException(str(error)) from error
 
@@ -105,7 +105,11 @@ class _Made:
     def model(self) -> Any:
         """The live module with the weights of the file, or new ones, changed as the passes say."""
         model = self._loaded()
-        return self.net.convert(model, *self.passes) if self.passes else model
+        if not self.passes:
+            return model
+        if self.weights is not None and (new := self.net.new_weights(*self.passes)):
+            self.remarks.append(f"new after the passes: {', '.join(new)}")
+        return self.net.convert(model, *self.passes)
 
     def _loaded(self) -> Any:
         """The live module of the text, with the weights of the file or new ones."""

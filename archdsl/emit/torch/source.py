@@ -13,12 +13,12 @@ from archdsl.base.tensors import TensorType
 from archdsl.base.text import Source
 from archdsl.emit.torch.forward import wrapped
 from archdsl.emit.torch.merge import camel, merged
-from archdsl.emit.torch.print import constructed, field_lines, flat_text, literal
+from archdsl.emit.torch.print import constructed, field_lines, flat_text
 from archdsl.emit.torch.program import Class, Parameter, Program, Reference
 from archdsl.emit.torch.stretches import NEEDS, lines
 from archdsl.emit.torch.validate import Miscompiled, validate
 from archdsl.emit.torch.width import INDENT, WIDTH
-from archdsl.graph.carried import NAME
+from archdsl.graph.carried import Carried
 from archdsl.graph.module import Init, Module
 
 LANGUAGE = 1
@@ -38,16 +38,16 @@ class Emitted:
     apart: str = ""
 
 
-def source(module: Module, meant: Module, text: Source, version: str, carried: str, macs: int) -> Emitted:
+def source(module: Module, meant: Module, text: Source, version: str, carried: Carried, macs: int) -> Emitted:
     """One self-contained file for a network that was elaborated with traces, validated.
 
-    meant: the network as it was elaborated without traces, which the file must be. text: what it was compiled from, for
-    the header. version: archdsl's own. carried: what the file carries of its origin, as the value of `ARCH`. macs: of
-    the network, a formula where it depends on sizes that are left open. Raises Miscompiled, a fault of ours, where the
-    file would build or compute something else.
+    meant: the network as it was elaborated without traces, which the file must be. text: what it was compiled from,
+    for the header. version: archdsl's own. carried: what the file carries of its origin. macs: of the network, a formula
+    where it depends on sizes that are left open. Raises Miscompiled, a fault of ours, where the file would build or
+    compute something else.
     """
     name = class_name(module.name, f"{module.doc}\n{text.heading()}")
-    header = _header(text, version)
+    header = _header(text, version, carried.passes)
     try:
         return Emitted(_validated(module, meant, name, header, carried, macs, apart=False), name)
     except Miscompiled as error:
@@ -55,7 +55,9 @@ def source(module: Module, meant: Module, text: Source, version: str, carried: s
         return Emitted(_validated(module, meant, name, header, carried, macs, apart=True), name, str(error))
 
 
-def _validated(module: Module, meant: Module, name: str, header: str, carried: str, macs: int, *, apart: bool) -> str:
+def _validated(
+    module: Module, meant: Module, name: str, header: str, carried: Carried, macs: int, *, apart: bool
+) -> str:
     taken = {*TAKEN, *(camel(path.stem) for path in MODULES.glob("*.py"))}
     program = merged(module, name, taken, apart=apart)
     code = _written(program, header, carried, macs)
@@ -63,7 +65,7 @@ def _validated(module: Module, meant: Module, name: str, header: str, carried: s
     return code
 
 
-def _written(program: Program, header: str, carried: str, macs: int) -> str:
+def _written(program: Program, header: str, carried: Carried, macs: int) -> str:
     """The text of a program."""
     root = program.root.module
     calls = list(program.calls())
@@ -81,7 +83,7 @@ def _written(program: Program, header: str, carried: str, macs: int) -> str:
     code = "\n\n\n".join(body)
     if not re.search(r"\btorch\.", _without_docstrings(code)):
         imports.discard("import torch")
-    return f"{header}\n{_imports(imports)}\n\n\n{code}\n\n\n{NAME} = {literal(carried)}\n"
+    return f"{header}\n{_imports(imports)}\n\n\n{code}\n\n\n{carried.to_python()}"
 
 
 def _without_docstrings(code: str) -> str:
@@ -103,10 +105,11 @@ def _not_taken(name: str) -> str:
     return f"{name}Net" if name in TAKEN else name
 
 
-def _header(text: Source, version: str) -> str:
+def _header(text: Source, version: str, passes: tuple[str, ...]) -> str:
     digest = hashlib.sha256(text.text.encode()).hexdigest()[:16]
     title = text.heading().split("\n\n")[0] or f"{Path(text.name).stem}, a network."
     origin = f"Made by archdsl {version} (language {LANGUAGE}) from {text.name}, sha256 {digest}."
+    origin += f" Changed by {', '.join(passes)}." if passes else ""
     return "\n".join([*_docstring(f"{' '.join(title.split())}\n\n{origin}", ""), ""])
 
 

@@ -1,0 +1,34 @@
+"""Dropout left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, final
+
+from typing_extensions import override
+
+from archdsl.graph.module import Module
+from archdsl.ops.operator import Operator
+from archdsl.ops.regular import Dropout
+from archdsl.passes.a_pass import Change
+from archdsl.passes.origins import Rewritten
+from archdsl.passes.rewrite import Rules, Visit, rewritten
+
+
+@final
+@dataclass(frozen=True)
+class DropDropout(Change):
+    """Leaves dropout out, which does nothing at inference. Weights stay as they are."""
+
+    word = "drop-dropout"
+    example = "drop-dropout"
+
+    @override
+    def rewritten(self, root: Module) -> Rewritten:
+        return rewritten(root, _Rules(), self)
+
+
+class _Rules(Rules):
+    @override
+    def change(self, at: Visit) -> Operator[Any] | None:
+        return None if isinstance(at.kept, Dropout) else at.kept

@@ -1,0 +1,66 @@
+"""Another head."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from typing import Any, cast, final
+
+from typing_extensions import override
+
+from archdsl.base.tensors import Shape, TensorType
+from archdsl.graph.module import Module
+from archdsl.ops.conv import Conv, Deconv
+from archdsl.ops.dense import FullyConnected
+from archdsl.ops.operator import Operator
+from archdsl.passes.a_pass import Change
+from archdsl.passes.ends import Finder, Ports, every_output, head_of
+from archdsl.passes.options import whole
+from archdsl.passes.origins import New, Origin, Rewritten
+from archdsl.passes.rewrite import Part, Rules, Visit, new_where_changed, rewritten
+
+MOST = 1_000_000_000
+
+
+@final
+@dataclass(frozen=True)
+class Head(Change):
+    """Gives the last layers another number of classes. Their weights are new, and those of norms after them; the others
+    stay."""
+
+    word = "head"
+    example = "head(10)"
+
+    classes: int = whole(1, MOST)
+
+    @override
+    def rewritten(self, root: Module) -> Rewritten:
+        if not head_of(root):
+            raise self.refusal("", root.place, reason="it has no layer with a number of classes")
+        return rewritten(root, _Rules(self.classes), self)
+
+
+class _Rules(Rules):
+    def __init__(self, classes: int) -> None:
+        self.classes = classes
+        self.finder = Finder()
+
+    @override
+    def start(self, root: Module) -> tuple[tuple[TensorType, ...], Hashable]:
+        return root.inputs, every_output(root)
+
+    @override
+    def parts(self, module: Module, index: int, context: Hashable) -> tuple[Part, ...]:
+        return self.finder.parts(module, index, cast("Ports", context))
+
+    @override
+    def change(self, at: Visit) -> Operator[Any] | None:
+        if not at.context:
+            return at.kept
+        if not isinstance(at.kept, (Conv, Deconv, FullyConnected)):
+            raise at.refusal(f"the network ends with it, and `{at.kept.word}` has no number of classes")
+        return replace(cast("Any", at.kept), width=self.classes)
+
+    @override
+    def origin(self, at: Visit, tensor: str, shape: Shape) -> Origin:
+        return New() if at.context else new_where_changed(at, tensor, shape)

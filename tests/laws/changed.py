@@ -1,0 +1,115 @@
+"""A network and what a pass makes of it, both run with all weights random, in double precision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+import archdsl
+from archdsl import Network, TensorType
+from archdsl.base.tensors import Kind
+from archdsl.passes.moving import names
+
+BATCH = 2
+NEAR = 1e-12
+
+
+def randomised(model: nn.Module) -> nn.Module:
+    """The module with random numbers everywhere, so that none of its tensors could be left out unnoticed.
+
+    Scaled so that numbers neither vanish nor explode on their way.
+    """
+    torch.manual_seed(0)
+    for name, value in model.state_dict().items():
+        if not value.is_floating_point():
+            continue
+        with torch.no_grad():
+            if name.endswith("running_var"):
+                value.uniform_(0.5, 2.0)
+            elif value.dim() > 1:
+                value.normal_(0, value[0].numel() ** -0.5)
+            elif name.endswith("weight"):
+                value.normal_(1, 0.2)
+            else:
+                value.normal_(0, 0.2)
+    for name, value in model.state_dict().items():
+        if name.endswith("num_batches_tracked"):
+            value.fill_(len(name))
+    return model
+
+
+def sample(kind: TensorType) -> Tensor:
+    """A batch of random tensors of a type."""
+    if kind.kind is Kind.TOKENS:
+        return torch.randint(0, 2, (BATCH, *kind.shape))
+    return torch.randn(BATCH, *kind.shape, dtype=torch.float64)
+
+
+def outputs(model: nn.Module, xs: list[Tensor], *, training: bool) -> tuple[Tensor, ...]:
+    """All that a module gives, with the same noise each time. Running statistics stay as they are."""
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    torch.manual_seed(1)
+    with torch.no_grad():
+        found: Any = model.train(training)(*xs)
+    model.load_state_dict(state)
+    return cast("tuple[Tensor, ...]", tuple(found)) if isinstance(found, tuple) else (found,)
+
+
+class Changed:
+    """A network, one after passes, and live modules of both."""
+
+    def __init__(self, net: Network, *passes: str) -> None:
+        self.net, self.passes = net, passes
+        self.changed = net.apply(*passes)
+        self.model = randomised(net.to_torch(dtype=torch.float64))
+        self.made = net.convert(self.model, *passes)
+        torch.manual_seed(2)
+        self.xs = [sample(kind) for kind in net.inputs.values()]
+
+    def differences(self, *, training: bool = False) -> list[float]:
+        """The largest difference of each output, relative to the largest number in it."""
+        before = outputs(self.model, self.xs, training=training)
+        after = outputs(self.made, self.xs, training=training)
+        assert [each.shape for each in before] == [each.shape for each in after]
+        found: list[float] = []
+        for one, other in zip(before, after, strict=True):
+            assert one.isfinite().all()
+            found.append(float((one - other).abs().max() / one.abs().max().clamp(min=1)))
+        return found
+
+    def assert_tells(self) -> None:
+        """That what comes out is not all one number, which anything could give."""
+        for each in outputs(self.model, self.xs, training=False):
+            assert not torch.equal(each, each.flatten()[0].expand_as(each))
+
+    def assert_equal(self, *, training: bool = False) -> None:
+        """That both give the same."""
+        assert max(self.differences(training=training)) < NEAR
+
+    def assert_accounted(self) -> None:
+        """That each tensor of the new module was moved or is named as new, and each that was kept has its values."""
+        state, old = self.made.state_dict(), self.model.state_dict()
+        moved = self.net.moved(old, *self.passes)
+        assert moved.new == self.net.new_weights(*self.passes)
+        assert {*moved.weights, *moved.new} == state.keys() == set(names(self.changed.module))
+        assert not set(moved.new) & moved.weights.keys()
+        for name, value in moved.weights.items():
+            assert torch.equal(value, state[name]), name
+
+    def assert_read_back(self, folder: Path) -> None:
+        """That the emitted file is read back as the same network."""
+        file = folder / "back.py"
+        file.write_text(self.changed.source(), encoding="utf-8")
+        assert_same(archdsl.load(file), self.changed)
+
+
+def assert_same(one: Network, other: Network) -> None:
+    """That two networks are the same: their costs, tensors and text in PyTorch."""
+    assert (one.params, one.macs, one.train_macs) == (other.params, other.macs, other.train_macs)
+    assert one.outputs == other.outputs
+    assert one.carried.passes == other.carried.passes
+    assert list(names(one.module)) == list(names(other.module))
+    assert one.source() == other.source()
