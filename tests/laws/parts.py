@@ -343,6 +343,10 @@ def pointwise(r: Random, x: Size, act: Expr, p: Expr) -> Part:
     """What keeps the size of what comes in: activations, norms, what drops and what scales."""
     features = ("image", "sequence", "vector")
     channels = x.channels
+    def linear(x: Size, names: Names) -> Size:
+        need(x.kind == "sequence")
+        return x.wide(width.value(names))
+
     forms = [
         Part(act.text, only(*features), (*words(act.text), *act.seen)),
         Part(act.text, only(*features), (*words(act.text), *act.seen)),
@@ -499,12 +503,16 @@ def sequential(r: Random, x: Size, width: Expr, p: Expr) -> Part:
         need(x.kind == "sequence")
         return Size("image", (x.channels, *x.grid))
 
+    def linear(x: Size, names: Names) -> Size:
+        need(x.kind == "sequence")
+        return x.wide(width.value(names))
+
     forms = [
         plain(f"attention({', '.join([str(heads), *more])})", attended, *(p.seen if more else ())),
         plain(f"attention({', '.join([f'heads={heads}', *more])})", attended, *(p.seen if more else ())),
         plain(f"{word}-{width.amount}{arguments}", recurrent, *width.seen),
-        plain(f"fc-{width.amount}", lambda x, names: x.wide(width.value(names)), *width.seen),
-        plain(f"fc-{width.amount}", lambda x, names: x.wide(width.value(names)), *width.seen),
+        plain(f"fc-{width.amount}", linear, *width.seen),
+        plain(f"fc-{width.amount}", linear, *width.seen),
         plain("position_embedding", only_rows),
         plain(f"position_embedding({positions})", placed),
         plain(r.choice(["positional_encoding", "positional_encoding(30)"]), even),
@@ -540,7 +548,7 @@ def gridded(r: Random, x: Size, width: Expr) -> Part:
 
     forms = [
         plain("ln", same),
-        plain(f"fc-{width.amount}", lambda x, names: x.wide(width.value(names)), *width.seen),
+        plain(f"fc-{width.amount}", linear, *width.seen),
         plain("channels_first", maps),
         plain("channels_first", maps),
         plain("to_sequence", rows),
