@@ -52,7 +52,7 @@ def emitted(net: Network) -> nn.Module:
     """The module of an emitted file, executed in a namespace of its own."""
     name = "emitted"
     namespace: dict[str, Any] = {"__name__": name}
-    exec(compile(net.source(), f"<{name}>", "exec"), namespace)  # noqa: S102 - what the file does when it is imported
+    exec(compile(net.source(), f"<{name}>", "exec"), namespace)
     classes = [each for each in namespace.values() if isinstance(each, type) and each.__module__ == name]
     made = classes[-1]()
     assert isinstance(made, nn.Module)
@@ -158,13 +158,18 @@ def _hold_close(kind: str, made: dict[str, Tensor], wanted: dict[str, Tensor], l
             raise Difference(kind, f"{name} is {tuple(other.shape)}, not {tuple(value.shape)}")
         if torch.equal(value, other):
             continue
-        value, other = value.detach().double(), other.detach().double()
-        same = (value == other) | (value.isnan() & other.isnan())
-        if bool(same.all()):
-            continue
-        apart = (value - other)[~same].abs().max().item() / max(value[~same].abs().max().item(), least)
+        apart = _apart(value.detach().double(), other.detach().double(), least)
         if not apart <= TOLERANCE:
             raise Difference(kind, f"{name} is {apart:.1e} away")
+
+
+def _apart(value: Tensor, other: Tensor, least: float) -> float:
+    """The largest difference by the largest number; what is no number must be none in both."""
+    differs = (value != other) & ~(value.isnan() & other.isnan())
+    if not bool(differs.any()):
+        return 0.0
+    finite = value[value.isfinite()].abs()
+    return (value - other)[differs].abs().max().item() / max(finite.max().item() if finite.numel() else 0.0, least)
 
 
 def _classes(model: nn.Module) -> tuple[tuple[str, ...], int]:

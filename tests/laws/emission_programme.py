@@ -81,6 +81,12 @@ class Round:
         return {**vars(self), "constructs": dict(self.constructs.most_common())}
 
 
+def say(*words: object) -> None:
+    """A line on the screen, at once."""
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+    sys.stdout.flush()
+
+
 def rounds(begin: int, end: int, state: Path) -> dict[str, Any]:
     """Run the rounds that a file has not yet, and keep each in it."""
     done: dict[str, Any] = json.loads(state.read_text()) if state.exists() else {}
@@ -95,9 +101,7 @@ def rounds(begin: int, end: int, state: Path) -> dict[str, Any]:
         written = state.with_suffix(".new")
         written.write_text(json.dumps(done, indent=1))
         written.replace(state)
-        print(
-            f"{first}: {made.programs} programs, {made.refused} refused, {len(made.failures)} failed, {made.seconds} s"
-        )
+        say(f"{first}: {made.programs} programs, {made.refused} refused, {len(made.failures)} failed, {made.seconds} s")
     return done
 
 
@@ -115,11 +119,11 @@ def together(done: dict[str, Any]) -> Round:
 def show(seed: int) -> None:
     """A program, what is wrong with it, and the smallest text of the same fault."""
     written = program(seed)
-    print(written.text, written.settings)
+    say(written.text, written.settings)
     found = failure(written.text, written.settings, seed)
-    print(found)
+    say(found)
     if found is not None:
-        print(smallest(written.text, written.settings))
+        say(smallest(written.text, written.settings))
 
 
 def main() -> None:
@@ -137,9 +141,9 @@ def main() -> None:
         return
     whole = together(rounds(given.begin, given.end, given.state))
     for name in ("programs", "refused", "quiet", "sharing", "shared_classes", "classes", "blocks", "seconds"):
-        print(f"{name}: {getattr(whole, name)}")
-    print("failures:", dict(Counter(each["kind"] for each in whole.failures).most_common()))
-    print("constructs:", dict(whole.constructs.most_common()))
+        say(f"{name}: {getattr(whole, name)}")
+    say("failures:", dict(Counter(each["kind"] for each in whole.failures).most_common()))
+    say("constructs:", dict(whole.constructs.most_common()))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Misfit, and whoever writes a text takes another part.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import prod
@@ -65,7 +66,7 @@ def need(*facts: bool) -> None:
 
 def sane(size: Size) -> Size:
     """A size that a test can afford."""
-    need(all(0 < each for each in size.shape), prod(size.shape) <= LARGEST)
+    need(all(each > 0 for each in size.shape), prod(size.shape) <= LARGEST)
     if size.kind in {"image", "sequence", "vector"}:
         need(size.channels <= (LARGEST if size.kind == "vector" else WIDEST), max(size.grid, default=1) <= LONGEST)
     return size
@@ -174,12 +175,9 @@ ACTIVATIONS = (
 
 def words(text: str) -> tuple[str, ...]:
     """The operator of an element, as a construct."""
-    letters = ""
-    for letter in text:
-        if not (letter.isalpha() or letter == "_"):
-            break
-        letters += letter
-    return (f"operator {letters.lower()}",)
+    found = re.match(r"relu6|[A-Za-z_]+", text)
+    assert found is not None
+    return (f"operator {found[0].lower()}",)
 
 
 def plain(text: str, run: Effect, *seen: str) -> Part:
@@ -343,10 +341,6 @@ def pointwise(r: Random, x: Size, act: Expr, p: Expr) -> Part:
     """What keeps the size of what comes in: activations, norms, what drops and what scales."""
     features = ("image", "sequence", "vector")
     channels = x.channels
-    def linear(x: Size, names: Names) -> Size:
-        need(x.kind == "sequence")
-        return x.wide(width.value(names))
-
     forms = [
         Part(act.text, only(*features), (*words(act.text), *act.seen)),
         Part(act.text, only(*features), (*words(act.text), *act.seen)),
@@ -545,6 +539,10 @@ def gridded(r: Random, x: Size, width: Expr) -> Part:
     def maps(x: Size, names: Names) -> Size:
         need(x.kind == "sequence")
         return Size("image", (x.channels, *x.grid))
+
+    def linear(x: Size, names: Names) -> Size:
+        need(x.kind == "sequence")
+        return x.wide(width.value(names))
 
     forms = [
         plain("ln", same),

@@ -57,7 +57,7 @@ class Reference:
 
     def _registered(self, owner: Module, around: str, start: int = 0) -> Iterator[str]:
         """Make what a module holds; the names of its tensors in the order in which `nn.Module` lists them."""
-        places = [place for place in _owned(owner, around, start)]
+        places = list(_owned(owner, around, start))
         for path, _, step in places:
             if isinstance(call := step.call, Learned):
                 made = torch.full(call.shape, float(call.fill), dtype=torch.float64)
@@ -143,11 +143,14 @@ class Reference:
             case Learned() as call:
                 return (learned(call, xs, self.tensors[path]),)
             case Apply() as call:
-                weights = {path.removeprefix(around): each for path, each in self.parameters().items()}
-                result = applied(call, xs, weights if _reads_weights(call) else None)
+                result = applied(call, xs, self._beside(around) if _reads_weights(call) else None)
                 return result if isinstance(result, tuple) else (result,)
             case None:
                 raise AssertionError(path)
+
+    def _beside(self, around: str) -> dict[str, Tensor]:
+        """What is learned in a class, by the names that it has there."""
+        return {path.removeprefix(around): each for path, each in self.parameters().items() if path.startswith(around)}
 
 
 def _reads_weights(call: Apply) -> bool:
