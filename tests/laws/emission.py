@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,11 +58,14 @@ def emitted(net: Network) -> nn.Module:
     return made.double()
 
 
-def hold(net: Network, seed: int = 0) -> Found:
-    """Compare the emitted file of a network with its hierarchy; Difference where they are not the same."""
+def hold(net: Network, seed: int = 0, opened: Network | None = None) -> Found:
+    """Compare the emitted file of a network with its hierarchy; Difference where they are not the same.
+
+    opened: the network on images of any size, whose file is then compared with what the network is on one.
+    """
     reference = Reference(net.module)
     try:
-        model = emitted(net)
+        model = emitted(opened or net)
     except Exception as error:
         raise Difference(f"no module, {type(error).__name__}", str(error)) from error
     _hold_tensors(net, model, reference)
@@ -184,9 +186,6 @@ def _classes(model: nn.Module) -> tuple[tuple[str, ...], int]:
     return shared, len(forms) - 1
 
 
-# --- a text that fails, as small as it can be had ---------------------------------------------------------------------
-
-
 def failure(text: str, settings: dict[str, Any] | None = None, seed: int = 0) -> Difference | None:
     """How the emitted file of a text differs from it; None where it does not, or where there is no network."""
     try:
@@ -200,76 +199,3 @@ def failure(text: str, settings: dict[str, Any] | None = None, seed: int = 0) ->
     except Difference as found:
         return found
     return None
-
-
-def smallest(text: str, settings: dict[str, Any] | None = None, rounds: int = 4_000) -> str:
-    """A text with a failure of the same kind from which nothing can be taken away."""
-    first = failure(text, settings)
-    assert first is not None
-    order = random.Random(0)
-    tries = 0
-    shrunk = True
-    while shrunk and tries < rounds:
-        shrunk = False
-        candidates = sorted(set(_smaller(text)), key=len)
-        half = candidates[: len(candidates) // 2]
-        order.shuffle(half)
-        for candidate in (*half, *candidates[len(candidates) // 2 :]):
-            tries += 1
-            found = failure(candidate, settings)
-            if found is not None and found.sort == first.sort:
-                text, shrunk = candidate, True
-                break
-    return text
-
-
-def _smaller(text: str) -> Iterator[str]:
-    """Texts with a part less: a line, an element, an argument, a bracket, a count, a condition, a smaller number."""
-    lines = text.split("\n")
-    for index in range(len(lines)):
-        yield "\n".join(lines[:index] + lines[index + 1 :])
-    ends = _closed(text)
-    for begin, end in ends.items():
-        if end - begin > 1:
-            yield text[: begin + 1] + text[end:]
-        yield text[:begin] + text[end + 1 :]
-        yield text[:begin] + text[begin + 1 : end] + text[end + 1 :]
-    cuts = [0]
-    position = 0
-    while position < len(text):
-        if text.startswith("->", position):
-            cuts.append(position)
-        elif text[position] in "[{(|,)}]=\n":
-            cuts.append(position + 1)
-            cuts.append(position)
-        position += 1
-    cuts = sorted({*cuts, len(text)})
-    for first, begin in enumerate(cuts):
-        for end in cuts[first + 1 : first + 6]:
-            for more in (0, 2):
-                if text[begin:end].strip():
-                    yield text[:begin] + text[end + more if text.startswith("->", end) else end :]
-    yield from _shorter_words(text)
-
-
-def _shorter_words(text: str) -> Iterator[str]:
-    import re
-
-    for each in re.finditer(r" as \w+|\*\d+|\*\w+| if [^\]|,]+|\?| else [^\]|]+|/\d|-\([^()]*\)", text):
-        yield text[: each.start()] + text[each.end() :]
-    for each in re.finditer(r"\b\d+\b", text):
-        for number in (1, 2, 3, 4, 8):
-            if number < int(each[0]):
-                yield text[: each.start()] + str(number) + text[each.end() :]
-
-
-def _closed(text: str) -> dict[int, int]:
-    """Where each bracket ends."""
-    waiting: list[int] = []
-    found: dict[int, int] = {}
-    for index, letter in enumerate(text):
-        if letter in "([{":
-            waiting.append(index)
-        elif letter in ")]}" and waiting:
-            found[waiting.pop()] = index
-    return found

@@ -23,11 +23,12 @@ import torch
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from laws.emission import Difference, failure, hold, smallest
-from laws.writer import program
+from laws.emission import Difference, failure, hold
+from laws.smallest import smallest
+from laws.writer import Text, program
 
 import archdsl
-from archdsl import ArchError
+from archdsl import ArchError, Network
 
 ROUND = 100
 
@@ -35,11 +36,13 @@ ROUND = 100
 @dataclass
 class Round:
     """What came of some programs: how many were compared, refused, quiet (nothing came out of them that tells inputs
-    apart), had a class that unlike instances share, and failed; how often each construct occurred."""
+    apart), were networks on images of any size too, had a class that unlike instances share, and failed; how often each
+    construct occurred."""
 
     programs: int = 0
     refused: int = 0
     quiet: int = 0
+    opened: int = 0
     sharing: int = 0
     shared_classes: int = 0
     classes: int = 0
@@ -67,6 +70,7 @@ class Round:
         self.constructs.update(f"program with {tag}" for tag, count in written.seen.items() if count)
         try:
             found = hold(net, seed)
+            self.open(written, net, seed)
         except Difference as difference:
             self.failures.append({**about, "kind": difference.kind, "detail": difference.detail})
             return
@@ -75,6 +79,21 @@ class Round:
         self.shared_classes += len(found.shared)
         self.classes += found.classes
         self.blocks += found.blocks
+
+    def open(self, written: Text, net: Network, seed: int) -> None:
+        """Hold some programs to the law on images of any size too, where they are networks on such."""
+        text = written.opened
+        if text is None or seed % 2:
+            return
+        try:
+            opened = archdsl.parse(text, **written.settings)
+        except ArchError:
+            return
+        self.opened += 1
+        try:
+            hold(net, seed, opened)
+        except Difference as difference:
+            raise Difference(f"on any size, {difference.kind}", difference.detail) from difference
 
     def as_json(self) -> dict[str, Any]:
         """As plain data, constructs by how often they occur."""
@@ -123,7 +142,11 @@ def show(seed: int) -> None:
     found = failure(written.text, written.settings, seed)
     say(found)
     if found is not None:
-        say(smallest(written.text, written.settings))
+        say(smallest(written.text, lambda text: _sort(failure(text, written.settings))))
+
+
+def _sort(found: Difference | None) -> str | None:
+    return found and found.sort
 
 
 def main() -> None:
@@ -140,7 +163,7 @@ def main() -> None:
         show(given.smallest)
         return
     whole = together(rounds(given.begin, given.end, given.state))
-    for name in ("programs", "refused", "quiet", "sharing", "shared_classes", "classes", "blocks", "seconds"):
+    for name in ("programs", "refused", "quiet", "opened", "sharing", "shared_classes", "classes", "blocks", "seconds"):
         say(f"{name}: {getattr(whole, name)}")
     say("failures:", dict(Counter(each["kind"] for each in whole.failures).most_common()))
     say("constructs:", dict(whole.constructs.most_common()))

@@ -32,6 +32,12 @@ class Text:
     settings: dict[str, Any]
     seen: Counter[str]
 
+    @property
+    def opened(self) -> str | None:
+        """The same on images of any size, where one comes in; it may be that a layer needs to know the size."""
+        made, count = re.subn(r"^(\s*input )\d+x\d+x(\d+)$", r"\1(\2, H, W)", self.text, flags=re.MULTILINE)
+        return made if count == 1 else None
+
 
 class Writer(Blocks):
     """Writes one program."""
