@@ -37,22 +37,19 @@ def _smaller(text: str) -> Iterator[str]:
             yield text[: begin + 1] + text[end:]
         yield text[:begin] + text[end + 1 :]
         yield text[:begin] + text[begin + 1 : end] + text[end + 1 :]
-    cuts = [0]
-    position = 0
-    while position < len(text):
-        if text.startswith("->", position):
-            cuts.append(position)
-        elif text[position] in "[{(|,)}]=\n":
-            cuts.append(position + 1)
-            cuts.append(position)
-        position += 1
-    cuts = sorted({*cuts, len(text)})
+    cuts = _cuts(text)
     for first, begin in enumerate(cuts):
-        for end in cuts[first + 1 : first + 6]:
-            for more in (0, 2):
-                if text[begin:end].strip():
-                    yield text[:begin] + text[end + more if text.startswith("->", end) else end :]
+        for end in cuts[first + 1 : first + 14]:
+            yield text[:begin] + text[end:]
+            if text.startswith("->", end):
+                yield text[:begin] + text[end + 2 :]
     yield from _shorter_words(text)
+
+
+def _cuts(text: str) -> list[int]:
+    """Where an element or an argument may begin or end."""
+    around = [place for each in re.finditer(r"[\[{(|,)}\]=\n]", text) for place in each.span()]
+    return sorted({0, len(text), *around, *(each.start() for each in re.finditer("->", text))})
 
 
 def _shorter_words(text: str) -> Iterator[str]:
