@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from laws.reference import Reference, inputs_of, is_random, scattered, sow
+from laws.reference import Reference, inputs_of, prepared, scattered
 from torch import Tensor, nn
 
 import archdsl
@@ -73,7 +73,7 @@ def hold(net: Network, seed: int = 0, opened: Network | None = None) -> Found:
     state = scattered(reference.state(), draw)
     model.load_state_dict(state)
     reference.load(state)
-    handles = list(_sown(model))
+    handles = list(_prepared(model, reference))
     xs = inputs_of(net.module, draw)
     lively = _hold_outputs("eval", model.eval(), reference, xs)
     _hold_outputs("train", model.train(), reference, xs)
@@ -105,11 +105,11 @@ def _hold_tensors(net: Network, model: nn.Module, reference: Reference) -> None:
             raise Difference("first values", f"{name} does not start from {fill}")
 
 
-def _sown(model: nn.Module) -> Iterator[Any]:
-    """Seed before each call of what draws numbers, by its path, as the reference does it."""
+def _prepared(model: nn.Module, reference: Reference) -> Iterator[Any]:
+    """Do before each call of a layer what the reference does."""
     for path, layer in model.named_modules():
-        if is_random(layer):
-            yield layer.register_forward_pre_hook(lambda *_, path=path: sow(path))
+        if path in reference.layers:
+            yield layer.register_forward_pre_hook(lambda layer, xs, path=path: prepared(path, layer, xs))
 
 
 def _hold_outputs(mode: str, model: nn.Module, reference: Reference, xs: tuple[Tensor, ...]) -> bool:

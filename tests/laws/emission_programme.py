@@ -89,6 +89,9 @@ class Round:
             opened = archdsl.parse(text, **written.settings)
         except ArchError:
             return
+        if (opened.params, opened.module.layers) != (net.params, net.module.layers):
+            # sizes that agree for one image and not for all have a projection
+            return
         self.opened += 1
         try:
             hold(net, seed, opened)
