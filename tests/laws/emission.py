@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from laws.reference import Reference, inputs_of, is_random, scattered, sow
+from laws.reference import Reference, inputs_of, prepared, scattered
 from torch import Tensor, nn
 
 import archdsl
@@ -52,18 +51,21 @@ def emitted(net: Network) -> nn.Module:
     """The module of an emitted file, executed in a namespace of its own."""
     name = "emitted"
     namespace: dict[str, Any] = {"__name__": name}
-    exec(compile(net.source(), f"<{name}>", "exec"), namespace)  # noqa: S102 - what the file does when it is imported
+    exec(compile(net.source(), f"<{name}>", "exec"), namespace)
     classes = [each for each in namespace.values() if isinstance(each, type) and each.__module__ == name]
     made = classes[-1]()
     assert isinstance(made, nn.Module)
     return made.double()
 
 
-def hold(net: Network, seed: int = 0) -> Found:
-    """Compare the emitted file of a network with its hierarchy; Difference where they are not the same."""
+def hold(net: Network, seed: int = 0, opened: Network | None = None) -> Found:
+    """Compare the emitted file of a network with its hierarchy; Difference where they are not the same.
+
+    opened: the network on images of any size, whose file is then compared with what the network is on one.
+    """
     reference = Reference(net.module)
     try:
-        model = emitted(net)
+        model = emitted(opened or net)
     except Exception as error:
         raise Difference(f"no module, {type(error).__name__}", str(error)) from error
     _hold_tensors(net, model, reference)
@@ -71,7 +73,7 @@ def hold(net: Network, seed: int = 0) -> Found:
     state = scattered(reference.state(), draw)
     model.load_state_dict(state)
     reference.load(state)
-    handles = list(_sown(model))
+    handles = list(_prepared(model, reference))
     xs = inputs_of(net.module, draw)
     lively = _hold_outputs("eval", model.eval(), reference, xs)
     _hold_outputs("train", model.train(), reference, xs)
@@ -103,11 +105,11 @@ def _hold_tensors(net: Network, model: nn.Module, reference: Reference) -> None:
             raise Difference("first values", f"{name} does not start from {fill}")
 
 
-def _sown(model: nn.Module) -> Iterator[Any]:
-    """Seed before each call of what draws numbers, by its path, as the reference does it."""
+def _prepared(model: nn.Module, reference: Reference) -> Iterator[Any]:
+    """Do before each call of a layer what the reference does."""
     for path, layer in model.named_modules():
-        if is_random(layer):
-            yield layer.register_forward_pre_hook(lambda *_, path=path: sow(path))
+        if path in reference.layers:
+            yield layer.register_forward_pre_hook(lambda layer, xs, path=path: prepared(path, layer, xs))
 
 
 def _hold_outputs(mode: str, model: nn.Module, reference: Reference, xs: tuple[Tensor, ...]) -> bool:
@@ -158,13 +160,18 @@ def _hold_close(kind: str, made: dict[str, Tensor], wanted: dict[str, Tensor], l
             raise Difference(kind, f"{name} is {tuple(other.shape)}, not {tuple(value.shape)}")
         if torch.equal(value, other):
             continue
-        value, other = value.detach().double(), other.detach().double()
-        same = (value == other) | (value.isnan() & other.isnan())
-        if bool(same.all()):
-            continue
-        apart = (value - other)[~same].abs().max().item() / max(value[~same].abs().max().item(), least)
+        apart = _apart(value.detach().double(), other.detach().double(), least)
         if not apart <= TOLERANCE:
             raise Difference(kind, f"{name} is {apart:.1e} away")
+
+
+def _apart(value: Tensor, other: Tensor, least: float) -> float:
+    """The largest difference by the largest number; what is no number must be none in both."""
+    differs = (value != other) & ~(value.isnan() & other.isnan())
+    if not bool(differs.any()):
+        return 0.0
+    finite = value[value.isfinite()].abs()
+    return (value - other)[differs].abs().max().item() / max(finite.max().item() if finite.numel() else 0.0, least)
 
 
 def _classes(model: nn.Module) -> tuple[tuple[str, ...], int]:
@@ -177,9 +184,6 @@ def _classes(model: nn.Module) -> tuple[tuple[str, ...], int]:
             forms.setdefault(cls.__name__, set()).add(f"{layer}{shapes}")
     shared = tuple(name for name, seen in forms.items() if len(seen) > 1)
     return shared, len(forms) - 1
-
-
-# --- a text that fails, as small as it can be had ---------------------------------------------------------------------
 
 
 def failure(text: str, settings: dict[str, Any] | None = None, seed: int = 0) -> Difference | None:
@@ -195,76 +199,3 @@ def failure(text: str, settings: dict[str, Any] | None = None, seed: int = 0) ->
     except Difference as found:
         return found
     return None
-
-
-def smallest(text: str, settings: dict[str, Any] | None = None, rounds: int = 4_000) -> str:
-    """A text with a failure of the same kind from which nothing can be taken away."""
-    first = failure(text, settings)
-    assert first is not None
-    order = random.Random(0)
-    tries = 0
-    shrunk = True
-    while shrunk and tries < rounds:
-        shrunk = False
-        candidates = sorted(set(_smaller(text)), key=len)
-        half = candidates[: len(candidates) // 2]
-        order.shuffle(half)
-        for candidate in (*half, *candidates[len(candidates) // 2 :]):
-            tries += 1
-            found = failure(candidate, settings)
-            if found is not None and found.sort == first.sort:
-                text, shrunk = candidate, True
-                break
-    return text
-
-
-def _smaller(text: str) -> Iterator[str]:
-    """Texts with a part less: a line, an element, an argument, a bracket, a count, a condition, a smaller number."""
-    lines = text.split("\n")
-    for index in range(len(lines)):
-        yield "\n".join(lines[:index] + lines[index + 1 :])
-    ends = _closed(text)
-    for begin, end in ends.items():
-        if end - begin > 1:
-            yield text[: begin + 1] + text[end:]
-        yield text[:begin] + text[end + 1 :]
-        yield text[:begin] + text[begin + 1 : end] + text[end + 1 :]
-    cuts = [0]
-    position = 0
-    while position < len(text):
-        if text.startswith("->", position):
-            cuts.append(position)
-        elif text[position] in "[{(|,)}]=\n":
-            cuts.append(position + 1)
-            cuts.append(position)
-        position += 1
-    cuts = sorted({*cuts, len(text)})
-    for first, begin in enumerate(cuts):
-        for end in cuts[first + 1 : first + 6]:
-            for more in (0, 2):
-                if text[begin:end].strip():
-                    yield text[:begin] + text[end + more if text.startswith("->", end) else end :]
-    yield from _shorter_words(text)
-
-
-def _shorter_words(text: str) -> Iterator[str]:
-    import re
-
-    for each in re.finditer(r" as \w+|\*\d+|\*\w+| if [^\]|,]+|\?| else [^\]|]+|/\d|-\([^()]*\)", text):
-        yield text[: each.start()] + text[each.end() :]
-    for each in re.finditer(r"\b\d+\b", text):
-        for number in (1, 2, 3, 4, 8):
-            if number < int(each[0]):
-                yield text[: each.start()] + str(number) + text[each.end() :]
-
-
-def _closed(text: str) -> dict[int, int]:
-    """Where each bracket ends."""
-    waiting: list[int] = []
-    found: dict[int, int] = {}
-    for index, letter in enumerate(text):
-        if letter in "([{":
-            waiting.append(index)
-        elif letter in ")]}" and waiting:
-            found[waiting.pop()] = index
-    return found

@@ -23,11 +23,12 @@ import torch
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from laws.emission import Difference, failure, hold, smallest
-from laws.writer import program
+from laws.emission import Difference, failure, hold
+from laws.smallest import smallest
+from laws.writer import Text, program
 
 import archdsl
-from archdsl import ArchError
+from archdsl import ArchError, Network
 
 ROUND = 100
 
@@ -35,11 +36,13 @@ ROUND = 100
 @dataclass
 class Round:
     """What came of some programs: how many were compared, refused, quiet (nothing came out of them that tells inputs
-    apart), had a class that unlike instances share, and failed; how often each construct occurred."""
+    apart), were networks on images of any size too, had a class that unlike instances share, and failed; how often each
+    construct occurred."""
 
     programs: int = 0
     refused: int = 0
     quiet: int = 0
+    opened: int = 0
     sharing: int = 0
     shared_classes: int = 0
     classes: int = 0
@@ -67,6 +70,7 @@ class Round:
         self.constructs.update(f"program with {tag}" for tag, count in written.seen.items() if count)
         try:
             found = hold(net, seed)
+            self.open(written, net, seed)
         except Difference as difference:
             self.failures.append({**about, "kind": difference.kind, "detail": difference.detail})
             return
@@ -76,9 +80,33 @@ class Round:
         self.classes += found.classes
         self.blocks += found.blocks
 
+    def open(self, written: Text, net: Network, seed: int) -> None:
+        """Hold some programs to the law on images of any size too, where they are networks on such."""
+        text = written.opened
+        if text is None or seed % 2:
+            return
+        try:
+            opened = archdsl.parse(text, **written.settings)
+        except ArchError:
+            return
+        if (opened.params, opened.module.layers) != (net.params, net.module.layers):
+            # sizes that agree for one image and not for all have a projection
+            return
+        self.opened += 1
+        try:
+            hold(net, seed, opened)
+        except Difference as difference:
+            raise Difference(f"on any size, {difference.kind}", difference.detail) from difference
+
     def as_json(self) -> dict[str, Any]:
         """As plain data, constructs by how often they occur."""
         return {**vars(self), "constructs": dict(self.constructs.most_common())}
+
+
+def say(*words: object) -> None:
+    """A line on the screen, at once."""
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+    sys.stdout.flush()
 
 
 def rounds(begin: int, end: int, state: Path) -> dict[str, Any]:
@@ -95,9 +123,7 @@ def rounds(begin: int, end: int, state: Path) -> dict[str, Any]:
         written = state.with_suffix(".new")
         written.write_text(json.dumps(done, indent=1))
         written.replace(state)
-        print(
-            f"{first}: {made.programs} programs, {made.refused} refused, {len(made.failures)} failed, {made.seconds} s"
-        )
+        say(f"{first}: {made.programs} programs, {made.refused} refused, {len(made.failures)} failed, {made.seconds} s")
     return done
 
 
@@ -115,11 +141,15 @@ def together(done: dict[str, Any]) -> Round:
 def show(seed: int) -> None:
     """A program, what is wrong with it, and the smallest text of the same fault."""
     written = program(seed)
-    print(written.text, written.settings)
+    say(written.text, written.settings)
     found = failure(written.text, written.settings, seed)
-    print(found)
+    say(found)
     if found is not None:
-        print(smallest(written.text, written.settings))
+        say(smallest(written.text, lambda text: _sort(failure(text, written.settings))))
+
+
+def _sort(found: Difference | None) -> str | None:
+    return found and found.sort
 
 
 def main() -> None:
@@ -136,10 +166,10 @@ def main() -> None:
         show(given.smallest)
         return
     whole = together(rounds(given.begin, given.end, given.state))
-    for name in ("programs", "refused", "quiet", "sharing", "shared_classes", "classes", "blocks", "seconds"):
-        print(f"{name}: {getattr(whole, name)}")
-    print("failures:", dict(Counter(each["kind"] for each in whole.failures).most_common()))
-    print("constructs:", dict(whole.constructs.most_common()))
+    for name in ("programs", "refused", "quiet", "opened", "sharing", "shared_classes", "classes", "blocks", "seconds"):
+        say(f"{name}: {getattr(whole, name)}")
+    say("failures:", dict(Counter(each["kind"] for each in whole.failures).most_common()))
+    say("constructs:", dict(whole.constructs.most_common()))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Misfit, and whoever writes a text takes another part.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import prod
@@ -65,7 +66,7 @@ def need(*facts: bool) -> None:
 
 def sane(size: Size) -> Size:
     """A size that a test can afford."""
-    need(all(0 < each for each in size.shape), prod(size.shape) <= LARGEST)
+    need(all(each > 0 for each in size.shape), prod(size.shape) <= LARGEST)
     if size.kind in {"image", "sequence", "vector"}:
         need(size.channels <= (LARGEST if size.kind == "vector" else WIDEST), max(size.grid, default=1) <= LONGEST)
     return size
@@ -174,12 +175,9 @@ ACTIVATIONS = (
 
 def words(text: str) -> tuple[str, ...]:
     """The operator of an element, as a construct."""
-    letters = ""
-    for letter in text:
-        if not (letter.isalpha() or letter == "_"):
-            break
-        letters += letter
-    return (f"operator {letters.lower()}",)
+    found = re.match(r"relu6|[A-Za-z_]+", text)
+    assert found is not None
+    return (f"operator {found[0].lower()}",)
 
 
 def plain(text: str, run: Effect, *seen: str) -> Part:
@@ -499,12 +497,16 @@ def sequential(r: Random, x: Size, width: Expr, p: Expr) -> Part:
         need(x.kind == "sequence")
         return Size("image", (x.channels, *x.grid))
 
+    def linear(x: Size, names: Names) -> Size:
+        need(x.kind == "sequence")
+        return x.wide(width.value(names))
+
     forms = [
         plain(f"attention({', '.join([str(heads), *more])})", attended, *(p.seen if more else ())),
         plain(f"attention({', '.join([f'heads={heads}', *more])})", attended, *(p.seen if more else ())),
         plain(f"{word}-{width.amount}{arguments}", recurrent, *width.seen),
-        plain(f"fc-{width.amount}", lambda x, names: x.wide(width.value(names)), *width.seen),
-        plain(f"fc-{width.amount}", lambda x, names: x.wide(width.value(names)), *width.seen),
+        plain(f"fc-{width.amount}", linear, *width.seen),
+        plain(f"fc-{width.amount}", linear, *width.seen),
         plain("position_embedding", only_rows),
         plain(f"position_embedding({positions})", placed),
         plain(r.choice(["positional_encoding", "positional_encoding(30)"]), even),
@@ -538,9 +540,13 @@ def gridded(r: Random, x: Size, width: Expr) -> Part:
         need(x.kind == "sequence")
         return Size("image", (x.channels, *x.grid))
 
+    def linear(x: Size, names: Names) -> Size:
+        need(x.kind == "sequence")
+        return x.wide(width.value(names))
+
     forms = [
         plain("ln", same),
-        plain(f"fc-{width.amount}", lambda x, names: x.wide(width.value(names)), *width.seen),
+        plain(f"fc-{width.amount}", linear, *width.seen),
         plain("channels_first", maps),
         plain("channels_first", maps),
         plain("to_sequence", rows),

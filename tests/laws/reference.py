@@ -7,7 +7,7 @@ what shares weights is one layer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -33,14 +33,12 @@ class Place(NamedTuple):
     step: Step
 
 
-def is_random(layer: nn.Module) -> bool:
-    """Whether a layer may draw numbers in training mode."""
-    return isinstance(layer, (nn.modules.dropout._DropoutNd, nn.RNNBase)) or type(layer).__name__ in _RANDOM
-
-
-def sow(path: str) -> None:
-    """Make what a layer draws next depend on nothing but its path."""
-    torch.manual_seed(crc32(path.encode()))
+def prepared(path: str, layer: nn.Module, xs: Iterable[Any]) -> tuple[Any, ...]:
+    """What a layer gets before it is called: inputs that lie in memory as they are counted, since the order of sums and
+    of what is drawn follows that; and a seed, so that what it draws depends on nothing but its path."""
+    if isinstance(layer, (nn.modules.dropout._DropoutNd, nn.RNNBase)) or type(layer).__name__ in _RANDOM:
+        torch.manual_seed(crc32(path.encode()))
+    return tuple(x.contiguous() if isinstance(x, Tensor) else x for x in xs)
 
 
 class Reference:
@@ -57,7 +55,7 @@ class Reference:
 
     def _registered(self, owner: Module, around: str, start: int = 0) -> Iterator[str]:
         """Make what a module holds; the names of its tensors in the order in which `nn.Module` lists them."""
-        places = [place for place in _owned(owner, around, start)]
+        places = list(_owned(owner, around, start))
         for path, _, step in places:
             if isinstance(call := step.call, Learned):
                 made = torch.full(call.shape, float(call.fill), dtype=torch.float64)
@@ -137,17 +135,18 @@ class Reference:
         match step.call:
             case Layer() as call:
                 layer = self.layers[path]
-                if is_random(layer):
-                    sow(path)
-                return called(layer, call, xs)
+                return called(layer, call, [*prepared(path, layer, xs)])
             case Learned() as call:
                 return (learned(call, xs, self.tensors[path]),)
             case Apply() as call:
-                weights = {path.removeprefix(around): each for path, each in self.parameters().items()}
-                result = applied(call, xs, weights if _reads_weights(call) else None)
+                result = applied(call, xs, self._beside(around) if _reads_weights(call) else None)
                 return result if isinstance(result, tuple) else (result,)
             case None:
                 raise AssertionError(path)
+
+    def _beside(self, around: str) -> dict[str, Tensor]:
+        """What is learned in a class, by the names that it has there."""
+        return {path.removeprefix(around): each for path, each in self.parameters().items() if path.startswith(around)}
 
 
 def _reads_weights(call: Apply) -> bool:
