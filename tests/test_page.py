@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from functools import cache
 from html.parser import HTMLParser
 
 import pytest
@@ -334,14 +335,24 @@ def browser():
         yield one
 
 
+def loaded(net):
+    return archdsl.load(net) if isinstance(net, str) else net
+
+
+@cache
+def page_of(name):
+    """The page of a network of the zoo as it comes; many tests open the same."""
+    return archdsl.load(name).page().html
+
+
 @pytest.fixture
 def opened(browser, tmp_path):
     """Opens the page of a network in the browser; afterwards, that nothing was asked of anyone and nothing went wrong."""
 
     def open_page(net, fragment="", options=None):
         path = tmp_path / "page.html"
-        net = archdsl.load(net) if isinstance(net, str) else net
-        path.write_text(net.page(**(options or {})).html, encoding="utf-8")
+        made = page_of(net) if isinstance(net, str) and not options else loaded(net).page(**(options or {})).html
+        path.write_text(made, encoding="utf-8")
         browser.open(path, fragment)
         return browser
 

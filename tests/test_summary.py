@@ -197,17 +197,19 @@ def test_blocks_that_call_blocks_twice_are_opened_once():
 
 def test_the_default_depth_fits_on_a_page():
     for name in zoo_names():
-        table = archdsl.load(name).summary()
+        net = archdsl.load(name)
+        table = net.summary()
         assert len(table.rows) <= 60
-        assert len(archdsl.load(name).summary(table.depth).rows) == len(table.rows)
-        finer = archdsl.load(name).summary(table.depth + 1)
+        assert len(net.summary(table.depth).rows) == len(table.rows)
+        finer = net.summary(table.depth + 1)
         assert len(finer.rows) == len(table.rows) + table.more
 
 
 @pytest.mark.parametrize("name", zoo())
 def test_the_table_fits_into_eighty_columns(name):
+    net = archdsl.load(name)
     for depth in (None, 1, 0):
-        assert max(map(cells, archdsl.load(name).summary(depth).text(80).split("\n"))) <= 80
+        assert max(map(cells, net.summary(depth).text(80).split("\n"))) <= 80
 
 
 @pytest.mark.parametrize("name", ["resnet50", "googlenet", "unet", "lenet5"])
