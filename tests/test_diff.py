@@ -235,16 +235,16 @@ def test_counts_of_a_billion_layers():
         text = f"INPUT[32x32x64] -> [[[conv3-64 -> relu]*{count}]*{{}}]*{count}"
         return told(between(text.format(count), text.format(count + 1)))
 
-    assert [each[3] for each in changes(1000)] == [{"count": (10**9, 1001 * 10**6)}]
     assert growth(changes, 10, 1000, first=9) < 1.1
+    assert [each[3] for each in changes(1000)] == [{"count": (10**9, 1001 * 10**6)}]
 
 
 def test_a_thousand_blocks_are_one():
     def changes(name):
         return told(pair(name, "resnet110"))
 
-    assert len(changes("resnet1202")) == 2
     assert growth(changes, "resnet56", "resnet1202", first="resnet20") < 1.1
+    assert len(changes("resnet1202")) == 2
 
 
 def test_blocks_that_call_blocks_twice_are_compared_once():
@@ -255,9 +255,9 @@ def test_blocks_that_call_blocks_twice_are_compared_once():
     def changes(depth):
         return told(between(doubled(4, depth), doubled("4(bias=false)", depth)))
 
-    assert [each[3] for each in changes(30)] == [{"bias": (True, False)}]
-    # twice the blocks, and 2**15 times the layers
-    assert growth(changes, 15, 30, first=14) < 3
+    # four times the blocks, and 2**24 times the layers
+    assert growth(changes, 8, 32, first=7) < 6
+    assert [each[3] for each in changes(32)] == [{"bias": (True, False)}]
 
 
 def test_long_texts_are_aligned_within_bounds():
