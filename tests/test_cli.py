@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from work import HANGS
 
 import archdsl
 from archdsl import cli
@@ -43,7 +44,7 @@ def folder(tmp_path, monkeypatch):
 def process(*arguments, **options):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **options.pop("env", {})}
     command = [sys.executable, "-m", "archdsl", *arguments]
-    return subprocess.run(command, check=False, capture_output=True, env=environment, timeout=60, **options)
+    return subprocess.run(command, check=False, capture_output=True, env=environment, timeout=HANGS, **options)
 
 
 # --- exit codes -------------------------------------------------------------------------------------------------------
@@ -144,7 +145,7 @@ def test_a_closed_pipe_is_quiet():
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "CHAIN": f"INPUT[8x8x3] -> {chain}"}
     environment.pop("PYTHONUNBUFFERED", None)
     script = f'set -o pipefail; "{sys.executable}" -m archdsl json -e "$CHAIN" | head -c 10; echo ":$?"'
-    found = subprocess.run(["bash", "-c", script], check=False, capture_output=True, env=environment, timeout=60)
+    found = subprocess.run(["bash", "-c", script], check=False, capture_output=True, env=environment, timeout=HANGS)
     assert found.stderr == b""
     assert found.stdout.endswith(b":141\n")
 
@@ -539,7 +540,7 @@ def test_nothing_slow_is_imported(arguments):
     )
     command = [sys.executable, "-c", script, *arguments]
     found = subprocess.run(
-        command, check=False, capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=60
+        command, check=False, capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=HANGS
     )
     assert found.stderr.decode().splitlines()[-1] == "[]"
 
@@ -551,7 +552,7 @@ def test_the_words_for_faults_are_imported_for_a_fault(text, needed):
     )
     command = [sys.executable, "-c", script, "check", "-e", text]
     found = subprocess.run(
-        command, check=False, capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=60
+        command, check=False, capture_output=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=HANGS
     )
     assert found.stdout.decode().splitlines()[-1] == str(needed)
 

@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from hypothesis import assume, given, note
 from hypothesis import strategies as st
 from laws.generators import PROGRAMS, Writing, text
 from programme import examples, zoo
+from work import growth
 
 import archdsl
 from archdsl import cli
@@ -231,38 +231,46 @@ def test_a_repeat_written_out_elsewhere_gives_weights_other_names():
 
 
 def test_counts_of_a_billion_layers():
-    started = time.process_time()
-    found = between(
-        "INPUT[32x32x64] -> [[[conv3-64 -> relu]*1000]*1000]*1000",
-        "INPUT[32x32x64] -> [[[conv3-64 -> relu]*1000]*1001]*1000",
-    )
-    assert [each[3] for each in told(found)] == [{"count": (10**9, 1001 * 10**6)}]
-    assert time.process_time() - started < 1
+    def changes(count):
+        text = f"INPUT[32x32x64] -> [[[conv3-64 -> relu]*{count}]*{{}}]*{count}"
+        return told(between(text.format(count), text.format(count + 1)))
+
+    assert growth(changes, 10, 1000, first=9) < 1.1
+    assert [each[3] for each in changes(1000)] == [{"count": (10**9, 1001 * 10**6)}]
 
 
 def test_a_thousand_blocks_are_one():
-    started = time.process_time()
-    assert len(told(pair("resnet1202", "resnet110"))) == 2
-    assert time.process_time() - started < 2
+    def changes(name):
+        return told(pair(name, "resnet110"))
+
+    assert growth(changes, "resnet56", "resnet1202", first="resnet20") < 1.1
+    assert len(changes("resnet1202")) == 2
 
 
 def test_blocks_that_call_blocks_twice_are_compared_once():
-    def doubled(width):
-        lines = [f"block b0 = conv3-{width}"] + [f"block b{n} = b{n - 1} -> b{n - 1}" for n in range(1, 31)]
-        return "\n".join([*lines, "net n { input 8x8x4", "b30 }"])
+    def doubled(width, depth):
+        lines = [f"block b0 = conv3-{width}"] + [f"block b{n} = b{n - 1} -> b{n - 1}" for n in range(1, depth + 1)]
+        return "\n".join([*lines, "net n { input 8x8x4", f"b{depth} }}"])
 
-    started = time.process_time()
-    found = between(doubled(4), doubled("4(bias=false)"))
-    assert [each[3] for each in told(found)] == [{"bias": (True, False)}]
-    assert time.process_time() - started < 2
+    def changes(depth):
+        return told(between(doubled(4, depth), doubled("4(bias=false)", depth)))
+
+    # four times the blocks, and 2**24 times the layers
+    assert growth(changes, 8, 32, first=7) < 6
+    assert [each[3] for each in changes(32)] == [{"bias": (True, False)}]
 
 
 def test_long_texts_are_aligned_within_bounds():
-    steps = [f"conv3-{1 + index % 7}" for index in range(1500)]
-    started = time.process_time()
-    found = between(features(*steps), features(*steps[:700], "pool3/1(p=1)", *steps[700:1100], *steps[1101:]))
-    assert [each.kind for each in found.authored] == [Kind.ADDED, Kind.REMOVED]
-    assert time.process_time() - started < 10
+    def edited(length):
+        """What is found where a step in the middle is new, and one further on is gone."""
+        steps = [f"conv3-{1 + index % 7}" for index in range(length)]
+        half, end = length // 2, length * 3 // 4
+        new = features(*steps[:half], "pool3/1(p=1)", *steps[half:end], *steps[end + 1 :])
+        return between(features(*steps), new).authored
+
+    assert [each.kind for each in edited(1500)] == [Kind.ADDED, Kind.REMOVED]
+    # with all pairs of steps it would be 16 times as much
+    assert growth(edited, 200, 800, first=100) < 8
 
 
 # --- laws -------------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from work import HANGS
 
 import archdsl
 from archdsl.emit.torch.regions import regions
@@ -414,7 +415,7 @@ def run_two_processes(body: str, name: str, shape: tuple[int, ...], tmp_path: Pa
         for rank in range(2)
     ]
     for child in children:
-        output, _ = child.communicate(timeout=300)
+        output, _ = child.communicate(timeout=HANGS)
         assert child.returncode == 0, output
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
+from work import growth
 
 import archdsl
 from archdsl.report import summary
@@ -113,12 +113,19 @@ def test_a_bad_path_is_an_error() -> None:
 
 
 def test_cost_follows_the_text() -> None:
-    nets = [archdsl.load("resnet1202"), archdsl.parse("INPUT[32x32x64] -> [[[conv3-64]*1000]*1000]*1000")]
-    started = time.process_time()
-    for net in nets:
+    def asked(net: archdsl.Network) -> None:
         net.receptive_field()
         net.explain()
-    assert time.process_time() - started < 2
+
+    def deep(count: int) -> None:
+        asked(archdsl.parse(f"INPUT[32x32x64] -> [[[conv3-64]*{count}]*{count}]*{count}"))
+
+    def published(name: str) -> None:
+        asked(archdsl.load(name))
+
+    # a power of n takes log(n) steps
+    assert growth(deep, 10, 1000, first=9) < 2.5
+    assert growth(published, "resnet110", "resnet1202", first="resnet56") < 1.5
 
 
 # --- on the board -----------------------------------------------------------------------------------------------------

@@ -1,12 +1,12 @@
 """Feature maps as volumes: what is drawn, how large, and that nothing lies on anything else."""
 
-import time
 from itertools import combinations, pairwise
 from xml.etree import ElementTree as ET
 
 import pytest
 from layouts import overlap, tag
 from programme import zoo
+from work import growth
 
 import archdsl
 from archdsl.emit.drawing.scene import Polygon, Text, placed_dot, svg
@@ -60,10 +60,12 @@ def test_depth_costs_nothing():
 
 
 def test_a_row_without_end_is_cut_and_says_so():
-    text = "INPUT[8x8x9] -> " + " -> ".join(f"conv3-{8 + index}" for index in range(1500))
-    begin = time.perf_counter()
-    made = scene(archdsl.parse(text).module)
-    assert time.perf_counter() - begin < 10
+    def row_of(length):
+        return archdsl.parse("INPUT[8x8x9] -> " + " -> ".join(f"conv3-{8 + index}" for index in range(length))).module
+
+    # with all pairs of four times the boxes it would be 16 times as much
+    assert growth(lambda length: scene(row_of(length)), 375, 1500, first=374) < 6
+    made = scene(row_of(1500))
     assert made.remarks == ("of 1,501 boxes the first 1,000 are drawn: blocks and repeats would make it shorter",)
     assert len(made.groups) == 1000 + 2
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from published import TORCHVISION
+from work import HANGS
 
 import archdsl
 from archdsl.compiler import check_source, source_of
@@ -706,6 +707,6 @@ def test_weights_are_named_as_in_torchvision(name):
 @pytest.mark.skipif(importlib.util.find_spec("torchvision") is None, reason="torchvision is not installed")
 def test_recorded_names_are_those_of_torchvision():
     recorded = subprocess.run(
-        [sys.executable, DATA / "record_torchvision.py"], check=True, capture_output=True, text=True, timeout=300
+        [sys.executable, DATA / "record_torchvision.py"], check=True, capture_output=True, text=True, timeout=HANGS
     )
     assert json.loads(recorded.stdout) == RECORDED
