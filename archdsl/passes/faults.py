@@ -104,7 +104,9 @@ class WeightsDiffer(Fault):
     """The weights in a file are not those of the network: other names, shapes or types.
 
     Nothing is loaded. The notes name the first differences, and for a missing name the nearest one in the file. A head
-    of another size is allowed when it is named: `load_weights(model, path, head=["fc"])`.
+    of another size is allowed when it is named: `load_weights(model, path, head=["fc"])`. A prefix that the names of
+    the file have and those of the network have not is no difference. The help says what loads them all the same, or
+    which network of the zoo they belong to.
     """
 
     code = "E0812"
@@ -113,6 +115,7 @@ class WeightsDiffer(Fault):
 
     file: str
     differences: tuple[str, ...]
+    advice: str | None = None
 
     @property
     def message(self) -> str:
@@ -123,6 +126,10 @@ class WeightsDiffer(Fault):
     def notes(self) -> tuple[str, ...]:
         more = len(self.differences) - _SHOWN
         return (*self.differences[:_SHOWN], *((f"and {more} more",) if more > 0 else ()))
+
+    @property
+    def help(self) -> str | None:
+        return self.advice
 
 
 @final
