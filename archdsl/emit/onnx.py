@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 Sizes = Mapping[str, int]
 
 BATCH: Final = "batch"
+# what it is called where a size of the text has that name
+_OTHER_BATCH: Final = "samples"
 # multiply-accumulates of the largest network that is run before it is written
 RUN_MACS: Final = 100 * 10**9
 _LARGEST = 2**31 - 2**20
@@ -150,14 +152,16 @@ class _Written:
     def _name_sizes(self, model: Any) -> None:
         """Give the axes that stay open the names of the text, and say which sizes they take. _Refused where one that
         the text leaves open became a number."""
+        is_taken = self.open_sizes is not None and BATCH in self.open_sizes.example
+        batch = _OTHER_BATCH if is_taken else BATCH
         names: dict[str, str] = {}
         for value, kind in zip(model.graph.input, self.root.inputs, strict=True):
-            for dim, name in _named(value, kind, "input"):
+            for dim, name in _named(value, kind, batch):
                 names.setdefault(dim.dim_param, name)
                 dim.dim_param = name
         outputs = self.root.output_types[: len(self._output_names)]
         for value, kind in zip(model.graph.output, outputs, strict=True):
-            for dim, name in _named(value, kind, "output"):
+            for dim, name in _named(value, kind, batch):
                 dim.dim_param = name
         for value in model.graph.value_info:
             for dim in value.type.tensor_type.shape.dim:
@@ -187,6 +191,11 @@ class _Written:
         with torch.no_grad():
             made: Any = self.model(*inputs)
         wanted = cast("tuple[torch.Tensor, ...]", made if isinstance(made, tuple) else (made,))
+        for each, kind in zip(wanted, self.root.output_types, strict=False):
+            shape = _shape(kind, sizes, inputs[0].shape[0])
+            if tuple(each.shape) != shape:
+                reason = f"its PyTorch code gives a tensor of {tuple(each.shape)}, and it should be one of {shape}"
+                raise _Refused(reason, fixed=True)
         try:
             session = runtime.InferenceSession(data, _quiet(runtime), providers=["CPUExecutionProvider"])
             names = [each.name for each in session.get_inputs()]
@@ -211,31 +220,25 @@ def _dynamic(kind: TensorType) -> dict[int, Any]:
     """The axes of an input that stay open."""
     import torch
 
-    return {
-        axis: torch.export.Dim.DYNAMIC for axis, size in enumerate(_batched(kind)) if size == BATCH or _is_open(size)
-    }
+    return {axis: torch.export.Dim.DYNAMIC for axis, size in enumerate(_batched(kind)) if size is None or is_open(size)}
 
 
-def _is_open(size: object) -> bool:
-    """Whether a size of an axis is one that the text leaves open."""
-    return isinstance(size, int) and is_open(size)
-
-
-def _batched(kind: TensorType) -> list[int | str]:
-    """The sizes of a tensor with its batch, which stands second in a state."""
-    sizes: list[int | str] = list(kind.shape)
-    sizes.insert(1 if kind.kind is Kind.STATE else 0, BATCH)
+def _batched(kind: TensorType) -> list[int | None]:
+    """The sizes of a tensor with its batch as None, which stands second in a state."""
+    sizes: list[int | None] = list(kind.shape)
+    sizes.insert(1 if kind.kind is Kind.STATE else 0, None)
     return sizes
 
 
-def _named(value: Any, kind: TensorType, what: str) -> Iterator[tuple[Any, str]]:
-    """The open axes of a value in a file, with their names. _Refused where one is a number there."""
+def _named(value: Any, kind: TensorType, batch: str) -> Iterator[tuple[Any, str]]:
+    """The open axes of an input or output in a file, with their names. _Refused where one is a number there."""
     for dim, size in zip(value.type.tensor_type.shape.dim, _batched(kind), strict=True):
-        if size == BATCH or _is_open(size):
+        if size is None or is_open(size):
+            name = batch if size is None else str(size)
             if not dim.dim_param:
-                reason = f"PyTorch's exporter makes the size {size} of the {what} `{value.name}` {dim.dim_value}"
+                reason = f"PyTorch's exporter makes the size {name} of `{value.name}` {dim.dim_value}"
                 raise _Refused(reason, fixed=True)
-            yield dim, str(size)
+            yield dim, name
 
 
 def _random(
@@ -244,7 +247,7 @@ def _random(
     """A batch of random tensors of a type, on the device and with the numbers of some weights."""
     import torch
 
-    shape = [batch if size == BATCH else formula_of(cast("int", size)).at(sizes) for size in _batched(kind)]
+    shape = _shape(kind, sizes, batch)
     match _WHOLE.get(kind.kind):
         case "long":
             made = torch.randint(0, words, shape, generator=random)
@@ -255,6 +258,11 @@ def _random(
         case _:
             made = torch.randn(shape, generator=random).to(some.dtype)
     return made.to(some.device)
+
+
+def _shape(kind: TensorType, sizes: Sizes, batch: int) -> tuple[int, ...]:
+    """The shape of a batch, with numbers for the sizes that are left open."""
+    return tuple(batch if size is None else formula_of(size).at(sizes) for size in _batched(kind))
 
 
 def _vocabulary(step: Step) -> int:
