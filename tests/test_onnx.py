@@ -46,13 +46,13 @@ OPEN: dict[str, tuple[str, list[list[object]], list[object], list[dict[str, int]
         [["batch", 3, "H", 20]], ["batch", 3, "2*ceil(H/4)", 10], [{"H": 9}, {"H": 30}], {},
     ),
     "tokens": (
-        "net n {\n input s: tokens(S)\n require S <= 100\n"
-        " s -> embedding-16(50) -> positional_encoding -> attention(4) -> ln -> fc-7\n}",
+        ("net n {\n input s: tokens(S)\n require S <= 100\n"
+        " s -> embedding-16(50) -> positional_encoding -> attention(4) -> ln -> fc-7\n}"),
         [["batch", "S"]], ["batch", "S", 7], [{"S": 5}, {"S": 90}], {"S": "1 to 100"},
     ),
     "patches": (
-        "net n {\n input (3, H, W)\n require H % 8 == 0\n require W % 8 == 0\n"
-        " conv8-16/8 -> to_sequence -> attention(4) -> ln -> fc-3\n}",
+        ("net n {\n input (3, H, W)\n require H % 8 == 0\n require W % 8 == 0\n"
+        " conv8-16/8 -> to_sequence -> attention(4) -> ln -> fc-3\n}"),
         [["batch", 3, "H", "W"]], ["batch", "floor(H/8)*floor(W/8)", 3], [{"H": 16, "W": 40}, {"H": 48, "W": 24}],
         {"H": "from 8 on, H % 8 == 0", "W": "from 8 on, W % 8 == 0"},
     ),
