@@ -13,7 +13,6 @@ from archdsl.base.resources import folder
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Place, Source, Span
 from archdsl.graph import faults
-from archdsl.graph.carried import SUFFIXES as MADE
 from archdsl.graph.carried import Carried
 from archdsl.graph.elaborate import Elaborator
 from archdsl.graph.evaluate import Evaluator
@@ -192,7 +191,7 @@ def check_source(source: Source, options: Options = _AS_WRITTEN) -> tuple[Report
 def source_of(name: str, limits: Limits = DEFAULT_LIMITS) -> tuple[Source, str | None]:
     """The text that a user names, and which of its networks: a file, `file.arch:net`, a name of the zoo, or what was
     made of a network and carries its text: an emitted Python file, or weights."""
-    if name.endswith(MADE) and (made := Carried.in_file(Path(name))) is not None:
+    if (made := Carried.in_file(Path(name))) is not None:
         (main, text), *_ = made.texts.items()
         return Source(main, text, None, made.texts, made.settings, made.shape, made.passes), made.net
     path, net = _split_net(name)

@@ -402,11 +402,15 @@ class Network:
         return for_inference(changed, self.inputs.values(), dtype, compiled=compiled, options=options)
 
     def to_onnx(self, model: torch.nn.Module) -> bytes:
-        """The ONNX file of a live module of this network, for any batch size. Raises `archdsl.emit.onnx.NoOnnx`
-        where the packages for it are missing."""
+        """The ONNX file of a live module of this network, for any batch size and any of the sizes that the text leaves
+        open. ArchError names the layers that ONNX cannot say. Raises `archdsl.emit.onnx.NoOnnx` where the packages for
+        it are missing."""
         from archdsl.emit.onnx import onnx_file
 
-        return onnx_file(model, self.inputs, tuple(self.outputs))
+        def alone(module: Module) -> torch.nn.Module:
+            return Network(module, self.text, {}, limits=self.limits).to_torch()
+
+        return onnx_file(model, self.module, self.open_sizes, alone)
 
     def to_onnxruntime(self, model: torch.nn.Module) -> torch.nn.Module:
         """What a live module of this network computes at inference, run by onnxruntime on the CPU, which may be faster
@@ -427,7 +431,7 @@ class Network:
         """
         from archdsl.emit.torch.weights import load_weights
 
-        return load_weights(model, path, head=tuple(head))
+        return load_weights(model, path, self.module, head=tuple(head))
 
     def apply(self, *passes: Pass | str) -> Network:
         """The network after some passes, in this order: `net.apply("fold-norm", "widen(0.5)")`. What is made of it

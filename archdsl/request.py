@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from archdsl.base.diagnostics import ArchError, Diagnostic, Report
+from archdsl.base.formats import HEAD, format_of
 from archdsl.base.limits import DEFAULT_LIMITS
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Source
@@ -142,6 +143,8 @@ def _declared(source: Source, net: str | None, options: Options) -> TensorType |
 def _standard_input() -> Source:
     most = 4 * DEFAULT_LIMITS.text
     data = sys.stdin.buffer.read(most + 1)
+    if (kind := format_of(data[:HEAD])) is not None:
+        raise ArchError([Diagnostic(faults.ForeignFile("<stdin>", kind))])
     if len(data) > most:
         fault = faults.LimitPassed("the text has too many bytes", len(data), most, "text")
         raise ArchError([Diagnostic(fault)])

@@ -169,7 +169,7 @@ def test_every_way_to_name_a_network(run, folder, monkeypatch):
 
 
 def test_standard_input_that_is_no_text(run, monkeypatch):
-    for data in (b"\xff\xfe", b"INPUT[8x8x3] \x00"):
+    for data in (b"# \xff\xfe", b"INPUT[8x8x3] \x00"):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
         code, _, err = run("check", "-")
         assert code == 1

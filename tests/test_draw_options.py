@@ -178,7 +178,7 @@ def test_remarks_are_written(here, capsys):
         (["vgg16", "--style", "volumes", "-o", "x.mmd"], "Mermaid draws boxes and lines only"),
         (["vgg16", "--style", "volumes", "--color", "macs"], "--style volumes takes no --color"),
         (["vgg16", "--style", "volumes", "--dir", "LR"], "--style volumes takes no --dir"),
-        (["vgg16", "-o", "x.jpeg"], "x.jpeg: a picture is a file of .svg, .png, .pdf, .dot, .mmd"),
+        (["vgg16", "-o", "x.jpeg"], "x.jpeg: a picture or page is a file of .svg, .png, .pdf, .dot, .mmd, .html"),
     ],
 )
 def test_what_does_not_go_together_is_said(here, capsys, arguments, message):

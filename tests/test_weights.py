@@ -47,11 +47,140 @@ def test_buffers_that_no_file_holds_get_their_values(tmp_path: Path) -> None:
     assert torch.equal(made(x), model(x))
 
 
-@pytest.mark.parametrize("prefix", ["module.", "model.", "_orig_mod."])
+PREFIXES = ("module.", "model.", "_orig_mod.", "model.encoder.", "module.backbone.", "_orig_mod.module.", "a.b.c.d.")
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
 def test_a_prefix_on_every_name_is_recognised_and_said(net: archdsl.Network, tmp_path: Path, prefix: str) -> None:
     model = net.to_torch()
     path = saved(tmp_path / "w.safetensors", {prefix + name: value for name, value in model.state_dict().items()})
-    assert f"begin with `{prefix}`" in str(net.load_weights(net.to_torch(), path))
+    other = net.to_torch()
+    assert str(net.load_weights(other, path)) == f"all weights loaded; the file's names begin with `{prefix}`"
+    assert all(torch.equal(value, other.state_dict()[name]) for name, value in model.state_dict().items())
+
+
+def test_a_prefix_that_the_network_has_too_is_none(tmp_path: Path) -> None:
+    net = archdsl.parse("net n {\n  input 8x8x3\n  [conv3-4 -> [conv3-4] as model] as model\n}")
+    model = net.to_torch()
+    path = saved(tmp_path / "w.pt", model.state_dict())
+    assert str(net.load_weights(net.to_torch(), path)) == "all weights loaded"
+    path = saved(tmp_path / "w.pt", {f"model.{name}": value for name, value in model.state_dict().items()})
+    assert "`model.`" in str(net.load_weights(net.to_torch(), path))
+
+
+@pytest.mark.parametrize("key", ["state_dict", "model", "ema", "anything"])
+def test_weights_are_found_inside_a_checkpoint(net: archdsl.Network, tmp_path: Path, key: str) -> None:
+    state = net.to_torch().state_dict()
+    optimizer = {"state": {0: {"step": torch.zeros(1)}}, "param_groups": [{"lr": 0.1}]}
+    path = saved(tmp_path / "w.pt", {"epoch": 3, key: state, "optimizer": optimizer})
+    assert str(net.load_weights(net.to_torch(), path)) == "all weights loaded"
+
+
+def test_what_is_called_by_numbers_has_no_names(net: archdsl.Network, tmp_path: Path) -> None:
+    path = saved(tmp_path / "w.pt", {0: torch.zeros(3)})  # type: ignore[dict-item]
+    with pytest.raises(archdsl.ArchError, match="E0812"):
+        net.load_weights(net.to_torch(), path)
+
+
+def test_the_content_of_a_file_counts_and_not_its_name(net: archdsl.Network, tmp_path: Path) -> None:
+    state = net.to_torch().state_dict()
+    saved(tmp_path / "a.safetensors", state).rename(tmp_path / "a.pt")
+    saved(tmp_path / "b.pt", state).rename(tmp_path / "b.safetensors")
+    for name in ("a.pt", "b.safetensors"):
+        assert str(net.load_weights(net.to_torch(), tmp_path / name)) == "all weights loaded"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\x08\x08\x3a\x02\x0a\x00", "it is an ONNX file"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(100), "it is an HDF5 file"),
+        (b"import torch\n", "it is Python code"),
+        (b'{"metadata": {}, "weight_map": {}}', "it is JSON"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "it is a pointer of Git LFS"),
+    ],
+)
+def test_a_file_of_other_things_is_called_what_it_is(
+    net: archdsl.Network, tmp_path: Path, content: bytes, said: str
+) -> None:
+    path = tmp_path / "weights.bin"
+    path.write_bytes(content)
+    with pytest.raises(archdsl.ArchError, match=f"E0811 the weights in `weights.bin` cannot be read: {said}"):
+        net.load_weights(net.to_torch(), path)
+
+
+# --- what is proposed -------------------------------------------------------------------------------------------------
+
+
+def proposed(net: archdsl.Network, state: dict[str, torch.Tensor], path: Path) -> str | None:
+    """What is proposed for weights that do not fit. An exception says it as the command line does."""
+    with pytest.raises(archdsl.ArchError) as refused:
+        net.load_weights(net.to_torch(device="meta"), saved(path / "w.pt", state))
+    (found,) = refused.value.diagnostics
+    assert all(note in str(refused.value) for note in (*found.fault.notes, found.fault.help or ""))
+    return found.fault.help
+
+
+def fresh(net: archdsl.Network) -> dict[str, torch.Tensor]:
+    return {
+        name: torch.zeros_like(each, device="cpu") for name, each in net.to_torch(device="meta").state_dict().items()
+    }
+
+
+def test_another_number_of_classes_proposes_the_head_and_it_works(tmp_path: Path) -> None:
+    state = fresh(archdsl.load("resnet20", classes=1000))
+    net = archdsl.load("resnet20")
+    said = proposed(net, state, tmp_path)
+    assert said is not None
+    assert '`--head fc`, in Python `head=["fc"]`' in said
+    assert net.load_weights(net.to_torch(), tmp_path / "w.pt", head=["fc"]).new == ("fc.weight", "fc.bias")
+
+    state = {f"module.{name}": each for name, each in state.items()}
+    assert proposed(net, state, tmp_path) == said
+
+
+def test_several_heads_are_proposed_together(tmp_path: Path) -> None:
+    text = (
+        "net n(classes=10) {\n  input 8x8x3\n  a = conv3-4\n  y = a -> gap -> fc-classes as fc\n"
+        "  z = a -> gap -> [fc-7 -> fc-classes as out] as aux\n  output y\n  output z (train)\n}"
+    )
+    net, other = archdsl.parse(text), archdsl.parse(text, classes=5)
+    said = proposed(net, fresh(other), tmp_path)
+    assert said is not None
+    assert '`--head fc --head aux.out`, in Python `head=["fc", "aux.out"]`' in said
+    net.load_weights(net.to_torch(), tmp_path / "w.pt", head=["fc", "aux.out"])
+
+    state = {name: each for name, each in fresh(net).items() if not name.startswith("aux")}
+    assert proposed(net, state, tmp_path) == (
+        'only training needs what is missing: it keeps first values with `--head aux`, in Python `head=["aux"]`'
+    )
+    net.load_weights(net.to_torch(), tmp_path / "w.pt", head=["aux"])
+
+
+def test_other_input_channels_and_positions_propose_passes(tmp_path: Path) -> None:
+    grey = archdsl.load("resnet20", input=(1, 32, 32))
+    said = proposed(grey, fresh(archdsl.load("resnet20")), tmp_path)
+    assert said == "compile the network with the 3 input channels of the file and `--pass 'input-channels(1)'`"
+
+    large = archdsl.load("vit_b_32", input=(3, 384, 384), classes=7)
+    said = proposed(large, fresh(archdsl.load("vit_b_32")), tmp_path)
+    assert said is not None
+    assert "`--pass resize-positions`; the head is of another size" in said
+    assert "`--head heads.head`" in said
+
+
+def test_weights_of_another_network_of_the_zoo_name_it(tmp_path: Path) -> None:
+    said = proposed(archdsl.load("googlenet"), fresh(archdsl.load("googlenet_bn")), tmp_path)
+    assert said == "the zoo has a network with these weights: `googlenet_bn`"
+    assert proposed(archdsl.load("resnet34"), fresh(archdsl.load("resnet18")), tmp_path) is not None
+
+
+def test_nothing_is_proposed_that_would_not_work(net: archdsl.Network, tmp_path: Path) -> None:
+    state = fresh(net)
+    for name, shape in {"body.0.weight": (5, 3, 3, 3), "fc.weight": (10, 5), "body.1.bias": (4, 4)}.items():
+        assert proposed(net, {**state, name: torch.zeros(shape)}, tmp_path) is None
+    assert proposed(net, {**state, "fc.weight": torch.zeros(20, 4), "more": torch.zeros(1)}, tmp_path) is None
+    assert proposed(net, {**state, "fc.weight": torch.zeros(10, 4, dtype=torch.int64)}, tmp_path) is None
 
 
 def test_differences_are_named_with_the_near_names_and_nothing_is_loaded(net: archdsl.Network, tmp_path: Path) -> None:
@@ -134,6 +263,7 @@ def test_compile_compares_weights_where_no_output_holds_them(
     code, said = compiled(capsys, "--weights", path, "-o", source, "--set", "classes=20")
     assert (code, source.exists()) == (1, False)
     assert "`fc.weight` is 20x4 in the network and 10x4 in the file" in said
+    assert "= help: the head is of another size: it keeps first values with `--head fc`" in said
     code, said = compiled(capsys, "--weights", path, "-o", source, "--set", "classes=20", "--head", "fc")
     assert (code, source.exists()) == (0, True)
     assert "loaded all but fc.weight, fc.bias, which are new" in said

@@ -121,7 +121,7 @@ class ArchError(Exception):
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
-        super().__init__("\n".join(each.concise for each in self.diagnostics))
+        super().__init__("\n".join(map(_told, self.diagnostics)))
 
     def __reduce__(self) -> tuple[type[ArchError], tuple[tuple[Diagnostic, ...]]]:
         return type(self), (self.diagnostics,)
@@ -130,6 +130,13 @@ class ArchError(Exception):
     def is_limit(self) -> bool:
         """Whether every error is a limit that was passed."""
         return all(each.severity is Severity.LIMIT for each in self.diagnostics)
+
+
+def _told(diagnostic: Diagnostic) -> str:
+    """A diagnostic as an exception says it: in one line, with what there is to say about it where no text shows it."""
+    fault = diagnostic.fault
+    about = (*fault.notes, *([fault.help] if fault.help else ())) if diagnostic.place is None else ()
+    return "\n  ".join((diagnostic.concise, *about))
 
 
 @dataclass

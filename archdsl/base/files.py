@@ -1,14 +1,27 @@
-"""Files that are replaced whole or not at all."""
+"""Files that are written: of which kind, by their names; and replaced whole or not at all."""
 
 from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 _NEW = 0o666
+
+
+class WrongKind(ValueError):
+    """A name of a file whose ending is none of those that can be written. The message says which these are."""
+
+
+def kind_of(path: Path | str, kinds: Collection[str], noun: str) -> str:
+    """The kind of a file, by the ending of its name. noun: what is to be written, such as `a picture`."""
+    path = Path(path)
+    kind = path.suffix[1:].lower()
+    if kind not in kinds:
+        raise WrongKind(f"{path.name or path}: {noun} is a file of .{', .'.join(kinds)}")
+    return kind
 
 
 def write_atomically(files: Mapping[Path, bytes]) -> None:

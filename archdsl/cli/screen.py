@@ -96,7 +96,7 @@ def write(files: dict[str, bytes]) -> None:
     from archdsl.base.files import write_atomically
     from archdsl.graph.library import SUFFIX
 
-    if texts := [name for name in files if name.endswith(SUFFIX)]:
+    if texts := [name for name in files if name.lower().endswith(SUFFIX)]:
         raise click.UsageError(f"{texts[0]}: that is the name of a text, which nothing is written over")
 
     write_atomically({Path(name): data for name, data in files.items() if name != "-"})

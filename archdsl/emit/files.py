@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from archdsl.base.files import write_atomically
+from archdsl.base.files import kind_of, write_atomically
 from archdsl.emit import render
 from archdsl.emit.dot import dot
 from archdsl.emit.drawing.model import Picture
@@ -17,10 +17,7 @@ from archdsl.emit.mermaid import mermaid
 
 TEXTS: Final = ("dot", "mmd")
 KINDS: Final = (*render.Format, *TEXTS)
-
-
-class WrongKind(ValueError):
-    """A file that a picture cannot be. The message says what it can be."""
+NOUN: Final = "a picture"
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ def drawn_scene(scene: Scene) -> Drawn:
 def kept(made: Drawn, path: Path | str | None, kind: str) -> str:
     """The text of a kind; the picture is written into a file if a path is given."""
     if path is not None:
-        write_atomically({Path(path): made.written(kind_of(path))})
+        write_atomically({Path(path): made.written(kind_of(path, KINDS, NOUN))})
     return made.kinds[kind]()
 
 
@@ -58,12 +55,3 @@ def in_notebook(text: str) -> str | None:
         return render.render(text, render.Format.SVG).decode()
     except render.CannotRender:
         return None
-
-
-def kind_of(path: Path | str) -> str:
-    """The kind of a file by its name."""
-    path = Path(path)
-    kind = path.suffix[1:].lower()
-    if kind not in KINDS:
-        raise WrongKind(f"{path.name}: a picture is a file of .{', .'.join(KINDS)}")
-    return kind

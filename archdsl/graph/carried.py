@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
+from archdsl.base.formats import MADE_CODE, MADE_WEIGHTS, SAFETENSORS, format_of_file
 from archdsl.graph.values import of_python
 
 NAME = "ARCH"
 METADATA = "archdsl"
-SUFFIXES = (".py", ".safetensors")
 _START = re.compile(rf"^{NAME} = ", re.MULTILINE)
 _WIDTH, _INDENT = 88, "    "
 _HEADER_LIMIT = 100 * 2**20
@@ -56,7 +56,10 @@ class Carried:
     def in_file(path: Path) -> Carried | None:
         """What a file carries, or None. Nothing in the file is run."""
         try:
-            return _read(_in_python(path) if path.suffix == ".py" else _in_safetensors(path))
+            kind = format_of_file(path)
+            if kind is MADE_CODE and path.stat().st_size <= _HEADER_LIMIT:
+                return _read(_in_python(path))
+            return _read(_in_safetensors(path)) if kind in {SAFETENSORS, MADE_WEIGHTS} else None
         except (OSError, ValueError, TypeError, OverflowError, SyntaxError, RecursionError, struct.error, MemoryError):
             return None
 

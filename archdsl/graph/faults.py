@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 from archdsl.base.diagnostics import Fault, Severity
+from archdsl.base.formats import Format, Use
 from archdsl.base.suggest import did_you_mean
 from archdsl.base.tensors import TensorType
 
@@ -771,6 +772,48 @@ class NotInFile(Fault):
     @property
     def help(self) -> str | None:
         return did_you_mean(self.word, self.known)
+
+
+@final
+@dataclass(frozen=True)
+class ForeignFile(Fault):
+    """A file that is no text of a network: one of another program, or one of archdsl that is damaged.
+
+    What a file is is told by what is in it, whatever its name. Networks are read from texts, and from what archdsl made
+    of one and carries it: a Python file, or weights of safetensors. Weights go with a network, and nothing is worked
+    out from them alone: `archdsl compile NAME --weights FILE`. Models and descriptions of other programs are not read:
+    ONNX, TensorFlow Lite, Keras, darknet, Caffe, YAML and JSON.
+    """
+
+    code = "E0506"
+    title = "a file of another program"
+    example = ""
+
+    name: str
+    kind: Format
+
+    @property
+    def message(self) -> str:
+        damaged = ", and the text that it carries is damaged" if self.kind.use is Use.MADE else ""
+        return f"`{self.name}` is {self.kind.name}{damaged or ', and no text of a network'}"
+
+    @property
+    def help(self) -> str | None:
+        match self.kind.use:
+            case Use.WEIGHTS:
+                return f"give weights beside their network: `archdsl compile NAME --weights {self.name}`"
+            case Use.ELSEWHERE | Use.DESCRIPTION:
+                return "no network is read from such a file: write it as a text, or see whether `archdsl zoo` has it"
+            case Use.CODE:
+                return "of Python files only those that `archdsl compile` wrote are read, for the text that they carry"
+            case Use.MADE:
+                return "name the text that it was made from"
+            case Use.ENCODED:
+                return "save it as UTF-8"
+            case Use.POINTER:
+                return "fetch the file itself: `git lfs pull`"
+            case Use.OTHER:
+                return None
 
 
 # --- E06: promises ----------------------------------------------------------------------------------------------------

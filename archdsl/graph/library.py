@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from archdsl.base.diagnostics import Fault, Report
+from archdsl.base.formats import format_of_file
 from archdsl.base.limits import Limits
 from archdsl.base.resources import folder
 from archdsl.base.text import Source
@@ -94,6 +95,8 @@ def read_text(path: Path, limits: Limits, report: Report) -> str | Fault:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             return faults.UnreadableFile(_shown(path), "it is not a regular file")
+        if (kind := format_of_file(path)) is not None:
+            return faults.ForeignFile(_shown(path), kind)
         if status.st_size > 4 * limits.text:
             return faults.LimitPassed("the file has too many bytes", status.st_size, 4 * limits.text, "text")
         return decode(path.read_bytes(), _shown(path), report)

@@ -75,6 +75,34 @@ def _nearest(found: Sizes, size: int) -> int:
     return min(found.nearest(size), key=lambda each: abs(each - size))
 
 
+def other_sizes(assumptions: Assumptions, size: int) -> dict[str, int]:
+    """Sizes near to a given one, each another where that can be, with which the network is the same as with the
+    example; the example where there are none."""
+    met = [*assumptions.stated, *assumptions.decisions]
+    sizes = dict(assumptions.example)
+    for index, name in enumerate(sorted(sizes)):
+        found = together(met, name, sizes)
+        if found is not None and not found.is_empty:
+            sizes[name] = _nearest(found, size + 3 * index)
+    if sizes != assumptions.example:
+        return sizes
+    first, *others = sorted(sizes)
+    found = together([each.put({other: symbol(first) for other in others}) for each in met], first, {})
+    return sizes if found is None or found.is_empty else dict.fromkeys(sizes, _nearest(found, size))
+
+
+def told_by_size(assumptions: Assumptions) -> dict[str, str]:
+    """Which sizes the network takes, by name: `from 4 on, H % 4 == 0`. Names of sizes that may be any are left out."""
+    met = [*assumptions.stated, *assumptions.decisions]
+    told: dict[str, str] = {}
+    for name in sorted(assumptions.example):
+        found = Sizes.meeting([each for each in met if set(each.symbols) == {name}])
+        if found is not None and not found.is_everything:
+            told[name] = found.shown(name)
+    several = [str(each) for each in met if len(each.symbols) > 1 and not each.is_certain]
+    return {**told, **({" and ".join(sorted(assumptions.example)): ", ".join(several)} if several else {})}
+
+
 def settle(module: Module, assumptions: Assumptions, report: Report, example: Example) -> None:
     """Work out the facts of a network that depend on its open sizes; from then on nothing is decided any more.
 

@@ -1,4 +1,4 @@
-"""What can be wrong with a pass, or with weights for a network. E08."""
+"""What can be wrong with a pass, with weights for a network, or with a file that is to be made of one. E08."""
 
 from __future__ import annotations
 
@@ -190,7 +190,9 @@ class WeightsDiffer(Fault):
     """The weights in a file are not those of the network: other names, shapes or types.
 
     Nothing is loaded. The notes name the first differences, and for a missing name the nearest one in the file. A head
-    of another size is allowed when it is named: `load_weights(model, path, head=["fc"])`.
+    of another size is allowed when it is named: `load_weights(model, path, head=["fc"])`. A prefix that the names of
+    the file have and those of the network have not is no difference. The help says what loads them all the same, or
+    which network of the zoo they belong to.
     """
 
     code = "E0812"
@@ -199,6 +201,7 @@ class WeightsDiffer(Fault):
 
     file: str
     differences: tuple[str, ...]
+    advice: str | None = None
 
     @property
     def message(self) -> str:
@@ -209,3 +212,38 @@ class WeightsDiffer(Fault):
     def notes(self) -> tuple[str, ...]:
         more = len(self.differences) - _SHOWN
         return (*self.differences[:_SHOWN], *((f"and {more} more",) if more > 0 else ()))
+
+    @property
+    def help(self) -> str | None:
+        return self.advice
+
+
+@final
+@dataclass(frozen=True)
+class NotInOnnx(Fault):
+    """A layer that ONNX cannot say, or that comes out as something else there.
+
+    A file is written only if it is right: PyTorch's exporter knows every layer, the sizes that the text leaves open
+    stay open, and onnxruntime, where it is installed, gives PyTorch's numbers for random inputs. Where the network as a
+    whole fails, each distinct layer is tried alone, and those that fail are named.
+    """
+
+    code = "E0831"
+    title = "a layer that cannot be written as ONNX"
+    example = ""
+
+    path: str
+    reason: str
+    fixes_a_size: bool = False
+
+    @property
+    def message(self) -> str:
+        return f"{f'`{self.path}`' if self.path else 'the network'} cannot be written as ONNX: {self.reason}"
+
+    @property
+    def label(self) -> str:
+        return "not in ONNX"
+
+    @property
+    def help(self) -> str | None:
+        return "state the sizes of the input, in the text or with `--input`" if self.fixes_a_size else None

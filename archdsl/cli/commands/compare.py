@@ -7,6 +7,7 @@ import sys
 import click
 
 from archdsl.cli.given import Given, complete_network, settings_options
+from archdsl.cli.outputs import output_kind
 from archdsl.cli.screen import has_colour, width, write
 
 _SORTS = ("params", "macs", "name", "receptive-field")
@@ -25,8 +26,8 @@ def compare(names: tuple[str, ...], given: Given, sort: str | None, as_json: boo
     """
     from archdsl.network import compare as compared
 
-    if output is not None and not output.lower().endswith(".svg"):
-        raise click.UsageError(f"{output}: a plot is a file of .svg")
+    if output is not None:
+        output_kind(output, ("svg",), "a plot")
     found = compared([given.network(name) for name in names], sort=sort)
     text = found.to_json() if as_json else found.text(width(), colour=has_colour(sys.stdout))
     click.echo(text, nl=False)

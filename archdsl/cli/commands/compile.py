@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from archdsl.cli.given import Given, name_argument, network_options
+from archdsl.cli.outputs import output_kind
 from archdsl.cli.screen import file_name, progress, totals, write
 
 if TYPE_CHECKING:
     from archdsl.network import Network
 
-_WITH_WEIGHTS = {".onnx", ".safetensors"}
+_KINDS = ("py", "onnx", "safetensors")
 
 
 @click.command(name="compile")
@@ -48,25 +48,24 @@ def compile_(
     """
     if head and weights is None:
         raise click.UsageError("--head goes with --weights")
+    kinds = {output: output_kind(output, _KINDS, "a compiled network", "py") for output in outputs}
     net = given.network(name)
     changed = net.apply(*passes)
     with progress(f"compiling {net.name}"):
         code = changed.source()
-    paths = outputs or (file_name(net, "py"), *((file_name(net, "safetensors"),) if weights else ()))
-    files: dict[str, bytes] = {}
+    if not kinds:
+        kinds = {file_name(net, kind): kind for kind in ("py", *(("safetensors",) if weights else ()))}
     made = _Made(net, changed, passes, weights, head)
-    for path in paths:
-        kind = Path(path).suffix
-        files[path] = made.file(kind) if kind in _WITH_WEIGHTS else code.encode()
-    if weights is not None and not any(Path(path).suffix in _WITH_WEIGHTS for path in paths):
+    files = {output: code.encode() if kind == "py" else made.file(kind) for output, kind in kinds.items()}
+    if weights is not None and set(kinds.values()) == {"py"}:
         made.compare()
     write(files)
     for remark in made.remarks:
         click.echo(remark, err=True)
-    for path in paths:
-        if path != "-":
-            lines = f"{code.count(chr(10)):,} lines, " if files[path] == code.encode() else ""
-            click.echo(f"wrote {path}: {lines}{totals(changed)}", err="-" in files)
+    for output, kind in kinds.items():
+        if output != "-":
+            lines = f"{code.count(chr(10)):,} lines, " if kind == "py" else ""
+            click.echo(f"wrote {output}: {lines}{totals(changed)}", err="-" in files)
 
 
 class _Made:
@@ -88,8 +87,8 @@ class _Made:
         from archdsl.emit.torch.weights import safetensors_file
 
         try:
-            with progress(f"making the {kind[1:]} file of {self.net.name}"):
-                if kind == ".onnx":
+            with progress(f"making the {kind} file of {self.net.name}"):
+                if kind == "onnx":
                     return self.changed.to_onnx(self.model)
                 return safetensors_file(self.model, self.changed.carried.to_json())
         except NoOnnx as error:

@@ -12,6 +12,7 @@ import click
 from archdsl.base.diagnostics import Diagnostic
 from archdsl.cli.codes import FINE, WRONG
 from archdsl.cli.given import Given, complete_network, network_options
+from archdsl.cli.outputs import output_kind
 from archdsl.cli.screen import file_name, progress, show, write
 
 if TYPE_CHECKING:
@@ -100,17 +101,10 @@ def _errors(net: Network | Sketch) -> tuple[Diagnostic, ...]:
 
 def kinds_of(outputs: tuple[str, ...], *, pages: bool = False) -> dict[str, str]:
     """The kind of picture that each file is to hold. pages: whether it may be a page."""
-    from archdsl.emit.files import WrongKind, kind_of
+    from archdsl.emit.files import KINDS, NOUN
 
-    def kind(output: str) -> str:
-        if output == "-":
-            return "dot"
-        return PAGE if pages and Path(output).suffix.lower() == f".{PAGE}" else kind_of(output)
-
-    try:
-        return {output: kind(output) for output in outputs}
-    except WrongKind as error:
-        raise click.UsageError(f"{error}{', or a page of .html' if pages else ''}") from error
+    kinds, noun = ((*KINDS, PAGE), "a picture or page") if pages else (KINDS, NOUN)
+    return {output: output_kind(output, kinds, noun, "dot") for output in outputs}
 
 
 def drawn(

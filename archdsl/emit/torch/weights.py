@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +9,18 @@ from typing import TYPE_CHECKING, Any, cast
 
 from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.base.suggest import nearest
+from archdsl.emit.torch import checkpoints
+from archdsl.emit.torch.checkpoints import Entry, entry_of
 from archdsl.graph.carried import METADATA
-from archdsl.passes.faults import UnreadableWeights, WeightsDiffer
+from archdsl.graph.flat import Layer, layers
+from archdsl.graph.module import Module
+from archdsl.graph.zoo import network_with
+from archdsl.ops.embedding import Param, PositionEmbedding
+from archdsl.passes.faults import WeightsDiffer
 
 if TYPE_CHECKING:
     import torch
 
-_PREFIXES = ("module.", "model.", "_orig_mod.", "backbone.", "net.")
-_NESTS = ("state_dict", "model_state_dict", "model", "module")
-_HEADER_LIMIT = 100 * 2**20
 _NAMED = 100
 _MANY_BATCHES = "num_batches_tracked"
 
@@ -39,42 +40,25 @@ class Loaded:
         return "; ".join(parts)
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A tensor of a file: its shape and type."""
-
-    shape: tuple[int, ...]
-    dtype: str
-
-
-def load_weights(model: torch.nn.Module, path: str | Path, *, head: tuple[str, ...] = ()) -> Loaded:
+def load_weights(model: torch.nn.Module, path: str | Path, root: Module, *, head: tuple[str, ...] = ()) -> Loaded:
     """Load the weights of a safetensors or torch file into a live module.
 
-    head: the layers whose weights may be of other shapes, or missing; they keep their first values. Every other name
-    must be in both, with equal shapes and types that convert: ArchError says what differs, and changes nothing.
+    root: its network. head: the layers whose weights may be of other shapes, or missing; they keep their first values.
+    Every other name must be in both, with equal shapes and types that convert: ArchError says what differs, and changes
+    nothing.
     """
     path = Path(path)
-    entries = contents(path)
-    state = model.state_dict()
-    prefix = _prefix(entries, state.keys())
+    entries = checkpoints.contents(path)
+    state = {name: entry_of(each) for name, each in model.state_dict().items()}
+    prefix = _prefix(entries, state)
     found = {name.removeprefix(prefix): entry for name, entry in entries.items()}
-    new = _compared(state, found, path.name, head)
-    wanted = state.keys() - set(new)
-    tensors = {name.removeprefix(prefix): tensor for name, tensor in _tensors(path).items()}
+    differences = Differences.of(state, found, head)
+    if lines := differences.lines:
+        raise ArchError([Diagnostic(WeightsDiffer(path.name, lines, _advice(differences, root)))])
+    wanted = state.keys() - set(differences.new)
+    tensors = {name.removeprefix(prefix): tensor for name, tensor in checkpoints.tensors(path).items()}
     _assign(model, {name: tensor for name, tensor in tensors.items() if name in wanted})
-    return Loaded(tuple(new), prefix)
-
-
-def contents(path: Path) -> dict[str, Entry]:
-    """The names, shapes and types of the tensors in a file, without their numbers."""
-    if path.suffix == ".safetensors":
-        return _safetensors_header(path)
-    tensors = _torch_file(path, "meta")
-    return {name: _entry(each) for name, each in tensors.items()}
-
-
-def _entry(tensor: torch.Tensor) -> Entry:
-    return Entry(tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
+    return Loaded(differences.new, prefix)
 
 
 def safetensors_file(model: torch.nn.Module, spec: str) -> bytes:
@@ -85,128 +69,154 @@ def safetensors_file(model: torch.nn.Module, spec: str) -> bytes:
     return save(state, {METADATA: spec})
 
 
-# --- files ------------------------------------------------------------------------------------------------------------
-
-
-def _header(path: Path) -> dict[str, Any]:
-    """The header of a safetensors file, which is JSON and needs no torch."""
-    try:
-        with path.open("rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            found: Any = json.loads(file.read(length)) if length <= _HEADER_LIMIT else None
-    except (OSError, ValueError, RecursionError, struct.error) as error:
-        raise _unreadable(path, error) from error
-    if not isinstance(found, dict) or not all(isinstance(each, dict) for each in cast("Any", found).values()):
-        raise _unreadable(path, ValueError("its header is no list of tensors"))
-    return cast("dict[str, Any]", found)
-
-
-def _safetensors_header(path: Path) -> dict[str, Entry]:
-    names = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32"}
-    try:
-        return {
-            name: Entry(tuple(each["shape"]), names.get(str(each["dtype"]), str(each["dtype"])))
-            for name, each in _header(path).items()
-            if name != "__metadata__"
-        }
-    except (KeyError, TypeError) as error:
-        raise _unreadable(path, ValueError("its header is no list of tensors")) from error
-
-
-def _tensors(path: Path) -> dict[str, torch.Tensor]:
-    if path.suffix != ".safetensors":
-        return _torch_file(path, "cpu")
-    from safetensors import SafetensorError
-    from safetensors import torch as safetensors
-
-    try:
-        return cast("Any", safetensors).load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise _unreadable(path, error) from error
-
-
-def _torch_file(path: Path, device: str) -> dict[str, torch.Tensor]:
-    """The tensors of a file of `torch.save`, read without running anything that stands in it."""
-    import pickle
-
-    import torch
-
-    try:
-        found = torch.load(path, weights_only=True, map_location=device)
-    except (OSError, RuntimeError, ValueError, pickle.UnpicklingError, EOFError) as error:
-        raise _unreadable(path, error) from error
-    for nest in _NESTS:
-        if isinstance(found, Mapping) and isinstance(inner := cast("Mapping[str, Any]", found).get(nest), Mapping):
-            found = cast("Any", inner)
-    if not isinstance(found, Mapping):
-        raise _unreadable(path, ValueError("it holds no weights by name"))
-    items = cast("Mapping[str, Any]", found).items()
-    return {name: each for name, each in items if isinstance(each, torch.Tensor)}
-
-
-def _unreadable(path: Path, error: Exception) -> ArchError:
-    reason = (
-        getattr(error, "strerror", None) or str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-    )
-    return ArchError([Diagnostic(UnreadableWeights(path.name, str(reason)))])
-
-
 # --- comparing --------------------------------------------------------------------------------------------------------
 
 
 def _prefix(names: Iterable[str], wanted: Iterable[str]) -> str:
-    """What every name of the file begins with and the network's do not."""
+    """What names of the file begin with and the network's do not: what is left without it fits best. Empty where the
+    names fit as they are, or are not told apart without it."""
     names, known = list(names), set(wanted)
-    for prefix in _PREFIXES:
-        if (
-            names
-            and all(name.startswith(prefix) for name in names)
-            and not any(each.startswith(prefix) for each in known)
-        ):
-            return prefix
-    return ""
+    prefixes = {name[: end + 1] for name in names[:_NAMED] for end, letter in enumerate(name) if letter == "."}
+
+    def fits(prefix: str) -> tuple[int, int]:
+        short = [name.removeprefix(prefix) for name in names]
+        return len(known.intersection(short)) if len(set(short)) == len(short) else 0, -len(prefix)
+
+    return max(("", *sorted(prefixes)), key=fits)
 
 
-def _compared(
-    state: Mapping[str, torch.Tensor], found: Mapping[str, Entry], file: str, head: tuple[str, ...]
-) -> list[str]:
-    """The names of the head that do not fit; ArchError where anything else does not."""
-    wanted = {name: _entry(each) for name, each in state.items()}
+@dataclass(frozen=True)
+class Differences:
+    """How the tensors of a file differ from those of a network. wanted, found: both, by name. missing: of the file,
+    unexpected: in the network, shapes and types: those that are in both. new: those of the head."""
 
-    def in_head(name: str) -> bool:
-        return any(name == each or name.startswith(f"{each}.") for each in head)
+    wanted: Mapping[str, Entry]
+    found: Mapping[str, Entry]
+    missing: tuple[str, ...]
+    unexpected: tuple[str, ...]
+    shapes: tuple[str, ...]
+    types: tuple[str, ...]
+    new: tuple[str, ...]
 
-    missing = [name for name in wanted if name not in found and not name.endswith(_MANY_BATCHES)]
-    unexpected = [name for name in found if name not in wanted]
-    shapes = [name for name in wanted if name in found and found[name].shape != wanted[name].shape]
-    types = [name for name in wanted if name in found and _is_float(found[name]) != _is_float(wanted[name])]
-    new = [name for name in (*missing, *shapes) if in_head(name)]
-    lines = [
-        *(
-            f"`{name}` is {_sizes(wanted[name])} in the network and {_sizes(found[name])} in the file"
-            for name in shapes
-            if name not in new
-        ),
-        *(f"`{name}` is {wanted[name].dtype} in the network and {found[name].dtype} in the file" for name in types),
-        *(f"`{name}` is missing from the file{_near(name, unexpected)}" for name in missing if name not in new),
-        *(f"`{name}` is not in the network{_near(name, missing)}" for name in unexpected if not in_head(name)),
-    ]
-    if lines:
-        raise ArchError([Diagnostic(WeightsDiffer(file, tuple(lines)))])
-    return new
+    @classmethod
+    def of(cls, wanted: Mapping[str, Entry], found: Mapping[str, Entry], head: tuple[str, ...]) -> Differences:
+        """What differs; what differs of the head is allowed to."""
+
+        def in_head(name: str) -> bool:
+            return any(name == each or name.startswith(f"{each}.") for each in head)
+
+        missing = [name for name in wanted if name not in found and not name.endswith(_MANY_BATCHES)]
+        shapes = [name for name in wanted if name in found and found[name].shape != wanted[name].shape]
+        both = (name for name in wanted if name in found and not name.endswith(_MANY_BATCHES))
+        types = [name for name in both if _is_float(found[name]) != _is_float(wanted[name])]
+        return cls(
+            wanted,
+            found,
+            tuple(name for name in missing if not in_head(name)),
+            tuple(name for name in found if name not in wanted and not in_head(name)),
+            tuple(name for name in shapes if not in_head(name)),
+            tuple(types),
+            tuple(name for name in (*missing, *shapes) if in_head(name)),
+        )
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Each difference in words."""
+        wanted, found = self.wanted, self.found
+        shapes = ((name, _sizes(wanted[name]), _sizes(found[name])) for name in self.shapes)
+        types = ((name, wanted[name].dtype, found[name].dtype) for name in self.types)
+        return (
+            *(f"`{name}` is {one} in the network and {other} in the file" for name, one, other in (*shapes, *types)),
+            *(f"`{name}` is missing from the file{_near(name, self.unexpected)}" for name in self.missing),
+            *(f"`{name}` is not in the network{_near(name, self.missing)}" for name in self.unexpected),
+        )
+
+    def apart_along(self, name: str) -> int | None:
+        """The only axis along which a tensor has another size in the file; None where that is no single axis."""
+        one, other = self.wanted[name].shape, self.found[name].shape
+        axes = [axis for axis, (a, b) in enumerate(zip(one, other, strict=False)) if a != b]
+        return axes[0] if len(one) == len(other) and len(axes) == 1 else None
 
 
 def _is_float(entry: Entry) -> bool:
     return "float" in entry.dtype
 
 
-def _near(name: str, others: list[str]) -> str:
+def _near(name: str, others: tuple[str, ...]) -> str:
     near = nearest(name, others[:_NAMED])
     return f"; is it `{near}` there?" if near else ""
 
 
 def _sizes(entry: Entry) -> str:
     return "x".join(map(str, entry.shape)) or "a number"
+
+
+# --- what would mend it -----------------------------------------------------------------------------------------------
+
+
+def _advice(differences: Differences, root: Module) -> str | None:
+    """What loads the weights all the same, where something surely does."""
+    advice: tuple[str, ...] = ()
+    if not (differences.unexpected or differences.types):
+        advice = _for_missing(differences, root) if differences.missing else _for_shapes(differences, root)
+    if advice:
+        return "; ".join(advice)
+    other = network_with({name: entry.shape for name, entry in differences.found.items()}, root.name)
+    return f"the zoo has a network with these weights: `{other}`" if other not in {None, root.name} else None
+
+
+def _for_missing(differences: Differences, root: Module) -> tuple[str, ...]:
+    """What to do where the file has everything but what only training needs."""
+    training = {layer.path.partition(".")[0] for layer in layers(root) if layer.training_only}
+    parts = dict.fromkeys(name.partition(".")[0] for name in differences.missing)
+    used = {layer.path.partition(".")[0] for layer in layers(root) if not layer.training_only}
+    if differences.shapes or not parts.keys() <= training - used:
+        return ()
+    return (f"only training needs what is missing: {_keeping(parts)}",)
+
+
+def _keeping(heads: Iterable[str]) -> str:
+    """How layers keep their first values."""
+    options = " ".join(f"--head {each}" for each in heads)
+    listed = ", ".join(f'"{each}"' for each in heads)
+    return f"it keeps first values with `{options}`, in Python `head=[{listed}]`"
+
+
+def _for_shapes(differences: Differences, root: Module) -> tuple[str, ...]:
+    """What to do where tensors are there and have other shapes: another head, input channels, positions. Nothing where
+    one of them differs in another way."""
+    owners = {name: layer for layer in layers(root) for name in layer.weights}
+    stem = next(iter(owners.values()), None)
+    classes = {kind.channels for kind in root.output_types}
+    heads, channels, positions = dict[str, None](), set[int](), False
+    for name in differences.shapes:
+        axis, layer, shape = differences.apart_along(name), owners.get(name), differences.wanted[name].shape
+        if axis is None or layer is None:
+            return ()
+        if axis == 0 and shape[0] in classes:
+            heads[layer.path] = None
+        elif axis == 1 and layer is stem and shape[1] == root.inputs[0].channels:
+            channels.add(differences.found[name].shape[1])
+        elif axis == len(shape) - 2 and _is_position(name, layer):
+            positions = True
+        else:
+            return ()
+    made: list[str] = []
+    if channels:
+        made.append(
+            f"compile the network with the {channels.pop()} input channels of the file and"
+            f" `--pass 'input-channels({root.inputs[0].channels})'`"
+        )
+    if positions:
+        made.append("compile the network with the positions of the file and `--pass resize-positions`")
+    if heads:
+        made.append(f"the head is of another size: {_keeping(heads)}")
+    return tuple(made)
+
+
+def _is_position(name: str, layer: Layer) -> bool:
+    """Whether a tensor has a vector for each position of a sequence."""
+    return isinstance(layer.step.what, PositionEmbedding) or (isinstance(layer.step.what, Param) and "pos" in name)
 
 
 def _assign(model: torch.nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
