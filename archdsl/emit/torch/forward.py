@@ -111,7 +111,8 @@ class ForwardPlan:
             text = "" if several else self._expression(index)
             ends = [wire for port in range(len(module.steps[index].outputs)) if (wire := Wire(index, port)) in training]
             self.appended += ends
-            returned = index == statements[-1] and module.outputs == (Wire(index),)
+            is_single = len(module.steps[index].outputs) == 1
+            returned = is_single and index == statements[-1] and module.outputs == (Wire(index),)
             if not in_training and returned and is_expression:
                 return self._finished([*body, (Mode.ALWAYS, f"return {text}")])
             is_read = bool(self.readers.get(Wire(index)))

@@ -76,7 +76,15 @@ def _structure(root: Module, terms: Terms) -> int:
 def _operator(step: Step, of: dict[int, int]) -> object:
     if isinstance(step.what, Module):
         return of[id(step.what)]
-    return type(step.what), step.what, tuple([kind.shape for kind in step.input_types])
+    shapes = tuple([tuple(map(int, kind.shape)) for kind in step.input_types])
+    return type(step.what), tuple(map(_plain, vars(step.what).values())), shapes
+
+
+def _plain(value: Any) -> object:
+    """An argument without its trace or formula; comparing one that has a formula would be remembered as a condition."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value)
+    return tuple(map(_plain, cast("tuple[Any, ...]", value))) if isinstance(value, tuple) else value
 
 
 def _sources(step: Step) -> tuple[int, ...]:
