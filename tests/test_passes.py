@@ -303,6 +303,45 @@ def test_rounds_of_a_repeat_are_told_apart() -> None:
         assert {each.rpartition(".")[0] for each in made.net.new_weights(word)} == new, body
 
 
+def test_rounds_that_are_kept_keep_their_own_tensors() -> None:
+    for text, word in (
+        ("INPUT[10] -> [fc-10]*3", "head(7)"),
+        ("INPUT[10] -> [fc-10 -> bn]*3", "head(7)"),
+        ("INPUT[10] -> [[fc-10]*2 -> bn]*2", "head(7)"),
+        ("INPUT[5x6x4] -> [conv3-4]*3", "input-channels(2)"),
+        ("INPUT[5x6x4] -> [conv3-4 -> bn]*3", "input-channels(2)"),
+    ):
+        made = Changed(archdsl.parse(text), word)
+        old, state = made.model.state_dict(), made.made.state_dict()
+        kept = [name for name in state if name not in made.net.new_weights(word) and name != "repeat1.0.weight"]
+        assert kept
+        assert all(torch.equal(old[name], state[name]) for name in kept), text
+
+
+def test_the_last_round_goes_on_from_the_one_before() -> None:
+    made = Changed(archdsl.parse("INPUT[10] -> [fc-10]*3"), "head(7)")
+    (x,) = made.xs
+    first, second, last = made.made.get_submodule("repeat1").children()
+    with torch.no_grad():
+        assert torch.equal(made.made(x), last(second(first(x))))
+
+
+def test_a_tied_layer_has_the_shapes_of_what_it_is_tied_to() -> None:
+    body = "x = fc-6\n share w = fc-8\n y = x -> w\n z = x -> tied(w)\n add { y | z } -> fc-3"
+    net = archdsl.parse(f"net n {{\n input 6\n {body}\n}}")
+    wide = net.apply("widen(2)", "prune-dead")
+    assert wide.params == 12 * 6 + 12 + 16 * 12 + 16 + 3 * 16 + 3
+    assert wide.to_torch()(torch.randn(2, 6)).shape == (2, 3)
+
+
+def test_what_comes_of_something_new_is_new() -> None:
+    net = archdsl.parse("INPUT[4] -> fc-5 -> bn")
+    assert net.new_weights("head(5)") == ("fc1.weight",)
+    assert net.new_weights("head(5)", "fold-norm") == ("fc1.weight",)  # the norm alone makes the bias
+    made = Changed(net, "head(5)", "fold-norm")
+    assert made.net.moved(made.model.state_dict(), *made.passes).new == ("fc1.weight",)
+
+
 def test_equal_blocks_at_other_places_are_told_apart() -> None:
     net = archdsl.parse("block b(c) = fc-c\nnet n {\n input 10\n -> b(10) -> relu -> b(10)\n}")
     assert head_of(net.module) == ("b2.fc1",)
