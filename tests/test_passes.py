@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from laws.changed import Changed
 from test_faults import assert_speaks_well
+from typing_extensions import override
 
 import archdsl
 from archdsl import ArchError, cli
+from archdsl.base.tensors import Shape
+from archdsl.graph.module import Module
 from archdsl.passes.a_pass import Pass
 from archdsl.passes.catalogue import PASSES, pass_of
+from archdsl.passes.drop_dropout import DropDropout
 from archdsl.passes.ends import head_of
+from archdsl.passes.fully_convolutional import Reshaped
 from archdsl.passes.head import Head
+from archdsl.passes.moving import moves, names
+from archdsl.passes.origins import Kept, Made, Origin, Round
+from archdsl.passes.proof import check
+from archdsl.passes.rewrite import Part, Rules, Visit, rewritten
 from archdsl.passes.widen import Widen
 
 
@@ -303,6 +312,68 @@ def test_rounds_of_a_repeat_are_told_apart() -> None:
         assert {each.rpartition(".")[0] for each in made.net.new_weights(word)} == new, body
 
 
+def test_rounds_that_are_kept_keep_their_own_tensors() -> None:
+    for text, word in (
+        ("INPUT[10] -> [fc-10]*3", "head(7)"),
+        ("INPUT[10] -> [fc-10 -> bn]*3", "head(7)"),
+        ("INPUT[10] -> [[fc-10]*2 -> bn]*2", "head(7)"),
+        ("INPUT[5x6x4] -> [conv3-4]*3", "input-channels(2)"),
+        ("INPUT[5x6x4] -> [conv3-4 -> bn]*3", "input-channels(2)"),
+    ):
+        made = Changed(archdsl.parse(text), word)
+        old, state = made.model.state_dict(), made.made.state_dict()
+        kept = [name for name in state if name not in made.net.new_weights(word) and name != "repeat1.0.weight"]
+        assert kept
+        assert all(torch.equal(old[name], state[name]) for name in kept), text
+
+
+class _Apart(Rules):
+    """Takes the first round of each repeat for itself, and says of each tensor that it is the old one reshaped."""
+
+    @override
+    def parts(self, module: Module, index: int, context: Hashable) -> tuple[Part, ...]:
+        count = module.steps[index].count
+        return (Part(0, 1), Part(1, count - 1)) if count > 1 else (Part(0, 1),)
+
+    @override
+    def origin(self, at: Visit, tensor: str, shape: Shape) -> Origin:
+        return Made(Reshaped(shape), {"whole": Kept((Round(at.index),), tensor)})
+
+
+@pytest.mark.parametrize("body", ["[fc-4]*3", "[[fc-4]*2 -> relu]*3", "[residual { fc-4 }]*3"])
+def test_what_is_made_of_a_later_round_is_made_of_its_own_tensors(body: str) -> None:
+    root = archdsl.parse(f"INPUT[4] -> {body}").module
+    made = rewritten(root, _Apart(), DropDropout())
+    check(root, made)
+    moved = list(moves(root, made))
+    assert [each.name for each in moved] == list(names(root))
+    assert all(each.sources == {"whole": each.name} for each in moved)
+
+
+def test_the_last_round_goes_on_from_the_one_before() -> None:
+    made = Changed(archdsl.parse("INPUT[10] -> [fc-10]*3"), "head(7)")
+    (x,) = made.xs
+    first, second, last = made.made.get_submodule("repeat1").children()
+    with torch.no_grad():
+        assert torch.equal(made.made(x), last(second(first(x))))
+
+
+def test_a_tied_layer_has_the_shapes_of_what_it_is_tied_to() -> None:
+    body = "x = fc-6\n share w = fc-8\n y = x -> w\n z = x -> tied(w)\n add { y | z } -> fc-3"
+    net = archdsl.parse(f"net n {{\n input 6\n {body}\n}}")
+    wide = net.apply("widen(2)", "prune-dead")
+    assert wide.params == 12 * 6 + 12 + 16 * 12 + 16 + 3 * 16 + 3
+    assert wide.to_torch()(torch.randn(2, 6)).shape == (2, 3)
+
+
+def test_what_comes_of_something_new_is_new() -> None:
+    net = archdsl.parse("INPUT[4] -> fc-5 -> bn")
+    assert net.new_weights("head(5)") == ("fc1.weight",)
+    assert net.new_weights("head(5)", "fold-norm") == ("fc1.weight",)  # the norm alone makes the bias
+    made = Changed(net, "head(5)", "fold-norm")
+    assert made.net.moved(made.model.state_dict(), *made.passes).new == ("fc1.weight",)
+
+
 def test_equal_blocks_at_other_places_are_told_apart() -> None:
     net = archdsl.parse("block b(c) = fc-c\nnet n {\n input 10\n -> b(10) -> relu -> b(10)\n}")
     assert head_of(net.module) == ("b2.fc1",)
@@ -320,6 +391,18 @@ def test_a_row_gives_its_own_tensor_beside_those_of_its_members() -> None:
         row = made.model.get_submodule("f")
         assert torch.equal(whole, row(x))
         assert torch.equal(part, row[1](row[0](x)))  # type: ignore[index]
+
+
+def test_a_member_of_a_later_round_has_its_own_tensors() -> None:
+    made = Changed(archdsl.parse("INPUT[8x6x4] -> [conv3-4 -> relu]*3 as f -> gap"), "truncate(f.4)")
+    made.assert_accounted()
+    row = made.model.get_submodule("f")
+    x = made.xs[0]
+    with torch.no_grad():
+        found = made.made(x)
+        for each in list(row.children())[:5]:
+            x = each(x)
+    assert torch.equal(found, x)
 
 
 def test_the_cost_follows_the_hierarchy() -> None:
