@@ -228,7 +228,8 @@ class _Frame:
             return
         memory = self._evaluate(statement.step, nested)
         for name, each in zip(statement.targets, memory, strict=True):
-            self._name(name, each)
+            if name:
+                self._name(name, each)
             self._let_go(each)
 
     def _evaluate(self, index: int, nested: frozenset[int]) -> tuple[int, ...]:

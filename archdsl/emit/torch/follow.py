@@ -137,6 +137,8 @@ class _Follower:
                 cast("list[int]", self.env[name]).append(self._tensor(self._value(value)))
             case ast.If(test, body, orelse):
                 return self._lines(body if self._flag(test) else orelse)
+            case ast.Expr(ast.Call() as call):
+                self._value(call)
             case ast.For(ast.Name(name), over, body, []):
                 self._loop(name, self._stretch(over), body)
             case _:
@@ -190,6 +192,9 @@ class _Follower:
                     self._assign(target, self._value(value))
                 case ast.For(ast.Name(name), over, lines, []):
                     self._loop(name, self._stretch(over), lines)
+                case ast.Assert(ast.Call(ast.Name("isinstance"))):
+                    # says of a member that it is a list, which its use says too
+                    continue
                 case _:
                     raise Unreadable(ast.unparse(line))
 

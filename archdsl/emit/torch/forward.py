@@ -83,9 +83,11 @@ class ForwardPlan:
                 self.readers.setdefault(wire, []).append(index)
         self.outputs = set(module.outputs)
         self.numbered = _is_numbered(module)
+        self.left_out = self._left_out()
         self.inlined = {index for index in range(len(module.steps)) if self._is_inlined(index)}
         self.names = _Names()
         self.auxiliary = _AUXILIARY
+        self.places: dict[int, int] = {}
         self.appended: list[Wire] = []
 
     def lines(self) -> Forward:
@@ -94,7 +96,7 @@ class ForwardPlan:
         for port, name in enumerate(module.input_names):
             self.names.of[Wire(INPUT, port)] = name
             self.names.taken.add(name)
-        statements = [index for index in range(len(module.steps)) if index not in self.inlined]
+        statements = self._statements()
         last_use = self._last_uses(statements)
         body: list[tuple[Mode, str]] = []
         training = self._training()
@@ -103,42 +105,79 @@ class ForwardPlan:
             self.names.taken.add(self.auxiliary)
             body.append((Mode.ALWAYS, f"{self.auxiliary}: list[Tensor] = []"))
         for index in statements:
-            in_training = index in module.train_only
-            mode = Mode.TRAINING if in_training else Mode.ALWAYS
-            more = _more_in_training(module.steps[index])
-            several = is_list(module.steps[index])
-            is_expression = not several and not more and not _gives(module.steps[index])
-            text = "" if several else self._expression(index)
-            ends = [wire for port in range(len(module.steps[index].outputs)) if (wire := Wire(index, port)) in training]
-            self.appended += ends
-            is_single = len(module.steps[index].outputs) == 1
-            returned = is_single and index == statements[-1] and module.outputs == (Wire(index),)
-            if not in_training and returned and is_expression:
-                return self._finished([*body, (Mode.ALWAYS, f"return {text}")])
-            is_read = bool(self.readers.get(Wire(index)))
-            if ends and in_training and is_expression and len(module.steps[index].outputs) == 1 and not is_read:
-                body.append((Mode.TRAINING, f"{self.auxiliary}.append({text})"))
-                continue
-            if several:
-                body += [(mode, line) for line in self._through(index, last_use)]
-            else:
-                targets = self._targets(index, last_use)
-                body.append((Mode.TRAINING if more else mode, f"{', '.join(targets)} = {text}"))
-                if more and not in_training:
-                    body.append((Mode.EVALUATION, f"{', '.join(targets[:-more])} = {text}"))
-            body += [(Mode.TRAINING, f"{self.auxiliary}.append({self.names.of[wire]})") for wire in ends]
+            if index == statements[-1] and self._is_returned(index):
+                return self._finished([*body, (Mode.ALWAYS, f"return {self._expression(index)}")])
+            body += self._lines_of(index, last_use, training)
         return self._finished([*body, *self._returns()])
 
     def schedule(self) -> Schedule:
         """What its lines hold at inference, and for how long."""
         self.lines()
         module = self.module
-        run = (index for index in range(len(module.steps)) if index not in self.inlined | module.train_only)
+        run = (index for index in self._statements() if index not in module.train_only)
         statements = tuple(
             Statement(index, tuple(self.names.of.get(Wire(index, port), "") for port, _ in enumerate(step.outputs)))
             for index, step in ((index, module.steps[index]) for index in run)
         )
         return Schedule(statements, frozenset(self.inlined), module.input_names)
+
+    def _left_out(self) -> frozenset[int]:
+        """The expressions that nothing needs: no output, and no layer, which is called even if it comes to nothing."""
+        module = self.module
+        calls = tuple(Wire(index) for index in module.dead if self._is_called(module.steps[index]))
+        return module.dead - module.needed_for(calls)
+
+    def _is_called(self, step: Step) -> bool:
+        return isinstance(step.what, Module) or isinstance(step.call, Layer) or step.name in self.layers
+
+    def _statements(self) -> list[int]:
+        """The steps that have lines of their own, in their order; what only training needs waits until a tensor is
+        given back for it, so that it stands together."""
+        made: list[int] = []
+        waiting: list[int] = []
+        ends = {wire.step for wire in self._training()}
+        for index in range(len(self.module.steps)):
+            if index in self.inlined | self.left_out:
+                continue
+            if index not in self.module.train_only:
+                made.append(index)
+            elif index in ends:
+                needed = self.module.needed_for((Wire(index),))
+                made += [each for each in waiting if each in needed]
+                waiting = [each for each in waiting if each not in needed]
+                made.append(index)
+            else:
+                waiting.append(index)
+        return [*made, *waiting]
+
+    def _is_returned(self, index: int) -> bool:
+        """Whether what a step gives is all that is given back, so that its call stands in the `return`."""
+        step = self.module.steps[index]
+        is_expression = not is_list(step) and not _more_in_training(step) and not _gives(step)
+        is_all = len(step.outputs) == 1 and self.module.outputs == (Wire(index),)
+        return is_expression and is_all and index not in self.module.train_only
+
+    def _lines_of(self, index: int, last_use: Mapping[Wire, int], training: set[Wire]) -> list[tuple[Mode, str]]:
+        """The lines of a step, and for each of its tensors that training gives back the line that keeps it."""
+        step = self.module.steps[index]
+        in_training = index in self.module.train_only
+        mode = Mode.TRAINING if in_training else Mode.ALWAYS
+        wires = [Wire(index, port) for port in range(len(step.outputs))]
+        ends = [wire for wire in wires if wire in training]
+        self.appended += ends
+        if is_list(step):
+            lines = [(mode, line) for line in self._through(index, last_use)]
+        elif not any(wire in last_use for wire in wires):
+            lines = [(mode, self._expression(index))]
+        elif ends and in_training and len(wires) == 1 and not _gives(step) and not self.readers.get(wires[0]):
+            return [(Mode.TRAINING, f"{self.auxiliary}.append({self._expression(index)})")]
+        else:
+            text, more = self._expression(index), _more_in_training(step)
+            targets = self._targets(index, last_use)
+            lines = [(Mode.TRAINING if more else mode, f"{', '.join(targets)} = {text}")]
+            if more and not in_training:
+                lines.append((Mode.EVALUATION, f"{', '.join(targets[:-more])} = {text}"))
+        return [*lines, *((Mode.TRAINING, f"{self.auxiliary}.append({self.names.of[wire]})") for wire in ends)]
 
     def _finished(self, body: list[tuple[Mode, str]]) -> Forward:
         lines: list[str] = []
@@ -190,7 +229,7 @@ class ForwardPlan:
         if (index in self.module.train_only) != (readers[0] in self.module.train_only):
             return False
         reader = self.module.steps[readers[0]]
-        if is_list(reader):
+        if is_list(reader) or readers[0] in self.left_out:
             return False
         if isinstance(step.what, Operator) and step.what.word == "flatten":
             return True
@@ -255,8 +294,10 @@ class ForwardPlan:
         return wires
 
     def _last_uses(self, statements: list[int]) -> dict[Wire, int]:
-        uses = {wire: index for index in statements for wire in self._reads(index)}
-        return uses | dict.fromkeys(self.module.outputs, len(self.module.steps))
+        """Behind which of the statements each tensor is not needed any more."""
+        self.places = {index: place for place, index in enumerate(statements)}
+        uses = {wire: self.places[index] for index in statements for wire in self._reads(index)}
+        return uses | dict.fromkeys(self.module.outputs, len(statements))
 
     # --- text ---------------------------------------------------------------------------------------------------------
 
@@ -290,7 +331,7 @@ class ForwardPlan:
     def _targets(self, index: int, last_use: Mapping[Wire, int]) -> list[str]:
         """The names, or patterns of names, that a step's results get."""
         step = self.module.steps[index]
-        dying = [wire for wire in dict.fromkeys(self._reads(index)) if last_use.get(wire, -1) <= index]
+        dying = [wire for wire in dict.fromkeys(self._reads(index)) if last_use.get(wire, -1) <= self.places[index]]
         freed = [self.names.of[wire] for wire in dying]
         self.names.taken.difference_update(freed)
         targets: list[str] = []
@@ -357,7 +398,9 @@ class ForwardPlan:
                 lines.append(f"for {layer} in {held if whole else f'{listed}[{start}:{position}]'}:")
                 if is_list(step):
                     assert isinstance(step.what, Module)
-                    inner = self._inner_layers(step.what, layer, target, taken, depth + 1)
+                    kind = "nn.ModuleDict" if any(each.name for each in step.what.steps) else "nn.ModuleList"
+                    inner = [f"assert isinstance({layer}, {kind})"]
+                    inner += self._inner_layers(step.what, layer, target, taken, depth + 1)
                 else:
                     inner = [f"{target} = {_called(step, layer, taken)}"]
                 lines += (f"    {line}" for line in inner)

@@ -166,7 +166,9 @@ class Lowering:
         items = self._row(module, (0, ()), 0, named=named)
         only = items[0] if len(items) == 1 else None
         held = replace(only, alone=True) if isinstance(only, Rows) else Items(tuple(items), is_list=True)
-        return Call(Reference(target or ("nn.ModuleDict" if named else "nn.ModuleList")), (held,))
+        if named:
+            return Call(Reference(target or "nn.ModuleDict"), (Call(Reference("OrderedDict"), (held,), wide=True),))
+        return Call(Reference(target or "nn.ModuleList"), (held,))
 
     def _row(self, module: Module, start: tuple[int, Steps], depth: int, *, named: bool) -> list[Node]:
         """The members of a row, as pairs with their names where some have names of their own.

@@ -42,9 +42,9 @@ def source(module: Module, meant: Module, text: Source, version: str, carried: C
     """One self-contained file for a network that was elaborated with traces, validated.
 
     meant: the network as it was elaborated without traces, which the file must be. text: what it was compiled from,
-    for the header. version: archdsl's own. carried: what the file carries of its origin. macs: of the network, a formula
-    where it depends on sizes that are left open. Raises Miscompiled, a fault of ours, where the file would build or
-    compute something else.
+    for the header. version: archdsl's own. carried: what the file carries of its origin. macs: of the network, a
+    formula where it depends on sizes that are left open. Raises Miscompiled, a fault of ours, where the file would
+    build or compute something else.
     """
     name = class_name(module.name, f"{module.doc}\n{text.heading()}")
     header = _header(text, version, carried.passes)
@@ -114,8 +114,8 @@ def _header(text: Source, version: str, passes: tuple[str, ...]) -> str:
 
 
 def _imports(lines: set[str]) -> str:
-    standard = sorted(line for line in lines if "torch" not in line)
-    torch = sorted((line for line in lines if "torch" in line), key=lambda line: (not line.startswith("import"), line))
+    in_order = sorted(lines, key=lambda line: (not line.startswith("import"), line))
+    standard, torch = ([line for line in in_order if ("torch" in line) is wanted] for wanted in (False, True))
     return "\n".join([*standard, *([""] if standard else []), *torch])
 
 

@@ -4,5 +4,5 @@ from torch import Tensor, nn
 class PositionEmbedding(nn.Embedding):
     """Adds a learned vector for each position of a sequence."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.weight[: x.shape[1]]
+    def forward(self, input: Tensor) -> Tensor:
+        return input + self.weight[: input.shape[1]]
