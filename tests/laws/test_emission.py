@@ -286,6 +286,62 @@ net n(n=2) {
   input 4
   fc-8 -> p(12)*n -> p(2)
 }""",
+    "the identity among layers that one loop calls": """
+block c(n) = conv1-2 -> [identity -> relu -> add { in -> conv1-2 | in -> conv1-2 }]*1
+net n {
+  input 5x4x3
+  c(1)
+}""",
+    "layers of a list that are called in different ways": """
+net n {
+  input 4x8
+  input other: 4x8
+  x = fc-8 -> [[dropout(0.1) -> dot_attention(other, heads=2) -> attention(other, heads=1)] as inner] as outer
+}""",
+    "a learned tensor that scales a sum": """
+net n {
+  input (6, 4)
+  add { | param((6, 4), mean=2) }
+  a, b = layer_scale(0.5) -> split(2)
+  a -> concat { | b }
+}""",
+    "what only training gives, in a block in a block": """
+block headed {
+  x = conv3-4
+  a = x -> conv3-8
+  y = x -> relu
+  output y
+  output a (train)
+}
+block twice {
+  y, a = headed
+  z, b = y -> headed
+  output z
+  output b (train)
+}
+net n {
+  input 8x7x4
+  y, a = twice
+  output y
+  output a (train)
+}""",
+    "rounds of a repeat that take what came into the block": """
+block a = [add { conv3-(in.channels) | in } -> relu]*3
+block b = [add { conv3-(in.channels) | in }]*3
+block c { [[add { conv3-(in.channels) | in }]*3 as k -> tanh] as q }
+net n {
+  input 4x5x4
+  a -> b -> c
+}""",
+    "a row whose layers take what came in": """
+block first(c) = [slice(1) -> concat { | in }]
+block second(c, other) { add { conv3-c | other -> conv1-c } }
+block third(c) = [second(c, in) -> second(8, in) -> relu -> second(8, in)]
+block fourth(c) = [identity -> [concat { in | }] as body -> conv3-c]
+net n {
+  input 4x5x4
+  first(1) -> first(2) -> third(1) -> third(2) -> fourth(3) -> fourth(5)
+}""",
     "one of several names": """
 net n {
   input 4

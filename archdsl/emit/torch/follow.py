@@ -173,7 +173,8 @@ class _Follower:
             del self.env[name]
             return
         outside = dict(self.env)
-        layer = _Child(member(self.terms, self.depth), at(over.part.members, over.start))
+        first = at(over.part.members, over.start)
+        layer = _Child(member(self.terms, self.depth), first if first and first.is_list else None)
         self.env |= {target: previous(self.terms, self.depth), name: layer}
         calls = len(self.calls)
         self.depth += 1
