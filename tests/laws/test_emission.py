@@ -294,8 +294,8 @@ net n {
 }""",
     "layers of a list that are called in different ways": """
 net n {
-  input 4x8
-  input other: 4x8
+  input (4, 8)
+  input other: (4, 8)
   x = fc-8 -> [[dropout(0.1) -> dot_attention(other, heads=2) -> attention(other, heads=1)] as inner] as outer
 }""",
     "a learned tensor that scales a sum": """
