@@ -312,6 +312,14 @@ def test_a_file_that_carries_no_text_or_a_hostile_one_is_not_run(tmp_path: Path)
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.parametrize("name", ["roll", "None", "true", "tensor", "Roll"])
+def test_a_file_may_have_the_name_of_what_a_file_uses(name: str, tmp_path: Path) -> None:
+    text = tmp_path / f"{name}.arch"
+    text.write_text("input 8x9x4\nchannels_last -> roll((1, 2)) -> channels_first -> conv3-5\n")
+    model = archdsl.load(str(text)).to_torch()
+    assert type(model).__name__ == f"{name.capitalize()}Net"
+
+
 def test_a_block_may_have_the_name_of_a_class_that_is_copied() -> None:
     net = archdsl.parse("block channel_norm(c) = conv3-c\nnet n {\n input 8x8x3\n channel_norm(4) -> ln -> conv3-2\n}")
     assert net.to_torch()(torch.zeros(1, 3, 8, 8)).shape == (1, 2, 8, 8)
