@@ -108,7 +108,7 @@ class Terms:
     def _option(self, target: str, name: str, value: Any, rank: int | None) -> object:
         """An argument by its name. Where the default is no whole number, 1 is what 1.0 is."""
         match self.defaults.get((target, name)):
-            case ("float", _) if isinstance(value, int) and not isinstance(value, bool):
+            case ("float", str()) if isinstance(value, int) and not isinstance(value, bool):
                 return self.value(float(value))
             case _:
                 return self._argument(value, rank)
