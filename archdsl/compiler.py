@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from archdsl.base.conditions import told
 from archdsl.base.diagnostics import ArchError, Diagnostic, Fault, Report, Severity
@@ -134,8 +134,19 @@ def _with_its_own(source: Source, options: Options) -> Options:
 
 def _carried(source: Source, net: str, library: Library, options: Options) -> Carried:
     """What a network was compiled from, for what is made of it to carry."""
-    texts = {each.name: each.text for each in (source, *library.sources)}
+    texts = {source.name: source.text} | {_name_beside(source, each): each.text for each in library.sources}
     return Carried(net, texts, options.settings, options.size.shape if options.size else None)
+
+
+def _name_beside(main: Source, used: Source) -> str:
+    """The name by which `use` finds a text among those that are carried: where it is as seen from the main one, if it
+    is below its folder."""
+    if main.path is None or used.path is None:
+        return used.name
+    folder, path = Path(main.path).parent, Path(used.path)
+    if not path.is_relative_to(folder):
+        return used.name
+    return str(PurePosixPath(main.name).parent / path.relative_to(folder).as_posix())
 
 
 def _root(

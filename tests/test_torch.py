@@ -303,6 +303,23 @@ def test_the_text_travels_with_the_file_and_can_be_had_back(tmp_path: Path) -> N
     assert archdsl.load(path, classes=7).outputs["y"].shape == (7,)
 
 
+def test_texts_of_several_folders_travel_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = {
+        "n.arch": "use parts/unit (u)\nuse unit (v)\nnet n {\n input 8x8x3\n u(4) -> v(5)\n}\n",
+        "unit.arch": "use resnet (basic)\nblock v(c) = conv5-c -> basic(c)\n",
+        "parts/unit.arch": "use inner (w)\nblock u(c) = w(c) -> relu\n",
+        "parts/inner.arch": "block w(c) = conv3-c\n",
+    }
+    (tmp_path / "here/parts").mkdir(parents=True)
+    for name, text in texts.items():
+        (tmp_path / "here" / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    for given in ("here/n.arch", str(tmp_path / "here/n.arch")):
+        net = archdsl.load(given)
+        (tmp_path / "made.py").write_text(net.source())
+        assert archdsl.load("made.py").source() == net.source()
+
+
 def test_a_file_that_carries_no_text_or_a_hostile_one_is_not_run(tmp_path: Path) -> None:
     path = tmp_path / "made.py"
     for text in ("", "ARCH = 3", "ARCH = open('x', 'w')", "ARCH = '{\"net\": 1}'", "ARCH = " + "(" * 5000):
@@ -310,6 +327,14 @@ def test_a_file_that_carries_no_text_or_a_hostile_one_is_not_run(tmp_path: Path)
         with pytest.raises(archdsl.ArchError):
             archdsl.load(path)
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("name", ["roll", "None", "true", "tensor", "Roll"])
+def test_a_file_may_have_the_name_of_what_a_file_uses(name: str, tmp_path: Path) -> None:
+    text = tmp_path / f"{name}.arch"
+    text.write_text("input 8x9x4\nchannels_last -> roll((1, 2)) -> channels_first -> conv3-5\n")
+    model = archdsl.load(str(text)).to_torch()
+    assert type(model).__name__ == f"{name.capitalize()}Net"
 
 
 def test_a_block_may_have_the_name_of_a_class_that_is_copied() -> None:

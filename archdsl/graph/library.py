@@ -6,7 +6,7 @@ import re
 import stat
 from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from archdsl.base.diagnostics import Fault, Report
 from archdsl.base.formats import format_of_file
@@ -53,7 +53,7 @@ class Library:
             return faults.OutsideRoot(name)
         file_name = name if name.endswith(SUFFIX) else name + SUFFIX
         texts = {**self._given, **by.along}
-        for each in (name, file_name):
+        for each in (str(PurePosixPath(by.name).parent / file_name), name, file_name):
             if each in texts:
                 return self._from_text(each, texts[each], by)
         folders = [Path(by.path).parent] if by.path else []

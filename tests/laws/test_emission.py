@@ -375,6 +375,18 @@ net n {
   input 8x8x3
   stage(u, 8, 2) -> stage(u(k=5), 4, 1) -> stage(inner=v, c=2, n=3) -> stage(v, 2, 0)
 }""",
+    "whole number that is the default": """
+block b(heads, p=0) = residual { attention(heads, dropout=p) }
+net n {
+  input (9, 32)
+  b(2) -> b(4, 0.1) -> attention(2, dropout=0)
+}""",
+    "whole number that is the default in some": """
+block b(c, a, k=1) = conv3-c -> elu(a) -> lrn(k=k)
+net n {
+  input 8x8x3
+  b(4, 1) -> b(5, 2) -> b(5, 0.5, 2) -> b(6, 1, 1.5)
+}""",
 }
 
 

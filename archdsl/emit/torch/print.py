@@ -218,7 +218,16 @@ def _label_text(parts: tuple[str | Hole | Formula, ...]) -> str:
 
 def _written(keywords: tuple[Keyword, ...]) -> list[Keyword]:
     """The keywords that are not at their default."""
-    return [each for each in keywords if each.default is None or flat_text(each.value) != flat_text(each.default)]
+    return [each for each in keywords if each.default is None or not _is_same(each.value, each.default)]
+
+
+def _is_same(value: Node, default: Node) -> bool:
+    """Whether a value is the default. 0 is the same as 0.0."""
+    match value, default:
+        case Formula(int() | float() as number) | Hole(number), Formula(int() | float() as other) | Hole(other):
+            return number == other
+        case _:
+            return flat_text(value) == flat_text(default)
 
 
 def _is_wide(node: Node) -> bool:

@@ -26,6 +26,7 @@ MODULES = Path(__file__).resolve().parent.parent.parent / "ops" / "modules"
 INITIALISATION = Path(__file__).resolve().parent / "initialisation"
 TAKEN = frozenset({"ARCH", "nn", "torch", "Tensor", "F", "OrderedDict", "Sequence", "pairwise", "init_weights"})
 _BODY = INDENT * 2
+_CONSTANTS = frozenset({"None", "True", "False"})
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,7 @@ def source(module: Module, meant: Module, text: Source, version: str, carried: C
 def _validated(
     module: Module, meant: Module, name: str, header: str, carried: Carried, macs: int, *, apart: bool
 ) -> str:
-    taken = {*TAKEN, *(camel(path.stem) for path in MODULES.glob("*.py"))}
-    program = merged(module, name, taken, apart=apart)
+    program = merged(module, name, _reserved(), apart=apart)
     code = _written(program, header, carried, macs)
     validate(meant, module, code, name, program.layered)
     return code
@@ -102,7 +102,13 @@ def class_name(name: str, doc: str) -> str:
 
 
 def _not_taken(name: str) -> str:
-    return f"{name}Net" if name in TAKEN else name
+    return f"{name}Net" if name in _reserved() else name
+
+
+@cache
+def _reserved() -> frozenset[str]:
+    """Names that no class can have: those that a file may use, and those of Python in camel case."""
+    return TAKEN | _CONSTANTS | {camel(path.stem) for path in MODULES.glob("*.py")}
 
 
 def _header(text: Source, version: str, passes: tuple[str, ...]) -> str:

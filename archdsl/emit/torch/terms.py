@@ -101,9 +101,17 @@ class Terms:
         """A layer of torch's, or of a class that is copied. Whether it overwrites what comes in is no part of it."""
         axes = _AXES.fullmatch(target)
         rank = int(axes[1] or 0) if axes else None
-        named = {name: self._argument(each, rank) for name, each in kwargs.items() if name != "inplace"}
+        named = {name: self._option(target, name, each, rank) for name, each in kwargs.items() if name != "inplace"}
         given = sorted((name, each) for name, each in named.items() if self.defaults.get((target, name), self) != each)
         return self.of("layer", target, tuple(self._argument(each, rank) for each in args), tuple(given))
+
+    def _option(self, target: str, name: str, value: Any, rank: int | None) -> object:
+        """An argument by its name. Where the default is no whole number, 1 is what 1.0 is."""
+        match self.defaults.get((target, name)):
+            case ("float", str()) if isinstance(value, int) and not isinstance(value, bool):
+                return self.value(float(value))
+            case _:
+                return self._argument(value, rank)
 
     def _argument(self, value: Any, rank: int | None) -> object:
         """An argument of a layer. One for each axis is the same as one for all, where all are equal. rank: how many

@@ -397,6 +397,6 @@ def _shown(terms: Terms, value: Any, depth: int = 3) -> str:
         return ", ".join(_shown(terms, each, depth) for each in cast("tuple[Any, ...]", value))
     key: tuple[Any, ...] = terms.keys[cast("int", value)]
     if key[0] not in _MADE_OF_TERMS or not depth:
-        return " ".join(map(str, key[:3]))
+        return " ".join(map(str, key))
     shown = [_shown(terms, each, depth - 1) if isinstance(each, int) else str(each) for each in key[1:]]
     return f"{key[0]}({', '.join(shown)})"
