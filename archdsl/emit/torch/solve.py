@@ -172,7 +172,9 @@ def _needs_grid(expression: Expression) -> bool:
 def numbers(module: Module) -> dict[str, Number]:
     """The numbers that the constructor of a module could be given, by name."""
     values: dict[str, Number] = {}
-    for kind, name in zip(module.inputs, ("in", *module.input_names[1:]), strict=True):
+    # a network is given no sizes: its inputs are what they are
+    inputs = () if module.is_network else zip(module.inputs, ("in", *module.input_names[1:]), strict=True)
+    for kind, name in inputs:
         values |= {each: int(size) for each, size in zip(dimension_names(kind, name), kind.shape, strict=True)}
     for name, value in module.arguments.items():
         if is_whole(value) or isinstance(value, float):
