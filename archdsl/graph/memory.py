@@ -25,7 +25,7 @@ _NEED_NO_OUTPUT = {Style.CONV, Style.PROJECTION, Style.LINEAR, Style.NORM, Style
 def overwrites(step: Step, module: Module) -> bool:
     """Whether a step may write its result over its input: nothing else reads the input, neither in the forward pass
     nor, as far as what made it goes, in the backward pass."""
-    if not isinstance(step.what, Operator) or not step.what.overwrites or step.count > 1:
+    if not isinstance(step.what, Operator) or not step.what.overwrites or step.count > 1 or step.shared:
         return False
     (wire,) = step.inputs
     if wire.step == INPUT or wire in module.outputs:

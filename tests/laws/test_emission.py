@@ -342,6 +342,20 @@ net n {
   input 4x5x4
   first(1) -> first(2) -> third(1) -> third(2) -> fourth(3) -> fourth(5)
 }""",
+    "an activation that is shared and used where its input is needed": """
+net n {
+  input 8
+  share act = relu
+  fc-8 -> act
+  residual { act }
+  residual { act }
+}""",
+    "an activation behind a tied layer": """
+net n {
+  input tokens(5)
+  share words = embedding-4(9)
+  words -> ln -> tied(words) -> relu
+}""",
     "one of several names": """
 net n {
   input 4

@@ -31,7 +31,16 @@ _SIGNS: Mapping[type[ast.AST], Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 _ROWS = {"nn.Sequential": "row", "nn.ModuleList": "list", "nn.ModuleDict": "list"}
 # what such a layer gives is a tensor of its own that its backward pass does without, so that the next may overwrite it
-_FRESH = ("nn.Conv", "nn.Linear", "nn.BatchNorm", "nn.LayerNorm", "nn.GroupNorm", "ChannelNorm", "Normalize")
+_FRESH = (
+    "nn.Conv",
+    "nn.Linear",
+    "nn.BatchNorm",
+    "nn.LayerNorm",
+    "nn.GroupNorm",
+    "ChannelNorm",
+    "Normalize",
+    "PadChannels",
+)
 _SPELLED_OUT = 64
 
 
