@@ -113,7 +113,7 @@ def _made(value: int, sign: str, left: Expression, right: Expression) -> int:
         if isinstance(right, int):
             return _made(value, "*", left.left, left.right * right)
     elif sign == "//" and (term := _divided(left, right)) is not None:
-        return Traced(value, term)
+        return value if isinstance(term, int | float) else Traced(value, term)
     size = _size(left) + _size(right) + 1
     return Traced(value, Derived(sign, left, right, size)) if size <= _LARGEST else value
 
@@ -148,8 +148,10 @@ def _times(term: Expression, factor: int) -> Expression:
 
 
 def _divided(product: Expression, divisor: Expression) -> Expression | None:
-    """What is left of a product divided by a factor that goes into it: `c` of `2 * c // 2`."""
+    """What is left of a product divided by a factor that goes into it: `c` of `2 * c // 2`, and 2 of `2 * c // c`."""
     match product, divisor:
+        case Derived("*", one, other, _), Named() | Derived() if divisor in {one, other}:
+            return other if one == divisor else one
         case ((Derived("*", int(factor), term, _) | Derived("*", term, int(factor), _)), int(by)) if (
             by and not factor % by
         ):

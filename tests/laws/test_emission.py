@@ -389,6 +389,21 @@ net n {
   input 8x8x3
   stage(u, 8, 2) -> stage(u(k=5), 4, 1) -> stage(inner=v, c=2, n=3) -> stage(v, 2, 0)
 }""",
+    "tensors called as loops call layers": """
+net n {
+  input layer: 8x8x3
+  input x: 8x8x3
+  a = layer -> conv3-4
+  b = add { a | x -> conv3-4 } -> [conv3-4 -> relu -> add { | a }]*3
+  layer2 = b -> [[conv3-4 -> add { | b }]*8 -> relu]*8
+  layer2 -> relu
+}""",
+    "names of a loop that are divided by its length": """
+block b(n, c) = [[conv3-c -> relu]*n -> conv3-c as last -> [conv3-c -> relu]*(n + 2) -> conv3-c as very_last]
+net n {
+  input 8x8x4
+  b(2, 4) -> b(9, 5) -> b(0, 5) -> b(1, 6)
+}""",
     "whole number that is the default": """
 block b(heads, p=0) = residual { attention(heads, dropout=p) }
 net n {

@@ -6,7 +6,7 @@ A tensor that nothing reads any more gives its name to the next, so that no acti
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from string import ascii_lowercase
@@ -54,9 +54,10 @@ class _Names:
     of: dict[Wire, str] = field(default_factory=dict[Wire, str])
     taken: set[str] = field(default_factory=set[str])
 
-    def fresh(self, wanted: str) -> str:
+    def fresh(self, wanted: str, never: Collection[str] = ()) -> str:
+        """A name that is not taken. never: names that it is not, taken or not."""
         name, number = wanted, 1
-        while name in self.taken:
+        while name in self.taken or name in never:
             number += 1
             name = f"{wanted}{number}"
         return name
@@ -377,7 +378,9 @@ class ForwardPlan:
         """The loops over a row of layers: one for each stretch of it that takes the same. given: the names of what the
         row is given."""
         lines: list[str] = []
-        layer = self.names.fresh("layer" if not depth else f"layer{depth + 1}")
+        # a variable is a tensor or a layer for good
+        tensors = {*self.module.input_names, *self.module.bindings.values()}
+        layer = self.names.fresh("layer" if not depth else f"layer{depth + 1}", tensors)
         names = row.names()
         keyed = any(step.name for step in row.steps)
         start = position = 0

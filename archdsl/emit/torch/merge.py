@@ -112,7 +112,8 @@ class _Merging:
             self.lowering.layered |= dict.fromkeys(map(id, modules), layers_by_choice(modules))
             parts = self._parted(modules)
         base = camel(modules[0].name)
-        for part in sorted(parts, key=len, reverse=True):
+        order = {id(module): index for index, module in enumerate(modules)}
+        for part in sorted(parts, key=lambda part: (-len(part), order[id(part[0])])):
             suffix = _telling(part, parts) if len(parts) > 1 else ""
             optional = optional_role(part)
             drafts = [self.lowering.draft(module, optional) for module in part]
@@ -541,12 +542,26 @@ def _by_kind(modules: list[Module], rejected: Rejected) -> list[list[Module]]:
 
 
 def _definitions(root: Module) -> list[list[Module]]:
-    """The named modules of a network by definition, those that others use first."""
+    """The named modules of a network by definition, those that others use first; those of one in the order of the
+    text."""
     groups: dict[tuple[int, int, str], list[Module]] = {}
     for module in root.distinct():
         if module.is_named:
             groups.setdefault((id(module.place.source), module.place.span.start, module.name), []).append(module)
-    return list(groups.values())
+    order = _first_uses(root)
+    return [sorted(group, key=lambda each: order[id(each)]) for group in groups.values()]
+
+
+def _first_uses(root: Module) -> dict[int, int]:
+    """How many modules are used before each, by its identity."""
+    order: dict[int, int] = {}
+    waiting = [root]
+    while waiting:
+        module = waiting.pop()
+        if id(module) not in order:
+            order[id(module)] = len(order)
+            waiting += [step.what for step in reversed(module.steps) if isinstance(step.what, Module)]
+    return order
 
 
 def camel(name: str) -> str:
