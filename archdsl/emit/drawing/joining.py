@@ -232,6 +232,7 @@ def _with_copies(level: Level, parts: list[Part | None], row: list[int], copies:
         first,
         members=(replace(member, path=f"{member.path}:row"),),
         lead=0,
+        title="",
         count=1,
         copies=copies,
         outputs=last.outputs,
