@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from os import PathLike
 from pathlib import Path
+from types import NoneType
+from typing import cast
 
 from archdsl.base.conditions import told
 from archdsl.base.diagnostics import ArchError, Diagnostic, Fault, Report, Severity
@@ -12,6 +15,7 @@ from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.resources import folder
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Place, Source, Span
+from archdsl.base.wanted import require
 from archdsl.graph import faults
 from archdsl.graph.carried import Carried
 from archdsl.graph.elaborate import Elaborator
@@ -224,6 +228,8 @@ def load(
     input: the input's shape in torch's order without the batch, instead of the one in the text. hyperparameters: by
     name, as `classes=10`. Raises ArchError with every fault of the text.
     """
+    require((str, PathLike), "the name of a file or network", name=name)
+    require(Limits, "`archdsl.Limits`", limits=limits)
     source, net = source_of(str(name), limits)
     return compile_source(source, net, options_of(input, limits, operators, hyperparameters))
 
@@ -240,6 +246,9 @@ def parse(
     **hyperparameters: object,
 ) -> Network:
     """The network that a text describes. `net` chooses one of several; `name` is what a bare chain is called."""
+    require(str, "a text", text=text)
+    require(str, "what a network is called", name=name)
+    require((str, NoneType), "the name of a network", net=net)
     source = Source(f"{name}{SUFFIX}", text)
     return compile_source(source, net, options_of(input, limits, operators, hyperparameters))
 
@@ -248,8 +257,20 @@ def options_of(
     size: TensorType | tuple[int, ...] | None, limits: Limits, operators: Operators, settings: Mapping[str, object]
 ) -> Options:
     """The options of a compilation from the arguments of a call."""
-    kind = TensorType.of(size) if isinstance(size, tuple) else size
-    return Options(settings, kind, limits=limits, operators=operators)
+    require(Limits, "`archdsl.Limits`", limits=limits)
+    require(Operators, "a registry of operators, such as `collect` gives", operators=operators)
+    return Options(settings, None if size is None else _input_type(size), limits=limits, operators=operators)
+
+
+def _input_type(size: object) -> TensorType:
+    """The type of an input from the argument of a call."""
+    kind = TensorType.of(cast("tuple[int, ...]", size)) if isinstance(size, tuple) else size
+    wanted = "a tuple of whole numbers in torch's order, such as (3, 224, 224), or a `TensorType`"
+    require(TensorType, wanted, input=kind)
+    assert isinstance(kind, TensorType)
+    for each in kind.shape:
+        require(int, wanted, input=each)
+    return kind
 
 
 def _worked_out(
@@ -261,7 +282,7 @@ def _worked_out(
     tracing: bool = False,
     example: Example | None = None,
 ) -> tuple[Elaborator, Program]:
-    settings: dict[str, Value] = {name: of_python(value) for name, value in options.settings.items()}
+    settings: dict[str, Value] = {name: of_python(value, options.limits) for name, value in options.settings.items()}
     if tracing:
         settings = {name: traced_argument(name, value) for name, value in settings.items()}
     library = Library(options.limits, report, options.texts, gaps=errors is not None)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from archdsl.base.diagnostics import Diagnostic
@@ -12,6 +14,7 @@ from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.symbolic import Assumptions
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Source
+from archdsl.base.wanted import require, texts
 from archdsl.graph.carried import Carried
 from archdsl.graph.marks import Marks
 from archdsl.graph.module import Module
@@ -135,6 +138,7 @@ class Network:
         it, `.rows` are its data, `.to_json()` is for tools."""
         from archdsl.report.summary import summary
 
+        _require_depth(depth)
         example = self.open_sizes.example if self.open_sizes else None
         return summary(self.module, depth, self.doc, (self.inputs, self.outputs, self.train_outputs), example)
 
@@ -147,6 +151,9 @@ class Network:
         input is left over at any stride. near: sizes by name, `{"H": 300}`, whose nearest valid ones are wanted."""
         from archdsl.report.sizes import valid_sizes
 
+        require(Mapping, "a mapping of names to sizes", near=near or {})
+        for size in (near or {}).values():
+            require(int, "a mapping of names to whole numbers", near=size)
         network = self.symbolic()
         assert network.open_sizes is not None
         return valid_sizes(network.module, network.open_sizes, near)
@@ -169,11 +176,13 @@ class Network:
         from archdsl.report.memory import memory
 
         _require_samples(batch)
+        require((int, NoneType), "a number of bytes", fit=fit)
         return memory(self.summary(depth), self._measure(dtype, optimizer), batch, fit)
 
     def largest_batch(self, memory: int, dtype: str = "float32", optimizer: str | None = None) -> int:
         """The largest batch that fits a memory of so many bytes, in training with an optimiser, or else at inference;
         0 where not even one sample does."""
+        require(int, "a number of bytes", memory=memory)
         return self._measure(dtype, optimizer or "adam").largest_batch(memory, training=optimizer is not None)
 
     def _measure(self, dtype: str, optimizer: str) -> Measure:
@@ -194,6 +203,7 @@ class Network:
         from archdsl.report.time import time
 
         _require_samples(batch)
+        require(str, "the name of a device, or its figures", device=device)
         kind = Dtype(dtype)
         return time(self.summary(depth), self.module, device_of(device, kind), kind, batch)
 
@@ -202,6 +212,7 @@ class Network:
         such as `layer1.0.conv1`. ArchError where nothing stands there."""
         from archdsl.report.explain import explain
 
+        _require_path(path)
         return explain(self.module, path, self.doc)
 
     def diff(self, other: Network) -> Diff:
@@ -209,6 +220,7 @@ class Network:
         False where nothing is; `str()` prints the table, `.changes` are its data, `.to_json()` is for tools."""
         from archdsl.report.diff import difference
 
+        _require_network(other=other)
         return difference(self.module, other.module, (self._trace, other._trace))
 
     def receptive_field(self, path: str | None = None) -> tuple[ReceptiveField, ...]:
@@ -217,6 +229,7 @@ class Network:
         from archdsl.graph.receptive import described, first_output
         from archdsl.report.walk import Tour
 
+        _require_path(path)
         if path is None:
             return first_output(self.module)
         return described(Tour(self.module).at(path).after[0], self.module.inputs)
@@ -227,6 +240,7 @@ class Network:
         from archdsl.graph.im2col import im2col
         from archdsl.report.walk import Tour
 
+        require(str, "the path of a layer", path=path)
         return im2col(Tour(self.module).at(path).step)
 
     def structure(self) -> dict[str, Any]:
@@ -262,10 +276,15 @@ class Network:
         from archdsl.emit.files import drawn, kept
         from archdsl.emit.picture import picture
 
+        _require_file(path)
         is_page = path is not None and Path(path).suffix.lower() == ".html"
         if is_page and (since is not None or focus or dark):
             raise ValueError("a page shows no differences, and takes no focus or dark: a picture does")
-        expand = tuple(expand)
+        expand = texts("expand", expand, "paths of blocks")
+        if since is not None:
+            _require_network(since=since)
+        _require_path(focus)
+        self._require_parts(*expand, *filter(None, [focus]))
         made = picture(
             self.module,
             detail,
@@ -296,6 +315,8 @@ class Network:
         nothing. `.remarks` say what could not be drawn. The arguments are those of `draw`, for what it shows first."""
         from archdsl.page.document import page
 
+        expand = texts("expand", expand, "paths of blocks")
+        self._require_parts(*expand)
         table = self.summary(0)
         return page(
             self.module,
@@ -308,10 +329,18 @@ class Network:
             color=color,
         )
 
+    def _require_parts(self, *paths: str) -> None:
+        """ArchError where nothing stands at one of these paths."""
+        from archdsl.report.walk import Tour
+
+        for path in paths:
+            Tour(self.module).at(path)
+
     def marks(self, since: Network) -> Marks:
         """What a picture marks of what is different since another network."""
         from archdsl.report.diff import difference, marks
 
+        _require_network(since=since)
         return marks(difference(since.module, self.module, (since._trace, self._trace), everywhere=True))
 
     def draw_volumes(
@@ -331,6 +360,7 @@ class Network:
         from archdsl.emit.files import drawn_scene, kept
         from archdsl.emit.volumes import scene
 
+        _require_file(path)
         return kept(drawn_scene(scene(self.module, detail, legend=legend, theme=theme(dark=dark))), path, "svg")
 
     def _repr_html_(self) -> str:
@@ -368,7 +398,7 @@ class Network:
         code, name = self.emitted.code, self.emitted.class_name
         if weights is None:
             return live(self.module, code, name, self.limits, device, dtype)
-        head = tuple(head)
+        head = texts("head", head, "names of layers")
         model = live(self.module, code, name, self.limits, None if head else "meta", dtype)
         self.load_weights(model, weights, head=head)
         return model.to(device=device, dtype=dtype)
@@ -431,7 +461,8 @@ class Network:
         """
         from archdsl.emit.torch.weights import load_weights
 
-        return load_weights(model, path, self.module, head=tuple(head))
+        require((str, PathLike), "the name of a file", path=path)
+        return load_weights(model, path, self.module, head=texts("head", head, "names of layers"))
 
     def apply(self, *passes: Pass | str) -> Network:
         """The network after some passes, in this order: `net.apply("fold-norm", "widen(0.5)")`. What is made of it
@@ -439,7 +470,7 @@ class Network:
         from archdsl.passes.a_pass import all_changes, applied
         from archdsl.passes.catalogue import passes_of
 
-        given = passes_of(passes)
+        given = passes_of(_required_passes(passes))
 
         def changed(module: Module) -> Module:
             for each in all_changes(given):
@@ -483,7 +514,7 @@ class Network:
         from archdsl.passes.catalogue import passes_of
         from archdsl.passes.moving import moved
 
-        return moved(self.module, all_changes(passes_of(passes)), state)
+        return moved(self.module, all_changes(passes_of(_required_passes(passes))), state)
 
     def new_weights(self, *passes: Pass | str) -> tuple[str, ...]:
         """The names of the tensors that some passes make new. Needs no PyTorch."""
@@ -491,7 +522,7 @@ class Network:
         from archdsl.passes.catalogue import passes_of
         from archdsl.passes.moving import new_tensors
 
-        return new_tensors(self.module, all_changes(passes_of(passes)))
+        return new_tensors(self.module, all_changes(passes_of(_required_passes(passes))))
 
     @cached_property
     def emitted(self) -> Emitted:
@@ -511,6 +542,7 @@ class Network:
 
 def diff(old: Network, new: Network) -> Diff:
     """What is different in the network `new`: see `Network.diff`."""
+    _require_network(old=old)
     return old.diff(new)
 
 
@@ -525,6 +557,11 @@ def compare(
     from archdsl.base.files import write_atomically
     from archdsl.report.compare import comparison, entry_of
 
+    require(Iterable, "networks", networks=networks)
+    networks = tuple(networks)
+    for each in networks:
+        _require_network(networks=each)
+    _require_file(plot)
     found = comparison((entry_of(net.module, net.name, net.inputs, net.outputs) for net in networks), sort)
     if plot is not None:
         write_atomically({Path(plot): scatter_of(found).encode()})
@@ -538,6 +575,32 @@ def scatter_of(compared: Comparison) -> str:
     return scatter([Point(entry.name, entry.params, entry.macs) for entry in compared.entries])
 
 
+def _require_network(**given: object) -> None:
+    require(Network, "a network, such as `archdsl.load` gives", **given)
+
+
+def _required_passes(passes: Iterable[Pass | str]) -> Iterable[Pass | str]:
+    """The passes, if they are such."""
+    from archdsl.passes.a_pass import Pass
+
+    for each in passes:
+        require((Pass, str), "a pass, such as `head(10)`", passes=each)
+    return passes
+
+
+def _require_path(path: object) -> None:
+    require((str, NoneType), "the path of a layer, such as `layer1.0.conv1`", path=path)
+
+
+def _require_file(path: object) -> None:
+    require((str, PathLike, NoneType), "the name of a file", path=path)
+
+
+def _require_depth(depth: object) -> None:
+    require((int, NoneType), "a number of levels", depth=depth)
+
+
 def _require_samples(batch: int) -> None:
+    require(int, "a number of samples", batch=batch)
     if batch < 1:
         raise ValueError(f"a batch of {batch} samples")
