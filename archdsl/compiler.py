@@ -340,6 +340,11 @@ def _run_checks(module: Module, options: Options, report: Report) -> None:
         exactness(module, report)
 
 
+def file_of(name: str) -> Path:
+    """The file that a user names with `file.arch` or `file.arch:net`, if there is one."""
+    return Path(_split_net(name)[0])
+
+
 def _split_net(name: str) -> tuple[str, str | None]:
     path, colon, net = name.rpartition(":")
     return (path, net) if colon and net.isidentifier() and not _is_there(Path(name)) else (name, None)

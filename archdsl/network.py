@@ -298,9 +298,9 @@ class Network:
         )
         if path is not None and is_page:
             html = self.page(detail=detail, direction=direction, legend=legend, expand=expand, color=color).html
-            write_atomically({Path(path): html.encode()})
+            write_atomically({Path(path): html.encode()}, [self.text.path])
             return kept(drawn(made), None, "dot")
-        return kept(drawn(made), path, "dot")
+        return kept(drawn(made), path, "dot", self.text.path)
 
     def page(
         self,
@@ -361,7 +361,9 @@ class Network:
         from archdsl.emit.volumes import scene
 
         _require_file(path)
-        return kept(drawn_scene(scene(self.module, detail, legend=legend, theme=theme(dark=dark))), path, "svg")
+        return kept(
+            drawn_scene(scene(self.module, detail, legend=legend, theme=theme(dark=dark))), path, "svg", self.text.path
+        )
 
     def _repr_html_(self) -> str:
         return self.summary().html()
@@ -564,7 +566,7 @@ def compare(
     _require_file(plot)
     found = comparison((entry_of(net.module, net.name, net.inputs, net.outputs) for net in networks), sort)
     if plot is not None:
-        write_atomically({Path(plot): scatter_of(found).encode()})
+        write_atomically({Path(plot): scatter_of(found).encode()}, [net.text.path for net in networks])
     return found
 
 

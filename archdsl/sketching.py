@@ -68,7 +68,7 @@ class Sketch:
             dark=dark,
             errors=len(self.errors),
         )
-        return kept(drawn(made), path, "dot")
+        return kept(drawn(made), path, "dot", self.module.place.source.path)
 
     def _repr_svg_(self) -> str | None:
         """The picture for a notebook, where Graphviz is there to make one."""

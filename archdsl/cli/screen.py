@@ -91,15 +91,14 @@ def progress(what: str) -> Generator[None]:
             status.stop()
 
 
-def write(files: dict[str, bytes]) -> None:
-    """Write outputs, all or none; `-` is standard output. Nothing is written over the text of a network."""
+def write(files: dict[str, bytes], read: Iterable[str | None]) -> None:
+    """Write outputs, all or none; `-` is standard output. read: what the command was given by name, networks and
+    weights; nothing is written over them, or over any text."""
     from archdsl.base.files import write_atomically
-    from archdsl.graph.library import SUFFIX
+    from archdsl.compiler import file_of
 
-    if texts := [name for name in files if name.lower().endswith(SUFFIX)]:
-        raise click.UsageError(f"{texts[0]}: that is the name of a text, which nothing is written over")
-
-    write_atomically({Path(name): data for name, data in files.items() if name != "-"})
+    sources = [file_of(name) for name in read if name is not None]
+    write_atomically({Path(name): data for name, data in files.items() if name != "-"}, sources)
     if "-" in files:
         sys.stdout.buffer.write(files["-"])
         sys.stdout.buffer.flush()

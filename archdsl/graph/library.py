@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from archdsl.base.diagnostics import Fault, Report
+from archdsl.base.files import SUFFIX
 from archdsl.base.formats import format_of_file
 from archdsl.base.limits import Limits
 from archdsl.base.resources import folder
@@ -17,7 +18,6 @@ from archdsl.graph import faults
 from archdsl.syntax.parser import decode, parse
 from archdsl.syntax.tree import File
 
-SUFFIX = ".arch"
 _SAFE = re.compile(r"[A-Za-z0-9_\-]+(\.[A-Za-z0-9_\-]+)*(/[A-Za-z0-9_\-]+(\.[A-Za-z0-9_\-]+)*)*")
 
 

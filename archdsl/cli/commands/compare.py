@@ -32,7 +32,7 @@ def compare(names: tuple[str, ...], given: Given, sort: str | None, as_json: boo
     text = found.to_json() if as_json else found.text(width(), colour=has_colour(sys.stdout))
     click.echo(text, nl=False)
     if output is not None:
-        write({output: _plot(found)})
+        write({output: _plot(found)}, names)
         click.echo(f"wrote {output}", err=as_json)
 
 

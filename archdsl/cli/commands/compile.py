@@ -59,7 +59,7 @@ def compile_(
     files = {output: code.encode() if kind == "py" else made.file(kind) for output, kind in kinds.items()}
     if weights is not None and set(kinds.values()) == {"py"}:
         made.compare()
-    write(files)
+    write(files, [name, weights])
     for remark in made.remarks:
         click.echo(remark, err=True)
     for output, kind in kinds.items():

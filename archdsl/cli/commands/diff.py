@@ -46,6 +46,6 @@ def diff(
         click.echo(found.to_json(), nl=False)
     elif "-" not in kinds:
         click.echo(found.text(width(), colour=has_colour(sys.stdout), everything=everything), nl=False)
-    if kinds and drawn([second], kinds, style, second.marks(first), quiet=as_json):
+    if kinds and drawn([second], kinds, style, second.marks(first), read=(old, new), quiet=as_json):
         return USAGE
     return WRONG if found else FINE

@@ -19,6 +19,6 @@ def json_(name: str | None, given: Given, output: str) -> None:
 
     output_kind(output, ("json",), "the hierarchy", "json")
     net = given.network(name)
-    write({output: to_json(net.module).encode()})
+    write({output: to_json(net.module).encode()}, [name])
     if output != "-":
         click.echo(f"wrote {output}: {len(net.modules):,} modules, {totals(net)}")
