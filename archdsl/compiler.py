@@ -50,6 +50,7 @@ class Options:
 
 _AS_WRITTEN = Options()
 _EXAMPLES = 16
+_SYNTAX = "E01"
 
 
 def compile_source(source: Source, net: str | None = None, options: Options = _AS_WRITTEN) -> Network:
@@ -301,7 +302,8 @@ def _chosen(program: Program, net: str | None, report: Report) -> Template | Non
     nets = program.nets
     whole = Place(program.file.source, Span(0, 0))
     if net is not None:
-        if net not in nets:
+        # of a text that cannot be read nobody knows what it defines
+        if net not in nets and not _is_unread(report):
             report.add(faults.WhichNetwork(net, tuple(nets)), whole)
         return nets.get(net)
     if not nets:
@@ -327,11 +329,18 @@ def _is_open(template: Template, options: Options) -> bool:
 
 
 def _check_settings(template: Template, evaluator: Evaluator, report: Report) -> None:
+    if _is_unread(report):
+        return
     known = evaluator.used | evaluator.switches | settable(template, evaluator.operators)
     for name in evaluator.settings:
         if name not in known:
             place = Place(template.scope.source, template.definition.name.span)
             report.add(faults.NoSuchHyperparameter(name, tuple(sorted(known))), place)
+
+
+def _is_unread(report: Report) -> bool:
+    """Whether something of a text could not be read."""
+    return any(each.code.startswith(_SYNTAX) for each in report.errors)
 
 
 def _run_checks(module: Module, options: Options, report: Report) -> None:

@@ -16,9 +16,9 @@ class Choice(StrEnum):
     @override
     def _missing_(cls, value: object) -> None:
         noun, words = cls.__name__.lower(), ", ".join(cls)
-        if isinstance(value, str):
-            raise ValueError(f"{value[:40]!r} is no {noun}: it is one of {words}")
-        raise TypeError(f"a {noun} is one of {words}, not {given(value)}")
+        if not isinstance(value, str):
+            raise TypeError(f"a {noun} is one of {words}, not {given(value)}")
+        raise ValueError(f"{value[:40]!r} is no {noun}: it is one of {words}")
 
 
 def require(wanted: type | tuple[type, ...], words: str, **values: object) -> None:

@@ -38,21 +38,36 @@ def width() -> int:
     return shutil.get_terminal_size((80, 24)).columns
 
 
-def complain(text: str) -> None:
-    """Say what is wrong with a request."""
+def say(line: str, *, err: bool = False) -> None:
+    """Print a line, in which nothing that a user or file named ends it or acts on the terminal. err: on standard
+    error."""
     from archdsl.report.terminal import visible
 
-    click.echo(f"error: {visible(text)}", err=True)
+    put(f"{visible(line)}\n", err=err)
 
 
-def show(diagnostics: Iterable[Diagnostic], stream: IO[str]) -> None:
-    """Diagnostics with carets."""
+def put(text: str, *, err: bool = False) -> None:
+    """Print lines, whose names are written out already where these would matter; what else a terminal would act on is
+    written out here. `say` and this are the only ways to the screen."""
+    from archdsl.report.terminal import safe
+
+    stream = sys.stderr if err else sys.stdout
+    click.echo(safe(text, colour=has_colour(stream)), file=stream, nl=False, color=True)  # noqa: TID251
+
+
+def complain(text: str) -> None:
+    """Say what is wrong with a request."""
+    say(f"error: {text}", err=True)
+
+
+def show(diagnostics: Iterable[Diagnostic], *, err: bool = True) -> None:
+    """Diagnostics with carets, on standard error or else among the results."""
     found = list(diagnostics)
     if found:
         from archdsl.report import messages
 
-        text = messages.full(found, colour=has_colour(stream), width=min(width(), messages.WIDTH))
-        click.echo(text, file=stream, nl=False)
+        colour = has_colour(sys.stderr if err else sys.stdout)
+        put(messages.full(found, colour=colour, width=min(width(), messages.WIDTH)), err=err)
 
 
 def print_page(text: str) -> None:
@@ -61,7 +76,7 @@ def print_page(text: str) -> None:
 
     colour = has_colour(sys.stdout)
     for line in text.splitlines():
-        click.echo(paint(line, Ink.STRONG if line[:1].strip() else None, colour=colour))
+        put(paint(line, Ink.STRONG if line[:1].strip() else None, colour=colour) + "\n")
 
 
 @contextmanager
@@ -74,8 +89,11 @@ def progress(what: str) -> Generator[None]:
 
     def show() -> None:
         from rich.console import Console
+        from rich.text import Text
 
-        status = Console(stderr=True).status(what)
+        from archdsl.report.terminal import visible
+
+        status = Console(stderr=True).status(Text(visible(what)))
         shown.append(status)
         status.start()
 

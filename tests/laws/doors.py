@@ -82,7 +82,7 @@ def reports(net: Network) -> Iterator[Door]:
         yield f"time {depth}", lambda d=depth: _both(net.time("h100", 2, "float16", depth=d))
     yield "time of figures", lambda: str(net.time("1e12 FLOP/s, 1e11 B/s"))
     yield "largest batch", lambda: (net.largest_batch(10**9), net.largest_batch(10**3, optimizer="sgd"))
-    yield "html", lambda: net._repr_html_()  # noqa: SLF001 - what a notebook calls
+    yield "html", net._repr_html_
     yield "sizes", lambda: _both(net.sizes())
     yield "symbolic", lambda: _opened(net.symbolic())
     yield "structure", net.structure

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from archdsl.base.diagnostics import Diagnostic
 from archdsl.cli.codes import FINE, WRONG
 from archdsl.cli.given import Given, complete_network, network_options
 from archdsl.cli.outputs import output_kind
-from archdsl.cli.screen import file_name, progress, show, write
+from archdsl.cli.screen import file_name, progress, say, show, write
 
 if TYPE_CHECKING:
     from archdsl.emit.files import Drawn
@@ -90,7 +89,7 @@ def _network_or_sketch(given: Given, name: str | None) -> Network | Sketch:
     from archdsl.sketching import Sketch
 
     found = given.request(name).network_or_sketch()
-    show(found.errors if isinstance(found, Sketch) else found.warnings, sys.stderr)
+    show(found.errors if isinstance(found, Sketch) else found.warnings)
     return found
 
 
@@ -118,8 +117,8 @@ def drawn(
     read: Sequence[str],
     quiet: bool = False,
 ) -> bool:
-    """Write the pictures of networks, one with marks, and say so; whether one of them could not be made. read: the names
-    that the networks were given by. quiet: whether standard output is taken."""
+    """Write the pictures of networks, one with marks, and say so; whether one of them could not be made. read: the
+    names that the networks were given by. quiet: whether standard output is taken."""
     made, remarks = _boxes(nets, kinds, options, marks)
     return _written(_files(made, kinds, remarks), kinds, remarks, read=read, quiet=quiet)
 
@@ -131,9 +130,9 @@ def _written(
     write(files, read)
     for output in files:
         if output != "-":
-            click.echo(f"wrote {output}", err=quiet or "-" in files)
+            say(f"wrote {output}", err=quiet or "-" in files)
     for remark in dict.fromkeys(remarks):
-        click.echo(f"note: {remark}", err=True)
+        say(f"note: {remark}", err=True)
     return bool(set(kinds) - set(files))
 
 
