@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from types import NoneType
@@ -72,17 +73,31 @@ def _as_written(source: Source, net: str | None, options: Options) -> Network:
     assert template is not None
     open_sizes = elaborator.evaluator.open_sizes
     example = Example(open_sizes.example) if open_sizes else None
+    carried = _carried(source, module.name, elaborator.programs.library, options)
+    # files may change after they were read
+    read = replace(source, along={**source.along, **carried.texts})
     return Network(
         module,
         source,
         {name: value for name, value in module.arguments.items() if isinstance(value, (int, float, str, bool))},
         tuple(report.warnings),
         options.limits,
-        lambda: _traced(source, net, options, example),
-        _carried(source, module.name, elaborator.programs.library, options),
+        lambda: _traced(read, net, options, example),
+        carried,
         open_sizes,
-        lambda: _as_written(source, net, replace(options, opens_all=True)),
+        lambda: _as_written(read, net, replace(options, opens_all=True)),
+        partial(recompiled, options=replace(options, settings={}, size=None, texts={})),
     )
+
+
+def recompiled(carried: Carried, options: Options) -> Network:
+    """A network from what is carried of it. options: what nothing carries, such as limits and operators."""
+    return compile_source(_source_of(carried), carried.net, options)
+
+
+def _source_of(carried: Carried) -> Source:
+    (main, text), *_ = carried.texts.items()
+    return Source(main, text, None, carried.texts, carried.settings, carried.shape, carried.passes)
 
 
 def _elaborated(
@@ -197,8 +212,7 @@ def source_of(name: str, limits: Limits = DEFAULT_LIMITS) -> tuple[Source, str |
     """The text that a user names, and which of its networks: a file, `file.arch:net`, a name of the zoo, or what was
     made of a network and carries its text: an emitted Python file, or weights."""
     if (made := Carried.in_file(Path(name))) is not None:
-        (main, text), *_ = made.texts.items()
-        return Source(main, text, None, made.texts, made.settings, made.shape, made.passes), made.net
+        return _source_of(made), made.net
     path, net = _split_net(name)
     zoo = folder("specs") / f"{path}{SUFFIX}"
     found = Path(path)

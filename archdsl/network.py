@@ -57,6 +57,7 @@ class Network:
         carried: Carried | None = None,
         open_sizes: Assumptions | None = None,
         reopen: Callable[[], Network] | None = None,
+        recompile: Callable[[Carried], Network] | None = None,
     ) -> None:
         self.module = module
         self.text = source
@@ -66,6 +67,7 @@ class Network:
         self._trace = trace
         self.open_sizes = open_sizes
         self._reopen = reopen
+        self._recompile = recompile
         self.carried = carried or Carried(module.name, {source.name: source.text}, {})
 
     @property
@@ -283,7 +285,7 @@ class Network:
         expand = texts("expand", expand, "paths of blocks")
         if since is not None:
             _require_network(since=since)
-        _require_path(focus)
+        _require_path(focus, "focus")
         self._require_parts(*expand, *filter(None, [focus]))
         made = picture(
             self.module,
@@ -493,6 +495,7 @@ class Network:
             self.carried.after(map(str, given)),
             self.open_sizes,
             (lambda: reopen().apply(*given)) if reopen else None,
+            self._recompile,
         )
 
     def convert(self, model: torch.nn.Module, *passes: Pass | str) -> torch.nn.Module:
@@ -536,6 +539,12 @@ class Network:
         with collector_paused():
             traced = self._trace() if self._trace else self.module
             return source(traced, self.module, self.text, __version__, self.carried, self.module.macs)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """What it was compiled from: a copy, or one that was pickled, is compiled from that anew."""
+        if self._recompile is None:
+            raise TypeError(f"{self.name} is a part of a network, and is copied or pickled with that alone")
+        return self._recompile, (self.carried,)
 
     def __repr__(self) -> str:
         inputs = ", ".join(map(str, self.module.inputs))
@@ -590,8 +599,8 @@ def _required_passes(passes: Iterable[Pass | str]) -> Iterable[Pass | str]:
     return passes
 
 
-def _require_path(path: object) -> None:
-    require((str, NoneType), "the path of a layer, such as `layer1.0.conv1`", path=path)
+def _require_path(path: object, name: str = "path") -> None:
+    require((str, NoneType), "the path of a layer, such as `layer1.0.conv1`", **{name: path})
 
 
 def _require_file(path: object) -> None:

@@ -116,8 +116,8 @@ def shell(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
         ("archdsl check lenet5 >&- 2>&-", 0, ""),
         ("archdsl compile lenet5 -o made.py >&-", 0, ""),
         ("archdsl summary - <&-", 2, "error: standard input is closed\n"),
-        ("archdsl summary lenet5 >/dev/full", 2, "error: standard output: no space left on device\n"),
-        ("archdsl compile lenet5 -o - >/dev/full", 2, "error: standard output: no space left on device\n"),
+        ("archdsl summary lenet5 >/dev/full", 2, "error: input or output: no space left on device\n"),
+        ("archdsl compile lenet5 -o - >/dev/full", 2, "error: input or output: no space left on device\n"),
     ],
 )
 def test_a_stream_that_takes_nothing(tmp_path: Path, line: str, code: int, said: str) -> None:

@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return PIPE_CLOSED
     except OSError as error:
         _give_up()
-        complain(f"standard output: {(error.strerror or str(error)).lower()}")
+        complain(f"input or output: {(error.strerror or str(error)).lower()}")
         return USAGE
     return code
 
@@ -97,12 +97,14 @@ def _spelled_out(error: UnicodeError) -> tuple[str, int]:
 
 
 def _run(arguments: list[str]) -> int:
+    from archdsl.report.terminal import visible
     from archdsl.request import Unclear
 
     try:
         code: object = archdsl.main(arguments, prog_name=PROGRAM, standalone_mode=False, complete_var=_COMPLETE)
     except click.ClickException as error:
         told = io.StringIO()
+        error.message = visible(error.message)
         error.show(told)
         put(told.getvalue(), err=True)
         return USAGE
