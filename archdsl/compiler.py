@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from functools import partial
+from os import PathLike
+from pathlib import Path
+from types import NoneType
+from typing import cast
 
 from archdsl.base.conditions import told
 from archdsl.base.diagnostics import ArchError, Diagnostic, Fault, Report, Severity
@@ -12,6 +16,7 @@ from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.resources import folder
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Place, Source, Span
+from archdsl.base.wanted import require
 from archdsl.graph import faults
 from archdsl.graph.carried import Carried
 from archdsl.graph.elaborate import Elaborator
@@ -46,6 +51,7 @@ class Options:
 
 _AS_WRITTEN = Options()
 _EXAMPLES = 16
+_SYNTAX = "E01"
 
 
 def compile_source(source: Source, net: str | None = None, options: Options = _AS_WRITTEN) -> Network:
@@ -67,17 +73,31 @@ def _as_written(source: Source, net: str | None, options: Options) -> Network:
     assert template is not None
     open_sizes = elaborator.evaluator.open_sizes
     example = Example(open_sizes.example) if open_sizes else None
+    carried = _carried(source, module.name, elaborator.programs.library, options)
+    # files may change after they were read
+    read = replace(source, along={**source.along, **carried.texts})
     return Network(
         module,
         source,
         {name: value for name, value in module.arguments.items() if isinstance(value, (int, float, str, bool))},
         tuple(report.warnings),
         options.limits,
-        lambda: _traced(source, net, options, example),
-        _carried(source, module.name, elaborator.programs.library, options),
+        lambda: _traced(read, net, options, example),
+        carried,
         open_sizes,
-        lambda: _as_written(source, net, replace(options, opens_all=True)),
+        lambda: _as_written(read, net, replace(options, opens_all=True)),
+        partial(recompiled, options=replace(options, settings={}, size=None, texts={})),
     )
+
+
+def recompiled(carried: Carried, options: Options) -> Network:
+    """A network from what is carried of it. options: what nothing carries, such as limits and operators."""
+    return compile_source(_source_of(carried), carried.net, options)
+
+
+def _source_of(carried: Carried) -> Source:
+    (main, text), *_ = carried.texts.items()
+    return Source(main, text, None, carried.texts, carried.settings, carried.shape, carried.passes)
 
 
 def _elaborated(
@@ -134,19 +154,8 @@ def _with_its_own(source: Source, options: Options) -> Options:
 
 def _carried(source: Source, net: str, library: Library, options: Options) -> Carried:
     """What a network was compiled from, for what is made of it to carry."""
-    texts = {source.name: source.text} | {_name_beside(source, each): each.text for each in library.sources}
+    texts = {each.name: each.text for each in (source, *library.sources)}
     return Carried(net, texts, options.settings, options.size.shape if options.size else None)
-
-
-def _name_beside(main: Source, used: Source) -> str:
-    """The name by which `use` finds a text among those that are carried: where it is as seen from the main one, if it
-    is below its folder."""
-    if main.path is None or used.path is None:
-        return used.name
-    folder, path = Path(main.path).parent, Path(used.path)
-    if not path.is_relative_to(folder):
-        return used.name
-    return str(PurePosixPath(main.name).parent / path.relative_to(folder).as_posix())
 
 
 def _root(
@@ -203,8 +212,7 @@ def source_of(name: str, limits: Limits = DEFAULT_LIMITS) -> tuple[Source, str |
     """The text that a user names, and which of its networks: a file, `file.arch:net`, a name of the zoo, or what was
     made of a network and carries its text: an emitted Python file, or weights."""
     if (made := Carried.in_file(Path(name))) is not None:
-        (main, text), *_ = made.texts.items()
-        return Source(main, text, None, made.texts, made.settings, made.shape, made.passes), made.net
+        return _source_of(made), made.net
     path, net = _split_net(name)
     zoo = folder("specs") / f"{path}{SUFFIX}"
     found = Path(path)
@@ -235,6 +243,8 @@ def load(
     input: the input's shape in torch's order without the batch, instead of the one in the text. hyperparameters: by
     name, as `classes=10`. Raises ArchError with every fault of the text.
     """
+    require((str, PathLike), "the name of a file or network", name=name)
+    require(Limits, "`archdsl.Limits`", limits=limits)
     source, net = source_of(str(name), limits)
     return compile_source(source, net, options_of(input, limits, operators, hyperparameters))
 
@@ -251,6 +261,9 @@ def parse(
     **hyperparameters: object,
 ) -> Network:
     """The network that a text describes. `net` chooses one of several; `name` is what a bare chain is called."""
+    require(str, "a text", text=text)
+    require(str, "what a network is called", name=name)
+    require((str, NoneType), "the name of a network", net=net)
     source = Source(f"{name}{SUFFIX}", text)
     return compile_source(source, net, options_of(input, limits, operators, hyperparameters))
 
@@ -259,8 +272,20 @@ def options_of(
     size: TensorType | tuple[int, ...] | None, limits: Limits, operators: Operators, settings: Mapping[str, object]
 ) -> Options:
     """The options of a compilation from the arguments of a call."""
-    kind = TensorType.of(size) if isinstance(size, tuple) else size
-    return Options(settings, kind, limits=limits, operators=operators)
+    require(Limits, "`archdsl.Limits`", limits=limits)
+    require(Operators, "a registry of operators, such as `collect` gives", operators=operators)
+    return Options(settings, None if size is None else _input_type(size), limits=limits, operators=operators)
+
+
+def _input_type(size: object) -> TensorType:
+    """The type of an input from the argument of a call."""
+    kind = TensorType.of(cast("tuple[int, ...]", size)) if isinstance(size, tuple) else size
+    wanted = "a tuple of whole numbers in torch's order, such as (3, 224, 224), or a `TensorType`"
+    require(TensorType, wanted, input=kind)
+    assert isinstance(kind, TensorType)
+    for each in kind.shape:
+        require(int, wanted, input=each)
+    return kind
 
 
 def _worked_out(
@@ -272,7 +297,7 @@ def _worked_out(
     tracing: bool = False,
     example: Example | None = None,
 ) -> tuple[Elaborator, Program]:
-    settings: dict[str, Value] = {name: of_python(value) for name, value in options.settings.items()}
+    settings: dict[str, Value] = {name: of_python(value, options.limits) for name, value in options.settings.items()}
     if tracing:
         settings = {name: traced_argument(name, value) for name, value in settings.items()}
     library = Library(options.limits, report, options.texts, gaps=errors is not None)
@@ -291,7 +316,8 @@ def _chosen(program: Program, net: str | None, report: Report) -> Template | Non
     nets = program.nets
     whole = Place(program.file.source, Span(0, 0))
     if net is not None:
-        if net not in nets:
+        # of a text that cannot be read nobody knows what it defines
+        if net not in nets and not _is_unread(report):
             report.add(faults.WhichNetwork(net, tuple(nets)), whole)
         return nets.get(net)
     if not nets:
@@ -317,6 +343,8 @@ def _is_open(template: Template, options: Options) -> bool:
 
 
 def _check_settings(template: Template, evaluator: Evaluator, report: Report) -> None:
+    if _is_unread(report):
+        return
     known = evaluator.used | evaluator.switches | settable(template, evaluator.operators)
     for name in evaluator.settings:
         if name not in known:
@@ -324,10 +352,20 @@ def _check_settings(template: Template, evaluator: Evaluator, report: Report) ->
             report.add(faults.NoSuchHyperparameter(name, tuple(sorted(known))), place)
 
 
+def _is_unread(report: Report) -> bool:
+    """Whether something of a text could not be read."""
+    return any(each.code.startswith(_SYNTAX) for each in report.errors)
+
+
 def _run_checks(module: Module, options: Options, report: Report) -> None:
     dead_steps(module, report)
     if options.exact:
         exactness(module, report)
+
+
+def file_of(name: str) -> Path:
+    """The file that a user names with `file.arch` or `file.arch:net`, if there is one."""
+    return Path(_split_net(name)[0])
 
 
 def _split_net(name: str) -> tuple[str, str | None]:

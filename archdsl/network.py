@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from archdsl.base.diagnostics import Diagnostic
@@ -12,6 +14,7 @@ from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.symbolic import Assumptions
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Source
+from archdsl.base.wanted import require, texts
 from archdsl.graph.carried import Carried
 from archdsl.graph.marks import Marks
 from archdsl.graph.module import Module
@@ -54,6 +57,7 @@ class Network:
         carried: Carried | None = None,
         open_sizes: Assumptions | None = None,
         reopen: Callable[[], Network] | None = None,
+        recompile: Callable[[Carried], Network] | None = None,
     ) -> None:
         self.module = module
         self.text = source
@@ -63,6 +67,7 @@ class Network:
         self._trace = trace
         self.open_sizes = open_sizes
         self._reopen = reopen
+        self._recompile = recompile
         self.carried = carried or Carried(module.name, {source.name: source.text}, {})
 
     @property
@@ -135,6 +140,7 @@ class Network:
         it, `.rows` are its data, `.to_json()` is for tools."""
         from archdsl.report.summary import summary
 
+        _require_depth(depth)
         example = self.open_sizes.example if self.open_sizes else None
         return summary(self.module, depth, self.doc, (self.inputs, self.outputs, self.train_outputs), example)
 
@@ -147,6 +153,9 @@ class Network:
         input is left over at any stride. near: sizes by name, `{"H": 300}`, whose nearest valid ones are wanted."""
         from archdsl.report.sizes import valid_sizes
 
+        require(Mapping, "a mapping of names to sizes", near=near or {})
+        for size in (near or {}).values():
+            require(int, "a mapping of names to whole numbers", near=size)
         network = self.symbolic()
         assert network.open_sizes is not None
         return valid_sizes(network.module, network.open_sizes, near)
@@ -169,11 +178,13 @@ class Network:
         from archdsl.report.memory import memory
 
         _require_samples(batch)
+        require((int, NoneType), "a number of bytes", fit=fit)
         return memory(self.summary(depth), self._measure(dtype, optimizer), batch, fit)
 
     def largest_batch(self, memory: int, dtype: str = "float32", optimizer: str | None = None) -> int:
         """The largest batch that fits a memory of so many bytes, in training with an optimiser, or else at inference;
         0 where not even one sample does."""
+        require(int, "a number of bytes", memory=memory)
         return self._measure(dtype, optimizer or "adam").largest_batch(memory, training=optimizer is not None)
 
     def _measure(self, dtype: str, optimizer: str) -> Measure:
@@ -194,6 +205,7 @@ class Network:
         from archdsl.report.time import time
 
         _require_samples(batch)
+        require(str, "the name of a device, or its figures", device=device)
         kind = Dtype(dtype)
         return time(self.summary(depth), self.module, device_of(device, kind), kind, batch)
 
@@ -202,6 +214,7 @@ class Network:
         such as `layer1.0.conv1`. ArchError where nothing stands there."""
         from archdsl.report.explain import explain
 
+        _require_path(path)
         return explain(self.module, path, self.doc)
 
     def diff(self, other: Network) -> Diff:
@@ -209,6 +222,7 @@ class Network:
         False where nothing is; `str()` prints the table, `.changes` are its data, `.to_json()` is for tools."""
         from archdsl.report.diff import difference
 
+        _require_network(other=other)
         return difference(self.module, other.module, (self._trace, other._trace))
 
     def receptive_field(self, path: str | None = None) -> tuple[ReceptiveField, ...]:
@@ -217,6 +231,7 @@ class Network:
         from archdsl.graph.receptive import described, first_output
         from archdsl.report.walk import Tour
 
+        _require_path(path)
         if path is None:
             return first_output(self.module)
         return described(Tour(self.module).at(path).after[0], self.module.inputs)
@@ -227,6 +242,7 @@ class Network:
         from archdsl.graph.im2col import im2col
         from archdsl.report.walk import Tour
 
+        require(str, "the path of a layer", path=path)
         return im2col(Tour(self.module).at(path).step)
 
     def structure(self) -> dict[str, Any]:
@@ -262,10 +278,15 @@ class Network:
         from archdsl.emit.files import drawn, kept
         from archdsl.emit.picture import picture
 
+        _require_file(path)
         is_page = path is not None and Path(path).suffix.lower() == ".html"
         if is_page and (since is not None or focus or dark):
             raise ValueError("a page shows no differences, and takes no focus or dark: a picture does")
-        expand = tuple(expand)
+        expand = texts("expand", expand, "paths of blocks")
+        if since is not None:
+            _require_network(since=since)
+        _require_path(focus, "focus")
+        self._require_parts(*expand, *filter(None, [focus]))
         made = picture(
             self.module,
             detail,
@@ -279,9 +300,9 @@ class Network:
         )
         if path is not None and is_page:
             html = self.page(detail=detail, direction=direction, legend=legend, expand=expand, color=color).html
-            write_atomically({Path(path): html.encode()})
+            write_atomically({Path(path): html.encode()}, [self.text.path])
             return kept(drawn(made), None, "dot")
-        return kept(drawn(made), path, "dot")
+        return kept(drawn(made), path, "dot", self.text.path)
 
     def page(
         self,
@@ -296,6 +317,8 @@ class Network:
         nothing. `.remarks` say what could not be drawn. The arguments are those of `draw`, for what it shows first."""
         from archdsl.page.document import page
 
+        expand = texts("expand", expand, "paths of blocks")
+        self._require_parts(*expand)
         table = self.summary(0)
         return page(
             self.module,
@@ -308,10 +331,18 @@ class Network:
             color=color,
         )
 
+    def _require_parts(self, *paths: str) -> None:
+        """ArchError where nothing stands at one of these paths."""
+        from archdsl.report.walk import Tour
+
+        for path in paths:
+            Tour(self.module).at(path)
+
     def marks(self, since: Network) -> Marks:
         """What a picture marks of what is different since another network."""
         from archdsl.report.diff import difference, marks
 
+        _require_network(since=since)
         return marks(difference(since.module, self.module, (since._trace, self._trace), everywhere=True))
 
     def draw_volumes(
@@ -331,7 +362,10 @@ class Network:
         from archdsl.emit.files import drawn_scene, kept
         from archdsl.emit.volumes import scene
 
-        return kept(drawn_scene(scene(self.module, detail, legend=legend, theme=theme(dark=dark))), path, "svg")
+        _require_file(path)
+        return kept(
+            drawn_scene(scene(self.module, detail, legend=legend, theme=theme(dark=dark))), path, "svg", self.text.path
+        )
 
     def _repr_html_(self) -> str:
         return self.summary().html()
@@ -368,7 +402,7 @@ class Network:
         code, name = self.emitted.code, self.emitted.class_name
         if weights is None:
             return live(self.module, code, name, self.limits, device, dtype)
-        head = tuple(head)
+        head = texts("head", head, "names of layers")
         model = live(self.module, code, name, self.limits, None if head else "meta", dtype)
         self.load_weights(model, weights, head=head)
         return model.to(device=device, dtype=dtype)
@@ -431,7 +465,8 @@ class Network:
         """
         from archdsl.emit.torch.weights import load_weights
 
-        return load_weights(model, path, self.module, head=tuple(head))
+        require((str, PathLike), "the name of a file", path=path)
+        return load_weights(model, path, self.module, head=texts("head", head, "names of layers"))
 
     def apply(self, *passes: Pass | str) -> Network:
         """The network after some passes, in this order: `net.apply("fold-norm", "widen(0.5)")`. What is made of it
@@ -439,7 +474,7 @@ class Network:
         from archdsl.passes.a_pass import all_changes, applied
         from archdsl.passes.catalogue import passes_of
 
-        given = passes_of(passes)
+        given = passes_of(_required_passes(passes))
 
         def changed(module: Module) -> Module:
             for each in all_changes(given):
@@ -460,6 +495,7 @@ class Network:
             self.carried.after(map(str, given)),
             self.open_sizes,
             (lambda: reopen().apply(*given)) if reopen else None,
+            self._recompile,
         )
 
     def convert(self, model: torch.nn.Module, *passes: Pass | str) -> torch.nn.Module:
@@ -483,7 +519,7 @@ class Network:
         from archdsl.passes.catalogue import passes_of
         from archdsl.passes.moving import moved
 
-        return moved(self.module, all_changes(passes_of(passes)), state)
+        return moved(self.module, all_changes(passes_of(_required_passes(passes))), state)
 
     def new_weights(self, *passes: Pass | str) -> tuple[str, ...]:
         """The names of the tensors that some passes make new. Needs no PyTorch."""
@@ -491,7 +527,7 @@ class Network:
         from archdsl.passes.catalogue import passes_of
         from archdsl.passes.moving import new_tensors
 
-        return new_tensors(self.module, all_changes(passes_of(passes)))
+        return new_tensors(self.module, all_changes(passes_of(_required_passes(passes))))
 
     @cached_property
     def emitted(self) -> Emitted:
@@ -504,6 +540,12 @@ class Network:
             traced = self._trace() if self._trace else self.module
             return source(traced, self.module, self.text, __version__, self.carried, self.module.macs)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """What it was compiled from: a copy, or one that was pickled, is compiled from that anew."""
+        if self._recompile is None:
+            raise TypeError(f"{self.name} is a part of a network, and is copied or pickled with that alone")
+        return self._recompile, (self.carried,)
+
     def __repr__(self) -> str:
         inputs = ", ".join(map(str, self.module.inputs))
         return f"<Network {self.name}: {inputs}, {self.params:,} parameters, {self.macs:,} MACs>"
@@ -511,6 +553,7 @@ class Network:
 
 def diff(old: Network, new: Network) -> Diff:
     """What is different in the network `new`: see `Network.diff`."""
+    _require_network(old=old)
     return old.diff(new)
 
 
@@ -525,9 +568,14 @@ def compare(
     from archdsl.base.files import write_atomically
     from archdsl.report.compare import comparison, entry_of
 
+    require(Iterable, "networks", networks=networks)
+    networks = tuple(networks)
+    for each in networks:
+        _require_network(networks=each)
+    _require_file(plot)
     found = comparison((entry_of(net.module, net.name, net.inputs, net.outputs) for net in networks), sort)
     if plot is not None:
-        write_atomically({Path(plot): scatter_of(found).encode()})
+        write_atomically({Path(plot): scatter_of(found).encode()}, [net.text.path for net in networks])
     return found
 
 
@@ -538,6 +586,32 @@ def scatter_of(compared: Comparison) -> str:
     return scatter([Point(entry.name, entry.params, entry.macs) for entry in compared.entries])
 
 
+def _require_network(**given: object) -> None:
+    require(Network, "a network, such as `archdsl.load` gives", **given)
+
+
+def _required_passes(passes: Iterable[Pass | str]) -> Iterable[Pass | str]:
+    """The passes, if they are such."""
+    from archdsl.passes.a_pass import Pass
+
+    for each in passes:
+        require((Pass, str), "a pass, such as `head(10)`", passes=each)
+    return passes
+
+
+def _require_path(path: object, name: str = "path") -> None:
+    require((str, NoneType), "the path of a layer, such as `layer1.0.conv1`", **{name: path})
+
+
+def _require_file(path: object) -> None:
+    require((str, PathLike, NoneType), "the name of a file", path=path)
+
+
+def _require_depth(depth: object) -> None:
+    require((int, NoneType), "a number of levels", depth=depth)
+
+
 def _require_samples(batch: int) -> None:
+    require(int, "a number of samples", batch=batch)
     if batch < 1:
         raise ValueError(f"a batch of {batch} samples")

@@ -141,6 +141,8 @@ def _declared(source: Source, net: str | None, options: Options) -> TensorType |
 
 
 def _standard_input() -> Source:
+    if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] - of a stream that is closed Python makes none
+        raise Unclear("standard input is closed")
     most = 4 * DEFAULT_LIMITS.text
     data = sys.stdin.buffer.read(most + 1)
     if (kind := format_of(data[:HEAD])) is not None:

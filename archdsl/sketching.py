@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
+from types import NoneType
 
 from archdsl.base.diagnostics import ArchError, Diagnostic, Severity
 from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Source
+from archdsl.base.wanted import require, texts
 from archdsl.compiler import Options, compile_source, options_of, sketch_source, source_of
 from archdsl.graph import faults
 from archdsl.graph.library import SUFFIX
@@ -52,6 +55,9 @@ class Sketch:
         from archdsl.emit.files import drawn, kept
         from archdsl.emit.picture import picture
 
+        expand = texts("expand", expand, "paths of blocks")
+        require((str, NoneType), "the path of a layer", focus=focus)
+        require((str, PathLike, NoneType), "the name of a file", path=path)
         made = picture(
             self.module,
             detail,
@@ -62,7 +68,7 @@ class Sketch:
             dark=dark,
             errors=len(self.errors),
         )
-        return kept(drawn(made), path, "dot")
+        return kept(drawn(made), path, "dot", self.module.place.source.path)
 
     def _repr_svg_(self) -> str | None:
         """The picture for a notebook, where Graphviz is there to make one."""
@@ -87,6 +93,10 @@ def sketch(
     name: a file or a network of the zoo, as for `load`, or with `text` what the text is called. The other arguments are
     those of `load` and `parse`. Raises ArchError where there is nothing to draw, as in a text without a network.
     """
+    require((str, PathLike), "the name of a file or network", name=name)
+    require((str, NoneType), "a text", text=text)
+    require((str, NoneType), "the name of a network", net=net)
+    require(Limits, "`archdsl.Limits`", limits=limits)
     source, chosen = (
         source_of(str(name), limits) if text is None else (Source(f"{name or 'network'}{SUFFIX}", text), None)
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from archdsl.base.wanted import Choice
 
 
-class Dtype(StrEnum):
+class Dtype(Choice):
     """A type of numbers."""
 
     FLOAT64 = "float64"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import codecs
 import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 
 import click
 from click.shell_completion import get_completion_class
@@ -28,7 +30,7 @@ from archdsl.cli.commands.sizes import sizes
 from archdsl.cli.commands.summary import summary
 from archdsl.cli.commands.time import time
 from archdsl.cli.commands.zoo import zoo
-from archdsl.cli.screen import complain, show
+from archdsl.cli.screen import complain, put, say, show
 
 PROGRAM = "archdsl"
 TRACEBACK = "ARCHDSL_TRACEBACK"
@@ -57,6 +59,9 @@ class _Commands(click.Group):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code: 0 fine, 1 errors in the spec, 2 usage, 3 a limit, 70 internal error."""
     codecs.register_error(PROGRAM, _spelled_out)
+    # of a stream that is closed Python makes none
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError):
             stream.reconfigure(errors=PROGRAM)  # type: ignore[union-attr]
@@ -64,11 +69,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _run(sys.argv[1:] if arguments is None else list(arguments))
         sys.stdout.flush()
     except (_PipeClosed, BrokenPipeError):
-        # nothing more can be written, and Python would try at exit
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up()
         return PIPE_CLOSED
+    except OSError as error:
+        _give_up()
+        complain(f"input or output: {(error.strerror or str(error)).lower()}")
+        return USAGE
     return code
+
+
+def _nowhere() -> TextIO:
+    """A stream that takes everything and keeps nothing."""
+    return Path(os.devnull).open("w", encoding="utf-8")
+
+
+def _give_up() -> None:
+    """Nothing more can be written to standard output, and Python would try at exit."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _spelled_out(error: UnicodeError) -> tuple[str, int]:
@@ -79,12 +97,16 @@ def _spelled_out(error: UnicodeError) -> tuple[str, int]:
 
 
 def _run(arguments: list[str]) -> int:
+    from archdsl.report.terminal import visible
     from archdsl.request import Unclear
 
     try:
         code: object = archdsl.main(arguments, prog_name=PROGRAM, standalone_mode=False, complete_var=_COMPLETE)
     except click.ClickException as error:
-        error.show(sys.stderr)
+        told = io.StringIO()
+        error.message = visible(error.message)
+        error.show(told)
+        put(told.getvalue(), err=True)
         return USAGE
     except Unclear as error:
         complain(str(error))
@@ -92,7 +114,7 @@ def _run(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except ArchError as error:
-        show(error.diagnostics, sys.stderr)
+        show(error.diagnostics)
         return LIMIT if error.is_limit else WRONG
     except (_PipeClosed, BrokenPipeError):
         raise
@@ -104,10 +126,10 @@ def _run(arguments: list[str]) -> int:
     except Exception as error:
         if os.environ.get(TRACEBACK):
             raise
-        click.echo(
-            f"{PROGRAM} failed: {type(error).__name__}: {str(error)[:200]}\n"
+        say(f"{PROGRAM} failed: {type(error).__name__}: {str(error)[:200]}", err=True)
+        put(
             f"Sorry, this is a bug of {PROGRAM} {__version__}, not of your text. Please report it with the text, the"
-            f" command and what\nthe command says with {TRACEBACK}=1.",
+            f" command and what\nthe command says with {TRACEBACK}=1.\n",
             err=True,
         )
         return INTERNAL
@@ -138,7 +160,7 @@ def completion(shell: str) -> None:
     """
     made = get_completion_class(shell)
     assert made is not None
-    click.echo(made(archdsl, {}, PROGRAM, _COMPLETE).source())
+    put(made(archdsl, {}, PROGRAM, _COMPLETE).source() + "\n")
 
 
 for _command in _COMMANDS:

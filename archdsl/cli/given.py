@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import wraps
@@ -70,7 +69,7 @@ class Given:
     def network(self, name: str | None) -> Network:
         """The network itself, its warnings shown."""
         net = self.request(name).network()
-        show(net.warnings, sys.stderr)
+        show(net.warnings)
         return net
 
 

@@ -38,21 +38,36 @@ def width() -> int:
     return shutil.get_terminal_size((80, 24)).columns
 
 
-def complain(text: str) -> None:
-    """Say what is wrong with a request."""
+def say(line: str, *, err: bool = False) -> None:
+    """Print a line, in which nothing that a user or file named ends it or acts on the terminal. err: on standard
+    error."""
     from archdsl.report.terminal import visible
 
-    click.echo(f"error: {visible(text)}", err=True)
+    put(f"{visible(line)}\n", err=err)
 
 
-def show(diagnostics: Iterable[Diagnostic], stream: IO[str]) -> None:
-    """Diagnostics with carets."""
+def put(text: str, *, err: bool = False) -> None:
+    """Print lines, whose names are written out already where these would matter; what else a terminal would act on is
+    written out here. `say` and this are the only ways to the screen."""
+    from archdsl.report.terminal import safe
+
+    stream = sys.stderr if err else sys.stdout
+    click.echo(safe(text, colour=has_colour(stream)), file=stream, nl=False, color=True)  # noqa: TID251
+
+
+def complain(text: str) -> None:
+    """Say what is wrong with a request."""
+    say(f"error: {text}", err=True)
+
+
+def show(diagnostics: Iterable[Diagnostic], *, err: bool = True) -> None:
+    """Diagnostics with carets, on standard error or else among the results."""
     found = list(diagnostics)
     if found:
         from archdsl.report import messages
 
-        text = messages.full(found, colour=has_colour(stream), width=min(width(), messages.WIDTH))
-        click.echo(text, file=stream, nl=False)
+        colour = has_colour(sys.stderr if err else sys.stdout)
+        put(messages.full(found, colour=colour, width=min(width(), messages.WIDTH)), err=err)
 
 
 def print_page(text: str) -> None:
@@ -61,7 +76,7 @@ def print_page(text: str) -> None:
 
     colour = has_colour(sys.stdout)
     for line in text.splitlines():
-        click.echo(paint(line, Ink.STRONG if line[:1].strip() else None, colour=colour))
+        put(paint(line, Ink.STRONG if line[:1].strip() else None, colour=colour) + "\n")
 
 
 @contextmanager
@@ -74,8 +89,11 @@ def progress(what: str) -> Generator[None]:
 
     def show() -> None:
         from rich.console import Console
+        from rich.text import Text
 
-        status = Console(stderr=True).status(what)
+        from archdsl.report.terminal import visible
+
+        status = Console(stderr=True).status(Text(visible(what)))
         shown.append(status)
         status.start()
 
@@ -91,15 +109,14 @@ def progress(what: str) -> Generator[None]:
             status.stop()
 
 
-def write(files: dict[str, bytes]) -> None:
-    """Write outputs, all or none; `-` is standard output. Nothing is written over the text of a network."""
+def write(files: dict[str, bytes], read: Iterable[str | None]) -> None:
+    """Write outputs, all or none; `-` is standard output. read: what the command was given by name, networks and
+    weights; nothing is written over them, or over any text."""
     from archdsl.base.files import write_atomically
-    from archdsl.graph.library import SUFFIX
+    from archdsl.compiler import file_of
 
-    if texts := [name for name in files if name.lower().endswith(SUFFIX)]:
-        raise click.UsageError(f"{texts[0]}: that is the name of a text, which nothing is written over")
-
-    write_atomically({Path(name): data for name, data in files.items() if name != "-"})
+    sources = [file_of(name) for name in read if name is not None]
+    write_atomically({Path(name): data for name, data in files.items() if name != "-"}, sources)
     if "-" in files:
         sys.stdout.buffer.write(files["-"])
         sys.stdout.buffer.flush()

@@ -42,10 +42,10 @@ def drawn_scene(scene: Scene) -> Drawn:
     return Drawn({"dot": cache(lambda: placed_dot(scene)), "svg": cache(lambda: svg(scene))})
 
 
-def kept(made: Drawn, path: Path | str | None, kind: str) -> str:
-    """The text of a kind; the picture is written into a file if a path is given."""
+def kept(made: Drawn, path: Path | str | None, kind: str, read: str | None = None) -> str:
+    """The text of a kind; the picture is written into a file if a path is given. read: the file that it is made of."""
     if path is not None:
-        write_atomically({Path(path): made.written(kind_of(path, KINDS, NOUN))})
+        write_atomically({Path(path): made.written(kind_of(path, KINDS, NOUN))}, [read])
     return made.kinds[kind]()
 
 

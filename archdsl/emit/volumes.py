@@ -150,7 +150,7 @@ class _Row:
         operator = part.operator
         if operator is None:
             note = part.contents if part.count == 1 else ""
-            volume = replace(volume, label=closed_label(part), note=note, block=True)
+            volume = replace(volume, label=_block_label(part), note=note, block=True)
         else:
             style, holds = box_style(part, projects=False)
             label = operator.label(operator.operand(part.step.input_types))
@@ -176,6 +176,13 @@ class _Row:
             where[index] = len(kept)
             kept.append(replace(volume, source=source, also=tuple(each for each in also if each != source)))
         return tuple(kept)
+
+
+def _block_label(part: Part) -> str:
+    """A block in a few words; equal branches that stand for each other are no block and have no name."""
+    if part.inside is None or part.copies == 1 or part.title:
+        return closed_label(part)
+    return f"{part.copies:,} equal branches"
 
 
 def _passes(part: Part) -> bool:

@@ -98,12 +98,16 @@ def _read(held: object) -> Carried | None:
     match found:
         case {"net": str(net), "texts": dict()} if found["texts"]:
             more = cast("dict[str, Any]", found)
-            given = cast("dict[str, Any]", more.get("set") or {})
-            for each in given.values():
+            given: object = more.get("set") or {}
+            passes: object = more.get("passes") or ()
+            if not isinstance(given, dict) or not isinstance(passes, list | tuple):
+                return None
+            for each in cast("dict[str, Any]", given).values():
                 of_python(each)
             named = {str(name): str(each) for name, each in cast("dict[str, Any]", found["texts"]).items()}
             sizes = tuple(int(size) for size in more.get("input") or ()) or None
-            return Carried(net, named, given, sizes, tuple(map(str, more.get("passes") or ())))
+            settings = {str(name): value for name, value in cast("dict[object, Any]", given).items()}
+            return Carried(net, named, settings, sizes, tuple(map(str, cast("list[object]", passes))))
         case _:
             return None
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from archdsl.base.collector import collector_paused
+from archdsl.base.limits import LARGEST
 from archdsl.base.suggest import nearest
 from archdsl.base.symbolic import Assumptions, FormulaTooLarge
 from archdsl.base.tensors import TensorType
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from archdsl.graph.library import Library
+
+_MOST_AXES = 4
 
 
 @dataclass(eq=False)
@@ -286,7 +289,7 @@ class Elaborator(Chains):
         """A new input of the network, of the size that it states or that was set from outside."""
         if isinstance(shape, tree.Axes):
             self._open(shape, scope)
-        sizes = self._positive(self.size, shape, scope) if self.size else self.sizes(shape, scope)
+        sizes = self.sizes(shape, scope) if self.size is None else self._size_given(self.size, scope, span)
         if self.size is not None and builder.inputs:
             fault = faults.InputSize("one input size was given, and the network has several inputs")
             self.evaluator.fault(fault, scope, span)
@@ -300,6 +303,14 @@ class Elaborator(Chains):
             free = "x" if number == 1 else f"x{number}"
             name, number = ("" if free in builder.input_names else free), number + 1
         return builder.add_input(self._opened(sizes, name), name)
+
+    def _size_given(self, size: TensorType, scope: Scope, span: Span) -> TensorType | None:
+        """The size that was set from outside, if it is one."""
+        if 1 <= len(size.shape) <= _MOST_AXES and all(1 <= each <= LARGEST for each in size.shape):
+            return size
+        shown = ", ".join(f"{each}" if abs(each) <= LARGEST else "a number that is too large" for each in size.shape)
+        self.evaluator.fault(faults.InputSize(f"({shown[:80]}) is no size: one to four sizes from 1 on"), scope, span)
+        return None
 
     def _open(self, shape: tree.Axes, scope: Scope) -> None:
         """Give the names in a shape that mean nothing yet a meaning: sizes that are left open, or those that were set

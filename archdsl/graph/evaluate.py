@@ -546,8 +546,17 @@ def _round(value: Number) -> int:
     return math.floor(abs(value) + 0.5) * (1 if value >= 0 else -1)
 
 
+# Python's own take a single argument for a list of numbers
 def _sum(*values: Number) -> Number:
     return sum(values)
+
+
+def _largest(*values: Number) -> Number:
+    return max(values)
+
+
+def _smallest(*values: Number) -> Number:
+    return min(values)
 
 
 _CONSTANTS: dict[str, Value] = {"true": True, "false": False, "none": NOTHING}
@@ -573,8 +582,8 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "ceil": math.ceil,
     "floor": math.floor,
     "len": len,
-    "max": max,
-    "min": min,
+    "max": _largest,
+    "min": _smallest,
     "range": len,
     "round": _round,
     "sum": _sum,

@@ -646,7 +646,7 @@ class NoName(Fault):
 @final
 @dataclass(frozen=True)
 class InputSize(Fault):
-    """A network with several inputs, or none, was given one size of the input from outside."""
+    """A network with several inputs, or none, was given one size of the input from outside, or one that is no size."""
 
     code = "E0414"
     title = "an input size that does not fit"
@@ -660,7 +660,7 @@ class InputSize(Fault):
 
     @property
     def label(self) -> str:
-        return "for which of them"
+        return "this input"
 
 
 # --- E05: files -------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from archdsl.base.diagnostics import Fault, Report
+from archdsl.base.files import SUFFIX
 from archdsl.base.formats import format_of_file
 from archdsl.base.limits import Limits
 from archdsl.base.resources import folder
@@ -17,7 +18,6 @@ from archdsl.graph import faults
 from archdsl.syntax.parser import decode, parse
 from archdsl.syntax.tree import File
 
-SUFFIX = ".arch"
 _SAFE = re.compile(r"[A-Za-z0-9_\-]+(\.[A-Za-z0-9_\-]+)*(/[A-Za-z0-9_\-]+(\.[A-Za-z0-9_\-]+)*)*")
 
 
@@ -53,21 +53,24 @@ class Library:
             return faults.OutsideRoot(name)
         file_name = name if name.endswith(SUFFIX) else name + SUFFIX
         texts = {**self._given, **by.along}
-        for each in (str(PurePosixPath(by.name).parent / file_name), name, file_name):
+        # under this name it goes along with what is made of the text, so that it is found there
+        beside = str(PurePosixPath(by.name).parent / file_name)
+        for each in (beside, name, file_name):
             if each in texts:
                 return self._from_text(each, texts[each], by)
-        folders = [Path(by.path).parent] if by.path else []
-        for each in (*folders, folder("specs")):
+        folders = [(Path(by.path).parent, beside)] if by.path else []
+        for each, shown in (*folders, (folder("specs"), file_name)):
             path = each / file_name
             if path.is_file():
                 real = path.resolve()
                 if not real.is_relative_to(each.resolve()):
                     return faults.OutsideRoot(name)
-                return self._file(path, str(real))
+                return self._file(path, str(real), shown)
         return faults.UnknownFile(name, tuple(zoo_names()))
 
-    def _file(self, path: Path, key: str) -> File | Fault:
-        """The tree of a file. `key` is its path without links, so that a file with two names is read once."""
+    def _file(self, path: Path, key: str, shown: str) -> File | Fault:
+        """The tree of a file. key: its path without links, so that a file with two names is read once. shown: its name
+        in messages."""
         if key in self._files:
             return self._files[key]
         if len(self._files) >= self.limits.files:
@@ -75,7 +78,7 @@ class Library:
         read = read_text(path, self.limits, self.report)
         if isinstance(read, Fault):
             return read
-        self._files[key] = self.parse(Source(_shown(path), read, str(path)))
+        self._files[key] = self.parse(Source(shown, read, str(path)))
         return self._files[key]
 
     @property

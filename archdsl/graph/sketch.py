@@ -171,7 +171,8 @@ class Sketcher(Elaborator):
             found = self._found(self._begun)
             blank = BlankMerge(node.name.text, found.message if found else "")
         else:
-            blank = BlankMerge(operator.label(operator.operand((_ANY,) * len(tensors))))
+            # a branch that gives nothing is one of those that the label speaks of
+            blank = BlankMerge(operator.label(operator.operand((_ANY,) * max(len(ends), 2))))
         return builder.add(blank, tensors, (_NOT_KNOWN,), place, role="" if blank.fault else role)
 
     @override

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeGuard, cast
 
 from archdsl.base.diagnostics import ArchError, Diagnostic
-from archdsl.base.limits import LARGEST
+from archdsl.base.limits import DEFAULT_LIMITS, LARGEST, Limits
 from archdsl.base.tensors import TensorType
 from archdsl.base.traced import Named, Traced
 from archdsl.graph import faults
@@ -131,8 +131,32 @@ def traced_argument(name: str, value: Value) -> Value:
     return Traced(int(value), Named(name)) if is_whole(value) else value
 
 
-def of_python(value: object) -> Value:
-    """A value of the language for a value of Python: numbers, strings, booleans, and lists or tuples of them."""
+def of_python(value: object, limits: Limits = DEFAULT_LIMITS) -> Value:
+    """A value of the language for a value of Python: numbers, strings, booleans, and lists or tuples of them. ArchError
+    where it passes a limit, as a list that is an item of itself does."""
+    _require_bounded(value, limits)
+    return _of_python(value)
+
+
+def _require_bounded(value: object, limits: Limits) -> None:
+    """Refuse lists that are too deep or too long, before anything goes down into them."""
+    waiting, items = [(value, 0)], 0
+    while waiting:
+        each, depth = waiting.pop()
+        if not isinstance(each, list | tuple):
+            continue
+        inside = cast("list[object]", each)
+        items += len(inside)
+        for figure, most, name, what in (
+            (depth + 1, limits.nesting, "nesting", "a hyper-parameter is a list that is nested too deeply"),
+            (items, limits.items, "items", "a hyper-parameter has too many items"),
+        ):
+            if figure > most:
+                raise ArchError([Diagnostic(faults.LimitPassed(what, figure, most, name))])
+        waiting += [(item, depth + 1) for item in inside]
+
+
+def _of_python(value: object) -> Value:
     match value:
         case bool() | str():
             return value
@@ -141,6 +165,6 @@ def of_python(value: object) -> Value:
         case int() | float():
             raise ArchError([Diagnostic(faults.Uncomputable("a hyper-parameter is too large a number, or none"))])
         case list() | tuple():
-            return tuple(map(of_python, cast("list[object]", value)))
+            return tuple(map(_of_python, cast("list[object]", value)))
         case _:
             raise TypeError(f"a hyper-parameter is a number, text, boolean or list of them, not {type(value).__name__}")

@@ -45,6 +45,10 @@ class Operators(Mapping[str, OperatorClass]):
     def __hash__(self) -> int:
         return id(self)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # the registry that comes along is the same one wherever it is read back
+        return (_builtin, ()) if self is OPERATORS else (type(self), (self.classes,))
+
     def __getitem__(self, word: str) -> OperatorClass:
         return self._by_word[word]
 
@@ -53,6 +57,10 @@ class Operators(Mapping[str, OperatorClass]):
 
     def __len__(self) -> int:
         return len(self._by_word)
+
+
+def _builtin() -> Operators:
+    return OPERATORS
 
 
 def collect(*modules: ModuleType) -> Operators:

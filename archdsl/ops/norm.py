@@ -23,7 +23,10 @@ def _affine(channels: int, *, learned: bool) -> Mapping[str, Shape]:
 @final
 @dataclass(frozen=True)
 class BatchNorm(Unary):
-    """Batch normalisation: each channel to mean 0 and variance 1 over the batch, then a learned scale and shift."""
+    """Batch normalisation: each channel to mean 0 and variance 1 over the batch, then a learned scale and shift.
+
+    In training it needs more than one value of each channel: on a vector or a map of one position, two samples.
+    """
 
     word = "bn"
     aliases = ("batchnorm",)
@@ -141,6 +144,10 @@ class GroupNorm(Unary):
             raise Reject(WrongTensor(self.word, "an image or a vector", x))
         if x.channels % self.groups:
             raise Reject(GroupsDoNotDivide(x.channels, self.groups, "channels"), "groups")
+        if x.channels == self.groups and all(size == 1 for size in x.grid):
+            # torch refuses it for one sample, and for more it gives the bias, whatever comes in
+            reason = f"each of {self.groups} groups has one number of {x}, and a norm leaves nothing of a single one"
+            raise Reject(BadArgument("groups", reason), "groups")
         return x
 
     @override

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final
 
 from archdsl.base.fields import Status
 from archdsl.base.figures import short_number
 from archdsl.base.tensors import TensorType
+from archdsl.base.wanted import Choice
 from archdsl.graph.module import Module
 from archdsl.graph.receptive import Seen
 from archdsl.report.columns import listed, listed_width
@@ -24,7 +24,7 @@ VERSION: Final = 1
 _ALL: Final = 10**9
 
 
-class Sort(StrEnum):
+class Sort(Choice):
     """What networks are sorted by."""
 
     PARAMS = "params"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from archdsl.base.dtypes import Dtype
 from archdsl.base.figures import short_bytes
+from archdsl.base.wanted import Choice
 from archdsl.graph.memory import Inference, Scheduler, Sizes, Tape, Training, buffers
 from archdsl.graph.module import Module
 from archdsl.report.columns import Column, printed
@@ -22,7 +22,7 @@ VERSION = 1
 _MASTER = Dtype.FLOAT32
 
 
-class Optimizer(StrEnum):
+class Optimizer(Choice):
     """What moves the weights, and how many numbers it holds for each of them."""
 
     SGD = "sgd"

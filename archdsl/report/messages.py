@@ -335,12 +335,19 @@ def _command(diagnostic: Diagnostic) -> str:
         source, span = diagnostic.place
         line, column = source.line_column(span.start)
         end_line, end_column = source.line_column(span.end)
-        properties = {"file": source.name, "line": line, "endLine": end_line, "col": column, "endColumn": end_column}
+        properties = {
+            "file": visible(source.name),
+            "line": line,
+            "endLine": end_line,
+            "col": column,
+            "endColumn": end_column,
+        }
     properties["title"] = f"{diagnostic.code} {fault.title}"
     given = ",".join(f"{name}={_property(str(value))}" for name, value in properties.items())
     kind = "warning" if diagnostic.severity is Severity.WARNING else "error"
     lines = (diagnostic.message, *fault.notes, *([f"help: {fault.help}"] if fault.help else []))
-    return f"::{kind} {given}::{_data(chr(10).join(lines))}"
+    shown = "\n".join(visible(line) for each in lines for line in each.splitlines())
+    return f"::{kind} {given}::{_data(shown)}"
 
 
 def _data(text: str) -> str:

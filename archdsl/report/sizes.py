@@ -12,7 +12,7 @@ from archdsl.base.symbolic import Assumptions, Decision
 from archdsl.base.text import Place
 from archdsl.graph.module import Module
 from archdsl.graph.open_sizes import depending, exact, training_only
-from archdsl.report.terminal import NO_BREAK, wrapped
+from archdsl.report.terminal import NO_BREAK, visible, wrapped
 
 FORMAT = "archdsl.sizes"
 VERSION = 1
@@ -91,13 +91,13 @@ class ValidSizes:
     def text(self, width: int = WIDTH) -> str:
         """The answer for the screen, its reasons in lines of a width."""
         if not self.axes:
-            return f"{self.name}: the input is {self.inputs} and takes no other size\n"
+            return f"{visible(self.name)}: the input is {self.inputs} and takes no other size\n"
         all_exact = all(axis.nearest_exact for axis in self.axes)
         titles = ("", "valid", "exact", "nearest exact" if all_exact else "nearest")
         rows = [titles, *(_row(axis, all_exact=all_exact) for axis in self.axes)]
         widths = [max(len(row[column]) for row in rows) for column in range(4)]
         stated = ", ".join(f"{axis.name} = {axis.example:,}" for axis in self.axes)
-        lines = [*wrapped(f"{self.name}: {self.inputs}, as written {stated}", width), ""]
+        lines = [*wrapped(f"{visible(self.name)}: {self.inputs}, as written {stated}", width), ""]
         lines += ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
         if self.joint:
             lines += ["", "each size while the others are as written"]

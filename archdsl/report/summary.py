@@ -124,7 +124,7 @@ class Summary:
     @property
     def title(self) -> str:
         """The name with what goes in and what comes out."""
-        return f"{self.name}: {_listed(self.inputs)} -> {_listed(self.outputs)}"
+        return f"{visible(self.name)}: {_listed(self.inputs)} -> {_listed(self.outputs)}"
 
     @property
     def at_example(self) -> str:

@@ -29,9 +29,24 @@ class Ink(StrEnum):
     CHANGED = "33"
 
 
+_OURS = re.compile(rf"(\x1b\[(?:{'|'.join(map(re.escape, ('0', *Ink)))})m)")
+
+
 def visible(text: str) -> str:
     """The text with every character that a terminal would act on, or not show, written out: `<U+001B>`."""
     return text if text.isascii() and text.isprintable() else "".join(map(_visible_character, text))
+
+
+def safe(text: str, *, colour: bool) -> str:
+    """A text of several lines with every character written out that a terminal would act on, but for line ends, tabs
+    and, where colours are wanted, those of `paint`."""
+    if colour:
+        return "".join(each if _OURS.fullmatch(each) else _safe(each) for each in _OURS.split(text))
+    return _safe(text)
+
+
+def _safe(text: str) -> str:
+    return "".join(each if each in "\n\t" or each.isprintable() else _visible_character(each) for each in text)
 
 
 def _visible_character(character: str) -> str:

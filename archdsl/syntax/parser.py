@@ -26,7 +26,7 @@ _LINE = 200
 _WORD_BEFORE = re.compile(r"([\w\-/]+)[ \t]+\Z")
 _NAMES = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _DEFINES = re.compile(r"\s*(use|let|default|block|net)\b")
-_FORBIDDEN = re.compile("[\x00\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_FORBIDDEN = re.compile("[\x00\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _SHOWN = {
     "NAME": "a name",
     "NUMBER": "a number",
@@ -63,12 +63,19 @@ def parse(source: Source, report: Report, limits: Limits, *, gaps: bool = False)
         return _unread(source)
     if found := _FORBIDDEN.search(source.text):
         offset = len(source.text[: found.start()].encode())
-        what = "a NUL byte" if found[0] == "\0" else f"the invisible character U+{ord(found[0]):04X}"
+        what = _forbidden(found[0])
         report.add(faults.UnreadableText(what, offset), Place(source, Span(*found.span())))
         return _unread(source)
     if not _brackets_match(source, report, limits):
         return _unread(source)
     return _file(source, report, gaps=gaps)
+
+
+def _forbidden(character: str) -> str:
+    if character == "\0":
+        return "a NUL byte"
+    kind = "half of a surrogate pair" if "\ud800" <= character <= "\udfff" else "the invisible character"
+    return f"{kind} U+{ord(character):04X}"
 
 
 def decode(data: bytes, name: str, report: Report) -> str:

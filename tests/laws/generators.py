@@ -324,7 +324,9 @@ def _image_layer(d: _Drawing, size: Size) -> Word:
             return _pool(d, low)
         case _:
             groups = d.one(*_divisors(channels))
-            return Word(d.one(*_POINTWISE, f"gn({groups})", f"channel_shuffle({groups})"), same)
+            # a group of one number has no deviation
+            norms = [f"gn({groups})"] if groups < channels or max(height, width) > 1 else []
+            return Word(d.one(*_POINTWISE, *norms, f"channel_shuffle({groups})"), same)
 
 
 def _pool(d: _Drawing, low: int) -> Word:

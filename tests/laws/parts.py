@@ -359,6 +359,11 @@ def pointwise(r: Random, x: Size, act: Expr, p: Expr) -> Part:
             need(x.kind in {"image", "vector"}, x.channels % groups == 0)
             return x
 
+        def spread(x: Size, names: Names) -> Size:
+            # a group of one number has no deviation
+            need(x.channels > groups or max(x.grid, default=1) > 1)
+            return divided(x, names)
+
         def shuffled(x: Size, names: Names) -> Size:
             need(x.kind == "image")
             return divided(x, names)
@@ -371,7 +376,7 @@ def pointwise(r: Random, x: Size, act: Expr, p: Expr) -> Part:
             plain("bn", only("image", "vector")),
             plain("bn", only("image", "vector")),
             plain(r.choice(["bn(eps=0.01)", "bn(momentum=0.3)", "bn(affine=false)"]), only("image", "vector")),
-            plain(f"gn({groups})", divided),
+            plain(f"gn({groups})", spread),
             plain(f"prelu({channels})", sloped),
         ]
         if x.kind == "image":

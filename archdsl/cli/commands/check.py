@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ import click
 from archdsl.base.diagnostics import ArchError, Diagnostic, Severity
 from archdsl.cli.codes import FINE, LIMIT, WRONG
 from archdsl.cli.given import Given, complete_network, network_options
-from archdsl.cli.screen import show
+from archdsl.cli.screen import put, say, show
 
 if TYPE_CHECKING:
     from archdsl.request import Request
@@ -64,9 +63,9 @@ def _print_faults(found: list[Diagnostic], style: str) -> None:
     from archdsl.report import messages
 
     if style == "full":
-        show(found, sys.stdout)
+        show(found, err=False)
     else:
-        click.echo(messages.FORMATS[style](found), nl=False)
+        put(messages.FORMATS[style](found))
 
 
 def _say_count(errors: int, warnings: int, texts: int) -> None:
@@ -74,4 +73,4 @@ def _say_count(errors: int, warnings: int, texts: int) -> None:
         return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
 
     warned = f", {counted(warnings, 'warning')}" if warnings else ""
-    click.echo(f"{counted(texts, 'text')} checked: {counted(errors, 'error')}{warned}", err=True)
+    say(f"{counted(texts, 'text')} checked: {counted(errors, 'error')}{warned}", err=True)

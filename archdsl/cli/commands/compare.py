@@ -8,7 +8,7 @@ import click
 
 from archdsl.cli.given import Given, complete_network, settings_options
 from archdsl.cli.outputs import output_kind
-from archdsl.cli.screen import has_colour, width, write
+from archdsl.cli.screen import has_colour, put, say, width, write
 
 _SORTS = ("params", "macs", "name", "receptive-field")
 
@@ -30,10 +30,10 @@ def compare(names: tuple[str, ...], given: Given, sort: str | None, as_json: boo
         output_kind(output, ("svg",), "a plot")
     found = compared([given.network(name) for name in names], sort=sort)
     text = found.to_json() if as_json else found.text(width(), colour=has_colour(sys.stdout))
-    click.echo(text, nl=False)
+    put(text)
     if output is not None:
-        write({output: _plot(found)})
-        click.echo(f"wrote {output}", err=as_json)
+        write({output: _plot(found)}, names)
+        say(f"wrote {output}", err=as_json)
 
 
 def _plot(found: object) -> bytes:

@@ -9,7 +9,7 @@ import click
 
 from archdsl.cli.given import Given, name_argument, network_options
 from archdsl.cli.outputs import output_kind
-from archdsl.cli.screen import file_name, progress, totals, write
+from archdsl.cli.screen import file_name, progress, say, totals, write
 
 if TYPE_CHECKING:
     from archdsl.network import Network
@@ -59,13 +59,13 @@ def compile_(
     files = {output: code.encode() if kind == "py" else made.file(kind) for output, kind in kinds.items()}
     if weights is not None and set(kinds.values()) == {"py"}:
         made.compare()
-    write(files)
-    for remark in made.remarks:
-        click.echo(remark, err=True)
+    write(files, [name, weights])
+    for line in "\n".join(made.remarks).splitlines():
+        say(line, err=True)
     for output, kind in kinds.items():
         if output != "-":
             lines = f"{code.count(chr(10)):,} lines, " if kind == "py" else ""
-            click.echo(f"wrote {output}: {lines}{totals(changed)}", err="-" in files)
+            say(f"wrote {output}: {lines}{totals(changed)}", err="-" in files)
 
 
 class _Made:

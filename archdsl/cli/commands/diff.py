@@ -11,7 +11,7 @@ from archdsl.base.diagnostics import ArchError
 from archdsl.cli.codes import FINE, USAGE, WRONG
 from archdsl.cli.commands.draw import drawn, kinds_of, picture_options
 from archdsl.cli.given import Given, complete_network, settings_options
-from archdsl.cli.screen import has_colour, show, width
+from archdsl.cli.screen import has_colour, put, show, width
 
 _OUTPUT = (
     "A picture of NEW, what is different in colour: .svg, .png, .pdf, .dot or .mmd; - for DOT in place of the table."
@@ -39,13 +39,13 @@ def diff(
     try:
         first, second = given.network(old), given.network(new)
     except ArchError as error:
-        show(error.diagnostics, sys.stderr)
+        show(error.diagnostics)
         return USAGE
     found = first.diff(second)
     if as_json:
-        click.echo(found.to_json(), nl=False)
+        put(found.to_json())
     elif "-" not in kinds:
-        click.echo(found.text(width(), colour=has_colour(sys.stdout), everything=everything), nl=False)
-    if kinds and drawn([second], kinds, style, second.marks(first), quiet=as_json):
+        put(found.text(width(), colour=has_colour(sys.stdout), everything=everything))
+    if kinds and drawn([second], kinds, style, second.marks(first), read=(old, new), quiet=as_json):
         return USAGE
     return WRONG if found else FINE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from archdsl.base.diagnostics import Diagnostic
 from archdsl.cli.codes import FINE, WRONG
 from archdsl.cli.given import Given, complete_network, network_options
 from archdsl.cli.outputs import output_kind
-from archdsl.cli.screen import file_name, progress, show, write
+from archdsl.cli.screen import file_name, progress, say, show, write
 
 if TYPE_CHECKING:
     from archdsl.emit.files import Drawn
@@ -60,7 +59,7 @@ def draw(names: tuple[str, ...], given: Given, outputs: tuple[str, ...], style: 
     kinds = kinds_of(outputs, pages=True)
     _require_sense(names, style, kinds, options)
     if style == "boxes" and PAGE not in kinds.values():
-        return _draw_boxes([_network_or_sketch(given, name) for name in names or (None,)], kinds, options)
+        return _draw_boxes(names, [_network_or_sketch(given, name) for name in names or (None,)], kinds, options)
     net = given.network(names[0] if names else None)
     kinds = kinds or {file_name(net, "svg"): "svg"}
     pictures = {output: kind for output, kind in kinds.items() if kind != PAGE}
@@ -73,13 +72,15 @@ def draw(names: tuple[str, ...], given: Given, outputs: tuple[str, ...], style: 
         page, more = _page(net, options)
         files.update(dict.fromkeys(pages, page))
         remarks = [*more, *remarks]
-    failed = _written(files, kinds, remarks)
+    failed = _written(files, kinds, remarks, read=names)
     return WRONG if failed and outputs else FINE
 
 
-def _draw_boxes(nets: list[Network | Sketch], kinds: dict[str, str], options: dict[str, Any]) -> int:
+def _draw_boxes(
+    names: Sequence[str], nets: list[Network | Sketch], kinds: dict[str, str], options: dict[str, Any]
+) -> int:
     """Draw networks, those among them that are wrong as far as they go."""
-    failed = drawn(nets, kinds or {file_name(nets[0], "svg"): "svg"}, options)
+    failed = drawn(nets, kinds or {file_name(nets[0], "svg"): "svg"}, options, read=names)
     return WRONG if any(map(_errors, nets)) or (failed and kinds) else FINE
 
 
@@ -88,7 +89,7 @@ def _network_or_sketch(given: Given, name: str | None) -> Network | Sketch:
     from archdsl.sketching import Sketch
 
     found = given.request(name).network_or_sketch()
-    show(found.errors if isinstance(found, Sketch) else found.warnings, sys.stderr)
+    show(found.errors if isinstance(found, Sketch) else found.warnings)
     return found
 
 
@@ -113,22 +114,25 @@ def drawn(
     options: dict[str, Any],
     marks: Marks | None = None,
     *,
+    read: Sequence[str],
     quiet: bool = False,
 ) -> bool:
-    """Write the pictures of networks, one with marks, and say so; whether one of them could not be made. quiet: whether
-    standard output is taken."""
+    """Write the pictures of networks, one with marks, and say so; whether one of them could not be made. read: the
+    names that the networks were given by. quiet: whether standard output is taken."""
     made, remarks = _boxes(nets, kinds, options, marks)
-    return _written(_files(made, kinds, remarks), kinds, remarks, quiet=quiet)
+    return _written(_files(made, kinds, remarks), kinds, remarks, read=read, quiet=quiet)
 
 
-def _written(files: dict[str, bytes], kinds: dict[str, str], remarks: list[str], *, quiet: bool = False) -> bool:
+def _written(
+    files: dict[str, bytes], kinds: dict[str, str], remarks: list[str], *, read: Sequence[str], quiet: bool = False
+) -> bool:
     """Write the pictures and pages, and say so; whether one of them could not be made."""
-    write(files)
+    write(files, read)
     for output in files:
         if output != "-":
-            click.echo(f"wrote {output}", err=quiet or "-" in files)
+            say(f"wrote {output}", err=quiet or "-" in files)
     for remark in dict.fromkeys(remarks):
-        click.echo(f"note: {remark}", err=True)
+        say(f"note: {remark}", err=True)
     return bool(set(kinds) - set(files))
 
 

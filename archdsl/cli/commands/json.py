@@ -6,7 +6,7 @@ import click
 
 from archdsl.cli.given import Given, name_argument, network_options
 from archdsl.cli.outputs import output_kind
-from archdsl.cli.screen import totals, write
+from archdsl.cli.screen import say, totals, write
 
 
 @click.command(name="json")
@@ -19,6 +19,6 @@ def json_(name: str | None, given: Given, output: str) -> None:
 
     output_kind(output, ("json",), "the hierarchy", "json")
     net = given.network(name)
-    write({output: to_json(net.module).encode()})
+    write({output: to_json(net.module).encode()}, [name])
     if output != "-":
-        click.echo(f"wrote {output}: {len(net.modules):,} modules, {totals(net)}")
+        say(f"wrote {output}: {len(net.modules):,} modules, {totals(net)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from archdsl.cli.given import Given, name_argument, network_options
-from archdsl.cli.screen import width
+from archdsl.cli.screen import put, width
 
 _LARGEST = 10**9
 
@@ -26,7 +26,7 @@ def sizes(name: str | None, given: Given, near: tuple[str, ...], as_json: bool) 
     net = given.network(name).symbolic()
     assert net.open_sizes is not None
     found = net.sizes(_near(near, tuple(net.open_sizes.example)))
-    click.echo(found.to_json() if as_json else found.text(min(width(), WIDTH)), nl=False)
+    put(found.to_json() if as_json else found.text(min(width(), WIDTH)))
 
 
 def _near(given: tuple[str, ...], names: tuple[str, ...]) -> dict[str, int]:

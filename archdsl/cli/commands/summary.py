@@ -7,7 +7,7 @@ import sys
 import click
 
 from archdsl.cli.given import Given, batch_options, name_argument, need, network_options
-from archdsl.cli.screen import has_colour, width
+from archdsl.cli.screen import has_colour, put, width
 
 
 @click.command()
@@ -52,7 +52,7 @@ def summary(
     levels = (depth or 0) if as_json else depth
     needs = net.memory(batch, dtype, optimizer, depth=levels, fit=_bytes(fit)) if as_memory else None
     table = needs or net.summary(levels)
-    click.echo(table.to_json() if as_json else table.text(width(), colour=has_colour(sys.stdout)), nl=False)
+    put(table.to_json() if as_json else table.text(width(), colour=has_colour(sys.stdout)))
 
 
 def _bytes(text: str | None) -> int | None:

@@ -8,7 +8,7 @@ import click
 
 from archdsl.base.devices import DEVICES
 from archdsl.cli.given import Given, batch_options, name_argument, network_options
-from archdsl.cli.screen import has_colour, width
+from archdsl.cli.screen import has_colour, put, width
 
 
 @click.command()
@@ -34,4 +34,4 @@ def time(name: str | None, given: Given, device: str, batch: int, dtype: str, de
         table = net.time(device, batch, dtype, depth=(depth or 0) if as_json else depth)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--device") from None
-    click.echo(table.to_json() if as_json else table.text(width(), colour=has_colour(sys.stdout)), nl=False)
+    put(table.to_json() if as_json else table.text(width(), colour=has_colour(sys.stdout)))

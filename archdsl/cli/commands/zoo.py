@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from archdsl.cli.screen import has_colour, progress, width
+from archdsl.cli.screen import has_colour, progress, put, width
 
 
 @click.command()
@@ -21,6 +21,6 @@ def zoo(as_json: bool) -> None:
         nets = [(name, load(name)) for name in table.by_name(zoo_names())]
         entries = [table.Entry.of(name, net.module, net.text) for name, net in nets]
     if as_json:
-        click.echo(table.to_json(entries), nl=False)
+        put(table.to_json(entries))
         return
-    click.echo(table.text(entries, width(), colour=has_colour(sys.stdout)), nl=False)
+    put(table.text(entries, width(), colour=has_colour(sys.stdout)))

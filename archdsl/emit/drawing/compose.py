@@ -120,6 +120,9 @@ class Composer:
                 part = replace(part, mark=Marked(Mark.UNKNOWN))
             return self._closed(part, member.path) if is_marked else part
         inside = self.level(module, replace(scope, depth=scope.depth + (not _wraps(module))))
+        if not inside.parts:
+            # a frame around nothing stands nowhere
+            return inside if part.mark is None else part
         if part.mark is None and member.path not in self._open and (only := inside.sole) and only.operator is None:
             return replace(inside, parts=(_wrapped(only, part),))
         if not part.title and (opened := _opened_in_place(inside)) is not None:

@@ -232,6 +232,7 @@ def _with_copies(level: Level, parts: list[Part | None], row: list[int], copies:
         first,
         members=(replace(member, path=f"{member.path}:row"),),
         lead=0,
+        title="",
         count=1,
         copies=copies,
         outputs=last.outputs,
@@ -244,7 +245,11 @@ def _with_copies(level: Level, parts: list[Part | None], row: list[int], copies:
 def _branch(level: Level, wire: Wire) -> Branch:
     """The parts in a row that end at a wire, the first of them first, and the wire that they start from."""
     parts: list[int] = []
-    while wire.step != INPUT and len(level.parts[wire.step].inputs) == 1 and level.readers[wire] == 1:
+    while wire.step != INPUT and level.readers[wire] == 1:
+        part = level.parts[wire.step]
+        # what gives several tensors stands at the beginning of several branches
+        if len(part.inputs) != 1 or len(part.outputs) != 1:
+            break
         parts.append(wire.step)
-        (wire,) = level.parts[wire.step].inputs
+        (wire,) = part.inputs
     return wire, parts[::-1]

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from archdsl.base.tensors import Shape
+from archdsl.base.wanted import Choice
 from archdsl.emit.drawing.graphviz import LIGHT, Theme
 from archdsl.graph.marks import Mark
 from archdsl.ops.operator import Style
@@ -18,7 +19,7 @@ from archdsl.ops.operator import Style
 _Column = TypeVar("_Column")
 
 
-class Detail(StrEnum):
+class Detail(Choice):
     """How far a network is opened, from coarse to fine. At `op` every operator is a box of its own."""
 
     STAGE = "stage"
@@ -27,7 +28,7 @@ class Detail(StrEnum):
     OP = "op"
 
 
-class Direction(StrEnum):
+class Direction(Choice):
     """Where the data flow: top to bottom, or left to right."""
 
     TB = "TB"

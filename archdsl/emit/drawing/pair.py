@@ -19,7 +19,9 @@ _FEWEST = 2
 def as_pair(picture: Picture) -> Picture:
     """The picture with what reads beside what is read, if it is of that form."""
     inputs = [node.id for node in picture.nodes if node.kind is Kind.INPUT]
-    if len(inputs) != 2:
+    outputs = [node.id for node in picture.nodes if node.kind is Kind.OUTPUT]
+    # of a text that is wrong there may be nothing that comes out
+    if len(inputs) != 2 or not outputs:
         return picture
     into: dict[str, list[Edge]] = {}
     for edge in picture.edges:
@@ -32,7 +34,6 @@ def as_pair(picture: Picture) -> Picture:
     # a sum of both sides is no reading
     if any(kind_of[edge.target] is Kind.MERGE for edge in across):
         return picture
-    outputs = [node.id for node in picture.nodes if node.kind is Kind.OUTPUT]
     end = max((edge.source for edge in across), key=lambda name: len(_line(into, name)))
     first = next(edge.target for edge in across if edge.source == end)
     lines = {_LEFT: _line(into, end), "spine": _line(into, outputs[0])}

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from itertools import pairwise
 from math import prod, sqrt
 from typing import Final
 
 from archdsl.base.figures import short_number
+from archdsl.base.wanted import Choice
 from archdsl.emit.drawing.graphviz import mixed
 from archdsl.emit.drawing.model import Kind, Node, Picture, Role, Sample
 
 _STEPS: Final = 4
 
 
-class Cost(StrEnum):
+class Cost(Choice):
     """What boxes are shaded by: multiply-accumulates, parameters, the numbers that come out, or what is seen of the
     input."""
 

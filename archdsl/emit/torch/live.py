@@ -10,6 +10,7 @@ import hashlib
 import importlib
 import sys
 import tempfile
+import threading
 from collections.abc import MutableSequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -62,15 +63,20 @@ def _require_weights(module: Module, limits: Limits, dtype: torch.dtype, device:
         raise ArchError([Diagnostic(fault, module.place)])
 
 
+# the caches of the import system are written and dropped here
+_IMPORTING = threading.Lock()
+
+
 def imported(code: str, class_name: str) -> ModuleType:
     """The emitted file as a module of Python, the same one for the same text."""
     from archdsl.emit.torch import made
 
     stem = f"{class_name[:40].lower()}_{hashlib.sha256(code.encode()).hexdigest()[:16]}"
     name = f"{made.__name__}.{stem}"
-    if name not in sys.modules:
-        _keep(f"{stem}.py", code, made.__path__)
-    return importlib.import_module(name)
+    with _IMPORTING:
+        if name not in sys.modules:
+            _keep(f"{stem}.py", code, made.__path__)
+        return importlib.import_module(name)
 
 
 def _keep(file: str, code: str, folders: MutableSequence[str]) -> None:

@@ -201,7 +201,8 @@ def _torch_shape(kind: TensorType) -> str:
 def _docstring(text: str, indent: str = INDENT) -> list[str]:
     width = WIDTH - len(indent) - 3
     lines: list[str] = []
-    for paragraph in _docstring_text(text).split("\n"):
+    # of a comment that cannot be seen nothing is left
+    for paragraph in (_docstring_text(text) or "A part of the network.").split("\n"):
         lines += textwrap.wrap(paragraph, width) or [""]
     if len(lines) == 1:
         # with the quotes at both ends a line may be too long that is not without
