@@ -431,7 +431,7 @@ class Network:
         """
         from archdsl.emit.torch.weights import load_weights
 
-        return load_weights(model, path, self.module, head=tuple(head))
+        return load_weights(model, path, self.module, head=tuple(head), limits=self.limits)
 
     def apply(self, *passes: Pass | str) -> Network:
         """The network after some passes, in this order: `net.apply("fold-norm", "widen(0.5)")`. What is made of it

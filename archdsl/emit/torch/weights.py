@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from archdsl.base.diagnostics import ArchError, Diagnostic
+from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.suggest import nearest
 from archdsl.emit.torch import checkpoints
 from archdsl.emit.torch.checkpoints import Entry, entry_of
@@ -40,7 +41,14 @@ class Loaded:
         return "; ".join(parts)
 
 
-def load_weights(model: torch.nn.Module, path: str | Path, root: Module, *, head: tuple[str, ...] = ()) -> Loaded:
+def load_weights(
+    model: torch.nn.Module,
+    path: str | Path,
+    root: Module,
+    *,
+    head: tuple[str, ...] = (),
+    limits: Limits = DEFAULT_LIMITS,
+) -> Loaded:
     """Load the weights of a safetensors or torch file into a live module.
 
     root: its network. head: the layers whose weights may be of other shapes, or missing; they keep their first values.
@@ -48,7 +56,7 @@ def load_weights(model: torch.nn.Module, path: str | Path, root: Module, *, head
     nothing.
     """
     path = Path(path)
-    entries = checkpoints.contents(path)
+    entries = checkpoints.contents(path, limits)
     state = {name: entry_of(each) for name, each in model.state_dict().items()}
     prefix = _prefix(entries, state)
     found = {name.removeprefix(prefix): entry for name, entry in entries.items()}
@@ -56,7 +64,7 @@ def load_weights(model: torch.nn.Module, path: str | Path, root: Module, *, head
     if lines := differences.lines:
         raise ArchError([Diagnostic(WeightsDiffer(path.name, lines, _advice(differences, root)))])
     wanted = state.keys() - set(differences.new)
-    tensors = {name.removeprefix(prefix): tensor for name, tensor in checkpoints.tensors(path).items()}
+    tensors = {name.removeprefix(prefix): tensor for name, tensor in checkpoints.tensors(path, limits).items()}
     _assign(model, {name: tensor for name, tensor in tensors.items() if name in wanted})
     return Loaded(differences.new, prefix)
 
