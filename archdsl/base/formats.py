@@ -106,7 +106,8 @@ _BINARY = Format("binary data")
 
 
 def format_of_file(path: Path) -> Format | None:
-    """What a regular file is, if it is none of a text; only its head is read. OSError or Unreadable where it cannot be."""
+    """What a regular file is, if it is none of a text; of it only the head is read. OSError or Unreadable where there
+    is none."""
     return format_of(head(path, HEAD))
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import IO, Any, Final, cast
 
 from archdsl.base.reading import TooLarge, Unreadable, size_of
 
 METADATA: Final = "__metadata__"
 _LENGTH_BYTES = 8
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 def header(file: IO[bytes], most: int) -> tuple[dict[str, dict[str, Any]], int]:
@@ -34,8 +36,11 @@ def header(file: IO[bytes], most: int) -> tuple[dict[str, dict[str, Any]], int]:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON whose names are all different; what reads it elsewhere might take another of two."""
+    """An object of JSON whose names are all different, since other readers might take another of two, and whose names
+    and texts have no halves of characters, which JSON can write and nobody print."""
     made = dict(pairs)
     if len(made) < len(pairs):
         raise Unreadable("a name stands twice in its header")
+    if any(_HALF.search(each) for pair in pairs for each in pair if isinstance(each, str)):
+        raise Unreadable("a text in its header has half a character")
     return made

@@ -70,8 +70,8 @@ class Carried:
         try:
             kind = format_of_file(path)
             if kind is MADE_CODE:
-                return _read(_in_python(content(path, limits).decode("utf-8"), limits))
-            return _read(_in_safetensors(path, limits)) if kind in {SAFETENSORS, MADE_WEIGHTS} else None
+                return _read(_in_python(content(path, limits).decode("utf-8"), limits), limits)
+            return _read(_in_safetensors(path, limits), limits) if kind in {SAFETENSORS, MADE_WEIGHTS} else None
         except TooLarge:
             raise
         except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
@@ -104,15 +104,17 @@ def _in_safetensors(path: Path, limits: Limits) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _read(held: object) -> Carried | None:
+def _read(held: object, limits: Limits) -> Carried | None:
     """What is carried, from the value of a Python file or the JSON of any other. Files that were made before have JSON
     in Python too. None where it is not what archdsl writes."""
+    if isinstance(held, str) and len(held) > limits.header:
+        raise TooLarge("the text that it carries has too many characters", len(held), limits.header, "header")
     found: Any = json.loads(held) if isinstance(held, str) else held
     if not _maps_names(found):
         return None
     net, texts, given = found.get("net"), found.get("texts"), found.get("set", {})
     sizes, passes = found.get("input") or (), found.get("passes") or ()
-    if not (isinstance(net, str) and _maps_names(texts) and texts and all(map(_is_text, texts.values()))):
+    if not (_is_text(net) and _maps_names(texts) and texts and all(map(_is_text, texts.values()))):
         return None
     if not (_maps_names(given) and all(map(_is_setting, given.values()))):
         return None
@@ -126,7 +128,11 @@ def _are_sizes(values: Sequence[object]) -> bool:
 
 
 def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+    """Whether a value is a text that can be printed: without halves of characters, which JSON can write."""
+    try:
+        return isinstance(value, str) and value.encode() is not None
+    except UnicodeEncodeError:
+        return False
 
 
 def _is_row(value: object) -> TypeGuard[Sequence[Any]]:
@@ -134,14 +140,15 @@ def _is_row(value: object) -> TypeGuard[Sequence[Any]]:
 
 
 def _maps_names(value: object) -> TypeGuard[Mapping[str, Any]]:
-    return isinstance(value, dict) and all(isinstance(name, str) for name in cast("dict[Any, Any]", value))
+    return isinstance(value, dict) and all(map(_is_text, cast("dict[Any, Any]", value)))
 
 
 def _is_setting(value: object) -> bool:
-    """Whether a value is one of the language."""
+    """Whether a value is one of the language, with texts that can be printed."""
     try:
         of_python(value)
-    except (ArchError, TypeError, RecursionError):
+        json.dumps(value, ensure_ascii=False).encode()
+    except (ArchError, TypeError, ValueError, RecursionError):
         return False
     return True
 

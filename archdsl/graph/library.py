@@ -14,6 +14,7 @@ from archdsl.base.reading import TooLarge, content, reason
 from archdsl.base.resources import folder
 from archdsl.base.text import Source
 from archdsl.graph import faults
+from archdsl.syntax.faults import TextTooLong
 from archdsl.syntax.parser import decode, parse
 from archdsl.syntax.tree import File
 
@@ -94,13 +95,15 @@ def read_text(path: Path, limits: Limits, report: Report) -> str | Fault:
     try:
         if (kind := format_of_file(path)) is not None:
             return faults.ForeignFile(_shown(path), kind)
-        return decode(content(path, limits), _shown(path), report)
+        text = decode(content(path, limits), _shown(path), report)
     except FileNotFoundError:
         return faults.UnknownFile(_shown(path), tuple(zoo_names()))
     except TooLarge as error:
         return faults.LimitPassed(error.what, error.figure, error.limit, error.name)
     except (OSError, ValueError) as error:
         return faults.UnreadableFile(_shown(path), reason(error))
+    # a place in a text that long would cost more than it says
+    return text if len(text) <= limits.text else TextTooLong(len(text), limits.text)
 
 
 def zoo_names() -> list[str]:

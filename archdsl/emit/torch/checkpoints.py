@@ -156,7 +156,6 @@ def _entry(name: str, entry: Mapping[str, Any]) -> tuple[Stored, tuple[int, int]
         raise Unreadable(f"what its header says of `{name[:80]}` is no tensor")
     if dtype not in _TYPES:
         raise Unreadable(f"`{name[:80]}` has the type `{dtype[:20]}`, which no weights have")
-    _require_text(name)
     made = Stored.dense(_TYPES[dtype], tuple(shape), name)
     if made.reach * BITS[made.dtype] != (place[1] - place[0]) * 8:
         raise Unreadable(f"`{name[:80]}` has another number of bytes than its shape")
@@ -169,13 +168,6 @@ def _are_counts(value: object) -> TypeGuard[list[int]]:
         and len(cast("list[Any]", value)) <= MOST_AXES
         and all(type(each) is int and 0 <= each < MOST_NUMBERS for each in cast("list[Any]", value))
     )
-
-
-def _require_text(name: str) -> None:
-    try:
-        name.encode()
-    except UnicodeEncodeError as error:
-        raise Unreadable("the name of a tensor is no text") from error
 
 
 # --- torch.save -------------------------------------------------------------------------------------------------------
@@ -199,7 +191,7 @@ class _Bounded:
 
 
 # zipfile fails in as many ways as a directory has fields
-_BROKEN_ZIP: Final = (
+BROKEN: Final = (
     zipfile.BadZipFile,
     NotImplementedError,
     RuntimeError,
@@ -245,7 +237,7 @@ def _sound() -> Generator[None]:
         yield
     except Unreadable:
         raise
-    except (*_BROKEN_ZIP, ValueError) as error:
+    except (*BROKEN, ValueError) as error:
         raise Unreadable(f"its archive is damaged: {reason(error).lower()}") from error
 
 

@@ -1,8 +1,8 @@
 """Pickles of `torch.save`, read without making any object that they name.
 
-A pickle is a program for a small machine with a stack. Here it runs on values that can do nothing: the name of something
-in a module is kept as a name, and a call of one gives what is known of its result. What torch itself would not take for
-data is refused.
+A pickle is a program for a small machine with a stack. Here it runs on values that can do nothing: the name of
+something in a module is kept as a name, and a call of one gives what is known of its result. What torch itself would
+not take for data is refused.
 """
 
 from __future__ import annotations
