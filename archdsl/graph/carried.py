@@ -127,10 +127,10 @@ def _are_sizes(values: Sequence[object]) -> bool:
     return len(values) <= _MOST_AXES and all(isinstance(each, int) and 1 <= each <= LARGEST for each in values)
 
 
-def _is_text(value: object) -> bool:
+def _is_text(value: object) -> TypeGuard[str]:
     """Whether a value is a text that can be printed: without halves of characters, which JSON can write."""
     try:
-        return isinstance(value, str) and value.encode() is not None
+        return isinstance(value, str) and len(value.encode()) >= len(value)
     except UnicodeEncodeError:
         return False
 

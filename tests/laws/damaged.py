@@ -8,7 +8,7 @@ import io
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,6 +19,7 @@ from laws.damage import TEXT, damaged, write
 
 import archdsl
 from archdsl import ArchError, Network, cli
+from archdsl.base.diagnostics import Diagnostic
 from archdsl.base.formats import HEAD, format_of
 from archdsl.report.messages import concise, full, github, to_json
 
@@ -139,15 +140,12 @@ def hold(seed: int, folder: Path) -> Outcome:
 
 def through(door: str, path: Path) -> Outcome:
     """What becomes of a file at a door."""
-    before, started = _peak(), time.process_time()
+    before, started = peak(), time.process_time()
     try:
         said = DOORS[door](path)
     except ArchError as error:
         said = error.diagnostics[0].code
-        try:
-            _hold_messages(error)
-        except UnicodeError as half:
-            raise Escaped(f"{door}: a message that nobody can print: {half}") from error
+        hold_messages(error.diagnostics)
     except Escaped:
         raise
     except (Exception, SystemExit) as error:
@@ -155,19 +153,21 @@ def through(door: str, path: Path) -> Outcome:
     finally:
         for each in path.parent.iterdir():
             each.unlink()
-    made = Outcome(door, said, time.process_time() - started, _peak() - before)
+    made = Outcome(door, said, time.process_time() - started, peak() - before)
     if made.seconds > SECONDS or made.megabytes > MEGABYTES:
         raise Escaped(f"{door}: {made.seconds:.1f} s, {made.megabytes:.0f} MB")
     return made
 
 
-def _hold_messages(error: ArchError) -> None:
+def hold_messages(found: Sequence[Diagnostic]) -> None:
     """Whatever is said can be printed and encoded."""
-    for form in (full, concise, to_json, github):
-        form(error.diagnostics).encode()
-    str(error).encode()
+    try:
+        for form in (full, concise, to_json, github):
+            form(found).encode()
+    except UnicodeError as half:
+        raise Escaped(f"a message that nobody can print: {half}") from half
 
 
-def _peak() -> float:
+def peak() -> float:
     """The most memory that this process has had, in megabytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
