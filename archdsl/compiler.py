@@ -13,6 +13,7 @@ from typing import cast
 from archdsl.base.conditions import told
 from archdsl.base.diagnostics import ArchError, Diagnostic, Fault, Report, Severity
 from archdsl.base.limits import DEFAULT_LIMITS, Limits
+from archdsl.base.reading import TooLarge
 from archdsl.base.resources import folder
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Place, Source, Span
@@ -211,7 +212,12 @@ def check_source(source: Source, options: Options = _AS_WRITTEN) -> tuple[Report
 def source_of(name: str, limits: Limits = DEFAULT_LIMITS) -> tuple[Source, str | None]:
     """The text that a user names, and which of its networks: a file, `file.arch:net`, a name of the zoo, or what was
     made of a network and carries its text: an emitted Python file, or weights."""
-    if (made := Carried.in_file(Path(name))) is not None:
+    try:
+        made = Carried.in_file(Path(name), limits)
+    except TooLarge as error:
+        fault = faults.LimitPassed(error.what, error.figure, error.limit, error.name)
+        raise ArchError([Diagnostic(fault)]) from error
+    if made is not None:
         return _source_of(made), made.net
     path, net = _split_net(name)
     zoo = folder("specs") / f"{path}{SUFFIX}"

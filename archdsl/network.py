@@ -466,7 +466,7 @@ class Network:
         from archdsl.emit.torch.weights import load_weights
 
         require((str, PathLike), "the name of a file", path=path)
-        return load_weights(model, path, self.module, head=texts("head", head, "names of layers"))
+        return load_weights(model, path, self.module, head=texts("head", head, "names of layers"), limits=self.limits)
 
     def apply(self, *passes: Pass | str) -> Network:
         """The network after some passes, in this order: `net.apply("fold-norm", "widen(0.5)")`. What is made of it

@@ -92,7 +92,7 @@ def read(error: ArchError) -> None:
 
 # --- random texts -----------------------------------------------------------------------------------------------------
 
-_TERMINALS = (
+TERMINALS = (
     "use", "let", "default", "share", "block", "net", "input", "output", "INPUT", "in", "not", "and", "or", "if", "else",
     "for", "as", "conv", "conv3", "conv1x7", "CONV3-16", "pool", "relu", "fc-10", "gap", "bn", "residual", "concat", "add",
     "mul", "inception", "identity", "upsample2", "a", "b", "x", "N", "_", "forward", "true", "none", "range", "len", "max",
@@ -101,7 +101,7 @@ _TERMINALS = (
     "{", "}", "\n", "\r\n", " ", "\t", "#", "## doc\n", "{i}", "é", "→", "\0", "\u202e", "\ufeff", "\ud7ff", "𝕏",
 )  # fmt: skip
 _WEIGHTED = st.one_of(
-    st.sampled_from(_TERMINALS), st.sampled_from(["->", " ", "\n", "relu", "conv3-4", "[", "]", "(", ")"])
+    st.sampled_from(TERMINALS), st.sampled_from(["->", " ", "\n", "relu", "conv3-4", "[", "]", "(", ")"])
 )
 
 
@@ -177,9 +177,9 @@ def mutated(source: str, random: Random) -> str:
                 other = random.randrange(len(parts))
                 parts[at], parts[other] = parts[other], parts[at]
             case 3:
-                parts[at] = random.choice(_TERMINALS)
+                parts[at] = random.choice(TERMINALS)
             case 4:
-                parts.insert(at, random.choice(_TERMINALS))
+                parts.insert(at, random.choice(TERMINALS))
             case 5:
                 numbers = [index for index, part in enumerate(parts) if part.isdigit()]
                 if numbers:

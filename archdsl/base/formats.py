@@ -7,12 +7,13 @@ A name says little: `.pb`, `.bin` and `.pt` are many things. The first bytes of 
 from __future__ import annotations
 
 import re
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 from typing import Final
+
+from archdsl.base.reading import head
 
 HEAD: Final = 2**16
 _FIELDS = 40
@@ -105,16 +106,14 @@ _BINARY = Format("binary data")
 
 
 def format_of_file(path: Path) -> Format | None:
-    """What a regular file is, if it is none of a text; of it only the head is read. OSError where it cannot be."""
-    if not stat.S_ISREG(path.stat().st_mode):
-        return None
-    with path.open("rb") as file:
-        return format_of(file.read(HEAD))
+    """What a regular file is, if it is none of a text; of it only the head is read. OSError or Unreadable where there
+    is none."""
+    return format_of(head(path, HEAD))
 
 
-def format_of(head: bytes) -> Format | None:
+def format_of(start: bytes) -> Format | None:
     """What a file is that begins so; None where it may be a text of ours, or nothing that is known."""
-    return _binary(head) or _textual(head)
+    return _binary(start) or _textual(start)
 
 
 # --- bytes ------------------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ class Limits:
     faults: faults that one run tells of; the rest waits until these are mended.
     layers: layers of the flat graph or of a live module, every repeat written out.
     weights: bytes that the parameters of a live module may take.
+    header: bytes that say which tensors a file of weights has, without their numbers.
     """
 
     nesting: int = 48
@@ -35,6 +36,7 @@ class Limits:
     faults: int = 100
     layers: int = 200_000
     weights: int = 64 * 2**30
+    header: int = 8_000_000
 
 
 DEFAULT_LIMITS = Limits()

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import click
 from click.shell_completion import get_completion_class
@@ -104,7 +104,7 @@ def _run(arguments: list[str]) -> int:
         code: object = archdsl.main(arguments, prog_name=PROGRAM, standalone_mode=False, complete_var=_COMPLETE)
     except click.ClickException as error:
         told = io.StringIO()
-        error.message = visible(error.message)
+        cast("Any", error).message = visible(error.message)
         error.show(told)
         put(told.getvalue(), err=True)
         return USAGE

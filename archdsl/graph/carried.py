@@ -5,20 +5,32 @@ from __future__ import annotations
 import ast
 import json
 import re
-import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
+from archdsl.base import safetensors
+from archdsl.base.diagnostics import ArchError
 from archdsl.base.formats import MADE_CODE, MADE_WEIGHTS, SAFETENSORS, format_of_file
+from archdsl.base.limits import DEFAULT_LIMITS, LARGEST, Limits
+from archdsl.base.reading import TooLarge, content, opened
 from archdsl.graph.values import of_python
 
 NAME = "ARCH"
 METADATA = "archdsl"
-_START = re.compile(rf"^{NAME} = ", re.MULTILINE)
 _WIDTH, _INDENT = 88, "    "
-_HEADER_LIMIT = 100 * 2**20
+# a string that is not closed ends with its line, or with the file
+_STRING = (
+    r'"""[^"\\]*+(?:(?:\\.|"(?!""))[^"\\]*+)*+(?:"""|\Z)'
+    r"|'''[^'\\]*+(?:(?:\\.|'(?!''))[^'\\]*+)*+(?:'''|\Z)"
+    r'|"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"?'
+    r"|'[^'\\\n]*+(?:\\.[^'\\\n]*+)*+'?"
+)
+_STRING_COMMENT_OR_START = re.compile(rf"{_STRING}|#[^\n]*+|^({NAME} = )", re.MULTILINE | re.DOTALL)
+_PART = re.compile(rf"{_STRING}|#[^\n]*+|\w++|[^\w\s]", re.DOTALL)
+_OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
+_MOST_AXES = 4
 
 
 @dataclass(frozen=True)
@@ -53,63 +65,92 @@ class Carried:
         return "\n".join([f"{NAME} = {{", *lines, f'{_INDENT}"texts": {{', *texts, f"{_INDENT}}},", "}", ""])
 
     @staticmethod
-    def in_file(path: Path) -> Carried | None:
-        """What a file carries, or None. Nothing in the file is run."""
+    def in_file(path: Path, limits: Limits = DEFAULT_LIMITS) -> Carried | None:
+        """What a file carries, or None. Nothing in the file is run. TooLarge where it is more than the limits allow."""
         try:
             kind = format_of_file(path)
-            if kind is MADE_CODE and path.stat().st_size <= _HEADER_LIMIT:
-                return _read(_in_python(path))
-            return _read(_in_safetensors(path)) if kind in {SAFETENSORS, MADE_WEIGHTS} else None
-        except (OSError, ValueError, TypeError, OverflowError, SyntaxError, RecursionError, struct.error, MemoryError):
+            if kind is MADE_CODE:
+                return _read(_in_python(content(path, limits).decode("utf-8"), limits), limits)
+            return _read(_in_safetensors(path, limits), limits) if kind in {SAFETENSORS, MADE_WEIGHTS} else None
+        except TooLarge:
+            raise
+        except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
             return None
 
 
-def _in_python(path: Path) -> object:
-    text = path.read_text(encoding="utf-8")
-    if (found := _START.search(text)) is None:
-        return None
-    try:
-        lines = ast.parse(text).body
-    except SyntaxError:
-        # what stands before may have been edited
-        lines = ast.parse(text[found.start() :]).body
-    for line in lines:
-        match line:
-            case ast.Assign([ast.Name(name)], value) if name == NAME:
-                return ast.literal_eval(value)
-            case _:
-                continue
-    return None
+def _in_python(text: str, limits: Limits) -> object:
+    """The value of the last statement of a file, without reading what stands before as Python."""
+    starts = (found.end() for found in _STRING_COMMENT_OR_START.finditer(text) if found[1])
+    start = next(starts, None)
+    return None if start is None else ast.literal_eval(_literal(text, start, limits.values))
 
 
-def _in_safetensors(path: Path) -> str | None:
-    with path.open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        header: Any = json.loads(file.read(length)) if length <= _HEADER_LIMIT else None
-    metadata: Any = cast("dict[str, Any]", header).get("__metadata__") if isinstance(header, dict) else None
-    value: Any = cast("dict[str, Any]", metadata).get(METADATA) if isinstance(metadata, dict) else None
+def _literal(text: str, start: int, most: int) -> str:
+    """The string, or what stands between brackets, at an offset. What is not literal is told by whoever reads it."""
+    opened = 0
+    for count, found in enumerate(_PART.finditer(text, start)):
+        if count == most:
+            raise TooLarge("the file carries too many values", count + 1, most, "values")
+        opened += (found[0] in _OPENING) - (found[0] in _CLOSING)
+        if opened <= 0:
+            return text[start : found.end()]
+    raise SyntaxError("a bracket that is never closed")
+
+
+def _in_safetensors(path: Path, limits: Limits) -> str | None:
+    with opened(path) as file:
+        entries, _ = safetensors.header(file, limits.header)
+    value = entries.get(safetensors.METADATA, {}).get(METADATA)
     return value if isinstance(value, str) else None
 
 
-def _read(held: object) -> Carried | None:
+def _read(held: object, limits: Limits) -> Carried | None:
     """What is carried, from the value of a Python file or the JSON of any other. Files that were made before have JSON
-    in Python too."""
+    in Python too. None where it is not what archdsl writes."""
+    if isinstance(held, str) and len(held) > limits.header:
+        raise TooLarge("the text that it carries has too many characters", len(held), limits.header, "header")
     found: Any = json.loads(held) if isinstance(held, str) else held
-    match found:
-        case {"net": str(net), "texts": dict()} if found["texts"]:
-            more = cast("dict[str, Any]", found)
-            given: object = more.get("set") or {}
-            passes: object = more.get("passes") or ()
-            if not isinstance(given, dict) or not isinstance(passes, list | tuple):
-                return None
-            for each in cast("dict[str, Any]", given).values():
-                of_python(each)
-            named = {str(name): str(each) for name, each in cast("dict[str, Any]", found["texts"]).items()}
-            sizes = tuple(int(size) for size in more.get("input") or ()) or None
-            settings = {str(name): value for name, value in cast("dict[object, Any]", given).items()}
-            return Carried(net, named, settings, sizes, tuple(map(str, cast("list[object]", passes))))
-        case _:
-            return None
+    if not _maps_names(found):
+        return None
+    net, texts, given = found.get("net"), found.get("texts"), found.get("set", {})
+    sizes, passes = found.get("input") or (), found.get("passes") or ()
+    if not (_is_text(net) and _maps_names(texts) and texts and all(map(_is_text, texts.values()))):
+        return None
+    if not (_maps_names(given) and all(map(_is_setting, given.values()))):
+        return None
+    if not (_is_row(passes) and all(map(_is_text, passes)) and _is_row(sizes) and _are_sizes(sizes)):
+        return None
+    return Carried(net, dict(texts), dict(given), tuple(sizes) or None, tuple(passes))
+
+
+def _are_sizes(values: Sequence[object]) -> bool:
+    return len(values) <= _MOST_AXES and all(isinstance(each, int) and 1 <= each <= LARGEST for each in values)
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    """Whether a value is a text that can be printed: without halves of characters, which JSON can write."""
+    try:
+        return isinstance(value, str) and len(value.encode()) >= len(value)
+    except UnicodeEncodeError:
+        return False
+
+
+def _is_row(value: object) -> TypeGuard[Sequence[Any]]:
+    return isinstance(value, list | tuple)
+
+
+def _maps_names(value: object) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(value, dict) and all(map(_is_text, cast("dict[Any, Any]", value)))
+
+
+def _is_setting(value: object) -> bool:
+    """Whether a value is one of the language, with texts that can be printed."""
+    try:
+        of_python(value)
+        json.dumps(value, ensure_ascii=False).encode()
+    except (ArchError, TypeError, ValueError, RecursionError):
+        return False
+    return True
 
 
 # --- as Python --------------------------------------------------------------------------------------------------------

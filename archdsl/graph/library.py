@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import stat
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -12,9 +11,11 @@ from archdsl.base.diagnostics import Fault, Report
 from archdsl.base.files import SUFFIX
 from archdsl.base.formats import format_of_file
 from archdsl.base.limits import Limits
+from archdsl.base.reading import TooLarge, content, reason
 from archdsl.base.resources import folder
 from archdsl.base.text import Source
 from archdsl.graph import faults
+from archdsl.syntax.faults import TextTooLong
 from archdsl.syntax.parser import decode, parse
 from archdsl.syntax.tree import File
 
@@ -95,19 +96,17 @@ class Library:
 def read_text(path: Path, limits: Limits, report: Report) -> str | Fault:
     """The text of a regular file, or what forbids reading it."""
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            return faults.UnreadableFile(_shown(path), "it is not a regular file")
         if (kind := format_of_file(path)) is not None:
             return faults.ForeignFile(_shown(path), kind)
-        if status.st_size > 4 * limits.text:
-            return faults.LimitPassed("the file has too many bytes", status.st_size, 4 * limits.text, "text")
-        return decode(path.read_bytes(), _shown(path), report)
+        text = decode(content(path, limits), _shown(path), report)
     except FileNotFoundError:
         return faults.UnknownFile(_shown(path), tuple(zoo_names()))
+    except TooLarge as error:
+        return faults.LimitPassed(error.what, error.figure, error.limit, error.name)
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        return faults.UnreadableFile(_shown(path), reason.lower())
+        return faults.UnreadableFile(_shown(path), reason(error))
+    # a place in a text that long would cost more than it says
+    return text if len(text) <= limits.text else TextTooLong(len(text), limits.text)
 
 
 def zoo_names() -> list[str]:

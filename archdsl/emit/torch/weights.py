@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from archdsl.base.diagnostics import ArchError, Diagnostic
+from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.suggest import nearest
 from archdsl.emit.torch import checkpoints
 from archdsl.emit.torch.checkpoints import Entry, entry_of
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     import torch
 
 _NAMED = 100
+_TRIED, _DOTS = 8, 16
 _MANY_BATCHES = "num_batches_tracked"
 
 
@@ -40,7 +43,14 @@ class Loaded:
         return "; ".join(parts)
 
 
-def load_weights(model: torch.nn.Module, path: str | Path, root: Module, *, head: tuple[str, ...] = ()) -> Loaded:
+def load_weights(
+    model: torch.nn.Module,
+    path: str | Path,
+    root: Module,
+    *,
+    head: tuple[str, ...] = (),
+    limits: Limits = DEFAULT_LIMITS,
+) -> Loaded:
     """Load the weights of a safetensors or torch file into a live module.
 
     root: its network. head: the layers whose weights may be of other shapes, or missing; they keep their first values.
@@ -48,7 +58,7 @@ def load_weights(model: torch.nn.Module, path: str | Path, root: Module, *, head
     nothing.
     """
     path = Path(path)
-    entries = checkpoints.contents(path)
+    entries = checkpoints.contents(path, limits)
     state = {name: entry_of(each) for name, each in model.state_dict().items()}
     prefix = _prefix(entries, state)
     found = {name.removeprefix(prefix): entry for name, entry in entries.items()}
@@ -56,7 +66,7 @@ def load_weights(model: torch.nn.Module, path: str | Path, root: Module, *, head
     if lines := differences.lines:
         raise ArchError([Diagnostic(WeightsDiffer(path.name, lines, _advice(differences, root)))])
     wanted = state.keys() - set(differences.new)
-    tensors = {name.removeprefix(prefix): tensor for name, tensor in checkpoints.tensors(path).items()}
+    tensors = {name.removeprefix(prefix): tensor for name, tensor in checkpoints.tensors(path, limits).items()}
     _assign(model, {name: tensor for name, tensor in tensors.items() if name in wanted})
     return Loaded(differences.new, prefix)
 
@@ -76,13 +86,23 @@ def _prefix(names: Iterable[str], wanted: Iterable[str]) -> str:
     """What names of the file begin with and the network's do not: what is left without it fits best. Empty where the
     names fit as they are, or are not told apart without it."""
     names, known = list(names), set(wanted)
-    prefixes = {name[: end + 1] for name in names[:_NAMED] for end, letter in enumerate(name) if letter == "."}
+    fitting = Counter(start for name in names for start, rest in _parted(name) if rest in known)
+    prefixes = [prefix for prefix, _ in fitting.most_common(_TRIED)]
 
     def fits(prefix: str) -> tuple[int, int]:
         short = [name.removeprefix(prefix) for name in names]
         return len(known.intersection(short)) if len(set(short)) == len(short) else 0, -len(prefix)
 
     return max(("", *sorted(prefixes)), key=fits)
+
+
+def _parted(name: str) -> Iterator[tuple[str, str]]:
+    """What a name may begin with that the network's do not, up to one of its first dots, and the rest."""
+    end = -1
+    for _ in range(_DOTS):
+        if (end := name.find(".", end + 1)) < 0:
+            return
+        yield name[: end + 1], name[end + 1 :]
 
 
 @dataclass(frozen=True)
@@ -127,8 +147,8 @@ class Differences:
         types = ((name, wanted[name].dtype, found[name].dtype) for name in self.types)
         return (
             *(f"`{name}` is {one} in the network and {other} in the file" for name, one, other in (*shapes, *types)),
-            *(f"`{name}` is missing from the file{_near(name, self.unexpected)}" for name in self.missing),
-            *(f"`{name}` is not in the network{_near(name, self.missing)}" for name in self.unexpected),
+            *(f"`{name}` is missing from the file{near}" for name, near in _with_near(self.missing, self.unexpected)),
+            *(f"`{name}` is not in the network{near}" for name, near in _with_near(self.unexpected, self.missing)),
         )
 
     def apart_along(self, name: str) -> int | None:
@@ -142,9 +162,12 @@ def _is_float(entry: Entry) -> bool:
     return "float" in entry.dtype
 
 
-def _near(name: str, others: tuple[str, ...]) -> str:
-    near = nearest(name, others[:_NAMED])
-    return f"; is it `{near}` there?" if near else ""
+def _with_near(names: tuple[str, ...], others: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Names, each with what it may be called on the other side. Comparing is slow, and of many nobody reads more than
+    the first."""
+    for index, name in enumerate(names):
+        near = nearest(name, others[:_NAMED]) if index < _NAMED else None
+        yield name, f"; is it `{near}` there?" if near else ""
 
 
 def _sizes(entry: Entry) -> str:

@@ -1,0 +1,34 @@
+"""The long programme of texts: many thousands with something wrong in them, each through the doors that take a text.
+
+    python tests/laws/fuzz_programme.py --from 0 --to 1000000 --state fuzz.json
+
+It goes on where the file ends. `--show SEED` says what becomes of one.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from laws.damaged import Escaped
+from laws.fuzzed import fuzzed, hold_text
+from laws.long_run import Figures, guarded, main
+
+
+def take(seed: int, figures: Figures) -> None:
+    """Hold one text to the law."""
+    text = fuzzed(seed)
+    try:
+        with guarded(20):
+            found = hold_text(seed)
+    except (Escaped, TimeoutError) as error:
+        figures.escaped(seed, text[:2_000], str(error))
+        return
+    figures.count(found.said, found.seconds, found.megabytes, len(text), seed)
+
+
+if __name__ == "__main__":
+    main(__doc__ or "", take, 1_000_000)
