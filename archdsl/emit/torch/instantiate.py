@@ -455,6 +455,12 @@ def _has_parts(item: Any) -> bool:
     return isinstance(item, Part | Run) or (isinstance(item, tuple) and any(map(_has_parts, cast("Any", item))))
 
 
+def _sizes(given: Sequence[Any]) -> tuple[int, ...]:
+    if not all(isinstance(each, int) and not isinstance(each, bool) for each in given):
+        raise Unreadable(f"a tensor of the shape {given}")
+    return tuple(int(each) for each in given)
+
+
 def _listed(target: str, args: list[Any]) -> Sequence[Member]:
     """The members that a row of torch's is given: one by one or by name, as a list, or as pairs."""
     match target, args:
@@ -504,13 +510,13 @@ def _evenly(over: range, members: Callable[[int], list[Any]]) -> Run | None:
 def _learned(function: str, args: list[Any], kwargs: dict[str, Any]) -> _Learned:
     match function, args, tuple(kwargs):
         case "torch.zeros", sizes, ():
-            return _Learned(tuple(cast("list[int]", sizes)), 0.0)
+            return _Learned(_sizes(sizes), 0.0)
         case "torch.ones", sizes, ():
-            return _Learned(tuple(cast("list[int]", sizes)), 1.0)
+            return _Learned(_sizes(sizes), 1.0)
         case "torch.empty", sizes, ():
-            return _Learned(tuple(cast("list[int]", sizes)), None)
-        case "torch.full", [tuple(), fill], ():
-            return _Learned(args[0], fill)
+            return _Learned(_sizes(sizes), None)
+        case "torch.full", [tuple() as sizes, fill], ():
+            return _Learned(_sizes(cast("tuple[Any, ...]", sizes)), fill)
         case "nn.init.normal_", [_Learned(shape, None)], ("std",) | ("mean", "std"):
             return _Learned(shape, float(kwargs.get("mean", 0.0)), kwargs["std"])
         case "nn.Parameter", [_Learned() as held], ():
