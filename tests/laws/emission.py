@@ -47,25 +47,26 @@ class Found:
     lively: bool
 
 
-def emitted(net: Network) -> nn.Module:
+def emitted(code: str, class_name: str) -> nn.Module:
     """The module of an emitted file, executed in a namespace of its own."""
     name = "emitted"
     namespace: dict[str, Any] = {"__name__": name}
-    exec(compile(net.source(), f"<{name}>", "exec"), namespace)
-    classes = [each for each in namespace.values() if isinstance(each, type) and each.__module__ == name]
-    made = classes[-1]()
+    exec(compile(code, f"<{name}>", "exec"), namespace)
+    made = namespace[class_name]()
     assert isinstance(made, nn.Module)
     return made.double()
 
 
-def hold(net: Network, seed: int = 0, opened: Network | None = None) -> Found:
+def hold(net: Network, seed: int = 0, opened: Network | None = None, code: str | None = None) -> Found:
     """Compare the emitted file of a network with its hierarchy; Difference where they are not the same.
 
-    opened: the network on images of any size, whose file is then compared with what the network is on one.
+    opened: the network on images of any size, whose file is then compared with what the network is on one. code: a file
+    that is compared in place of the network's own.
     """
     reference = Reference(net.module)
     try:
-        model = emitted(opened or net)
+        file = (opened or net).emitted
+        model = emitted(file.code if code is None else code, file.class_name)
     except Exception as error:
         raise Difference(f"no module, {type(error).__name__}", str(error)) from error
     _hold_tensors(net, model, reference)

@@ -127,7 +127,7 @@ class _Follower:
 
     def _line(self, node: ast.stmt) -> Any:
         match node:
-            case ast.Return(ast.Tuple(items)):
+            case ast.Return(ast.Tuple([_, _, *_] as items)):
                 return _Many(tuple(self._tensor(self._value(each)) for each in items))
             case ast.Return(ast.expr() as value):
                 return self._value(value)
@@ -135,7 +135,9 @@ class _Follower:
                 self._assign(target, self._value(value))
             case ast.AnnAssign(ast.Name(name), _, ast.List([])):
                 self.env[name] = []
-            case ast.Expr(ast.Call(ast.Attribute(ast.Name(name), "append"), [value])) if name in self.env:
+            case ast.Expr(ast.Call(ast.Attribute(ast.Name(name), "append"), [value], [])) if isinstance(
+                self.env.get(name), list
+            ):
                 cast("list[int]", self.env[name]).append(self._tensor(self._value(value)))
             case ast.If(test, body, orelse):
                 return self._lines(body if self._flag(test) else orelse)
@@ -157,7 +159,7 @@ class _Follower:
                         raise Unreadable(f"{len(items)} names for {len(value.tensors)} tensors")
                     parts: Sequence[int] = value.tensors
                 else:
-                    parts = [self.terms.port(value, index) for index in range(len(items))]
+                    parts = [self.terms.port(value, index, len(items)) for index in range(len(items))]
                 for item, part in zip(items, parts, strict=True):
                     self._assign(item, part)
             case _:
@@ -205,14 +207,16 @@ class _Follower:
         match node:
             case ast.Name("self"):
                 return _Stretch(self.terms.of("self"), 0, len(self.children))
-            case ast.Subscript(whole, ast.Slice(ast.Constant(int() as start), ast.Constant(int() as stop))):
+            case ast.Subscript(whole, ast.Slice(ast.Constant(int() as start), ast.Constant(int() as stop), None)):
                 held = self._stretch(whole)
-                if not start < stop <= held.stop:
+                # torch makes a list of a part of a list, which a class of its own cannot make, and views have no parts
+                is_sliced = not isinstance(whole, ast.Name) and not ast.unparse(whole).endswith(".values()")
+                if not is_sliced or not start < stop <= held.stop:
                     raise Unreadable(ast.unparse(node))
                 return _Stretch(held.path, start, stop, held.part)
-            case ast.Call(ast.Name("list"), [values]):
+            case ast.Call(ast.Name("list"), [values], []):
                 return self._stretch(values)
-            case ast.Call(ast.Attribute(whole, "values"), []):
+            case ast.Call(ast.Attribute(whole, "values"), [], []):
                 return self._stretch(whole)
             case _:
                 child = self._value(node)
@@ -265,7 +269,7 @@ class _Follower:
                 return terms.of("shape", self._tensor(self._value(value)))
             case ast.Attribute(ast.Attribute(ast.Name("self"), layer), name):
                 return terms.of("attribute", f"{layer}.{name}")
-            case ast.Call(ast.Name("getattr"), [ast.Name("self"), ast.Constant(str() as name)]):
+            case ast.Call(ast.Name("getattr"), [ast.Name("self"), ast.Constant(str() as name)], []):
                 return self._attribute(name)
             case ast.Call():
                 return self._call(node)
@@ -313,6 +317,8 @@ class _Follower:
 
     def _position(self, node: ast.expr) -> object:
         if isinstance(node, ast.Slice):
+            if node.step is not None:
+                raise Unreadable(ast.unparse(node))
             ends = [None if end is None else self._value(end) for end in (node.lower, node.upper)]
             return ("slice", *ends)
         return self._value(node)
@@ -343,7 +349,8 @@ class _Follower:
         if name == "expand" and keys[value][0] == "attribute":
             first, *others = args
             sizes = tuple(keys[each] for each in others)
-            if keys[first][:1] == ("part",) and set(sizes) <= {("constant", -1)}:
+            is_batch = keys[first][0] == "part" and keys[first][2:] == (self.terms.of("constant", 0),)
+            if is_batch and set(sizes) <= {("constant", -1)}:
                 return self.terms.of("expand", value, keys[first][1], len(sizes))
         return self.terms.of("method", name, value, args, kwargs)
 
@@ -363,6 +370,8 @@ class _Follower:
         part = child.part
         if part is not None and part.is_identity:
             (x,) = args
+            if kwargs:
+                raise Unreadable(ast.unparse(node))
             self.uses[x] -= 1
             return x
         made = terms.of("call", child.path, args, kwargs)
@@ -372,7 +381,7 @@ class _Follower:
         if part is not None and part.is_fresh:
             self.fresh.add(made)
         many = part.outputs[self.training] if part is not None and part.outputs else 1
-        return _Many(tuple(terms.port(made, index) for index in range(many))) if many > 1 else made
+        return _Many(tuple(terms.port(made, index, many) for index in range(many))) if many > 1 else made
 
 
 def _is_module(node: ast.Attribute) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, cast
@@ -42,6 +42,7 @@ _FRESH = (
     "PadChannels",
 )
 _SPELLED_OUT = 64
+_IN_DEFAULTS = frozenset({"nn", "float"})
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,10 @@ class _Learned:
     fill: object
     deviation: float = 0.0
     is_parameter: bool = False
+
+
+class _Pairs(list[Member]):
+    """An `OrderedDict` of layers by name."""
 
 
 @dataclass
@@ -78,28 +83,23 @@ class _Class:
 class Program:
     """An emitted file, read. `part(name)` is what the class of this name builds if it is given nothing.
 
-    copied: the classes whose source the file has from elsewhere; each of them counts as one layer.
+    copied: the classes whose source the file has from elsewhere; each of them counts as one layer. initialising: the
+    classes that end with giving all weights their first values.
     """
 
-    def __init__(self, code: str, terms: Terms, copied: frozenset[str]) -> None:
+    def __init__(self, tree: ast.Module, terms: Terms, copied: frozenset[str]) -> None:
         self.terms = terms
         self.copied = copied
+        self.initialising: set[str] = set()
         self._classes: dict[str, _Class] = {}
         self._functions: dict[str, tuple[ast.FunctionDef, Evaluated]] = {}
         self._parts: dict[tuple[Any, ...], Part] = {}
         self._forwards = Forwards(terms)
-        defined: set[str] = set()
-        for node in ast.parse(code).body:
-            if not isinstance(node, ast.ClassDef | ast.FunctionDef):
-                continue
-            if node.name in defined:
-                raise Unreadable(f"two definitions of {node.name}")
-            defined.add(node.name)
+        for node in tree.body:
             if isinstance(node, ast.ClassDef) and node.name not in copied:
                 self._classes[node.name] = self._class(node)
             elif isinstance(node, ast.FunctionDef) and node.name != "init_weights":
                 self._functions[node.name] = self._function(node)
-        self.initialises = "init_weights" in defined
 
     def part(self, name: str) -> Part:
         """What a class builds if it is given nothing."""
@@ -108,36 +108,66 @@ class Program:
     # --- definitions --------------------------------------------------------------------------------------------------
 
     def _class(self, node: ast.ClassDef) -> _Class:
-        methods = {each.name: each for each in node.body if isinstance(each, ast.FunctionDef)}
-        if len(node.bases) != 1 or not methods.keys() <= {"__init__", "forward"} or "__init__" not in methods:
-            raise Unreadable(f"class {node.name}")
-        made = methods["__init__"]
+        match node:
+            case ast.ClassDef(bases=[base], keywords=[], decorator_list=[]):
+                methods = [each for each in node.body if not _is_docstring(each)]
+            case _:
+                raise Unreadable(f"class {node.name}")
+        match methods:
+            case [ast.FunctionDef("__init__") as made]:
+                forward = None
+            case [ast.FunctionDef("__init__") as made, ast.FunctionDef("forward") as forward] if _is_plain(forward):
+                pass
+            case _:
+                raise Unreadable(f"class {node.name}")
         names = tuple(each.arg for each in made.args.args[1:])
         given = made.args.defaults
+        if not _is_plain(made) or len(given) > len(names) or not frozenset().union(*map(_names, given)) <= _IN_DEFAULTS:
+            raise Unreadable(f"the constructor of {node.name}")
         defaults = dict(zip(names[len(names) - len(given) :], map(self._expression, given), strict=True))
-        body = tuple(each for line in made.body for each in self._statement(line))
-        return _Class(_dotted(node.bases[0]), names, defaults, body, methods.get("forward"))
+        return _Class(_dotted(base), names, defaults, self._constructor(node.name, _dotted(base), made.body), forward)
+
+    def _constructor(
+        self, name: str, base: str, lines: Sequence[ast.stmt]
+    ) -> tuple[Callable[[Env, _Object], None], ...]:
+        """What a constructor does: torch's own is the first that it calls, and first values of weights are the last."""
+        match lines[-1]:
+            case ast.Expr(ast.Call(ast.Attribute(ast.Name("self"), "apply"), [ast.Name("init_weights")], [])):
+                self.initialising.add(name)
+                lines = lines[:-1]
+            case _:
+                pass
+        match lines:
+            case [ast.Expr(ast.Call(ast.Attribute(ast.Call(ast.Name("super"), [], []), "__init__"), args, [])), *rest]:
+                own = [self._members_given(base, args)] if args else []
+            case _:
+                raise Unreadable(f"{name} does not begin with super().__init__()")
+        return (*own, *(each for line in rest for each in self._statement(line)))
+
+    def _members_given(self, base: str, args: Sequence[ast.expr]) -> Callable[[Env, _Object], None]:
+        """What hands the members of a row to torch's own class, from which that of the file is made."""
+        if base not in _ROWS:
+            raise Unreadable(f"{base} with members")
+        members = self._arguments(args)
+
+        def whole(env: Env, made: _Object) -> None:
+            made.row = self._row(base, members(env))
+
+        return whole
 
     def _function(self, node: ast.FunctionDef) -> tuple[ast.FunctionDef, Evaluated]:
-        last = node.body[-1]
-        if not isinstance(last, ast.Return) or last.value is None or node.args.vararg is None:
-            raise Unreadable(f"function {node.name}")
-        return node, self._expression(last.value)
+        lines = [each for each in node.body if not _is_docstring(each)]
+        match node.args, lines:
+            case ast.arguments([], [], ast.arg(), [], [], None, []), [ast.Return(ast.expr() as value)]:
+                return node, self._expression(value)
+            case _:
+                raise Unreadable(f"function {node.name}")
 
     def _statement(self, node: ast.stmt) -> Iterator[Callable[[Env, _Object], None]]:
         """What a line of a constructor does."""
         match node:
             case ast.Assign([ast.Attribute(ast.Name("self"), name)], value):
                 yield self._setting(name, self._expression(value))
-            case ast.Expr(ast.Call(ast.Attribute(ast.Call(ast.Name("super")), "__init__"), [], [])):
-                return
-            case ast.Expr(ast.Call(ast.Attribute(ast.Call(ast.Name("super")), "__init__"), args, [])):
-                members = self._arguments(args)
-
-                def whole(env: Env, made: _Object) -> None:
-                    made.row = self._row(members(env))
-
-                yield whole
             case ast.Expr(
                 ast.Call(
                     ast.Attribute(ast.Name("self"), "add_module" | "register_parameter"),
@@ -145,8 +175,6 @@ class Program:
                 )
             ):
                 yield self._setting(name, self._expression(value))
-            case ast.Expr(ast.Call(ast.Attribute(ast.Name("self"), "apply"), [ast.Name("init_weights")], [])):
-                return
             case ast.If(test, body, orelse):
                 condition = self._expression(test)
                 then = [each for line in body for each in self._statement(line)]
@@ -157,8 +185,6 @@ class Program:
                         each(env, made)
 
                 yield chosen
-            case ast.Expr(ast.Constant(str())):
-                return
             case _:
                 raise Unreadable(ast.unparse(node))
 
@@ -166,6 +192,8 @@ class Program:
         def assign(env: Env, made: _Object) -> None:
             match value(env):
                 case Part() as part:
+                    if not made.children.get(name, part).is_identity and name in made.children:
+                        raise Unreadable(f"self.{name} is set twice")
                     made.children[name] = part
                 case _Learned(shape, fill, deviation, True):
                     made.parameters[name] = self.terms.of("learned", shape, self.terms.value(fill), deviation)
@@ -203,7 +231,7 @@ class Program:
     def _finished(self, found: _Class, made: _Object, name: str) -> Part:
         match found.base:
             case "nn.Sequential" if not made.children and not found.forward:
-                return made.row or self._row([])
+                return made.row or self._row(found.base, [])
             case "nn.ModuleList" | "nn.ModuleDict" if made.row is not None and found.forward:
                 labels = {position: label for label, position in made.row.names.items()}
                 members = enumerate(listed(made.row.members))
@@ -219,10 +247,9 @@ class Program:
     def _key(self, value: Any) -> object:
         return ("part", value.term) if isinstance(value, Part) else self.terms.value(value)
 
-    def _row(self, members: Sequence[Member], kind: str = "row") -> Part:
+    def _row(self, target: str, args: list[Any]) -> Part:
         """A row of layers, whose names are their positions unless they have others."""
-        if len(members) == 1 and isinstance(cast("Any", members[0]), list):
-            members = cast("list[Member]", members[0])
+        kind, members = _ROWS[target], _listed(target, args)
         row, names = self._members(members, 0)
         first = at(members, 0)
         if first is not None and first.overwrites:
@@ -238,12 +265,14 @@ class Program:
                 body, labels = self._members(each.members, position)
                 if each.stride and (labels or each.stride != body.length):
                     raise Unreadable("names of a loop that are no positions")
+                if each.count > 1 and not each.stride and _has_names(each.members):
+                    raise Unreadable("a loop gives several layers one name")
                 row = row.then(body.times(each.count))
                 before = self._checked(before, each.members, each.count)
                 position += body.length * each.count
                 continue
-            name, part = each if isinstance(each, tuple) else ("", each)
-            if not isinstance(part, Part):  # pyright: ignore[reportUnnecessaryIsInstance]
+            name, part = each if isinstance(each, tuple) else (str(position), each)
+            if not isinstance(part, Part) or not name:  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise Unreadable(f"{part} in a row")
             shown = "" if name == str(position) else name
             if shown:
@@ -281,7 +310,7 @@ class Program:
                 return self._call(node)
             case ast.BinOp(left, sign, right) | ast.Compare(left, [sign], [right]) if type(sign) in _SIGNS:
                 one, other, operation = self._expression(left), self._expression(right), _SIGNS[type(sign)]
-                return lambda env: operation(one(env), other(env))
+                return lambda env: operation(_plain(one(env)), _plain(other(env)))
             case ast.UnaryOp(ast.USub(), operand):
                 negated = self._expression(operand)
                 return lambda env: -negated(env)
@@ -351,8 +380,12 @@ class Program:
                 return self._instance(name, args, kwargs)
             case Name(name) if name in self._functions:
                 node, body = self._functions[name]
+                if kwargs:
+                    raise Unreadable(f"{name} with {', '.join(kwargs)}")
                 assert node.args.vararg is not None
                 return body({node.args.vararg.arg: args})
+            case Name("range" | "pairwise" | "float" | "OrderedDict") if kwargs:
+                raise Unreadable(f"{function.text} with {', '.join(kwargs)}")
             case Name("range"):
                 (count,) = args
                 return range(count)
@@ -363,23 +396,26 @@ class Program:
                 return float(*args)
             case Name("OrderedDict"):
                 (pairs,) = args
-                return list(pairs)
+                return _Pairs(pairs)
             case Name("torch.zeros" | "torch.ones" | "torch.full" | "torch.empty" | "nn.Parameter" | "nn.init.normal_"):
                 return _learned(function.text, args, kwargs)
-            case Name(name) if name in _ROWS:
-                return self._row(args, _ROWS[name])
-            case Name(name) if name.startswith("nn.") or name in self.copied:
+            case Name(name) if name in _ROWS and not kwargs:
+                return self._row(name, args)
+            case Name(name) if (name.startswith("nn.") and name not in _ROWS) or name in self.copied:
                 return self._layer(name, args, kwargs)
             case _:
                 raise Unreadable(f"{function} is called")
 
     def _layer(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Part:
+        overwrites = kwargs.get("inplace", False)
+        if not isinstance(overwrites, bool) or ("inplace" in kwargs and name not in self.terms.overwriting):
+            raise Unreadable(f"{name} with inplace={overwrites}")
         values = [("part", each.term) if isinstance(each, Part) else each for each in args]
         term = self.terms.layer(name, values, kwargs)
         return Part(
             term,
             is_identity=name == "nn.Identity",
-            overwrites=kwargs.get("inplace") is True,
+            overwrites=overwrites,
             is_fresh=name.startswith(_FRESH),
             is_stateless=name in self.terms.stateless,
         )
@@ -397,24 +433,73 @@ class Program:
             for index in range(len(loops))
         ]
 
+        inner = ([element, *(each.iter for each in loops[index + 1 :])] for index in range(len(loops)))
+        even = [len(names) == 1 and _is_in_labels(names[0], nodes) for names, nodes in zip(targets, inner, strict=True)]
+
         def rounds(env: Env, index: int) -> list[Any]:
             if index == len(loops):
                 return [made(env)]
             over, names = iterables[index](env), targets[index]
             if not isinstance(over, range):
+                if any(map(_has_parts, over)) and not (index + 1 == len(loops) and isinstance(element, ast.Name)):
+                    raise Unreadable("a loop that makes several layers of one")
                 return [each for item in over for each in rounds({**env, **_unpacked(names, item)}, index + 1)]
             (name,) = names
             if not over:
                 return []
             if name not in used[index]:
                 return [Run(len(over), rounds(env, index + 1))]
-            if len(over) > _SPELLED_OUT and (run := _evenly(over, lambda at: rounds({**env, name: at}, index + 1))):
-                return [run]
+            if len(over) > _SPELLED_OUT and even[index]:
+                run = _evenly(over, lambda at: rounds({**env, name: at}, index + 1))
+                if run:
+                    return [run]
             if len(over) > MOST:
                 raise Unreadable("a loop of too many layers that differ")
             return [each for at in over for each in rounds({**env, name: at}, index + 1)]
 
         return lambda env: rounds(env, 0)
+
+
+def _has_parts(item: Any) -> bool:
+    return isinstance(item, Part | Run) or (isinstance(item, tuple) and any(map(_has_parts, cast("Any", item))))
+
+
+def _sizes(given: Sequence[Any]) -> tuple[int, ...]:
+    if not all(isinstance(each, int) and not isinstance(each, bool) for each in given):
+        raise Unreadable(f"a tensor of the shape {given}")
+    return tuple(int(each) for each in given)
+
+
+def _listed(target: str, args: list[Any]) -> Sequence[Member]:
+    """The members that a row of torch's is given: one by one or by name, as a list, or as pairs."""
+    match target, args:
+        case "nn.Sequential", [_Pairs() as pairs] if _has_names(pairs, all):
+            return pairs
+        case "nn.ModuleList", [list() as members] if not _has_names(cast("list[Member]", members)):
+            return cast("list[Member]", members)
+        case "nn.ModuleDict", [list() as pairs] if _has_names(cast("list[Member]", pairs), all):
+            return cast("list[Member]", pairs)
+        case "nn.Sequential", members if not _has_names(members):
+            return members
+        case _:
+            raise Unreadable(f"what {target} is given")
+
+
+def _has_names(members: Sequence[Member], of: Callable[[Iterable[bool]], bool] = any) -> bool:
+    return of(_has_names(each.members, of) if isinstance(each, Run) else isinstance(each, tuple) for each in members)
+
+
+def _is_in_labels(name: str, nodes: Iterable[ast.expr]) -> bool:
+    """Whether a name stands nowhere but in labels, and as what can be added there."""
+    inside = outside = 0
+    for node in (each for whole in nodes for each in ast.walk(whole)):
+        if isinstance(node, ast.JoinedStr):
+            sums = [each for each in ast.walk(node) if isinstance(each, ast.operator)]
+            if not all(isinstance(each, ast.Add | ast.Sub | ast.Mult) for each in sums):
+                return False
+            inside += sum(isinstance(each, ast.Name) and each.id == name for each in ast.walk(node))
+        outside += isinstance(node, ast.Name) and node.id == name
+    return inside == outside
 
 
 def _evenly(over: range, members: Callable[[int], list[Any]]) -> Run | None:
@@ -432,21 +517,41 @@ def _evenly(over: range, members: Callable[[int], list[Any]]) -> Run | None:
 
 
 def _learned(function: str, args: list[Any], kwargs: dict[str, Any]) -> _Learned:
-    match function, args, kwargs:
-        case "torch.zeros", sizes, {}:
-            return _Learned(tuple(cast("list[int]", sizes)), 0.0)
-        case "torch.ones", sizes, {}:
-            return _Learned(tuple(cast("list[int]", sizes)), 1.0)
-        case "torch.empty", sizes, {}:
-            return _Learned(tuple(cast("list[int]", sizes)), None)
-        case "torch.full", [tuple(), fill], {}:
-            return _Learned(args[0], fill)
-        case "nn.init.normal_", [_Learned(shape, None)], {"std": deviation}:
-            return _Learned(shape, float(kwargs.get("mean", 0.0)), deviation)
-        case "nn.Parameter", [_Learned() as held], {}:
+    match function, args, tuple(kwargs):
+        case "torch.zeros", sizes, ():
+            return _Learned(_sizes(sizes), 0.0)
+        case "torch.ones", sizes, ():
+            return _Learned(_sizes(sizes), 1.0)
+        case "torch.empty", sizes, ():
+            return _Learned(_sizes(sizes), None)
+        case "torch.full", [tuple() as sizes, fill], ():
+            return _Learned(_sizes(cast("tuple[Any, ...]", sizes)), fill)
+        case "nn.init.normal_", [_Learned(shape, None)], ("std",) | ("mean", "std"):
+            return _Learned(shape, float(kwargs.get("mean", 0.0)), kwargs["std"])
+        case "nn.Parameter", [_Learned() as held], ():
             return replace(held, is_parameter=True)
         case _:
             raise Unreadable(f"{function} with {args}")
+
+
+def _plain(value: Any) -> int | float | str:
+    """A number or word, which alone can be reckoned with: a list that is multiplied would hold one layer many times."""
+    if not isinstance(value, int | float | str):
+        raise Unreadable(f"{value} where a number is wanted")
+    return value
+
+
+def _is_docstring(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _is_plain(function: ast.FunctionDef) -> bool:
+    """Whether a method takes itself and arguments that can be given by name or in their order, and nothing else."""
+    match function:
+        case ast.FunctionDef(args=ast.arguments([], [ast.arg("self"), *_], None, [], [], None, _), decorator_list=[]):
+            return True
+        case _:
+            return False
 
 
 def _dotted(node: ast.expr) -> str:

@@ -16,14 +16,13 @@ from archdsl.emit.torch.merge import camel, merged
 from archdsl.emit.torch.print import constructed, field_lines, flat_text
 from archdsl.emit.torch.program import Class, Parameter, Program, Reference
 from archdsl.emit.torch.stretches import NEEDS, lines
+from archdsl.emit.torch.surroundings import INITIALISATION, MODULES
 from archdsl.emit.torch.validate import Miscompiled, validate
 from archdsl.emit.torch.width import INDENT, WIDTH
 from archdsl.graph.carried import Carried
 from archdsl.graph.module import Init, Module
 
 LANGUAGE = 1
-MODULES = Path(__file__).resolve().parent.parent.parent / "ops" / "modules"
-INITIALISATION = Path(__file__).resolve().parent / "initialisation"
 TAKEN = frozenset({"ARCH", "nn", "torch", "Tensor", "F", "OrderedDict", "Sequence", "pairwise", "init_weights"})
 _BODY = INDENT * 2
 _CONSTANTS = frozenset({"None", "True", "False"})

@@ -19,6 +19,7 @@ Key = tuple[Any, ...]
 _PRIME: Final = 2**127 - 1
 # layers that take a number for each axis, or one for all; those that pad take two for each
 _AXES: Final = re.compile(r"nn\.(?:\w*(?:Conv|ConvTranspose|Pool|Pad)([123])d|Upsample)")
+_PER_AXIS: Final = frozenset({"stride", "padding", "dilation", "output_padding", "size", "scale_factor"})
 _SHOWN: Final = 64
 _BASE: Final = 0x9E3779B97F4A7C15F39CC0605CEDC835 % _PRIME
 
@@ -68,6 +69,7 @@ class Terms:
 
     defaults: the arguments that torch has defaults for, by class and name; at its default an argument counts as not
     given. first: the first members of each row. stateless: the classes of layers that have no numbers of their own.
+    overwriting: those that can write over what comes in.
     """
 
     def __init__(self) -> None:
@@ -75,6 +77,7 @@ class Terms:
         self.first: dict[int, tuple[int, ...]] = {}
         self.defaults: dict[tuple[str, str], object] = {}
         self.stateless: set[str] = set()
+        self.overwriting: set[str] = set()
         self._numbers: dict[Key, int] = {}
 
     def of(self, *key: Any) -> int:
@@ -103,7 +106,10 @@ class Terms:
         rank = int(axes[1] or 0) if axes else None
         named = {name: self._option(target, name, each, rank) for name, each in kwargs.items() if name != "inplace"}
         given = sorted((name, each) for name, each in named.items() if self.defaults.get((target, name), self) != each)
-        return self.of("layer", target, tuple(self._argument(each, rank) for each in args), tuple(given))
+        # a convolution takes its channels first
+        channels = 2 if axes and "Conv" in target else 0
+        plain = (self._argument(each, None if at < channels else rank) for at, each in enumerate(args))
+        return self.of("layer", target, tuple(plain), tuple(given))
 
     def _option(self, target: str, name: str, value: Any, rank: int | None) -> object:
         """An argument by its name. Where the default is no whole number, 1 is what 1.0 is."""
@@ -111,7 +117,7 @@ class Terms:
             case ("float", str()) if isinstance(value, int) and not isinstance(value, bool):
                 return self.value(float(value))
             case _:
-                return self._argument(value, rank)
+                return self._argument(value, rank if name in _PER_AXIS else None)
 
     def _argument(self, value: Any, rank: int | None) -> object:
         """An argument of a layer. One for each axis is the same as one for all, where all are equal. rank: how many
@@ -153,11 +159,9 @@ class Terms:
             start, x = key[2], key[4]
         return self.of("through", path, start, stop, x, body)
 
-    def port(self, call: int, *positions: int) -> int:
-        """One of the tensors that a call gives."""
-        for position in positions:
-            call = self.of("port", call, position)
-        return call
+    def port(self, call: int, position: int, count: int) -> int:
+        """One of the `count` tensors that a call gives."""
+        return self.of("port", call, position, count)
 
 
 def previous(terms: Terms, depth: int) -> int:

@@ -8,10 +8,13 @@ what it gives back, in evaluation and in training.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, cast
 
 from archdsl.emit.torch.instantiate import Program
+from archdsl.emit.torch.surroundings import INITIALISATION, MODULES, require_surroundings
 from archdsl.emit.torch.terms import Row, Terms, member, previous
 from archdsl.emit.torch.unreadable import Unreadable
 from archdsl.graph.memory import is_list
@@ -39,17 +42,28 @@ def validate(root: Module, traced: Module, code: str, name: str, layered: Layere
     meant = Meaning(terms, layered)
     wanted = meant.of(traced)
     try:
-        program = Program(code, terms, frozenset(meant.copied))
+        tree = ast.parse(code)
+        require_surroundings(tree, [*map(_copied, sorted(set(meant.copied.values()))), *_initialisation(root)])
+        program = Program(tree, terms, frozenset(meant.copied))
         made = program.part(name).term
     except Unreadable as error:
         raise Miscompiled(str(error)) from error
     except (TypeError, ValueError, LookupError, ArithmeticError, SyntaxError, RecursionError) as error:
         # what Python itself would say of such a file
         raise Miscompiled(f"{type(error).__name__}: {error}") from error
-    if program.initialises != (root.init is not Init.DEFAULT):
+    if program.initialising != ({name} if _initialisation(root) else set()):
         raise Miscompiled("how its weights start")
     if made != wanted:
         raise Miscompiled(_difference(terms, wanted, made, name))
+
+
+def _copied(file: str) -> Path:
+    return MODULES / f"{file}.py"
+
+
+def _initialisation(root: Module) -> list[Path]:
+    """The file with the function that gives the weights of a network their first values, if it is not torch's way."""
+    return [] if root.init is Init.DEFAULT else [INITIALISATION / f"{root.init}.py"]
 
 
 def _structure(root: Module, terms: Terms) -> int:
@@ -96,19 +110,20 @@ class Meaning:
     """What must be built for each distinct module, in normal form.
 
     layered: the steps that are layers although `forward` could write an expression. copied: the classes met whose
-    source comes from elsewhere.
+    source comes from elsewhere, each with its file.
     """
 
     def __init__(self, terms: Terms, layered: Layered | None = None) -> None:
         self.terms = terms
         self.layered = layered or {}
-        self.copied: set[str] = set()
+        self.copied: dict[str, str] = {}
         self._of: dict[int, int] = {}
         self._rows: dict[int, Row] = {}
 
     def of(self, root: Module) -> int:
         """The term of a network."""
         for module in root.distinct():
+            self.terms.overwriting.update(_overwriting(module))
             if not module.indexed:
                 self._of[id(module)] = self._module(module)
             elif module.is_named and module.is_list:
@@ -171,7 +186,7 @@ class Meaning:
 
     def _layer(self, layer: Layer) -> int:
         if layer.copied:
-            self.copied.add(layer.target)
+            self.copied[layer.target] = layer.copied
         if layer.target == "nn.Sequential":
             row = Row()
             for each in layer.args:
@@ -236,7 +251,7 @@ class Meaning:
             made = terms.of("call", terms.of("child", step.name), given, ())
             calls.append(made)
             many = len(step.outputs) - (0 if training else step.what.train_outputs)
-            return tuple(terms.port(made, port) for port in range(many)) if many > 1 else (made,)
+            return tuple(terms.port(made, port, many) for port in range(many)) if many > 1 else (made,)
         match step.call:
             case Learned(function, shape):
                 held = terms.of("attribute", step.name)
@@ -255,11 +270,11 @@ class Meaning:
                 made = terms.of("call", terms.of("child", step.name), *self._taken(call, given))
                 calls.append(made)
                 if call.gives:
-                    return tuple(terms.port(made, *at) for at in _places(call.gives, len(step.outputs)))
+                    return self._given(call.gives, made, len(step.outputs))
             case None:
                 raise AssertionError(step)
         ports = range(len(step.outputs))
-        return tuple(terms.port(made, port) for port in ports) if len(ports) > 1 else (made,)
+        return tuple(terms.port(made, port, len(ports)) for port in ports) if len(ports) > 1 else (made,)
 
     def _taken(self, call: Layer, given: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[tuple[str, int], ...]]:
         """The arguments of a layer's call."""
@@ -268,6 +283,20 @@ class Meaning:
         named = sorted((each.name, given[each.slot.index]) for each in call.takes if isinstance(each, Passed))
         plain = (self._argument(each, given) for each in call.takes if not isinstance(each, Passed))
         return tuple(plain), tuple(named)
+
+    def _given(self, pattern: tuple[Any, ...], made: int, count: int) -> tuple[int, ...]:
+        """The tensors of an operator, by what its layer gives."""
+        found: dict[int, int] = {}
+        waiting: list[tuple[int, tuple[Any, ...]]] = [(made, pattern)]
+        while waiting:
+            whole, parts = waiting.pop()
+            for position, each in enumerate(parts):
+                port = self.terms.port(whole, position, len(parts))
+                if isinstance(each, tuple):
+                    waiting.append((port, cast("tuple[Any, ...]", each)))
+                elif isinstance(each, Slot):
+                    found[each.index] = port
+        return tuple(found[index] for index in range(count))
 
     def _argument(self, value: Any, given: tuple[int, ...]) -> int:
         if isinstance(value, tuple):
@@ -329,6 +358,13 @@ class Meaning:
         return terms.of("function", call.function, tuple(map(term, call.args)), kwargs)
 
 
+def _overwriting(module: Module) -> Iterator[str]:
+    """The classes of layers of a module that can write over what comes in."""
+    for step in module.steps:
+        if isinstance(step.what, Operator) and step.what.overwrites and isinstance(step.call, Layer):
+            yield step.call.target
+
+
 def _written_out(row: Module) -> Iterator[tuple[Step, str]]:
     """Every member of a row with its name, repeats written out."""
     waiting = [(step, False) for step in reversed(row.steps)]
@@ -349,20 +385,6 @@ def _gives_more(step: Step) -> bool:
     return isinstance(step.what, Module) and step.what.train_outputs > 0
 
 
-def _places(pattern: tuple[Any, ...], count: int) -> list[tuple[int, ...]]:
-    """Where each of the tensors of an operator stands in what its layer gives."""
-    found: dict[int, tuple[int, ...]] = {}
-    waiting: list[tuple[tuple[int, ...], Any]] = [((), pattern)]
-    while waiting:
-        at, each = waiting.pop()
-        if isinstance(each, tuple):
-            parts = enumerate(cast("tuple[Any, ...]", each))
-            waiting += [((*at, index), part) for index, part in parts]
-        elif isinstance(each, Slot):
-            found[each.index] = at
-    return [found[index] for index in range(count)]
-
-
 # --- what is different ------------------------------------------------------------------------------------------------
 
 _MADE_OF_TERMS = frozenset({"call", "port", "list", "tuple", "shape"})
@@ -376,7 +398,9 @@ def _difference(terms: Terms, wanted: int, made: int, path: str) -> str:
     if one[0] == other[0] == "row" and one[1:3] == other[1:3]:
         pairs = enumerate(zip(terms.first[wanted], terms.first[made], strict=True))
         if found := next(((index, part, other) for index, (part, other) in pairs if part != other), None):
-            (_, name, part), (_, _, found_there) = terms.keys[found[1]], terms.keys[found[2]]
+            (_, name, part), (_, other_name, found_there) = terms.keys[found[1]], terms.keys[found[2]]
+            if name != other_name:
+                return f"{path} has {other_name or found[0]} instead of {name or found[0]}"
             return _difference(terms, part, found_there, f"{path}.{name or found[0]}")
     if one[0] != "module" or other[0] != "module":
         return f"{path} is {_shown(terms, made)} instead of {_shown(terms, wanted)}"
