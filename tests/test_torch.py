@@ -212,6 +212,14 @@ def test_classes_of_a_block_are_numbered_in_the_order_of_the_text() -> None:
     assert [f"self.unit{index} = Unit{name}(" in code for index, name in ((1, ""), (2, "2"), (3, "3"))] == [True] * 3
 
 
+def test_a_long_sum_has_a_line_for_each_operand() -> None:
+    names = [f"input_of_a_network_with_a_long_name_{letter}" for letter in "abc"]
+    inputs = "\n".join(f" input {name}: 8x8x3" for name in names)
+    code = archdsl.parse(f"net n {{\n{inputs}\n add {{ {' | '.join(names)} }}\n}}").source()
+    first, *others = (f"            {sign}{name}" for sign, name in zip(("", "+ ", "+ "), names, strict=True))
+    assert "\n".join(["        return (", first, *others, "        )"]) in code
+
+
 def test_a_repeat_is_a_loop_however_often_it_runs() -> None:
     short, long = (archdsl.parse(f"INPUT[8x8x4] -> [CONV3-4 -> RELU]*{n}").source() for n in (50, 50_000))
     assert len(short.splitlines()) == len(long.splitlines()) < 40
