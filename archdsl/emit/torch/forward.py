@@ -297,7 +297,7 @@ class ForwardPlan:
         targets: list[str] = []
         for port in range(len(step.outputs)):
             wire = Wire(index, port)
-            name = self._target(wire, freed) if wire in last_use else "_"
+            name = self._target(wire, freed) if wire in last_use or is_list(step) else "_"
             self.names.of[wire] = name
             if wire in last_use:
                 self.names.taken.add(name)
