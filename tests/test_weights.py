@@ -98,9 +98,6 @@ def test_the_content_of_a_file_counts_and_not_its_name(net: archdsl.Network, tmp
         (b"import torch\n", "it is Python code"),
         (b'{"metadata": {}, "weight_map": {}}', "it is JSON"),
         (b"version https://git-lfs.github.com/spec/v1\n", "it is a pointer of Git LFS"),
-        (b"", "the file is empty"),
-        (b"input 8x8x3\nconv3-4\n", "it is neither a safetensors file nor one of `torch.save`"),
-        (b"PK\x03\x04" + bytes(22) + b"\x08\x00\x00\x00data.pkl", "it is damaged"),
     ],
 )
 def test_a_file_of_other_things_is_called_what_it_is(

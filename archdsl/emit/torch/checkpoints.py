@@ -57,10 +57,8 @@ def _header(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
             found: Any = json.loads(file.read(length)) if length <= _HEADER_LIMIT else None
-    except OSError as error:
+    except (OSError, ValueError, RecursionError, struct.error) as error:
         raise _unreadable(path, error) from error
-    except (ValueError, RecursionError, struct.error) as error:
-        raise _unreadable(path, ValueError("its header is damaged or cut off")) from error
     if not isinstance(found, dict) or not all(isinstance(each, dict) for each in cast("Any", found).values()):
         raise _unreadable(path, ValueError("its header is no list of tensors"))
     return cast("dict[str, Any]", found)
@@ -99,23 +97,12 @@ def _torch_file(path: Path, device: str) -> dict[str, torch.Tensor]:
         # of a path torch would go by the name
         with path.open("rb") as file:
             found: object = torch.load(file, weights_only=True, map_location=device)
-    except OSError as error:
-        raise _unreadable(path, error) from error
     except Exception as error:  # damaged files fail in as many ways as there are parts of a pickle
-        raise _unreadable(path, ValueError(_why(path))) from error
+        raise _unreadable(path, error) from error
     held = _nested(found)
     if held is None:
         raise _unreadable(path, ValueError("it holds no weights by name"))
     return held
-
-
-def _why(path: Path) -> str:
-    """Why torch does not read a file, which it says at length and of itself."""
-    if not path.stat().st_size:
-        return "the file is empty"
-    if format_of_file(path) is None:
-        return "it is neither a safetensors file nor one of `torch.save`"
-    return "it is damaged, or holds more than tensors and plain values"
 
 
 def _nested(found: object) -> dict[str, torch.Tensor] | None:
@@ -141,5 +128,7 @@ def _by_name(held: Mapping[object, object]) -> dict[str, torch.Tensor]:
 
 
 def _unreadable(path: Path, error: Exception) -> ArchError:
-    reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else str(error)
-    return ArchError([Diagnostic(UnreadableWeights(path.name or str(path), reason.partition("\n")[0][:120]))])
+    reason = (
+        getattr(error, "strerror", None) or str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+    )
+    return ArchError([Diagnostic(UnreadableWeights(path.name, str(reason)))])
