@@ -193,6 +193,33 @@ def test_blocks_of_different_structure_become_classes_with_telling_names() -> No
     assert net.to_torch()(torch.randn(2, 3, 32, 32)).shape == (2, 10)
 
 
+def test_blocks_that_only_others_tell_apart_are_one_class() -> None:
+    code = archdsl.parse(
+        "block stage(n, c, norm=false) = [conv3-c -> [bn if norm] -> relu]*n -> pool\n"
+        "net n {\n input 32x32x3\n"
+        " stage(1, 8) -> stage(1, 16) -> stage(2, 32) -> stage(2, 32, true)\n}"
+    ).source()
+    assert "self.stage1 = StageWithoutNorm(3, 1, 8)" in code
+    assert "self.stage3 = StageWithoutNorm(16, 2, 32)" in code
+    assert code.count("(nn.Module):") == 3
+
+
+def test_classes_of_a_block_are_numbered_in_the_order_of_the_text() -> None:
+    code = archdsl.parse(
+        "block unit(c, norm) = conv3-c -> norm -> relu\n"
+        "net n {\n input 8x8x3\n unit(8, bn) -> unit(8, gn(4)) -> unit(8, ln)\n}"
+    ).source()
+    assert [f"self.unit{index} = Unit{name}(" in code for index, name in ((1, ""), (2, "2"), (3, "3"))] == [True] * 3
+
+
+def test_a_long_sum_has_a_line_for_each_operand() -> None:
+    names = [f"input_of_a_network_with_a_long_name_{letter}" for letter in "abc"]
+    inputs = "\n".join(f" input {name}: 8x8x3" for name in names)
+    code = archdsl.parse(f"net n {{\n{inputs}\n add {{ {' | '.join(names)} }}\n}}").source()
+    first, *others = (f"            {sign}{name}" for sign, name in zip(("", "+ ", "+ "), names, strict=True))
+    assert "\n".join(["        return (", first, *others, "        )"]) in code
+
+
 def test_a_repeat_is_a_loop_however_often_it_runs() -> None:
     short, long = (archdsl.parse(f"INPUT[8x8x4] -> [CONV3-4 -> RELU]*{n}").source() for n in (50, 50_000))
     assert len(short.splitlines()) == len(long.splitlines()) < 40

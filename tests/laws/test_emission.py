@@ -404,6 +404,14 @@ net n {
   input 8x8x4
   b(2, 4) -> b(9, 5) -> b(0, 5) -> b(1, 6)
 }""",
+    "layers that nothing reads": """
+net n {
+  input 8x8x3
+  x = conv3-4 -> bn
+  y = x -> conv3-8 -> bn
+  a, b = x -> split(2)
+  output b
+}""",
     "whole number that is the default": """
 block b(heads, p=0) = residual { attention(heads, dropout=p) }
 net n {

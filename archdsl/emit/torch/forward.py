@@ -338,7 +338,7 @@ class ForwardPlan:
         targets: list[str] = []
         for port in range(len(step.outputs)):
             wire = Wire(index, port)
-            name = self._target(wire, freed) if wire in last_use or len(step.outputs) == 1 else "_"
+            name = self._target(wire, freed) if wire in last_use or is_list(step) else "_"
             self.names.of[wire] = name
             if wire in last_use:
                 self.names.taken.add(name)
@@ -623,14 +623,26 @@ def _primary(text: str) -> str:
 
 
 def wrapped(line: str, indent: str) -> list[str]:
-    """A line of `forward`, broken at its outermost brackets where it is too long."""
-    if len(indent) + len(line) <= WIDTH or not re.search(r"[(\[]", line):
+    """A line of `forward`, broken at its outermost brackets where it is too long, or if it has none at the signs of its
+    sum or product."""
+    if len(indent) + len(line) <= WIDTH:
         return [indent + line]
+    if not re.search(r"[(\[]", line):
+        return _wrapped_sum(line, indent)
     head, bracket, rest = line.partition("(" if "[" not in line or line.index("(") < line.index("[") else "[")
     body, tail = rest[: rest.rindex({"(": ")", "[": "]"}[bracket])], rest[rest.rindex({"(": ")", "[": "]"}[bracket]) :]
     parts = _split_arguments(body)
     inner = [each for part in parts for each in wrapped(f"{part},", indent + "    ")]
     return [f"{indent}{head}{bracket}", *inner, f"{indent}{tail}"]
+
+
+def _wrapped_sum(line: str, indent: str) -> list[str]:
+    found = re.fullmatch(r"(return|\S+ =) (\S+(?: [+*] \S+)+)", line)
+    if found is None:
+        return [indent + line]
+    sign = "+" if " + " in line else "*"
+    operands = re.split(rf" (?=[{sign}] )", found[2])
+    return [f"{indent}{found[1]} (", *(f"{indent}    {each}" for each in operands), f"{indent})"]
 
 
 def _split_arguments(text: str) -> list[str]:

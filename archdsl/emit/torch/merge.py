@@ -49,6 +49,7 @@ from archdsl.graph.module import INPUT, Module, Step
 from archdsl.graph.values import Partial, Template
 
 _INDICES = ("i", "j", "k", "m", "n")
+_FEW = 8
 
 
 def merged(root: Module, name: str, taken: Iterable[str], *, apart: bool = False) -> Program:
@@ -139,17 +140,39 @@ class _Merging:
         waiting, parts = [modules], list[list[Module]]()
         while waiting:
             part = waiting.pop(0)
-            optional = optional_role(part)
             try:
-                self._unified(part, optional)
+                self._unified(part)
             except Rejected as rejected:
                 waiting += _by_kind(part, rejected)
             else:
                 parts.append(part)
-        return parts
+        return self._joined(parts, modules) if 2 < len(parts) <= _FEW else parts
 
-    def _unified(self, modules: list[Module], optional: str) -> Class:
+    def _joined(self, parts: list[list[Module]], modules: list[Module]) -> list[list[Module]]:
+        """Parts of which some were told apart only because of others: these together, where their class needs no
+        argument that none of them needs alone."""
+        order = {id(module): index for index, module in enumerate(modules)}
+        made: list[list[Module]] = []
+        for part in parts:
+            for index, other in enumerate(made):
+                both = sorted((*other, *part), key=lambda each: order[id(each)])
+                if self._needed(both) <= self._needed(part) | self._needed(other):
+                    made[index] = both
+                    break
+            else:
+                made.append(part)
+        return made
+
+    def _needed(self, modules: list[Module]) -> set[str]:
+        """The arguments of the class of some modules; an empty name where there is no such class."""
+        try:
+            return {each.name for each in self._unified(modules).parameters}
+        except Rejected:
+            return {""}
+
+    def _unified(self, modules: list[Module]) -> Class:
         """The class of some modules; Rejected where they need several."""
+        optional = optional_role(modules)
         drafts = [self.lowering.draft(module, optional) for module in modules]
         if len({draft.frame for draft in drafts}) > 1:
             raise Rejected(modules, [draft.frame for draft in drafts])
