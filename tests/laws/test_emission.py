@@ -356,6 +356,13 @@ net n {
   share words = embedding-4(9)
   words -> ln -> tied(words) -> relu
 }""",
+    "names that a copied class has from elsewhere": """
+block b(F) = conv3-F -> ln
+net n {
+  input F: 7x8x3
+  math = F -> conv3-4 -> ln
+  b(4) -> b(5)
+}""",
     "one of several names": """
 net n {
   input 4

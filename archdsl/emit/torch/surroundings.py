@@ -24,6 +24,8 @@ _IMPORTS = (
     "from collections import OrderedDict",
     "from itertools import pairwise",
 )
+# what the emitted classes themselves take from there; what only a copy needs, such as `F`, may be a name of theirs
+_USED = frozenset({"torch", "Tensor", "nn", "OrderedDict", "pairwise"})
 # read as what Python has under these names
 _MEANT = frozenset({"list", "getattr", "super"})
 _TYPES = frozenset({"bool", "float", "int", "str", "tuple", "list", "type", "Tensor"})
@@ -58,7 +60,7 @@ def require_surroundings(tree: ast.Module, copied: Iterable[Path]) -> None:
             raise Unreadable(f"{name} is not what it was copied from")
     needed = {each for file in copied for each in _read(file)[2]}
     for name in found.keys() - copies.keys():
-        needed |= _names(found[name], imported)
+        needed |= _names(found[name], imported & _USED)
     if unknown := needed - imported - found.keys() - _BUILTINS:
         raise Unreadable(f"{min(unknown)} is not set")
 
