@@ -1,5 +1,5 @@
-"""The long programme of the doors: thousands of random programs through every public door, a hundred at a time, each
-round kept in a file.
+"""The long programme of the doors: thousands of random programs through every public door, ten at a time, each round
+kept in a file.
 
     python tests/laws/doors_programme.py --from 0 --to 5000 --state doors.json
 
@@ -25,8 +25,8 @@ from laws.doors import escapes
 from laws.emission_programme import say
 from laws.writer import program
 
-ROUND = 20
-_PAGES = 10
+ROUND = 10
+_PAGES, _COMMANDS = 10, 4
 
 
 def round_of(seeds: range) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def round_of(seeds: range) -> dict[str, Any]:
     made: dict[str, Any] = {"programs": len(seeds), "doors": 0, "refused": 0, "escapes": []}
     started = time.perf_counter()
     for seed in seeds:
-        found, doors, refused = escapes(seed, with_pages=seed % _PAGES == 0)
+        found, doors, refused = escapes(seed, with_pages=seed % _PAGES == 0, with_commands=seed % _COMMANDS == 0)
         made["doors"] += doors
         made["refused"] += refused
         made["escapes"] += [{"seed": seed, **asdict(each)} for each in found]
