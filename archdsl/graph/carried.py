@@ -98,8 +98,8 @@ def _read(held: object) -> Carried | None:
     match found:
         case {"net": str(net), "texts": dict()} if found["texts"]:
             more = cast("dict[str, Any]", found)
-            given = more.get("set") or {}
-            passes = more.get("passes") or ()
+            given: object = more.get("set") or {}
+            passes: object = more.get("passes") or ()
             if not isinstance(given, dict) or not isinstance(passes, list | tuple):
                 return None
             for each in cast("dict[str, Any]", given).values():

@@ -63,7 +63,8 @@ def test_a_sketch_of_a_small_text_is_drawn(text: str) -> None:
         assert found.draw(detail=detail)
 
 
-VALUES = '2 2.5 true "s" [1,2] [[1,2],[3]] [] ["a"] [none] [true] none b relu gelu(1) in s t f zz'.split()
+VALUES = ["2", "2.5", "true", '"s"', "[1, 2]", "[[1, 2], [3]]", "[]", '["a"]', "[none]", "[true]", "none"]
+VALUES += ["b", "relu", "gelu(1)", "in", "s", "t", "f", "zz"]
 
 
 @pytest.mark.parametrize("function", ["abs", "ceil", "floor", "len", "max", "min", "range", "round", "sum"])
