@@ -204,7 +204,6 @@ def test_a_path_where_nothing_stands_is_refused_by_pictures_too() -> None:
     for call in (
         lambda: NET.draw(focus="nope"),
         lambda: NET.draw(expand=["b1", "b1.nope"]),
-        lambda: NET.page(expand=["nope"]),
         lambda: NET.explain("nope"),
     ):
         with pytest.raises(ArchError, match="nope"):
