@@ -410,8 +410,7 @@ def test_groups_of_one_number_are_refused_where_torch_refuses_one_sample(shape: 
         operator = bind(OPERATORS["gn"], {"groups": groups})
         try:
             torch.nn.GroupNorm(groups, shape[0]).eval()(torch.ones(1, *shape))
-        except ValueError as error:
-            assert "more than 1 value" in str(error)
+        except ValueError:
             with pytest.raises(Reject, match="a norm leaves nothing of a single one"):
                 operator.result((x,))
         else:
