@@ -272,7 +272,8 @@ class Network:
         then shows what was added, changed and removed since. focus: the path of the one block or layer that is shown,
         with what it is joined to. color: the cost that boxes are shaded by, `macs`, `params`, `memory` (the numbers
         that come out) or `rf` (the receptive field), not together with since. dark: for a dark page. Raises
-        `archdsl.emit.render.NoGraphviz` where the file cannot be made; DOT and Mermaid always can.
+        `archdsl.emit.render.NoGraphviz` where the file cannot be made; DOT and Mermaid always can. ArchError where
+        nothing stands at one of the paths.
         """
         from archdsl.base.files import write_atomically
         from archdsl.emit.files import drawn, kept
@@ -318,7 +319,6 @@ class Network:
         from archdsl.page.document import page
 
         expand = texts("expand", expand, "paths of blocks")
-        self._require_parts(*expand)
         table = self.summary(0)
         return page(
             self.module,

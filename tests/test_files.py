@@ -281,3 +281,81 @@ def test_arbitrary_bytes_are_told_apart_without_a_fault() -> None:
         for length in range(40):
             found = format_of(start + generator.bytes(length))
             assert found is None or isinstance(found.use, Use)
+
+
+# --- what a file carries ----------------------------------------------------------------------------------------------
+
+_DEEP = [[]]
+for _ in range(60):
+    _DEEP = [_DEEP]
+# what is changed in what is carried, the exit code, and the only error
+CARRIED: dict[str, tuple[dict[str, object], int, str]] = {
+    "a deep list": ({"set": {"N": _DEEP}}, 3, "a hyper-parameter is a list that is nested too deeply: 49"),
+    "a long list": ({"set": {"N": [0] * 100_001}}, 3, "a hyper-parameter has too many items: 100,001"),
+    "a long text": ({"texts": {"n.arch": "#" * 4_000_001}}, 3, "the text has 4,000,001 characters"),
+    "a long text that another uses": (
+        {"set": {"N": 4, "M": 5}, "texts": {"n.arch": "use a\nINPUT[8x8x3] -> fc-N", "a.arch": "#" * 4_000_001}},
+        3,
+        "the text has 4,000,001 characters",
+    ),
+    "half of a pair": ({"texts": {"n.arch": "INPUT[8x8x3] -> fc-N # \ud800"}}, 1, "half of a surrogate pair U+D800"),
+    "a large number": ({"set": {"N": 10**400}}, 1, "a hyper-parameter is too large a number"),
+    "a large size": ({"input": (10**400, 8, 8)}, 1, "(a number that is too large, 8, 8) is no size"),
+    "no size": ({"input": (0, 8, 8)}, 1, "(0, 8, 8) is no size"),
+    "too many sizes": ({"input": (1,) * 9}, 1, "is no size"),
+    "a list of settings": ({"set": [1]}, 1, "the text that it carries is damaged"),
+    "a text of settings": ({"set": "x"}, 1, "the text that it carries is damaged"),
+    "nothing as a setting": ({"set": {"N": None}}, 1, "the text that it carries is damaged"),
+    "a text of passes": ({"passes": "fold-norm"}, 1, "the text that it carries is damaged"),
+    "an unknown pass": ({"passes": ["nosuch"]}, 1, "`nosuch` is no pass"),
+    "another network": ({"net": "q"}, 1, "there is no network `q` in this text"),
+}
+
+
+@pytest.mark.parametrize("name", CARRIED)
+@pytest.mark.parametrize("form", ["python", "safetensors"])
+def test_what_is_carried_is_held_to_the_same_limits(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, form: str
+) -> None:
+    changed, code, said = CARRIED[name]
+    held = {"net": "n", "set": {"N": 4}, "texts": {"n.arch": "INPUT[8x8x3] -> fc-N"}, **changed}
+    if form == "python":
+        text = f'"""A network.\n\nMade by archdsl 0.1.0 from n.arch.\n"""\nARCH = {held!r}\n'
+        file = tmp_path / "n.py"
+        file.write_text(text)
+    else:
+        header = json.dumps({"__metadata__": {"archdsl": json.dumps(held)}}).encode()
+        file = tmp_path / "n.safetensors"
+        file.write_bytes(struct.pack("<Q", len(header)) + header)
+    found, told = run(capsys, "summary", file)
+    assert (found, told.count("error[")) == (code, 1)
+    assert said in told
+
+
+def test_files_go_along_under_the_names_that_they_are_used_by(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "nets" / "sub").mkdir(parents=True)
+    (tmp_path / "nets" / "whole.arch").write_text("use part (b)\nnet whole { input 8x8x3\n b(4) }")
+    (tmp_path / "nets" / "part.arch").write_text("use sub/inner (q)\nblock b(c) = conv3-c -> q")
+    (tmp_path / "nets" / "sub" / "inner.arch").write_text("use part (p)\nblock q = p -> relu")
+    (tmp_path / "nets" / "sub" / "part.arch").write_text("block p = conv3-6")
+    monkeypatch.chdir(tmp_path)
+    for text in ("nets/whole.arch", tmp_path / "nets" / "whole.arch"):
+        assert run(capsys, "compile", text, "-o", "made.py")[0] == 0
+        before = archdsl.load(str(text))
+        (tmp_path / "nets").rename(tmp_path / "away")
+        made = archdsl.load("made.py")
+        (tmp_path / "away").rename(tmp_path / "nets")
+        assert made.structure() == before.structure()
+        assert made.outputs["y"].channels == 6
+
+
+def test_a_file_that_changes_after_it_was_read_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "whole.arch").write_text("use part (b)\nnet whole { input 8x8x3\n b(4) }")
+    (tmp_path / "part.arch").write_text("block b(c) = conv3-c")
+    net = archdsl.load(tmp_path / "whole.arch")
+    before = net.source(), net.symbolic().structure()
+    net = archdsl.load(tmp_path / "whole.arch")
+    (tmp_path / "part.arch").write_text("block b(c) = conv5-c -> nosuch")
+    assert (net.source(), net.symbolic().structure()) == before

@@ -17,7 +17,7 @@ class Choice(StrEnum):
     def _missing_(cls, value: object) -> None:
         noun, words = cls.__name__.lower(), ", ".join(cls)
         if not isinstance(value, str):
-            raise TypeError(f"a {noun} is one of {words}, not {given(value)}")
+            raise TypeError(f"the {noun} is one of {words}, not {given(value)}")
         raise ValueError(f"{value[:40]!r} is no {noun}: it is one of {words}")
 
 

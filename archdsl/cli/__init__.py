@@ -104,7 +104,8 @@ def _run(arguments: list[str]) -> int:
         code: object = archdsl.main(arguments, prog_name=PROGRAM, standalone_mode=False, complete_var=_COMPLETE)
     except click.ClickException as error:
         told = io.StringIO()
-        cast("Any", error).message = visible(error.message)
+        # what a user gave stands in it, and it is one line of those that are shown
+        vars(error)["message"] = visible(error.message)
         error.show(told)
         put(told.getvalue(), err=True)
         return USAGE

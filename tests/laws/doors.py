@@ -31,7 +31,7 @@ from archdsl.report import messages
 from archdsl.report.compare import Sort
 from archdsl.report.walk import Tour
 
-_PATHS = 25
+_PATHS = 5
 _DETAILS = (None, *map(str, Detail))
 
 
@@ -48,8 +48,9 @@ Door = tuple[str, Callable[[], object]]
 
 
 def paths_of(net: Network) -> list[str]:
-    """Some of the paths of layers and modules of a network."""
-    return [spot.path for spot, _ in Tour(net.module).folded() if spot.path][:_PATHS]
+    """Some of the paths of layers and modules of a network, the same ones each time."""
+    paths = [spot.path for spot, _ in Tour(net.module).folded() if spot.path]
+    return random.Random(len(paths)).sample(paths, min(_PATHS, len(paths)))
 
 
 def pictures(net: Network) -> Iterator[Door]:
@@ -64,7 +65,7 @@ def pictures(net: Network) -> Iterator[Door]:
         yield f"draw focus {path}", lambda p=path: net.draw(focus=p)
         yield f"draw focus {path} op", lambda p=path: net.draw(focus=p, detail="op", color="rf")
         yield f"draw expand {path}", lambda p=path: net.draw(expand=[p], detail="stage")
-    yield "draw all expanded", lambda: net.draw(expand=paths)
+    yield "draw several expanded", lambda: net.draw(expand=paths)
     for detail in _DETAILS:
         yield f"volumes {detail}", lambda d=detail: net.draw_volumes(detail=d, legend=d is None, dark=d is None)
         yield f"volumes as dot {detail}", lambda d=detail: drawn_scene(scene(net.module, d)).kinds["dot"]()
@@ -177,7 +178,6 @@ def commands(text: str, settings: dict[str, Any]) -> Iterator[Door]:
         "summary --memory --fit 16GiB",
         "summary --symbolic",
         "time --device t4",
-        "sizes",
         "explain",
         "json",
         "check --format github",
@@ -208,9 +208,12 @@ def _command(line: str, given: list[str]) -> None:
         raise AssertionError(said.getvalue())
 
 
-def escapes(seed: int, *, with_pages: bool = False, with_commands: bool = True) -> tuple[list[Escape], int, int]:
+def escapes(
+    seed: int, *, with_pages: bool = False, with_commands: bool = True, share: int = 1
+) -> tuple[list[Escape], int, int]:
     """What escapes at the doors of one program: the escapes, how many doors were tried, and how many of them gave an
-    ArchError. No door at all is tried of a program that is refused."""
+    ArchError. Of a program that is refused only sketches are tried. share: one of so many doors is tried, another of
+    the next seed."""
     written, neighbour = program(seed), program(seed + 1)
     net, other = _network(written), _network(neighbour)
     doors: list[Door] = list(sketches(written.text, written.settings, seed))
@@ -221,6 +224,7 @@ def escapes(seed: int, *, with_pages: bool = False, with_commands: bool = True) 
         doors += commands(written.text, written.settings) if with_commands else ()
     found: list[Escape] = []
     refused = 0
+    doors = doors[seed % share :: share]
     for name, door in doors:
         try:
             door()

@@ -1,5 +1,5 @@
-"""The long programme of the doors: thousands of random programs through every public door, a hundred at a time, each
-round kept in a file.
+"""The long programme of the doors: thousands of random programs through every public door, ten at a time, each round
+kept in a file.
 
     python tests/laws/doors_programme.py --from 0 --to 5000 --state doors.json
 
@@ -25,29 +25,31 @@ from laws.doors import escapes
 from laws.emission_programme import say
 from laws.writer import program
 
-ROUND = 20
-_PAGES = 10
+ROUND = 10
+_PAGES, _COMMANDS = 11, 5
 
 
-def round_of(seeds: range) -> dict[str, Any]:
+def round_of(seeds: range, share: int) -> dict[str, Any]:
     """What came of some programs: how many doors were tried, how many gave an ArchError, and what escaped."""
     made: dict[str, Any] = {"programs": len(seeds), "doors": 0, "refused": 0, "escapes": []}
     started = time.perf_counter()
     for seed in seeds:
-        found, doors, refused = escapes(seed, with_pages=seed % _PAGES == 0)
+        found, doors, refused = escapes(
+            seed, with_pages=seed % _PAGES == 0, with_commands=seed % _COMMANDS == 0, share=share
+        )
         made["doors"] += doors
         made["refused"] += refused
         made["escapes"] += [{"seed": seed, **asdict(each)} for each in found]
     return {**made, "seconds": round(time.perf_counter() - started, 2)}
 
 
-def rounds(begin: int, end: int, state: Path) -> dict[str, Any]:
+def rounds(begin: int, end: int, state: Path, share: int) -> dict[str, Any]:
     """Run the rounds that a file has not yet, and keep each in it."""
     done: dict[str, Any] = json.loads(state.read_text()) if state.exists() else {}
     for first in range(begin, end, ROUND):
         if str(first) in done:
             continue
-        made = done[str(first)] = round_of(range(first, min(first + ROUND, end)))
+        made = done[str(first)] = round_of(range(first, min(first + ROUND, end)), share)
         written = state.with_suffix(".new")
         written.write_text(json.dumps(done, indent=1))
         written.replace(state)
@@ -61,6 +63,7 @@ def main() -> None:
     parser.add_argument("--from", dest="begin", type=int, default=0)
     parser.add_argument("--to", dest="end", type=int, default=5_000)
     parser.add_argument("--state", type=Path, default=Path("doors.json"))
+    parser.add_argument("--share", type=int, default=1, help="try one of so many doors of each program")
     parser.add_argument("--seed", type=int)
     given = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -70,7 +73,7 @@ def main() -> None:
         for escape in escapes(given.seed, with_pages=True)[0]:
             say(escape)
         return
-    done = rounds(given.begin, given.end, given.state)
+    done = rounds(given.begin, given.end, given.state, given.share)
     for name in ("programs", "doors", "refused", "seconds"):
         say(f"{name}: {sum(each[name] for each in done.values())}")
     found = [each for made in done.values() for each in made["escapes"]]

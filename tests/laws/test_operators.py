@@ -401,3 +401,17 @@ def test_what_torch_counts_as_free_has_no_macs(cls: OperatorClass, data: st.Data
         assume(False)
         return
     assert operator.facts(xs, output).macs == 0 == flops(operator, xs)
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 1, 1), (4, 1), (4, 1, 1, 1), (4, 1, 2), (4, 2), (1, 1, 1), (1, 3, 1)])
+def test_groups_of_one_number_are_refused_where_torch_refuses_one_sample(shape: tuple[int, ...]) -> None:
+    x = TensorType(shape, Kind.IMAGE if len(shape) > 1 else Kind.VECTOR)
+    for groups in (each for each in (1, 2, 4) if shape[0] % each == 0):
+        operator = bind(OPERATORS["gn"], {"groups": groups})
+        try:
+            torch.nn.GroupNorm(groups, shape[0]).eval()(torch.ones(1, *shape))
+        except ValueError:
+            with pytest.raises(Reject, match="a norm leaves nothing of a single one"):
+                operator.result((x,))
+        else:
+            assert operator.result((x,)) == x
