@@ -9,7 +9,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import planted
 import pytest
 from planted import CHECKERS, EMITTER, PASSES, Planted
 

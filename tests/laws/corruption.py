@@ -506,4 +506,3 @@ KINDS: dict[str, Callable[[ast.Module], Iterator[Place]]] = {
         arguments, keywords, nesting, items, loops, signatures, subscripts, assignments, moments,
     )
 }  # fmt: skip
-

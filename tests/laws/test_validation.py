@@ -10,6 +10,8 @@ from unittest.mock import patch
 
 import pytest
 import torch
+from hypothesis import given, note
+from hypothesis import strategies as st
 from laws import corruption
 from laws.corruption import Corrupted, corrupted
 from laws.emission import Difference, emitted, hold
@@ -17,8 +19,6 @@ from laws.test_emission import ONCE_WRONG
 from laws.test_pass_laws import small
 from laws.writer import program
 from programme import examples
-from hypothesis import given, note
-from hypothesis import strategies as st
 
 import archdsl
 from archdsl import ArchError, Network
@@ -29,7 +29,17 @@ SHARDS = 4
 IN_CI = 60
 """Corruptions for each text of a shard."""
 
-NETWORKS = ("convnext", "densenet", "gpt2", "mobilenet_v3_small", "resnet", "seq2seq_attention", "swin", "transformer", "unet")
+NETWORKS = (
+    "convnext",
+    "densenet",
+    "gpt2",
+    "mobilenet_v3_small",
+    "resnet",
+    "seq2seq_attention",
+    "swin",
+    "transformer",
+    "unet",
+)
 
 # constructs of files that are rare in random programs
 TEXTS = {
@@ -64,6 +74,70 @@ net n {
   input (6, 8)
   [layer(8, src, 2)*3 -> layer(8, src, 3)] as layers
   layer(8, src, 1)*2
+}""",
+    "part of a list": """
+block b(k) = conv-4(window=(k[0], k[1])) -> conv3-(k[2])
+net n {
+  input 9x8x3
+  b([3, 1, 8]) -> b([1, 3, 6])
+}""",
+    "two activations": """
+block b(a, d) = [conv3-4 -> d -> conv3-4 -> a] as body
+net n {
+  input 9x8x3
+  b(relu, relu) -> b(relu, gelu) -> b(gelu, relu)
+}""",
+    "choice by a flag": """
+block b(c, f) = [conv3-c -> [relu if f else gelu] -> conv3-c] as body
+block u(c, f) = [conv3-c -> [tanh if f else conv1-c] -> conv3-c] as body
+net n {
+  input 9x8x3
+  b(4, false) -> b(6, true) -> b(8, false) -> u(4, true) -> u(6, false)
+}""",
+    "choice by a word": """
+block b(c, m) = [conv3-c -> [relu if m == "x" else gelu]] as body
+net n {
+  input 9x8x3
+  b(4, "y") -> b(6, "z") -> b(8, "x")
+}""",
+    "shortcut by a number": """
+block b(c, n) = conv1-c -> [residual { conv3-c } if n != 3 else conv3-c]
+block u(s) = residual(project=false) { conv3-8/s }
+net n {
+  input 9x8x3
+  b(8, 3) -> b(8, 4) -> b(8, 5) -> u(1) -> u(2)
+}""",
+    "projection by stride or width": """
+block b(c, s) = residual { conv3-c/s -> bn } -> relu
+net n {
+  input 12x10x8
+  b(8, 1) -> b(8, 2) -> b(12, 1) -> b(16, 2)
+}""",
+    "sums in products and slices": """
+net n {
+  input 9x8x4
+  a = conv3-4
+  b = a -> conv3-4
+  mul { a | add { b | a } } -> slice(1) -> add { | mul { | conv3-3 } } -> conv3-4
+  add { | a | b }
+}""",
+    "loops over loops": """
+net n {
+  input 8x8x6
+  [[conv3-c as layer{i}{c} for c in [6, 8, 10, 12]] -> conv3-6 as last{i} for i in range(4)] as names
+  [[conv3-c for c in [6, 8, 10, 12]] -> conv3-6]*7
+}""",
+    "several outputs": """
+net n {
+  input 12x10x3
+  init xavier
+  a = conv3-4
+  b = a -> conv3-5/2
+  c = b -> conv3-6
+  e = a -> gap -> fc-2
+  f = b -> gap -> fc-3
+  output c, b
+  output e, f (train)
 }""",
     "mask and states": """
 net n {

@@ -133,7 +133,9 @@ class _Follower:
                 self._assign(target, self._value(value))
             case ast.AnnAssign(ast.Name(name), _, ast.List([])):
                 self.env[name] = []
-            case ast.Expr(ast.Call(ast.Attribute(ast.Name(name), "append"), [value], [])) if isinstance(self.env.get(name), list):
+            case ast.Expr(ast.Call(ast.Attribute(ast.Name(name), "append"), [value], [])) if isinstance(
+                self.env.get(name), list
+            ):
                 cast("list[int]", self.env[name]).append(self._tensor(self._value(value)))
             case ast.If(test, body, orelse):
                 return self._lines(body if self._flag(test) else orelse)

@@ -463,17 +463,17 @@ def _sizes(given: Sequence[Any]) -> tuple[int, ...]:
 
 def _listed(target: str, args: list[Any]) -> Sequence[Member]:
     """The members that a row of torch's is given: one by one or by name, as a list, or as pairs."""
-    match target, args:
-        case "nn.Sequential", [_Pairs() as pairs] if _has_names(pairs, all):
-            return pairs
-        case "nn.ModuleList", [list() as members] if not _has_names(cast("list[Member]", members)):
-            return cast("list[Member]", members)
-        case "nn.ModuleDict", [list() as pairs] if _has_names(cast("list[Member]", pairs), all):
-            return cast("list[Member]", pairs)
-        case "nn.Sequential", members if not _has_names(members):
-            return members
-        case _:
-            raise Unreadable(f"what {target} is given")
+    (given,) = args if len(args) == 1 else (None,)
+    is_list = isinstance(given, list)
+    members = cast(
+        "list[Member]", given if is_list and (target != "nn.Sequential" or isinstance(given, _Pairs)) else args
+    )
+    is_named = is_list and (target == "nn.ModuleDict" or isinstance(given, _Pairs))
+    if (target != "nn.Sequential" and not is_list) or not (
+        _has_names(members, all) if is_named else not _has_names(members)
+    ):
+        raise Unreadable(f"what {target} is given")
+    return members
 
 
 def _has_names(members: Sequence[Member], of: Callable[[Iterable[bool]], bool] = any) -> bool:
@@ -515,8 +515,8 @@ def _learned(function: str, args: list[Any], kwargs: dict[str, Any]) -> _Learned
             return _Learned(_sizes(sizes), 1.0)
         case "torch.empty", sizes, ():
             return _Learned(_sizes(sizes), None)
-        case "torch.full", [tuple() as sizes, fill], ():
-            return _Learned(_sizes(cast("tuple[Any, ...]", sizes)), fill)
+        case "torch.full", [tuple(), fill], ():
+            return _Learned(_sizes(args[0]), fill)
         case "nn.init.normal_", [_Learned(shape, None)], ("std",) | ("mean", "std"):
             return _Learned(shape, float(kwargs.get("mean", 0.0)), kwargs["std"])
         case "nn.Parameter", [_Learned() as held], ():
@@ -539,9 +539,7 @@ def _is_docstring(node: ast.stmt) -> bool:
 def _is_plain(function: ast.FunctionDef) -> bool:
     """Whether a method takes itself and arguments that can be given by name or in their order, and nothing else."""
     match function:
-        case ast.FunctionDef(
-            args=ast.arguments([], [ast.arg("self"), *_], None, [], [], None, _), decorator_list=[]
-        ):
+        case ast.FunctionDef(args=ast.arguments([], [ast.arg("self"), *_], None, [], [], None, _), decorator_list=[]):
             return True
         case _:
             return False

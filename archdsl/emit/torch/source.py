@@ -41,9 +41,9 @@ def source(module: Module, meant: Module, text: Source, version: str, carried: C
     """One self-contained file for a network that was elaborated with traces, validated.
 
     meant: the network as it was elaborated without traces, which the file must be. text: what it was compiled from,
-    for the header. version: archdsl's own. carried: what the file carries of its origin. macs: of the network, a formula
-    where it depends on sizes that are left open. Raises Miscompiled, a fault of ours, where the file would build or
-    compute something else.
+    for the header. version: archdsl's own. carried: what the file carries of its origin. macs: of the network, a
+    formula where it depends on sizes that are left open. Raises Miscompiled, a fault of ours, where the file would
+    build or compute something else.
     """
     name = class_name(module.name, f"{module.doc}\n{text.heading()}")
     header = _header(text, version, carried.passes)
