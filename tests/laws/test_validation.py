@@ -89,16 +89,16 @@ net n {
 }""",
     "choice by a flag": """
 block b(c, f) = [conv3-c -> [relu if f else gelu] -> conv3-c] as body
-block u(c, f) = [conv3-c -> [tanh if f else conv1-c] -> conv3-c] as body
+block u(c, f) = [conv3-c -> [tanh if f else relu6] -> conv3-c] as body
 net n {
   input 9x8x3
-  b(4, false) -> b(6, true) -> b(8, false) -> u(4, true) -> u(6, false)
+  b(4, false) -> b(4, true) -> b(6, false) -> b(6, true) -> u(4, true) -> u(4, false) -> u(6, true) -> u(6, false)
 }""",
     "choice by a word": """
 block b(c, m) = [conv3-c -> [relu if m == "x" else gelu]] as body
 net n {
   input 9x8x3
-  b(4, "y") -> b(6, "z") -> b(8, "x")
+  b(4, "y") -> b(4, "z") -> b(4, "x")
 }""",
     "shortcut by a number": """
 block b(c, n) = conv1-c -> [residual { conv3-c } if n != 3 else conv3-c]
@@ -106,6 +106,50 @@ block u(s) = residual(project=false) { conv3-8/s }
 net n {
   input 9x8x3
   b(8, 3) -> b(8, 4) -> b(8, 5) -> u(1) -> u(2)
+}""",
+    "shortcut by all numbers but one": """
+block u(n) = residual(project=false) { conv3-8/(2 if n == 3 else 1) }
+block v(k) = residual(project=false) { conv-8(window=k, p=0) }
+net n {
+  input 13x12x8
+  u(1) -> u(2) -> u(3) -> v(1) -> v(3) -> v(1)
+}""",
+    "widths that go on": """
+block b(c, g) = [conv3-(c + g*i) for i in range(5)]
+net n {
+  input 9x8x3
+  b(4, 2) -> b(4, 3) -> b(6, 1)
+}""",
+    "first values": """
+net n {
+  input 8x9x4
+  add { | param((4, 8, 9), mean=1) } -> layer_scale(1) -> add { | param((4, 8, 9), mean=2, deviation=0.5) } -> conv3-4
+}""",
+    "loops between names": """
+net n {
+  input 8x9x4
+  [dwconv3 as begin -> [dwconv3 -> bn]*8 -> dwconv3 -> [[dwconv3]*8 -> bn]*9 -> dwconv3 as end] as body
+}""",
+    "two blocks handed on": """
+block u(c) = conv3-c -> relu
+block v(c) = conv1-c -> gelu
+block stage(f, g, c) = [f(c) -> g(c)] as body
+net n {
+  input 8x9x4
+  stage(u, v, 4) -> stage(v, u, 4) -> stage(u, u, 6) -> stage(v, v, 6)
+}""",
+    "a tensor that two read": """
+net n {
+  input 8x9x4
+  a = conv3-4
+  a -> relu -> add { | a } -> maxpool3(p=1, stride=1) -> relu6 -> tanh -> relu -> conv3-2
+}""",
+    "stretches that differ": """
+net n {
+  input 8x9x4
+  [conv3-8 -> dropout(0.1) -> conv3-8 -> dropout(0.2) -> conv3-16 -> dropout(0.1) -> conv3-16 -> dropout(0.3)
+    -> conv3-24 -> dropout(0.1) -> conv3-24 -> dropout(0.2) -> conv3-8 -> dropout(0.1) -> conv3-16 -> dropout(0.2)
+    -> conv3-8 -> dropout(0.1) -> conv3-24 -> dropout(0.2) -> conv3-12 -> dropout(0.4)] as features
 }""",
     "projection by stride or width": """
 block b(c, s) = residual { conv3-c/s -> bn } -> relu

@@ -463,16 +463,17 @@ def _sizes(given: Sequence[Any]) -> tuple[int, ...]:
 
 def _listed(target: str, args: list[Any]) -> Sequence[Member]:
     """The members that a row of torch's is given: one by one or by name, as a list, or as pairs."""
-    (given,) = args if len(args) == 1 else (None,)
-    is_list = isinstance(given, list)
-    members = cast(
-        "list[Member]", given if is_list and (target != "nn.Sequential" or isinstance(given, _Pairs)) else args
-    )
-    is_named = is_list and (target == "nn.ModuleDict" or isinstance(given, _Pairs))
-    if (target != "nn.Sequential" and not is_list) or not (
-        _has_names(members, all) if is_named else not _has_names(members)
-    ):
-        raise Unreadable(f"what {target} is given")
+    match target, args:
+        case "nn.Sequential", [_Pairs()]:
+            members, is_named = cast("list[Member]", args[0]), True
+        case "nn.Sequential", _:
+            members, is_named = args, False
+        case "nn.ModuleList" | "nn.ModuleDict", [list()]:
+            members, is_named = cast("list[Member]", args[0]), target == "nn.ModuleDict"
+        case _:
+            raise Unreadable(f"what {target} is given")
+    if _has_names(members, all if is_named else any) is not is_named and members:
+        raise Unreadable(f"names of what {target} is given")
     return members
 
 
