@@ -151,6 +151,39 @@ net n {
     -> conv3-24 -> dropout(0.1) -> conv3-24 -> dropout(0.2) -> conv3-8 -> dropout(0.1) -> conv3-16 -> dropout(0.2)
     -> conv3-8 -> dropout(0.1) -> conv3-24 -> dropout(0.2) -> conv3-12 -> dropout(0.4)] as features
 }""",
+    "shared twice": """
+net n {
+  input 8x9x4
+  share w = conv3-4 -> relu
+  share v = conv3-4
+  w -> w -> v -> v
+}""",
+    "class token": """
+net n {
+  input (6, 8)
+  a = fc-8
+  concat(along="positions") { param((1, 8)) | a } -> fc-3
+}""",
+    "a layer before a residual": """
+net n {
+  input 8x9x4
+  conv3-4 -> residual { bn -> relu -> conv3-4 } -> residual { relu -> conv3-4 }
+}""",
+    "a sum where a flag is off": """
+block b(c, f) = [conv3-c if f else residual { conv3-c }] -> relu
+net n {
+  input 8x9x4
+  b(4, true) -> b(4, false) -> b(4, true)
+}""",
+    "a long way to an output in training": """
+net n {
+  input 12x10x3
+  a = conv3-4 -> bn -> relu
+  aside = a -> conv3-5/2 -> bn -> relu -> residual { conv3-5 } -> conv3-6 -> bn
+  answer = a -> conv3-6
+  output answer
+  output aside (train)
+}""",
     "projection by stride or width": """
 block b(c, s) = residual { conv3-c/s -> bn } -> relu
 net n {
