@@ -96,9 +96,10 @@ net n {
 }""",
     "choice by a word": """
 block b(c, m) = [conv3-c -> [relu if m == "x" else gelu]] as body
+block u(c, m) = [conv3-c -> [gelu if m == "x" else relu]] as body
 net n {
   input 9x8x3
-  b(4, "y") -> b(4, "z") -> b(4, "x")
+  b(4, "y") -> b(4, "z") -> b(4, "x") -> u(4, "y") -> u(4, "z") -> u(4, "x")
 }""",
     "shortcut by a number": """
 block b(c, n) = conv1-c -> [residual { conv3-c } if n != 3 else conv3-c]
