@@ -10,6 +10,8 @@ from unittest.mock import patch
 
 import pytest
 import torch
+from hypothesis import given, note
+from hypothesis import strategies as st
 from laws import corruption
 from laws.corruption import Corrupted, corrupted
 from laws.emission import Difference, emitted, hold
@@ -17,8 +19,6 @@ from laws.test_emission import ONCE_WRONG
 from laws.test_pass_laws import small
 from laws.writer import program
 from programme import examples
-from hypothesis import given, note
-from hypothesis import strategies as st
 
 import archdsl
 from archdsl import ArchError, Network
@@ -74,6 +74,148 @@ net n {
   input (6, 8)
   [layer(8, src, 2)*3 -> layer(8, src, 3)] as layers
   layer(8, src, 1)*2
+}""",
+    "part of a list": """
+block b(k) = conv-4(window=(k[0], k[1])) -> conv3-(k[2])
+net n {
+  input 9x8x3
+  b([3, 1, 8]) -> b([1, 3, 6])
+}""",
+    "two activations": """
+block b(a, d) = [conv3-4 -> d -> conv3-4 -> a] as body
+net n {
+  input 9x8x3
+  b(relu, relu) -> b(relu, gelu) -> b(gelu, relu)
+}""",
+    "choice by a flag": """
+block b(c, f) = [conv3-c -> [relu if f else gelu] -> conv3-c] as body
+block u(c, f) = [conv3-c -> [tanh if f else relu6] -> conv3-c] as body
+net n {
+  input 9x8x3
+  b(4, false) -> b(4, true) -> b(6, false) -> b(6, true) -> u(4, true) -> u(4, false) -> u(6, true) -> u(6, false)
+}""",
+    "choice by a word": """
+block b(c, m) = [conv3-c -> [relu if m == "x" else gelu]] as body
+block u(c, m) = [conv3-c -> [gelu if m == "x" else relu]] as body
+net n {
+  input 9x8x3
+  b(4, "y") -> b(4, "z") -> b(4, "x") -> u(4, "y") -> u(4, "z") -> u(4, "x")
+}""",
+    "shortcut by a number": """
+block b(c, n) = conv1-c -> [residual { conv3-c } if n != 3 else conv3-c]
+block u(s) = residual(project=false) { conv3-8/s }
+net n {
+  input 9x8x3
+  b(8, 3) -> b(8, 4) -> b(8, 5) -> u(1) -> u(2)
+}""",
+    "shortcut by all numbers but one": """
+block u(n) = residual(project=false) { conv3-8/(2 if n == 3 else 1) }
+block v(k) = residual(project=false) { conv-8(window=k, p=0) }
+net n {
+  input 13x12x8
+  u(1) -> u(2) -> u(3) -> v(1) -> v(3) -> v(1)
+}""",
+    "widths that go on": """
+block b(c, g) = [conv3-(c + g*i) for i in range(5)]
+net n {
+  input 9x8x3
+  b(4, 2) -> b(4, 3) -> b(6, 1)
+}""",
+    "first values": """
+net n {
+  input 8x9x4
+  add { | param((4, 8, 9), mean=1) } -> layer_scale(1) -> add { | param((4, 8, 9), mean=2, deviation=0.5) } -> conv3-4
+}""",
+    "loops between names": """
+net n {
+  input 8x9x4
+  [dwconv3 as begin -> [dwconv3 -> bn]*8 -> dwconv3 -> [[dwconv3]*8 -> bn]*9 -> dwconv3 as end] as body
+}""",
+    "two blocks handed on": """
+block u(c) = conv3-c -> relu
+block v(c) = conv1-c -> gelu
+block stage(f, g, c) = [f(c) -> g(c)] as body
+net n {
+  input 8x9x4
+  stage(u, v, 4) -> stage(v, u, 4) -> stage(u, u, 6) -> stage(v, v, 6)
+}""",
+    "a tensor that two read": """
+net n {
+  input 8x9x4
+  a = conv3-4
+  a -> relu -> add { | a } -> maxpool3(p=1, stride=1) -> relu6 -> tanh -> relu -> conv3-2
+}""",
+    "stretches that differ": """
+net n {
+  input 8x9x4
+  [conv3-8 -> dropout(0.1) -> conv3-8 -> dropout(0.2) -> conv3-16 -> dropout(0.1) -> conv3-16 -> dropout(0.3)
+    -> conv3-24 -> dropout(0.1) -> conv3-24 -> dropout(0.2) -> conv3-8 -> dropout(0.1) -> conv3-16 -> dropout(0.2)
+    -> conv3-8 -> dropout(0.1) -> conv3-24 -> dropout(0.2) -> conv3-12 -> dropout(0.4)] as features
+}""",
+    "shared twice": """
+net n {
+  input 8x9x4
+  share w = conv3-4 -> relu
+  share v = conv3-4
+  w -> w -> v -> v
+}""",
+    "class token": """
+net n {
+  input (6, 8)
+  a = fc-8
+  concat(along="positions") { param((1, 8)) | a } -> fc-3
+}""",
+    "a layer before a residual": """
+net n {
+  input 8x9x4
+  conv3-4 -> residual { bn -> relu -> conv3-4 } -> residual { relu -> conv3-4 }
+}""",
+    "a sum where a flag is off": """
+block b(c, f) = [conv3-c if f else residual { conv3-c }] -> relu
+net n {
+  input 8x9x4
+  b(4, true) -> b(4, false) -> b(4, true)
+}""",
+    "a long way to an output in training": """
+net n {
+  input 12x10x3
+  a = conv3-4 -> bn -> relu
+  aside = a -> conv3-5/2 -> bn -> relu -> residual { conv3-5 } -> conv3-6 -> bn
+  answer = a -> conv3-6
+  output answer
+  output aside (train)
+}""",
+    "projection by stride or width": """
+block b(c, s) = residual { conv3-c/s -> bn } -> relu
+net n {
+  input 12x10x8
+  b(8, 1) -> b(8, 2) -> b(12, 1) -> b(16, 2)
+}""",
+    "sums in products and slices": """
+net n {
+  input 9x8x4
+  a = conv3-4
+  b = a -> conv3-4
+  mul { a | add { b | a } } -> slice(1) -> add { | mul { | conv3-3 } } -> conv3-4
+  add { | a | b }
+}""",
+    "loops over loops": """
+net n {
+  input 8x8x6
+  [[conv3-c as layer{i}{c} for c in [6, 8, 10, 12]] -> conv3-6 as last{i} for i in range(4)] as names
+  [[conv3-c for c in [6, 8, 10, 12]] -> conv3-6]*7
+}""",
+    "several outputs": """
+net n {
+  input 12x10x3
+  init xavier
+  a = conv3-4
+  b = a -> conv3-5/2
+  c = b -> conv3-6
+  e = a -> gap -> fc-2
+  f = b -> gap -> fc-3
+  output c, b
+  output e, f (train)
 }""",
     "mask and states": """
 net n {

@@ -473,16 +473,17 @@ def _sizes(given: Sequence[Any]) -> tuple[int, ...]:
 def _listed(target: str, args: list[Any]) -> Sequence[Member]:
     """The members that a row of torch's is given: one by one or by name, as a list, or as pairs."""
     match target, args:
-        case "nn.Sequential", [_Pairs() as pairs] if _has_names(pairs, all):
-            return pairs
-        case "nn.ModuleList", [list() as members] if not _has_names(cast("list[Member]", members)):
-            return cast("list[Member]", members)
-        case "nn.ModuleDict", [list() as pairs] if _has_names(cast("list[Member]", pairs), all):
-            return cast("list[Member]", pairs)
-        case "nn.Sequential", members if not _has_names(members):
-            return members
+        case "nn.Sequential", [_Pairs()]:
+            members, is_named = cast("list[Member]", args[0]), True
+        case "nn.Sequential", _:
+            members, is_named = args, False
+        case "nn.ModuleList" | "nn.ModuleDict", [list()]:
+            members, is_named = cast("list[Member]", args[0]), target == "nn.ModuleDict"
         case _:
             raise Unreadable(f"what {target} is given")
+    if _has_names(members, all if is_named else any) is not is_named and members:
+        raise Unreadable(f"names of what {target} is given")
+    return members
 
 
 def _has_names(members: Sequence[Member], of: Callable[[Iterable[bool]], bool] = any) -> bool:
@@ -524,8 +525,8 @@ def _learned(function: str, args: list[Any], kwargs: dict[str, Any]) -> _Learned
             return _Learned(_sizes(sizes), 1.0)
         case "torch.empty", sizes, ():
             return _Learned(_sizes(sizes), None)
-        case "torch.full", [tuple() as sizes, fill], ():
-            return _Learned(_sizes(cast("tuple[Any, ...]", sizes)), fill)
+        case "torch.full", [tuple(), fill], ():
+            return _Learned(_sizes(args[0]), fill)
         case "nn.init.normal_", [_Learned(shape, None)], ("std",) | ("mean", "std"):
             return _Learned(shape, float(kwargs.get("mean", 0.0)), kwargs["std"])
         case "nn.Parameter", [_Learned() as held], ():

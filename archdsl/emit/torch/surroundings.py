@@ -1,14 +1,14 @@
 """What stands around the classes of an emitted file: imports, what is copied into it, and what it carries.
 
-The check of a file looks at them here: that nothing else is there, that a copy is what it was copied from, and that each
-name means something, which Python would find out only when the line runs.
+The check of a file looks at them here: that nothing else is there, that a copy is what it was copied from, and that
+each name means something, which Python would find out only when the line runs.
 """
 
 from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -132,11 +132,3 @@ def _is_type(node: ast.expr) -> bool:
             return _is_type(left) and _is_type(right)
         case _:
             return False
-
-
-def _bound(function: ast.AST) -> Iterator[str]:
-    for each in ast.walk(function):
-        if isinstance(each, ast.arg):
-            yield each.arg
-        elif isinstance(each, ast.Name) and not isinstance(each.ctx, ast.Load):
-            yield each.id
