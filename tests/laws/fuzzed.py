@@ -38,9 +38,13 @@ def fuzzed(seed: int) -> str:
     match random.randrange(10):
         case 0:
             tokens = random.choices(robustness.TERMINALS, k=random.randint(1, 60))
-            return random.choice(("", "INPUT[8x8x4] -> ", "net n {\ninput 8x8x4\n")) + random.choice(("", " ")).join(tokens)
+            return random.choice(("", "INPUT[8x8x4] -> ", "net n {\ninput 8x8x4\n")) + random.choice(("", " ")).join(
+                tokens
+            )
         case 1:
-            tokens = random.choices((*robustness.TERMINALS, "->", "->", "->", "relu", "conv3-4"), k=random.randint(1, 60))
+            tokens = random.choices(
+                (*robustness.TERMINALS, "->", "->", "->", "relu", "conv3-4"), k=random.randint(1, 60)
+            )
             return random.choice(("INPUT[8x8x4] -> ", "let a = ", "block b(c) = ")) + robustness.closed(tokens)
         case 2 | 3:
             return robustness.mutated(program(random.randrange(100_000)).text, random)
@@ -103,7 +107,9 @@ def through_doors(text: str, random: Random) -> str:
     source = Source("text.arch", text)
     options = Options()
     if random.random() < 0.2:
-        options = Options({random.choice("abcNxn"): random.choice(_VALUES)}, archdsl.TensorType.of(random.choice(_SIZES)))
+        options = Options(
+            {random.choice("abcNxn"): random.choice(_VALUES)}, archdsl.TensorType.of(random.choice(_SIZES))
+        )
     door = "check"
     try:
         report, _ = check_source(source, options)

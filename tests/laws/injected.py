@@ -38,7 +38,7 @@ _FRAGMENTS = (
     "\t", "\v", "\f", "\x1c", "\x85", "\u2028", "\u2029", "\x1b[2J", "\x1b]0;title\x07", "\x1b[31m", "\x9b1m", "\x07", "\x08", "\x7f", "\ufeff",
     "\u200b", "\u00ad", "\u202e", "\u2066", "\0", "\ud800", "\ufffe", "\uffff", "\ufdd0", "e\u0301", "ｆｌｏａｔ", "𝐟𝐥𝐨𝐚𝐭", "ﬁ", "é", "×", "中文", "👩‍👩‍👧",
     "<script>alert(1)</script>", "</script>", "<!--", "-->", "]]>", "<![CDATA[", "&amp;", "&#x3c;", "<img src=x onerror=alert(1)>", "</style>",
-    "</svg>", "</text>", "</td>", "</template>", "<?xml", "<!DOCTYPE x [<!ENTITY a 'b'>]>", "javascript:alert(1)", "\" onload=\"x", "' onclick='x",
+    "</svg>", "</text>", "</td>", "</template>", "<?xml", "<!DOCTYPE x [<!ENTITY a 'b'>]>", "javascript:alert(1)", '" onload="x', "' onclick='x",
     "\\l", "\\N", "\\G", "<<table>>", "];", "}; digraph", "-> n0", "n0 -- n1", "[label=x]", "//", "/* */", "*/", "subgraph", "end", "%%{init: {}}%%",
     'click n0 "javascript:x"', ":::c", "style n0", "---", "flowchart TB", "::error::x", "::set-output name=a::b", "%0A", "%25", "::stop-commands::x",
     "\\input{x}", "\\write18{id}", "$x$", "_", "^", "~", "&", "None", "self", "a", "b c", "x" * 200, "()", ")", "(", "=", ";", ",", ".", "..", "/",
@@ -93,7 +93,11 @@ def built(place: str, what: str) -> tuple[str, str, dict[str, object]]:
     if place.startswith("string"):
         what = re.sub(r'(["\\])', r"\\\1", what)
     text = form if "{}" not in form else form.replace("{{", "\1").replace("}}", "\2").replace("{}", what)
-    return text.replace("\1", "{").replace("\2", "}"), what if named else "text.arch", {"k": what} if place == "setting" else {}
+    return (
+        text.replace("\1", "{").replace("\2", "}"),
+        what if named else "text.arch",
+        {"k": what} if place == "setting" else {},
+    )
 
 
 def hold_injected(seed: int) -> Counter[str]:
@@ -173,7 +177,7 @@ def _python(net: Network, harmless: Network) -> None:
     tree, other = ast.parse(raw), ast.parse(harmless.source())
     assert ast.dump(tree) == ast.dump(ast.parse(code)), "bytes and text differ"
     assert _nodes(tree) == _nodes(other), "other nodes"
-    assert [name for name, _ in tokenize_kinds(code)] is not None
+    assert list(tokenize.generate_tokens(io.StringIO(code).readline))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "made.py"
         path.write_bytes(raw)
@@ -193,11 +197,6 @@ def _nodes(tree: ast.Module) -> Counter[str]:
         if isinstance(each, ast.Import | ast.ImportFrom):
             kinds[ast.unparse(each)] += 1
     return +kinds
-
-
-def tokenize_kinds(code: str) -> list[tuple[int, str]]:
-    """The tokens of code."""
-    return [(each.type, each.string) for each in tokenize.generate_tokens(io.StringIO(code).readline)]
 
 
 # --- pictures and pages -----------------------------------------------------------------------------------------------
