@@ -269,9 +269,7 @@ def _mermaid(net: Network, harmless: Network) -> None:
 
 
 def _json(net: Network, harmless: Network) -> None:
-    made = json.dumps(net.structure(), ensure_ascii=False)
-    made.encode()
-    assert json.loads(made) == net.structure()
+    assert json.loads(json.dumps(net.structure())) == net.structure()
     net.summary().to_json()
 
 
