@@ -355,6 +355,21 @@ def test_what_stands_before_the_text_may_be_edited(tmp_path: Path) -> None:
     assert archdsl.load(written(tmp_path, edited.encode(), "m.py")).params == archdsl.parse(TEXT).params
 
 
+# --- texts --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["ｆｌｏａｔ", "𝐟𝐥𝐨𝐚𝐭", "ﬁ", "中文", "é"])
+def test_a_name_that_python_would_read_as_another_is_no_class(name: str) -> None:
+    code = archdsl.parse("INPUT[8x8x3] -> conv3-4", name=name).source()
+    assert next(line for line in code.splitlines() if line.startswith("class ")).isascii()
+
+
+@pytest.mark.parametrize("doc", ['## "\n## "', '## a "" \n## "', '## "\n##\n## ""', "## a\\"])
+def test_a_comment_that_ends_with_quotes_ends_no_docstring(doc: str) -> None:
+    text = f"{doc}\nblock b(c) = conv3-c -> relu\nINPUT[8x8x3] -> b(4) -> b(8) -> gap\n"
+    compile(archdsl.parse(text).source(), "made", "exec")
+
+
 # --- slices of the long programmes ------------------------------------------------------------------------------------
 
 

@@ -42,8 +42,8 @@ def source(module: Module, meant: Module, text: Source, version: str, carried: C
     """One self-contained file for a network that was elaborated with traces, validated.
 
     meant: the network as it was elaborated without traces, which the file must be. text: what it was compiled from,
-    for the header. version: archdsl's own. carried: what the file carries of its origin. macs: of the network, a formula
-    where it depends on sizes that are left open. Raises Miscompiled, a fault of ours, where the file would build or
+    for the header. version: archdsl's own. carried: what the file carries of its origin. macs: of the network, a
+    formula where it depends on sizes that are left open. Raises Miscompiled, a fault of ours, where the file would build or
     compute something else.
     """
     name = class_name(module.name, f"{module.doc}\n{text.heading()}")
@@ -208,4 +208,4 @@ def _docstring(text: str, indent: str = INDENT) -> list[str]:
 def _docstring_text(text: str) -> str:
     """Text that can stand in a docstring: no way to end it, no control characters, no invisible ones."""
     shown = "".join(each if each == "\n" or each.isprintable() else " " for each in text)
-    return shown.replace("\\", "\\\\").replace('"""', "'''").rstrip('"').strip()
+    return shown.replace("\\", "\\\\").replace('"""', "'''").rstrip('" \n').lstrip()
