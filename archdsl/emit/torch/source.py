@@ -43,8 +43,8 @@ def source(module: Module, meant: Module, text: Source, version: str, carried: C
 
     meant: the network as it was elaborated without traces, which the file must be. text: what it was compiled from,
     for the header. version: archdsl's own. carried: what the file carries of its origin. macs: of the network, a
-    formula where it depends on sizes that are left open. Raises Miscompiled, a fault of ours, where the file would build or
-    compute something else.
+    formula where it depends on sizes that are left open. Raises Miscompiled, a fault of ours, where the file would
+    build or compute something else.
     """
     name = class_name(module.name, f"{module.doc}\n{text.heading()}")
     header = _header(text, version, carried.passes)
@@ -195,7 +195,8 @@ def _torch_shape(kind: TensorType) -> str:
 def _docstring(text: str, indent: str = INDENT) -> list[str]:
     width = WIDTH - len(indent) - 3
     lines: list[str] = []
-    for paragraph in _docstring_text(text).split("\n"):
+    # of a comment that cannot be seen nothing is left
+    for paragraph in (_docstring_text(text) or "A part of the network.").split("\n"):
         lines += textwrap.wrap(paragraph, width) or [""]
     if len(lines) == 1:
         # with the quotes at both ends a line may be too long that is not without
