@@ -78,7 +78,7 @@ def test_weights_are_found_inside_a_checkpoint(net: archdsl.Network, tmp_path: P
 
 def test_what_is_called_by_numbers_has_no_names(net: archdsl.Network, tmp_path: Path) -> None:
     path = saved(tmp_path / "w.pt", {0: torch.zeros(3)})  # type: ignore[dict-item]
-    with pytest.raises(archdsl.ArchError, match="E0811 .* it holds no weights by name"):
+    with pytest.raises(archdsl.ArchError, match=r"E0811 .* it holds no weights by name"):
         net.load_weights(net.to_torch(), path)
 
 

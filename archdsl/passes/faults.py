@@ -164,8 +164,9 @@ def _listed(names: tuple[str, ...]) -> str:
 class UnreadableWeights(Fault):
     """A file of weights that cannot be read: it is missing, damaged, or holds more than tensors by name.
 
-    Safetensors files are read as they are. Files of `torch.save` are read with `weights_only=True`, so nothing that
-    stands in them is run; a file that needs more than that is refused.
+    Safetensors files and files of `torch.save` are read without running, importing or unpacking anything that stands
+    in them; a file that needs more than that is refused. So are tensors that are not dense ones of numbers: sparse,
+    quantised, complex and nested ones.
     """
 
     code = "E0811"

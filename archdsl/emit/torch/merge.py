@@ -589,7 +589,7 @@ def _first_uses(root: Module) -> dict[int, int]:
 
 def camel(name: str) -> str:
     """A class name for a name of the language: `dense_layer` makes `DenseLayer`."""
-    made = "".join(part[:1].upper() + part[1:] for part in re.split(r"\W|_", name)) or "Block"
+    made = "".join(part[:1].upper() + part[1:] for part in re.split(r"[^A-Za-z0-9]", name)) or "Block"
     return made if made[0].isalpha() else f"Net{made}"
 
 

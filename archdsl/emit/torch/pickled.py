@@ -133,6 +133,8 @@ _HARMLESS: Final = frozenset(
         "torch.Size",
         "torch.device",
         "torch.serialization._get_layout",
+        "torch.per_tensor_affine",
+        "torch.per_channel_affine",
         "collections.Counter",
         "collections.defaultdict",
         "builtins.set",

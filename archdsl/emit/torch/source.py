@@ -214,4 +214,4 @@ def _docstring(text: str, indent: str = INDENT) -> list[str]:
 def _docstring_text(text: str) -> str:
     """Text that can stand in a docstring: no way to end it, no control characters, no invisible ones."""
     shown = "".join(each if each == "\n" or each.isprintable() else " " for each in text)
-    return shown.replace("\\", "\\\\").replace('"""', "'''").rstrip('"').strip()
+    return shown.replace("\\", "\\\\").replace('"""', "'''").rstrip('" \n').lstrip()
