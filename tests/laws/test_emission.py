@@ -363,6 +363,12 @@ net n {
   math = F -> conv3-4 -> ln
   b(4) -> b(5)
 }""",
+    "a part of a list in a block that is a list": """
+block b(c) = [fc-c -> [dropout(0.1) -> relu -> add { in | fc-(in.features) }] as inner -> add { | in -> fc-c }]
+net n {
+  input 6
+  b(4) -> b(5)
+}""",
     "one of several names": """
 net n {
   input 4

@@ -210,7 +210,7 @@ class _Follower:
             case ast.Subscript(whole, ast.Slice(ast.Constant(int() as start), ast.Constant(int() as stop), None)):
                 held = self._stretch(whole)
                 # torch makes a list of a part of a list, which a class of its own cannot make, and views have no parts
-                is_sliced = not isinstance(whole, ast.Name) and not ast.unparse(whole).endswith(".values()")
+                is_sliced = ast.unparse(whole) != "self" and not ast.unparse(whole).endswith(".values()")
                 if not is_sliced or not start < stop <= held.stop:
                     raise Unreadable(ast.unparse(node))
                 return _Stretch(held.path, start, stop, held.part)

@@ -98,7 +98,11 @@ def _plain(value: Any) -> object:
     """An argument without its trace or formula; comparing one that has a formula would be remembered as a condition."""
     if isinstance(value, int) and not isinstance(value, bool):
         return int(value)
-    return tuple(map(_plain, cast("tuple[Any, ...]", value))) if isinstance(value, tuple) else value
+    if not isinstance(value, tuple):
+        return value
+    items = tuple(map(_plain, cast("tuple[Any, ...]", value)))
+    # numbers that are equal by chance stay apart where they have formulas
+    return items[0] if len(items) > 1 and len(set(map(repr, items))) == 1 else items
 
 
 def _sources(step: Step) -> tuple[int, ...]:
