@@ -364,7 +364,7 @@ net n {
   b(4) -> b(5)
 }""",
     "a part of a list in a block that is a list": """
-block b(c) = [fc-c -> [dropout(0.1) -> relu -> add { in | fc-(in.features) }] as inner -> add { | in -> fc-c }]
+block b(c) = [fc-c -> [dropout(0.1) -> relu -> add { in -> fc-c | } -> tanh] as inner -> add { | in -> fc-c }]
 net n {
   input 6
   b(4) -> b(5)
