@@ -369,6 +369,11 @@ net n {
   input 6
   b(4) -> b(5)
 }""",
+    "a copied class that only a function calls": """
+net n {
+  input 3
+  [fc-8 -> prelu(8) -> slice(5, 7) -> fc-8 -> prelu(8) -> slice(5, 7) -> fc-8 -> prelu(8) -> slice(5, 7) -> fc-8 -> prelu(8) -> slice(5, 7) -> fc-8 -> prelu(8) -> slice(5, 7) -> fc-9 -> prelu(9) -> fc-8 -> prelu(8) -> slice(5, 7)] as row
+}""",
     "one of several names": """
 net n {
   input 4

@@ -227,7 +227,9 @@ class Program:
         return self.classes[-1]
 
     def calls(self) -> Iterator[Call]:
-        """Every call in the constructors."""
+        """Every call in the constructors and functions."""
+        for function in self.functions:
+            yield from calls(function.layers)
         for made in self.classes:
             for each in made.fields:
                 if isinstance(each.node, Node):
