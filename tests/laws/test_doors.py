@@ -24,6 +24,9 @@ def test_nothing_escapes_at_the_doors_of_random_programs(seed: int) -> None:
 # what was found by the programme, or by hand, at its smallest
 SMALL = {
     "a group that is left out": "INPUT[8x8x4] -> [conv3-4 if 0] as q -> relu -> tanh",
+    "a second tensor that goes on beside the first": "net n {\n input source: tokens(6)\n input target: tokens(6)\n"
+    " memory, h = embedding-8(9) -> gru-8(states=true)\n begun = target -> embedding-8(9) -> gru-8(h)\n"
+    " answer = memory -> identity\n}",
     "a repeat of nothing": "INPUT[8x8x4] -> [conv3-4]*0 as q -> relu",
     "a block of nothing, deep inside": "block unit(nrm) {}\n"
     'block piece(c) = residual(project=false) { resize(mode="linear") { conv3-12 | } } -> [unit(none)] as body\n'

@@ -48,7 +48,7 @@ def _joined(level: Level, join: Join) -> Level:
         at = len(parts)
         parts.append(replace(part, inputs=tuple(where.get(wire, wire) for wire in part.inputs)))
         ends.append(index)
-        while (before := _feeder(parts[at])) is not None and level.readers[Wire(ends[before])] == 1:
+        while (before := _feeder(parts[at])) is not None and _is_read_once(level, ends[before], parts[before]):
             first, second = parts[before], parts[at]
             assert first is not None
             assert second is not None
@@ -65,6 +65,12 @@ def _feeder(part: Part | None) -> int | None:
     if part is None or len(part.inputs) != 1 or part.inputs[0].step == INPUT:
         return None
     return part.inputs[0].step
+
+
+def _is_read_once(level: Level, index: int, part: Part | None) -> bool:
+    """Whether what reads the first output of a part is all that reads the part."""
+    count = len(part.outputs) if part is not None else 0
+    return [level.readers[Wire(index, port)] for port in range(count)] == [1, *[0] * (count - 1)]
 
 
 def _compacted(level: Level, parts: list[Part | None], where: dict[Wire, Wire]) -> Level:
