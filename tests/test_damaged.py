@@ -186,7 +186,7 @@ ODD: dict[str, tuple[Callable[[], bytes] | bytes, str]] = {
     "an empty stack": (pickled(b"R."), "its list of tensors is damaged"),
     "a text that is none": (pickled(b"}X\x03\x00\x00\x00\xed\xa0\x80K\x01s."), "its list of tensors is damaged"),
     "compressed parts": (lambda: zipped({"archive/data.pkl": bytes(10**7)}, zipfile.ZIP_DEFLATED), "its parts are compressed"),
-    "no list": (lambda: zipped({"archive/data/0": bytes(4), "a/data.pkl/x": b""}), "it has no list of tensors"),
+    "no list": (lambda: zipped({"archive/data/0": bytes(4), "a/data.pkl/x": b""}), "it is a zip archive"),
     "two lists": (lambda: zipped({"a/data.pkl": PICKLE + b"}.", "b/data.pkl": PICKLE + b"}."}), "it has several lists"),
     "the other end first": (lambda: pickled(b"}.", byteorder=b"big"), "the largest first"),
     "a directory that is damaged": (lambda: torch_file(STATE)[:-30], "its archive is damaged"),
@@ -320,15 +320,11 @@ CARRIED: dict[str, bytes] = {
     "texts that are none": carrying({**GOOD, "texts": {"n.arch": 1}}),
     "a list of settings": carrying({**GOOD, "set": [1]}),
     "a setting that is none": carrying({**GOOD, "set": {"classes": None}}),
-    "a setting of 400 digits": carrying({**GOOD, "set": {"classes": 10**400}}),
     "a deep setting": carrying(
         b'{"net": "n", "texts": {"n.arch": ""}, "set": {"a": ' + b"[" * 300 + b"]" * 300 + b"}}"
     ),
     "a size that is none": carrying({**GOOD, "input": "333"}),
-    "a negative size": carrying({**GOOD, "input": [3, -8, 8]}),
-    "five sizes": carrying({**GOOD, "input": [1] * 5}),
     "passes that are none": carrying({**GOOD, "passes": {"head(3)": 1}}),
-    "half a character": carrying(json.dumps(json.dumps({**GOOD, "texts": {"n.arch": "# \ud800\n" + TEXT}})).encode()),
 }
 
 

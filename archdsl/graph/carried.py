@@ -13,7 +13,7 @@ from typing import Any, TypeGuard, cast
 from archdsl.base import safetensors
 from archdsl.base.diagnostics import ArchError
 from archdsl.base.formats import MADE_CODE, MADE_WEIGHTS, SAFETENSORS, format_of_file
-from archdsl.base.limits import DEFAULT_LIMITS, LARGEST, Limits
+from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.reading import TooLarge, content, opened
 from archdsl.graph.values import of_python
 
@@ -30,7 +30,7 @@ _STRING = (
 _STRING_COMMENT_OR_START = re.compile(rf"{_STRING}|#[^\n]*+|^({NAME} = )", re.MULTILINE | re.DOTALL)
 _PART = re.compile(rf"{_STRING}|#[^\n]*+|\w++|[^\w\s]", re.DOTALL)
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
-_MOST_AXES = 4
+_MOST_SIZES = 100
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def _read(held: object, limits: Limits) -> Carried | None:
         return None
     net, texts, given = found.get("net"), found.get("texts"), found.get("set", {})
     sizes, passes = found.get("input") or (), found.get("passes") or ()
-    if not (_is_text(net) and _maps_names(texts) and texts and all(map(_is_text, texts.values()))):
+    if not (_is_text(net) and _maps_names(texts) and texts and all(isinstance(each, str) for each in texts.values())):
         return None
     if not (_maps_names(given) and all(map(_is_setting, given.values()))):
         return None
@@ -124,7 +124,7 @@ def _read(held: object, limits: Limits) -> Carried | None:
 
 
 def _are_sizes(values: Sequence[object]) -> bool:
-    return len(values) <= _MOST_AXES and all(isinstance(each, int) and 1 <= each <= LARGEST for each in values)
+    return len(values) <= _MOST_SIZES and all(isinstance(each, int) for each in values)
 
 
 def _is_text(value: object) -> TypeGuard[str]:
@@ -144,11 +144,14 @@ def _maps_names(value: object) -> TypeGuard[Mapping[str, Any]]:
 
 
 def _is_setting(value: object) -> bool:
-    """Whether a value is one of the language, with texts that can be printed."""
+    """Whether a value is one of the language, with texts that can be printed. Of one that is out of its bounds the
+    compiler says what is wrong with it."""
     try:
         of_python(value)
         json.dumps(value, ensure_ascii=False).encode()
-    except (ArchError, TypeError, ValueError, RecursionError):
+    except ArchError:
+        return True
+    except (TypeError, ValueError, RecursionError):
         return False
     return True
 

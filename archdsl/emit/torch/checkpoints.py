@@ -23,7 +23,6 @@ from archdsl.base.reading import TooLarge, Unreadable, opened, reason, size_of
 from archdsl.emit.torch import pickled
 from archdsl.emit.torch.pickled import Other, Storage, Table
 from archdsl.emit.torch.stored import BITS, MOST_AXES, MOST_NUMBERS, Stored
-from archdsl.graph.faults import LimitPassed
 from archdsl.passes.faults import UnreadableWeights
 
 if TYPE_CHECKING:
@@ -75,6 +74,9 @@ def _held(path: Path, limits: Limits) -> Generator[Held]:
         with opened(path) as file:
             yield _reader(file, path)(file, limits.header)
     except TooLarge as error:
+        # the words for faults are imported for a fault
+        from archdsl.graph.faults import LimitPassed
+
         fault = LimitPassed(f"`{path.name}`: {error.what}", error.figure, error.limit, error.name)
         raise ArchError([Diagnostic(fault)]) from error
     except (OSError, ValueError) as error:  # with a name that no file can have it is a ValueError

@@ -346,7 +346,7 @@ class _Follower:
     def _method(self, value: int, name: str, node: ast.Call) -> int:
         args, kwargs = self._arguments(node)
         keys = self.terms.keys
-        if name == "expand" and keys[value][0] == "attribute":
+        if name == "expand" and not kwargs and keys[value][0] == "attribute":
             first, *others = args
             sizes = tuple(keys[each] for each in others)
             is_batch = keys[first][0] == "part" and keys[first][2:] == (self.terms.of("constant", 0),)
