@@ -29,7 +29,7 @@ def test_an_emitted_file_is_what_its_text_says(shard: int) -> None:
     for seed in range(shard, SHARDS * IN_CI, SHARDS):
         made.take(seed)
     assert made.failures == []
-    assert made.refused <= 5
+    assert made.refused <= 3
     assert made.programs > 50
     # the generator does what it is for
     assert made.quiet < 10

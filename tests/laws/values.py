@@ -205,14 +205,14 @@ class Values:
                 seen.append("operator as argument, used")
                 norms.append(lambda names: names[word])
             else:
-                norm = self.r.choice(["bn", "bn", "ln", "gn(2)"])
+                norm = self.r.choice(["bn", "bn", "ln", "gn(1)"])
                 given.append(f"norm={norm}")
                 norms.append(lambda names: norm)
 
         def check(y: Size, names: Names) -> None:
             for each in norms:
                 value = each(names)
-                need(value != "gn(2)" or (y.channels % 2 == 0 and y.kind != "sequence"))
+                need(value != "gn(1)" or (y.channels % 2 == 0 and y.kind != "sequence"))
                 need(value != "bn" or y.kind != "sequence")
 
         return Decoration(tuple(given), check, tuple(seen))
@@ -240,7 +240,7 @@ class Values:
                 word = r.choice([each for each in ACTIVATIONS if "softmax" not in each])
                 return Expr(word, lambda names: word)
             case "norm":
-                word = r.choice(["bn", "bn", "none", "gn(2)", "ln"])
+                word = r.choice(["bn", "bn", "none", "gn(1)", "ln"])
                 return Expr(word, lambda names: word)
             case "p":
                 return literal(r.choice([0.1, 0.2, 0.25, 0.5]))
