@@ -6,14 +6,17 @@ network are told apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from typing_extensions import override
+
+from archdsl.base.tensors import TensorType
 from archdsl.graph.module import INPUT, Module, Step
 from archdsl.ops.embedding import Embedding, Param
 from archdsl.ops.operator import Operator, Style
-from archdsl.passes.rewrite import Part
+from archdsl.passes.rewrite import Part, Rules
 from archdsl.passes.scope import Scope
 
 Ports = frozenset[int]
@@ -118,3 +121,19 @@ def _paths(finder: Finder, scope: Scope, ports: Ports) -> Iterator[str]:
                     yield from _paths(finder, scope.inside(index, number), cast("Ports", part.context))
                 else:
                     yield scope.name(index, number)
+
+
+class EndRules(Rules):
+    """Rules of a pass that tells the layers with which the network ends from the others: the context of a module is the
+    outputs of it that lead to the end."""
+
+    def __init__(self) -> None:
+        self.finder = Finder()
+
+    @override
+    def start(self, root: Module) -> tuple[tuple[TensorType, ...], Hashable]:
+        return root.inputs, every_output(root)
+
+    @override
+    def parts(self, module: Module, index: int, context: Hashable) -> tuple[Part, ...]:
+        return self.finder.parts(module, index, cast("Ports", context))

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import Any, cast, final
 
 from typing_extensions import override
 
-from archdsl.base.tensors import Shape, TensorType
+from archdsl.base.tensors import Shape
 from archdsl.graph.module import Module
 from archdsl.ops.conv import Conv, Deconv
 from archdsl.ops.dense import FullyConnected
 from archdsl.ops.operator import Operator
 from archdsl.passes.a_pass import Change
-from archdsl.passes.ends import Finder, Ports, every_output, head_of
+from archdsl.passes.ends import EndRules, head_of
 from archdsl.passes.options import whole
 from archdsl.passes.origins import New, Origin, Rewritten
-from archdsl.passes.rewrite import Part, Rules, Visit, new_where_changed, rewritten
+from archdsl.passes.rewrite import Visit, new_where_changed, rewritten
 
 MOST = 1_000_000_000
 
@@ -40,18 +39,10 @@ class Head(Change):
         return rewritten(root, _Rules(self.classes), self)
 
 
-class _Rules(Rules):
+class _Rules(EndRules):
     def __init__(self, classes: int) -> None:
+        super().__init__()
         self.classes = classes
-        self.finder = Finder()
-
-    @override
-    def start(self, root: Module) -> tuple[tuple[TensorType, ...], Hashable]:
-        return root.inputs, every_output(root)
-
-    @override
-    def parts(self, module: Module, index: int, context: Hashable) -> tuple[Part, ...]:
-        return self.finder.parts(module, index, cast("Ports", context))
 
     @override
     def change(self, at: Visit) -> Operator[Any] | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import Any, cast, final
 
 from typing_extensions import override
 
-from archdsl.base.tensors import Shape, TensorType
+from archdsl.base.tensors import Shape
 from archdsl.graph.module import Module
 from archdsl.ops.conv import Conv, Deconv
 from archdsl.ops.dense import FullyConnected
@@ -16,10 +15,10 @@ from archdsl.ops.operator import Operator
 from archdsl.ops.rearrange import Slice
 from archdsl.ops.resample import PadChannels
 from archdsl.passes.a_pass import Change
-from archdsl.passes.ends import Finder, Ports, every_output
+from archdsl.passes.ends import EndRules
 from archdsl.passes.options import number
 from archdsl.passes.origins import New, Origin, Rewritten
-from archdsl.passes.rewrite import Part, Rules, Visit, rewritten
+from archdsl.passes.rewrite import Visit, rewritten
 
 
 @final
@@ -38,18 +37,10 @@ class Widen(Change):
         return rewritten(root, _Rules(self.alpha), self)
 
 
-class _Rules(Rules):
+class _Rules(EndRules):
     def __init__(self, alpha: float) -> None:
+        super().__init__()
         self.alpha = alpha
-        self.finder = Finder()
-
-    @override
-    def start(self, root: Module) -> tuple[tuple[TensorType, ...], Hashable]:
-        return root.inputs, every_output(root)
-
-    @override
-    def parts(self, module: Module, index: int, context: Hashable) -> tuple[Part, ...]:
-        return self.finder.parts(module, index, cast("Ports", context))
 
     @override
     def change(self, at: Visit) -> Operator[Any] | None:
