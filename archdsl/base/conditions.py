@@ -14,12 +14,13 @@ from itertools import pairwise
 from math import comb, gcd, lcm
 from typing import Final
 
-from archdsl.base.formulas import Floor, Formula, constant, symbol
+from archdsl.base.formulas import Floor, Formula, Grid, constant, symbol
 
 # sizes are looked at up to here: what holds so far counts as true for all sizes
 FARTHEST: Final = 10**9
 _LONGEST_PERIOD = 10_000
 _LISTED = 6
+_LISTED_POINTS = 1000
 _LOOKED_AT = 10_000
 _SHORT_PERIOD = 1024
 
@@ -86,8 +87,15 @@ class Condition:
         """Whether it holds at some sizes."""
         return self.relation.holds(self.formula.at(sizes))
 
+    @cached_property
+    def sizes(self) -> Sizes | None:
+        """The sizes of its one symbol that meet it; None where they repeat too seldom to be told."""
+        return _where(self)
+
     def put(self, given: Mapping[str, Formula]) -> Condition:
         """The condition with formulas put for some symbols."""
+        if not self.symbols & given.keys():
+            return self
         return Condition.of(self.formula.put(given), self.relation)
 
     @cached_property
@@ -101,8 +109,7 @@ class Condition:
             if any(bound is not None and bound > 0 for bound in bounds):
                 return True
         if len(self.symbols) == 1:
-            found = Sizes.meeting([self])
-            return found is not None and found.is_everything
+            return self.sizes is not None and self.sizes.is_everything
         return False
 
     def __str__(self) -> str:
@@ -111,9 +118,9 @@ class Condition:
     @cached_property
     def shown(self) -> str:
         """As a person writes it: the sizes themselves where one comparison tells them, else both sides."""
-        if len(self.symbols) == 1 and self.formula.period <= _SHORT_PERIOD and (found := Sizes.meeting([self])):
+        if len(self.symbols) == 1 and self.sizes is not None and self.sizes.period <= _SHORT_PERIOD:
             (name,) = self.symbols
-            if (short := found.comparison) is not None:
+            if (short := self.sizes.comparison) is not None:
                 return short.shown(name)
         left, right = _sides(self.formula)
         if self.relation is Relation.POSITIVE and right.is_constant:
@@ -147,14 +154,11 @@ class Sizes:
     @classmethod
     def meeting(cls, conditions: Iterable[Condition]) -> Sizes | None:
         """The sizes that meet all of some conditions on one symbol; None where they repeat too seldom to be told."""
-        found = EVERYTHING
+        found: Sizes | None = EVERYTHING
         for each in conditions:
-            if each.formula.period > _LONGEST_PERIOD:
+            if found is None or each.sizes is None:
                 return None
-            made = found.intersection(_where(each))
-            if made is None:
-                return None
-            found = made
+            found = found.intersection(each.sizes)
         return found
 
     def __contains__(self, size: int) -> bool:
@@ -194,6 +198,17 @@ class Sizes:
             for rest in range(period)
         )
         return Sizes(period, tuple(rows))
+
+    def as_intervals(self) -> tuple[Interval, ...] | None:
+        """The same sizes as intervals of whole numbers one after the other; None where these would be many."""
+        if self.period == 1:
+            return self.intervals[0]
+        tail, start = self._tail()
+        last = start if tail else max((each[-1][1] for each in self.intervals if each), default=0)
+        if tail not in {None, _ANY} or last > _LISTED_POINTS:
+            return None
+        runs = _joined([(size, size) for size in range(1, last + (tail is None)) if size in self])
+        return tuple(_joined([*runs, *([(start, FARTHEST)] if tail else [])]))
 
     def __le__(self, other: Sizes) -> bool:
         common = self.intersection(other)
@@ -236,7 +251,9 @@ class Sizes:
         tail, start = self._tail()
         if tail is None:
             low, high = self.smallest, max(each[-1][1] for each in self.intervals if each)
-            whole = high - low < _LOOKED_AT and all(size in self for size in range(low, high + 1))
+            whole = self.intervals == (((low, high),),) or (
+                high - low < _LOOKED_AT and all(size in self for size in range(low, high + 1))
+            )
             return Comparison(low, high, _ANY) if whole else None
         if self.smallest != _first_in(start, tail):
             return None
@@ -267,15 +284,12 @@ class Sizes:
 
     def _listed(self, stop: int) -> str:
         """The sizes below `stop`: runs, or the first of many."""
-        runs: list[tuple[int, int]] = []
         last = max((each[-1][1] for each in self.intervals if each), default=0)
-        for size in range(1, min(stop, last + 1, _LOOKED_AT)):
-            if size not in self:
-                continue
-            if runs and runs[-1][1] == size - 1:
-                runs[-1] = (runs[-1][0], size)
-            else:
-                runs.append((size, size))
+        if self.period == 1:
+            runs = [(low, min(high, stop - 1)) for low, high in self.intervals[0] if low < stop]
+        else:
+            looked_at = range(1, min(stop, last + 1, _LOOKED_AT))
+            runs = _joined([(size, size) for size in looked_at if size in self])
         steps = {after[0] - before[0] for before, after in pairwise(runs)}
         if len(runs) > _LISTED and len(steps) == 1 and all(low == high for low, high in runs):
             return f"{runs[0][0]:,}, {runs[1][0]:,}, ... {runs[-1][0]:,}"
@@ -320,6 +334,7 @@ class Comparison:
 
 
 EVERYTHING: Final = Sizes(1, (((1, FARTHEST),),))
+NOTHING: Final = Sizes(1, ((),))
 
 
 def _first_from(low: int, rest: int, period: int) -> int:
@@ -380,8 +395,19 @@ def _ruled(name: str, rule: _Rule) -> str:
     return f"{name} % {period} in {{{shown}}}"
 
 
-def _where(condition: Condition) -> Sizes:
-    """The sizes that meet a condition on one symbol."""
+def _where(condition: Condition) -> Sizes | None:
+    """The sizes that meet a condition on one symbol; None where they repeat too seldom to be told."""
+    grid = condition.formula.grid
+    if grid is None:
+        return _by_remainders(condition) if condition.formula.period <= _LONGEST_PERIOD else None
+    points = Condition(condition.formula.on(grid), condition.relation)
+    if points.formula.is_constant:
+        return EVERYTHING if points.relation.holds(points.formula.constant) else NOTHING
+    return None if points.sizes is None else _spread(points.sizes, grid)
+
+
+def _by_remainders(condition: Condition) -> Sizes:
+    """The sizes that meet a condition, looked for among those of each remainder by itself."""
     (name,) = condition.symbols or ("",)
     period = condition.formula.period
     rows: list[tuple[Interval, ...]] = []
@@ -392,6 +418,28 @@ def _where(condition: Condition) -> Sizes:
         runs = _runs(_Polynomial.through(values), condition.relation, 0, last)
         rows.append(tuple((first + period * low, first + period * high) for low, high in runs))
     return Sizes(period, tuple(rows))
+
+
+def _spread(points: Sizes, grid: Grid) -> Sizes | None:
+    """The sizes of points of a grid; None where they repeat too seldom to be told."""
+    whole = points.as_intervals()
+    if whole is not None:
+        return Sizes(1, (tuple(_sizes_of(each, grid) for each in whole),))
+    period = points.period * grid.by
+    if period > _LONGEST_PERIOD:
+        return None
+    rows: list[tuple[Interval, ...]] = []
+    for rest in range(period):
+        own = points.intervals[grid.point(rest) % points.period]
+        spread = (_sizes_of(each, grid) for each in own)
+        inside = ((_first_from(low, rest, period), _last_to(high, rest, period)) for low, high in spread)
+        rows.append(tuple((low, high) for low, high in inside if low <= high))
+    return Sizes(period, tuple(rows))
+
+
+def _sizes_of(points: Interval, grid: Grid) -> Interval:
+    low, high = points
+    return min(grid.start(low), FARTHEST), min(grid.end(high), FARTHEST)
 
 
 @dataclass(frozen=True)
@@ -479,7 +527,7 @@ def together(conditions: Iterable[Condition], name: str, others: Mapping[str, in
     given = {other: constant(size) for other, size in others.items() if other != name}
     put = [each.put(given) for each in conditions]
     if any(each.formula.is_constant and not each.is_certain for each in put):
-        return Sizes(1, ((),))
+        return NOTHING
     return Sizes.meeting(each for each in put if not each.formula.is_constant)
 
 

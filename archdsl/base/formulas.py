@@ -45,6 +45,31 @@ class Floor:
         return f"floor({_bracketed(self.top)}/{self.by})"
 
 
+@dataclass(frozen=True)
+class Grid:
+    """`floor((size + shift)/by)` for the sizes from 1 on: its values are points, counted from 1."""
+
+    by: int
+    shift: int
+
+    @property
+    def first(self) -> int:
+        """What the division comes to at size 1: 0 or 1."""
+        return (1 + self.shift) // self.by
+
+    def start(self, point: int) -> int:
+        """The least size of a point."""
+        return max(1, (point - 1 + self.first) * self.by - self.shift)
+
+    def end(self, point: int) -> int:
+        """The greatest size of a point."""
+        return (point + self.first) * self.by - self.shift - 1
+
+    def point(self, size: int) -> int:
+        """The point of a size."""
+        return (size + self.shift) // self.by - self.first + 1
+
+
 Atom = Symbol | Floor
 Monomial = tuple[tuple[Atom, int], ...]
 
@@ -117,6 +142,34 @@ class Formula:
         """For sizes with the same remainders modulo this it is a polynomial."""
         floors = (atom for atom in self.atoms if isinstance(atom, Floor))
         return lcm(*(atom.by * atom.top.period for atom in floors))
+
+    @cached_property
+    def grid(self) -> Grid | None:
+        """The division of its one symbol that all of it is a formula of; None where there is none.
+
+        `ceil(H/4096) - ceil(H/8192)` is `x - ceil(x/2)` of `x = ceil(H/4096)`.
+        """
+        floors = [(atom.by, *_shift(atom)) for atom in self.atoms if isinstance(atom, Floor)]
+        if len(floors) != len(self.atoms) or len(self.symbols) != 1 or not all(alone for *_, alone in floors):
+            return None
+        by = gcd(*(each for each, *_ in floors))
+        shifts = {shift % by for _, shift, _ in floors}
+        return Grid(by, shifts.pop()) if by > 1 and len(shifts) == 1 else None
+
+    def on(self, grid: Grid) -> Formula:
+        """The formula over the points of its grid, the first of which is 1."""
+        (name,) = self.symbols
+        total = constant(0)
+        for monomial, value in self.terms:
+            product = constant(value)
+            for atom, power in monomial:
+                assert isinstance(atom, Floor)
+                shift, _ = _shift(atom)
+                point = symbol(name) + constant((shift - grid.shift) // grid.by + grid.first - 1)
+                for _ in range(power):
+                    product *= point // (atom.by // grid.by)
+            total += product
+        return total
 
     def at(self, sizes: Mapping[str, int]) -> int:
         """Its value at some sizes, which name every symbol."""
@@ -247,6 +300,12 @@ def _is_not_negative(atom: Atom) -> bool:
         return True
     bound = atom.top.never_below()
     return bound is not None and bound >= 0
+
+
+def _shift(atom: Floor) -> tuple[int, bool]:
+    """What is added to the size before it is divided, and whether nothing but a size stands there besides."""
+    rest = atom.top - constant(atom.top.constant)
+    return atom.top.constant, rest.is_atom and isinstance(rest.atoms[0], Symbol)
 
 
 def _degree(atom: Atom) -> int:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import assume, given, note
 from hypothesis import strategies as st
 from laws.generators import PROGRAMS, text
 from programme import examples, zoo
+from work import counted
 
 import archdsl
 from archdsl import ArchError, Network
@@ -107,6 +109,34 @@ def test_the_sizes_that_meet_conditions_are_found(made: Any) -> None:
         nearest = min(meeting, key=lambda size: abs(size - 50))
         assert meeting[-1] < 100 or abs(nearest - 50) == min(abs(each - 50) for each in found.nearest(50))
     assert str(found)
+
+
+@examples(60, 5_000)
+@given(st.integers(2, 40), st.integers(-20, 60), formulas("H"), st.sampled_from(list(Relation)))
+def test_the_sizes_of_a_coarse_grid_are_found(by: int, shift: int, made: Any, relation: Relation) -> None:
+    """What is asked of a size far down a network: of `floor((H + shift)/by)`, as deep strides leave it."""
+    point = (symbol("H") + constant(shift)) // by
+    condition = Condition.of(made[0].put({"H": point * point + point if shift % 5 == 0 else point}), relation)
+    note(str(condition))
+    assume(condition.symbols)
+    found = condition.sizes
+    assume(found is not None)
+    assert [size for size in range(1, 400) if size in found] == [s for s in range(1, 400) if condition.holds({"H": s})]
+    far = range(10**6, 10**6 + 50)
+    assert [size for size in far if size in found] == [size for size in far if condition.holds({"H": size})]
+
+
+def test_what_is_asked_of_deep_strides_is_told_at_once() -> None:
+    """Each of forty conditions on `ceil(H/8192)` and the like was looked for among 8,192 remainders, again for each pair."""
+    halved = [symbol("H")]
+    for _ in range(20):
+        halved.append((halved[-1] + constant(1)) // 2)
+    with counted(450_000):
+        conditions = [Condition.of(one - two, relation) for one, two in pairwise(halved) for relation in Relation]
+        kept = [each for each in conditions if not any(implied(each, [other]) for other in conditions if other != each)]
+    assert [str(each) for each in kept] == ["H == 1"]
+    assert str(conditions[-3].sizes) == "1 to 524,288"
+    assert str(conditions[-3]) == "1 <= H <= 524,288"
 
 
 @examples(40, 3_000)
