@@ -11,7 +11,8 @@ from archdsl.base.tensors import TensorType
 from archdsl.base.text import Place
 from archdsl.base.traced import Traced, dimension_names
 from archdsl.emit.torch import series
-from archdsl.emit.torch.forward import Forward, ForwardPlan, call_text, expression_of_step
+from archdsl.emit.torch.calls import call_text, expression_of_step
+from archdsl.emit.torch.forward import Forward, ForwardPlan
 from archdsl.emit.torch.program import (
     Call,
     Class,
@@ -88,7 +89,7 @@ class Lowering:
         then has under a condition: `downsample`, the projection of a shortcut, or `shortcut`."""
         if module.is_list:
             whole = self._list(module, "super().__init__")
-            return Draft(module, (Drafted("", whole),), ForwardPlan(module).row())
+            return Draft(module, (Drafted("", whole),), Forward.of_list(module))
         if module.indexed:
             whole = self._sequential(module, "super().__init__")
             return Draft(module, (Drafted("", whole),), Forward((), "Tensor"))

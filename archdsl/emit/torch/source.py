@@ -11,7 +11,7 @@ from pathlib import Path
 
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Source
-from archdsl.emit.torch.forward import wrapped
+from archdsl.emit.torch.long_lines import wrapped
 from archdsl.emit.torch.merge import camel, merged
 from archdsl.emit.torch.print import constructed, field_lines, flat_text
 from archdsl.emit.torch.program import Class, Parameter, Program, Reference
