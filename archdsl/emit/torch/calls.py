@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
+from archdsl.base.python_text import literal
 from archdsl.graph.module import Step
 from archdsl.ops.torchcall import ALL, INFIX, Apply, Grid, Layer, Learned, Passed, Slot, Weight, subscript
 
 
 def attribute(name: str) -> str:
     """How `forward` reaches a child."""
-    return f"self.{name}" if name.isidentifier() else f'getattr(self, "{name}")'
+    return f"self.{name}" if name.isidentifier() else f"getattr(self, {literal(name)})"
 
 
 # --- layers and modules -----------------------------------------------------------------------------------------------
@@ -89,7 +90,7 @@ def call_text(call: Apply, inputs: list[str]) -> str:
             case Apply():
                 return call_text(value, inputs)
             case str():
-                return f'"{value}"'
+                return literal(value)
             case (alone,):
                 return f"({text(alone)},)"
             case tuple():

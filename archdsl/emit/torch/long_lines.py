@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from archdsl.emit.torch.width import INDENT, WIDTH
+from archdsl.base.python_text import INDENT, WIDTH
 
 
 def wrapped(line: str, indent: str) -> list[str]:
