@@ -18,11 +18,12 @@ def long_literal(text: str) -> str:
     """A text between quotes of three, its first line below them, where it can be read and comes back as it is: what
     cannot be seen is escaped."""
     shown = "".join(
-        each if each in "\n\t" or (each.isprintable() and each != "\\") else _escaped(each) for each in text
+        each if each in "\n\t" or (each.isprintable() and each != "\\") else _escaped(each)
+        for each in text.removesuffix('"')
     )
-    shown = shown.replace('"""', '\\"\\"\\"')
-    shown = f'{shown[:-1]}\\"' if shown.endswith('"') else shown
-    return f'"""\\\n{shown}"""'
+    # a quote at the end would be one of those that close
+    end = '\\"' if text.endswith('"') else ""
+    return '"""\\\n' + shown.replace('"""', '\\"\\"\\"') + end + '"""'
 
 
 def _escaped(text: str) -> str:
