@@ -366,6 +366,13 @@ def test_a_comment_that_ends_with_quotes_ends_no_docstring(doc: str) -> None:
     compile(archdsl.parse(text).source(), "made", "exec")
 
 
+@pytest.mark.parametrize("end", ['"', '""', '"""', '""""', '\\"', '\\"""', '"""\\'])
+def test_a_text_that_ends_with_quotes_comes_back_as_it_is(tmp_path: Path, end: str) -> None:
+    text = f"input 8x8x3\nconv3-4 # {end}"
+    made = archdsl.load(written(tmp_path, archdsl.parse(text).source().encode(), "m.py"))
+    assert list(made.carried.texts.values()) == [text]
+
+
 # --- slices of the long programmes ------------------------------------------------------------------------------------
 
 

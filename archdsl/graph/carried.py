@@ -14,12 +14,12 @@ from archdsl.base import safetensors
 from archdsl.base.diagnostics import ArchError
 from archdsl.base.formats import MADE_CODE, MADE_WEIGHTS, SAFETENSORS, format_of_file
 from archdsl.base.limits import DEFAULT_LIMITS, Limits
+from archdsl.base.python_text import INDENT, WIDTH, literal, long_literal
 from archdsl.base.reading import TooLarge, content, opened
 from archdsl.graph.values import of_python
 
 NAME = "ARCH"
 METADATA = "archdsl"
-_WIDTH, _INDENT = 88, "    "
 # a string that is not closed ends with its line, or with the file
 _STRING = (
     r'"""[^"\\]*+(?:(?:\\.|"(?!""))[^"\\]*+)*+(?:"""|\Z)'
@@ -60,9 +60,9 @@ class Carried:
         held |= {"set": dict(self.settings)} if self.settings else {}
         held |= {"input": self.shape} if self.shape else {}
         held |= {"passes": self.passes} if self.passes else {}
-        lines = [line for name, value in held.items() for line in _laid_out(value, f"{_string(name)}: ", _INDENT)]
-        texts = [f'{_INDENT * 2}{_string(name)}: """\\\n{_quoted(text)}""",' for name, text in self.texts.items()]
-        return "\n".join([f"{NAME} = {{", *lines, f'{_INDENT}"texts": {{', *texts, f"{_INDENT}}},", "}", ""])
+        lines = [line for name, value in held.items() for line in _laid_out(value, f"{literal(name)}: ", INDENT)]
+        texts = [f"{INDENT * 2}{literal(name)}: {long_literal(text)}," for name, text in self.texts.items()]
+        return "\n".join([f"{NAME} = {{", *lines, f'{INDENT}"texts": {{', *texts, f"{INDENT}}},", "}", ""])
 
     @staticmethod
     def in_file(path: Path, limits: Limits = DEFAULT_LIMITS) -> Carried | None:
@@ -162,14 +162,14 @@ def _is_setting(value: object) -> bool:
 def _laid_out(value: Any, prefix: str, indent: str) -> list[str]:
     """The lines of a value, with a comma behind: on one line where it fits, else an item a line."""
     flat = f"{indent}{prefix}{_flat(value)},"
-    if len(flat) <= _WIDTH or not isinstance(value, dict | tuple | list) or not value:
+    if len(flat) <= WIDTH or not isinstance(value, dict | tuple | list) or not value:
         return [flat]
     opening, closing = ("{", "}") if isinstance(value, dict) else ("(", ")")
     if isinstance(value, dict):
         pairs = cast("dict[str, Any]", value).items()
-        inner = [line for name, each in pairs for line in _laid_out(each, f"{_string(name)}: ", indent + _INDENT)]
+        inner = [line for name, each in pairs for line in _laid_out(each, f"{literal(name)}: ", indent + INDENT)]
     else:
-        inner = [line for each in cast("tuple[Any, ...]", value) for line in _laid_out(each, "", indent + _INDENT)]
+        inner = [line for each in cast("tuple[Any, ...]", value) for line in _laid_out(each, "", indent + INDENT)]
     return [f"{indent}{prefix}{opening}", *inner, f"{indent}{closing},"]
 
 
@@ -177,30 +177,11 @@ def _flat(value: Any) -> str:
     match value:
         case dict():
             pairs = cast("dict[str, Any]", value).items()
-            return f"{{{', '.join(f'{_string(name)}: {_flat(each)}' for name, each in pairs)}}}"
+            return f"{{{', '.join(f'{literal(name)}: {_flat(each)}' for name, each in pairs)}}}"
         case tuple() | list():
             items = [_flat(each) for each in cast("tuple[Any, ...]", value)]
             return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
         case str():
-            return _string(value)
+            return literal(value)
         case _:
             return repr(value)
-
-
-def _string(text: str) -> str:
-    """A string as Python writes it, in plain letters."""
-    body = text.encode("unicode_escape").decode("ascii")
-    return f"'{body}'" if '"' in body and "'" not in body else f'"{body.replace(chr(34), chr(92) + chr(34))}"'
-
-
-def _quoted(text: str) -> str:
-    """A text between quotes of three, where it can be read and comes back as it is: what cannot be seen is escaped."""
-    shown = "".join(
-        each if each in "\n\t" or (each.isprintable() and each != "\\") else _escaped(each) for each in text
-    )
-    shown = shown.replace('"""', '\\"\\"\\"')
-    return f'{shown[:-1]}\\"' if shown.endswith('"') else shown
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape", "surrogatepass").decode("ascii")

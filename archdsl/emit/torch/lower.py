@@ -11,7 +11,8 @@ from archdsl.base.tensors import TensorType
 from archdsl.base.text import Place
 from archdsl.base.traced import Traced, dimension_names
 from archdsl.emit.torch import series
-from archdsl.emit.torch.forward import Forward, ForwardPlan, call_text, expression_of_step
+from archdsl.emit.torch.calls import call_text, expression_of_step
+from archdsl.emit.torch.forward import Forward, ForwardPlan
 from archdsl.emit.torch.program import (
     Call,
     Class,
@@ -26,9 +27,10 @@ from archdsl.emit.torch.program import (
     Steps,
     skeleton,
 )
-from archdsl.graph.chains import ALONE, DOWNSAMPLE, RESIDUAL, SHORTCUT
+from archdsl.emit.torch.residuals import joins, without_shortcut
+from archdsl.graph.chains import DOWNSAMPLE, RESIDUAL, SHORTCUT
 from archdsl.graph.memory import is_list, overwrites
-from archdsl.graph.module import INPUT, Module, Step, Wire
+from archdsl.graph.module import Module, Step
 from archdsl.graph.values import Partial
 from archdsl.ops.faults import Reject
 from archdsl.ops.torchcall import Layer, Learned, Option
@@ -88,7 +90,7 @@ class Lowering:
         then has under a condition: `downsample`, the projection of a shortcut, or `shortcut`."""
         if module.is_list:
             whole = self._list(module, "super().__init__")
-            return Draft(module, (Drafted("", whole),), ForwardPlan(module).row())
+            return Draft(module, (Drafted("", whole),), Forward.of_list(module))
         if module.indexed:
             whole = self._sequential(module, "super().__init__")
             return Draft(module, (Drafted("", whole),), Forward((), "Tensor"))
@@ -108,7 +110,7 @@ class Lowering:
         layers = self.layered.get(id(module), frozenset())
         if optional == SHORTCUT and joins(module):
             gated = ForwardPlan(module, gate=free_name(module, GATE), layers=layers).lines()
-            return Draft(module, tuple(fields), gated, ForwardPlan(_without_shortcut(module), layers=layers).lines())
+            return Draft(module, tuple(fields), gated, ForwardPlan(without_shortcut(module), layers=layers).lines())
         forward = ForwardPlan(module, optional=optional == DOWNSAMPLE, layers=layers).lines()
         return Draft(module, tuple(fields), forward)
 
@@ -208,47 +210,6 @@ class Lowering:
 def _members(step: Step) -> int:
     """How many things a repetition of a step writes into a row."""
     return len(step.what.steps) if isinstance(step.what, Module) and step.what.transparent else 1
-
-
-def optional_role(modules: list[Module]) -> str:
-    """The role of what some modules of a block have and others do not: `downsample`, the projection of a shortcut, or
-    `shortcut`, where the others go without; else nothing."""
-    projecting = [any(step.role == DOWNSAMPLE for step in module.steps) for module in modules]
-    if len(set(projecting)) == 2 and all(map(_projects_once, modules)):
-        return DOWNSAMPLE
-    joined = [joins(module) for module in modules]
-    return SHORTCUT if None not in joined and len(set(joined)) == 2 else ""
-
-
-def _projects_once(module: Module) -> bool:
-    """Whether there is one `residual` that may project, and `downsample` can mean nothing but its projection."""
-    sums = sum(step.role == RESIDUAL for step in module.steps)
-    return sums == 1 and all((step.name == DOWNSAMPLE) == (step.role == DOWNSAMPLE) for step in module.steps)
-
-
-def joins(module: Module) -> bool | None:
-    """Whether a `residual` without projections adds what comes in; None where there is no such `residual`, or more than
-    a flag could tell."""
-    sums = [step for step in module.steps if step.role == SHORTCUT and len(step.inputs) > 1]
-    bare = sum(step.role == ALONE for step in module.steps)
-    if len(sums) == 1 and not bare:
-        return True if sums[0].inputs[1] == Wire(INPUT) else None
-    return False if not sums and bare == 1 else None
-
-
-def _without_shortcut(module: Module) -> Module:
-    """The module without what a `residual` without projections does where shapes agree."""
-    moved: dict[Wire, Wire] = {Wire(INPUT, port): Wire(INPUT, port) for port in range(len(module.inputs))}
-    steps: list[Step] = []
-    for index, step in enumerate(module.steps):
-        for port in range(len(step.outputs)):
-            gone = step.role == SHORTCUT
-            moved[Wire(index, port)] = moved[step.inputs[0]] if gone else Wire(len(steps), port)
-        if step.role != SHORTCUT:
-            steps.append(replace(step, inputs=tuple(moved[wire] for wire in step.inputs)))
-    bindings = {moved[wire]: name for wire, name in module.bindings.items()}
-    outputs = tuple(moved[wire] for wire in module.outputs)
-    return replace(module, steps=tuple(steps), outputs=outputs, bindings=bindings)
 
 
 def free_name(module: Module, wanted: str) -> str:

@@ -6,6 +6,7 @@ import math
 import re
 from typing import Any
 
+from archdsl.base.python_text import INDENT, WIDTH, literal
 from archdsl.base.traced import python
 from archdsl.emit.torch.program import (
     Argument,
@@ -27,7 +28,6 @@ from archdsl.emit.torch.program import (
     Rows,
     as_number,
 )
-from archdsl.emit.torch.width import INDENT, WIDTH
 
 
 def field_lines(field: Field) -> list[str]:
@@ -199,13 +199,6 @@ def _literal_text(value: Any) -> str:
             return f'float("{value}")'
         case _:
             return repr(value)
-
-
-def literal(text: str) -> str:
-    """A string as Python writes it, in plain letters and the quotes that need the fewest escapes."""
-    single = "'" + text.encode("unicode_escape").decode("ascii").replace("'", "\\'") + "'"
-    double = '"' + text.encode("unicode_escape").decode("ascii").replace('"', '\\"') + '"'
-    return single if len(single) < len(double) else double
 
 
 def _label_text(parts: tuple[str | Hole | Formula, ...]) -> str:

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from archdsl.base.python_text import INDENT, WIDTH
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Source
-from archdsl.emit.torch.forward import wrapped
+from archdsl.emit.torch.long_lines import wrapped
 from archdsl.emit.torch.merge import camel, merged
 from archdsl.emit.torch.print import constructed, field_lines, flat_text
 from archdsl.emit.torch.program import Class, Parameter, Program, Reference
 from archdsl.emit.torch.stretches import NEEDS, lines
 from archdsl.emit.torch.surroundings import INITIALISATION, MODULES
 from archdsl.emit.torch.validate import Miscompiled, validate
-from archdsl.emit.torch.width import INDENT, WIDTH
 from archdsl.graph.carried import Carried
 from archdsl.graph.module import Init, Module
 

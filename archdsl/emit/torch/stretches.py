@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from archdsl.base.python_text import INDENT
 from archdsl.base.traced import Named, plain
 from archdsl.emit.torch.print import laid_out
 from archdsl.emit.torch.program import (
@@ -25,7 +26,6 @@ from archdsl.emit.torch.program import (
     holes,
     skeleton,
 )
-from archdsl.emit.torch.width import INDENT
 
 NEEDS = "from itertools import pairwise"
 _BEFORE, _AFTER = "before", "after"
