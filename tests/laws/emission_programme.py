@@ -23,7 +23,7 @@ import torch
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from laws.emission import Difference, failure, hold
+from laws.emission import LARGE, Difference, failure, hold
 from laws.smallest import smallest
 from laws.writer import Text, program
 
@@ -36,13 +36,14 @@ ROUND = 100
 @dataclass
 class Round:
     """What came of some programs: how many were compared, refused, quiet (nothing came out of them that tells inputs
-    apart), were networks on images of any size too, had a class that unlike instances share, and failed; how often each
+    apart), were networks on images of any size too, were too large to be run, had a class that unlike instances share, and failed; how often each
     construct occurred."""
 
     programs: int = 0
     refused: int = 0
     quiet: int = 0
     opened: int = 0
+    large: int = 0
     sharing: int = 0
     shared_classes: int = 0
     classes: int = 0
@@ -75,6 +76,7 @@ class Round:
             self.failures.append({**about, "kind": difference.kind, "detail": difference.detail})
             return
         self.quiet += not found.lively
+        self.large += net.params > LARGE
         self.sharing += bool(found.shared)
         self.shared_classes += len(found.shared)
         self.classes += found.classes
@@ -166,7 +168,18 @@ def main() -> None:
         show(given.smallest)
         return
     whole = together(rounds(given.begin, given.end, given.state))
-    for name in ("programs", "refused", "quiet", "opened", "sharing", "shared_classes", "classes", "blocks", "seconds"):
+    for name in (
+        "programs",
+        "refused",
+        "quiet",
+        "opened",
+        "large",
+        "sharing",
+        "shared_classes",
+        "classes",
+        "blocks",
+        "seconds",
+    ):
         say(f"{name}: {getattr(whole, name)}")
     say("failures:", dict(Counter(each["kind"] for each in whole.failures).most_common()))
     say("constructs:", dict(whole.constructs.most_common()))
