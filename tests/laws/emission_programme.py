@@ -36,8 +36,8 @@ ROUND = 100
 @dataclass
 class Round:
     """What came of some programs: how many were compared, refused, quiet (nothing came out of them that tells inputs
-    apart), were networks on images of any size too, were too large to be run, had a class that unlike instances share, and failed; how often each
-    construct occurred."""
+    apart), were networks on images of any size too, were too large to be run, had a class that unlike instances share,
+    and failed; how often each construct occurred."""
 
     programs: int = 0
     refused: int = 0
