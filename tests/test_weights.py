@@ -242,7 +242,7 @@ def test_a_head_is_a_layer_of_the_network_or_of_the_file(net: archdsl.Network, t
     assert not net.load_weights(net.to_torch(), path, head=["aux", "fc.bias", "body"]).new
     for given, wrong, help_ in (
         (["aux", "fcc", "fcc"], ["fcc"], "did you mean `fc`?"),
-        (["body.2", "relu"], ["body.2", "relu"], None),
+        (["body.2", "relu"], ["body.2", "relu"], "did you mean `body.1`?"),
         (["aux", "module.fc.`\n"], ["module.fc.??"], None),
         ([""], [""], None),
     ):
