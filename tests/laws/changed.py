@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 
 import archdsl
 from archdsl import Network, TensorType
@@ -76,6 +77,32 @@ def run(model: nn.Module, xs: list[Tensor], *, training: bool = False, resting: 
     return Run(cast("tuple[Tensor, ...]", tuple(found)) if isinstance(found, tuple) else (found,), after)
 
 
+def seen(model: nn.Module, layers: Collection[str], xs: list[Tensor], *, training: bool) -> dict[str, list[Tensor]]:
+    """What comes into some layers of a module, by name, at each of their calls. Dropout rests."""
+    found: dict[str, list[Tensor]] = {name: [] for name in layers}
+    parts = dict(model.named_modules())
+    handles = [
+        parts[name].register_forward_pre_hook(lambda _layer, given, calls=found[name]: calls.append(given[0]))
+        for name in layers
+    ]
+    run(model, xs, training=training, resting=[name for name, each in parts.items() if isinstance(each, _DropoutNd)])
+    for each in handles:
+        each.remove()
+    return found
+
+
+def as_coloured(x: Tensor, channels: int) -> Tensor:
+    """The image of so many channels that has the effect of one of another number, as timm's rule has it: a grey one is
+    in all channels, and of more each goes into that whose weights it was given."""
+    given = x.shape[1]
+    if given == 1:
+        return x.repeat(1, channels, *[1] * (x.dim() - 2))
+    found = x.new_zeros(len(x), channels, *x.shape[2:])
+    for channel in range(given):
+        found[:, channel % channels] += x[:, channel]
+    return found * (channels / given)
+
+
 def difference(one: Tensor, other: Tensor) -> float:
     """The largest difference, relative to the largest number."""
     assert one.isfinite().all()
@@ -98,10 +125,20 @@ class Changed:
         kept = {name for name, each in self.made.named_modules() if isinstance(each, kinds)}
         return frozenset(name for name, each in self.model.named_modules() if isinstance(each, kinds)) - kept
 
-    def differences(self, *, training: bool = False, resting: Collection[str] = ()) -> list[float]:
-        """The difference of each output, and in training of each tensor that is left after it."""
-        before = run(self.model, self.xs, training=training, resting=resting)
-        after = run(self.made, self.xs, training=training, resting=resting)
+    def differences(
+        self,
+        *,
+        training: bool = False,
+        resting: Collection[str] = (),
+        old: list[Tensor] | None = None,
+        new: list[Tensor] | None = None,
+    ) -> list[float]:
+        """The difference of each output, and in training of each tensor that is left after it.
+
+        old: what comes into the network. new: what comes into the changed one.
+        """
+        before = run(self.model, old or self.xs, training=training, resting=resting)
+        after = run(self.made, new or self.xs, training=training, resting=resting)
         assert [each.shape for each in before.outputs] == [each.shape for each in after.outputs]
         found = [difference(one, other) for one, other in zip(before.outputs, after.outputs, strict=True)]
         if training:

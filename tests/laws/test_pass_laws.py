@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import assume, given, note
 from hypothesis import strategies as st
-from laws.changed import Changed, assert_same, sample
+from laws.changed import NEAR, Changed, as_coloured, assert_same, difference, sample, seen
 from laws.generators import PROGRAMS, text
 from laws.interpreter import module
 from laws.test_operators import OPERATORS, inputs, operators
@@ -26,6 +26,7 @@ from archdsl.ops import OperatorClass
 from archdsl.ops.faults import Reject
 from archdsl.ops.torchcall import Layer, Learned
 from archdsl.passes.ends import head_of
+from archdsl.passes.moving import names
 
 # small instances of the families of the zoo: all that they are made of, in little
 SMALL: dict[str, dict[str, Any]] = {
@@ -159,6 +160,67 @@ def test_another_head_leaves_everything_else(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", SMALL)
+def test_what_comes_into_another_head_is_what_came_into_the_old_one(name: str) -> None:
+    net = small(name)
+    made = refused_or(lambda: Changed(net, "head(7)"))
+    if made is None:
+        assert name in {"bert", "gpt2", "transformer"}
+        return
+    for training in (False, True):
+        before, now = (seen(each, head_of(net.module), made.xs, training=training) for each in (made.model, made.made))
+        for path, calls in before.items():
+            assert calls
+            assert all(difference(*pair) < NEAR for pair in zip(calls, now[path], strict=True)), path
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("channels", [1, 2, 5, 6])
+def test_an_image_of_other_channels_has_the_effect_that_timm_gives_it(name: str, channels: int) -> None:
+    net = small(name)
+    made = refused_or(lambda: Changed(net, f"input-channels({channels})"))
+    if made is None:
+        assert name in {"bert", "gpt2", "seq2seq_attention", "transformer"}
+        return
+    x = sample(*made.changed.inputs.values())
+    assert x.shape[1] == channels
+    coloured = as_coloured(x, net.module.inputs[0].channels)
+    assert max(made.differences(old=[coloured], new=[x])) < NEAR
+    assert max(made.differences(old=[coloured], new=[x], training=True)) < NEAR
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_network_widened_by_one_is_the_same_network(name: str, tmp_path: Path) -> None:
+    made = Changed(small(name), "widen(1)")
+    made.assert_read_back(tmp_path)
+    assert_same_when_loaded(made)
+
+
+def assert_same_when_loaded(made: Changed) -> None:
+    """That a network whose weights a pass made new is the old one once it has the old weights."""
+    assert made.net.new_weights(*made.passes) == tuple(dict.fromkeys(names(made.net.module)))
+    assert (made.changed.params, made.changed.macs) == (made.net.params, made.net.macs)
+    assert made.changed.outputs == made.net.outputs
+    made.made.load_state_dict(made.model.state_dict())
+    made.assert_equal()
+    made.assert_equal(training=True)
+
+
+@pytest.mark.parametrize("name", ["vit", "swin", "resnet"])
+def test_positions_of_the_grid_that_is_there_stay_as_they_are(name: str, tmp_path: Path) -> None:
+    net = small(name)
+    height, width = net.module.inputs[0].grid
+    made = refused_or(lambda: Changed(net, f"resize-positions({height}, {width})"))
+    if made is None:
+        assert name in {"swin", "resnet"}
+        return
+    assert not net.new_weights(*made.passes)
+    assert all(torch.equal(value, made.made.state_dict()[name]) for name, value in made.model.state_dict().items())
+    made.assert_equal()
+    made.assert_equal(training=True)
+    made.assert_read_back(tmp_path)
+
+
+@pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize("word", ["widen(0.5)", "widen(2)", "input-channels(1)", "input-channels(5)"])
 def test_what_makes_other_shapes_makes_a_network_or_says_where_it_cannot(name: str, word: str, tmp_path: Path) -> None:
     net = small(name)
@@ -228,6 +290,63 @@ def test_what_promises_equality_gives_it_on_random_networks(form: str, word: str
     made.assert_accounted()
     assert max(made.differences()) < 1e-11
     assert max(made.differences(training=True, resting=made.left_out(*RESTING.get(word, ())))) < 1e-11
+
+
+@pytest.mark.parametrize("form", PROGRAMS)
+@examples(5, 2_000)
+@given(st.data())
+def test_what_comes_into_another_head_of_a_random_network_is_what_it_was(form: str, data: st.DataObject) -> None:
+    net = drawn(form, data)
+    made = refused_or(lambda: Changed(net, "head(7)"))
+    if made is None:
+        return
+    heads = head_of(net.module)
+    new = net.new_weights("head(7)")
+    for training in (False, True):
+        before, now = (seen(each, heads, made.xs, training=training) for each in (made.model, made.made))
+        # what comes into a head that follows another is not what it was
+        state = made.model.state_dict()
+        made.model.load_state_dict({name: value + 1 if name in new else value for name, value in state.items()})
+        other = seen(made.model, heads, made.xs, training=training)
+        made.model.load_state_dict(state)
+        pairs = [
+            (one, each)
+            for path in heads
+            for one, two, each in zip(before[path], other[path], now[path], strict=True)
+            if torch.equal(one, two)
+        ]
+        assert pairs
+        assert all(torch.equal(*pair) for pair in pairs)
+
+
+@pytest.mark.parametrize("form", PROGRAMS)
+@examples(5, 2_000)
+@given(st.data())
+def test_an_image_of_other_channels_has_the_same_effect_on_a_random_network(form: str, data: st.DataObject) -> None:
+    net = drawn(form, data)
+    channels = net.module.inputs[0].channels
+    wanted = data.draw(st.sampled_from([1, channels, 2 * channels, 3 * channels]))
+    made = refused_or(lambda: Changed(net, f"input-channels({wanted})"))
+    if made is None or made.changed.outputs != net.outputs:
+        return  # without a convolution the other channels come out
+    assert_same_effect(made, wanted)
+
+
+def assert_same_effect(made: Changed, wanted: int) -> None:
+    """That an image in one channel, or several times in many, does what it did in the channels that there were."""
+    (old,), channels = made.xs, made.net.module.inputs[0].channels
+    x = old[:, :1] if wanted == 1 else old.repeat(1, wanted // channels, *[1] * (old.dim() - 2))
+    coloured = old[:, :1].expand_as(old) if wanted == 1 else old
+    resting = [name for name, each in made.model.named_modules() if isinstance(each, _DropoutNd)]
+    for training in (False, True):
+        assert max(made.differences(old=[coloured], new=[x], training=training, resting=resting)) < 1e-11
+
+
+@pytest.mark.parametrize("form", PROGRAMS)
+@examples(5, 2_000)
+@given(st.data())
+def test_a_random_network_widened_by_one_is_the_same_network(form: str, data: st.DataObject) -> None:
+    assert_same_when_loaded(Changed(drawn(form, data), "widen(1)"))
 
 
 @pytest.mark.parametrize("form", PROGRAMS)
