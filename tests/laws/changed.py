@@ -82,7 +82,7 @@ def seen(model: nn.Module, layers: Collection[str], xs: list[Tensor], *, trainin
     found: dict[str, list[Tensor]] = {name: [] for name in layers}
     parts = dict(model.named_modules())
     handles = [
-        parts[name].register_forward_pre_hook(lambda _layer, given, calls=found[name]: calls.append(given[0]))
+        parts[name].register_forward_pre_hook(lambda _layer, given, calls=found[name]: calls.append(given[0].clone()))
         for name in layers
     ]
     run(model, xs, training=training, resting=[name for name, each in parts.items() if isinstance(each, _DropoutNd)])
