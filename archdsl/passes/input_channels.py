@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class InputChannels(Change):
     """Gives the input another number of channels. The weights of the convolutions that read it are summed over the
-    channels for one, else repeated and scaled, so that a grey or a many-banded image gives what a coloured one did. What
-    stands before them must treat each channel by itself."""
+    channels for one, else repeated and scaled, so that a grey or a many-banded image gives what a coloured one did.
+    What stands before them must treat each channel by itself."""
 
     word = "input-channels"
     example = "input-channels(1)"
