@@ -22,7 +22,13 @@ import torch
 from laws.changed import Changed
 from laws.emission import Difference, hold
 from laws.test_emission import ONCE_WRONG
-from laws.test_pass_laws import small
+from laws.test_pass_laws import (
+    assert_another_head,
+    assert_gives_what_is_there,
+    assert_positions,
+    assert_same_effect,
+    small,
+)
 from laws.test_validation import TEXTS, Case
 from laws.writer import program
 
@@ -56,6 +62,22 @@ net n {
   output b, c
 }""",
 }
+
+# what passes that promise no equal outputs have to do: texts, and passes that apply there
+HELD = {
+    """
+net n {
+  input 8x6x4
+  share h = conv3-4
+  h -> relu -> h -> [[conv3-4 -> relu]*2 -> conv3-5 -> relu] as f -> gap -> fc-7
+}""": ("truncate(h)", "truncate(f.3, f.0)", "truncate(f.2, f)", "head(7)"),
+    "INPUT[10] -> [fc-10]*3": ("head(7)",),
+    "INPUT[10] -> fc-10 -> [residual { fc-10 }]*2": ("head(7)",),
+    "INPUT[8x6x4] -> add { conv3-5 | conv1-5 } -> gap": ("head(7)",),
+    "INPUT[6x7x4] -> relu -> conv3-5 -> bn": ("input-channels(1)", "input-channels(8)"),
+}
+# and where they do not apply
+REFUSED = {"INPUT[6x7x4] -> lrn -> conv3-5": "input-channels(8)"}
 
 
 def networks(programs: int) -> Iterator[tuple[str, Callable[[], Network]]]:
@@ -116,12 +138,46 @@ def corruptions() -> Found:
 
 def passes() -> Found:
     """What the laws of passes say, and first of all their proof."""
+    for text, words in HELD.items():
+        for word in words:
+            if found := found_out(lambda text=text, word=word: hold_pass(archdsl.parse(text), word)):
+                return f"{word} on {text}: {found}"[:300]
+    for text, word in REFUSED.items():
+        if not (found_out(lambda text=text, word=word: archdsl.parse(text).apply(word)) or "").startswith("ArchError"):
+            return f"{word} on {text} is not refused"
+    if found := found_out(lambda: assert_positions(small("vit"), 64, 96)):
+        return f"positions: {found}"[:300]
     with tempfile.TemporaryDirectory() as folder:
         for name in (*PASSED, "lenet5", "resnet", "vit"):
             for word in (*EQUAL, "head(7)", "widen(0.5)", "input-channels(1)", "input-channels(5)"):
                 if found := _changed(name, word, Path(folder)):
                     return f"{word} on {name}: {found}"[:300]
     return None
+
+
+def found_out(holds: Callable[[], object]) -> Found:
+    """What goes wrong, whatever it is."""
+    try:
+        holds()
+    except Exception as error:  # noqa: BLE001 - whatever it is, it has been found out
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def hold_pass(net: Network, word: str) -> None:
+    """Hold a pass to what it promises of a network on which it works."""
+    made = Changed(net, word)
+    made.assert_accounted()
+    kind, _, given = word.removesuffix(")").partition("(")
+    options = given.split(", ")
+    match kind:
+        case "truncate":
+            assert assert_gives_what_is_there(made, *options, training=False) == len(options)
+        case "head":
+            assert {each.channels for each in made.changed.outputs.values()} == {int(given)}
+            assert_another_head(made)
+        case _:
+            assert_same_effect(made, int(given))
 
 
 def _changed(name: str, word: str, folder: Path) -> Found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,15 @@ import archdsl
 from archdsl import ArchError, cli
 from archdsl.base.tensors import Shape
 from archdsl.graph.module import Module
-from archdsl.passes.a_pass import Pass
+from archdsl.passes.a_pass import Change, Pass
 from archdsl.passes.catalogue import PASSES, pass_of
 from archdsl.passes.drop_dropout import DropDropout
 from archdsl.passes.ends import head_of
 from archdsl.passes.fully_convolutional import Reshaped
 from archdsl.passes.head import Head
 from archdsl.passes.moving import moves, names
-from archdsl.passes.origins import Kept, Made, Origin, Round
-from archdsl.passes.proof import check
+from archdsl.passes.origins import Kept, Made, New, Origin, Origins, Rewritten, Round
+from archdsl.passes.proof import Unaccounted, check
 from archdsl.passes.rewrite import Part, Rules, Visit, rewritten
 from archdsl.passes.widen import Widen
 
@@ -348,6 +349,78 @@ def test_what_is_made_of_a_later_round_is_made_of_its_own_tensors(body: str) -> 
     moved = list(moves(root, made))
     assert [each.name for each in moved] == list(names(root))
     assert all(each.sources == {"whole": each.name} for each in moved)
+
+
+FIRST, BLOCK, ROW, LAST = range(4)
+"""The steps of the network that a pass says something wrong about."""
+
+
+@dataclass(frozen=True)
+class _Lies(Change):
+    """A pass that changes nothing, and says of the tensors what is not so."""
+
+    word = "lies"
+    example = "lies"
+
+    wrong: Callable[[dict[Module, Origins], Origins], object]
+
+    @override
+    def rewritten(self, root: Module) -> Rewritten:
+        made = rewritten(root, Rules(), self)
+        origins = dict(made.origins)
+        self.wrong(origins, origins[made.module])
+        return Rewritten(made.module, origins)
+
+
+def _weight_from(origin: Origin) -> Callable[[dict[Module, Origins], Origins], object]:
+    return lambda _, root: root.tensors.update({FIRST: {**root.tensors[FIRST], "weight": origin}})
+
+
+LIES: dict[str, Callable[[dict[Module, Origins], Origins], object]] = {
+    "a layer without origins": lambda _, root: root.tensors.pop(FIRST),
+    "a tensor without one": lambda _, root: root.tensors.update({FIRST: {"weight": root.tensors[FIRST]["weight"]}}),
+    "a tensor that the layer has not": lambda _, root: root.tensors.update(
+        {FIRST: {**root.tensors[FIRST], "scale": New()}}
+    ),
+    "a tensor that was not there": _weight_from(Kept((Round(FIRST),), "gain")),
+    "a tensor of another shape": _weight_from(Kept((Round(FIRST),), "bias")),
+    "a layer that was not there": _weight_from(Kept((Round(LAST + 1),), "weight")),
+    "a round that was not there": _weight_from(Kept((Round(FIRST, 1),), "weight")),
+    "a tensor of a block": _weight_from(Kept((Round(BLOCK),), "weight")),
+    "a way into a block that has names of its own": _weight_from(Kept((Round(BLOCK), Round(0)), "weight")),
+    "a formula that does not fit": _weight_from(Made(Reshaped((5, 5)), {"whole": Kept((Round(FIRST),), "weight")})),
+    "a formula of another shape": _weight_from(Made(Reshaped((16,)), {"whole": Kept((Round(FIRST),), "weight")})),
+    "a formula of what was not there": _weight_from(Made(Reshaped((4, 4)), {"whole": Kept((Round(FIRST),), "gain")})),
+    "a block that stands for nothing": lambda _, root: root.modules.pop(BLOCK),
+    "a block that stands for another": lambda _, root: root.modules.update({BLOCK: (Round(ROW),)}),
+    "a block that stands for a layer": lambda _, root: root.modules.update({BLOCK: (Round(FIRST),)}),
+    "a block in a round that was not there": lambda _, root: root.modules.update({BLOCK: (Round(BLOCK, 1),)}),
+    "a module without origins": lambda origins, _: origins.pop(next(iter(origins))),
+    "a module of another network": lambda origins, _: origins.update(
+        {next(iter(origins)): Origins(archdsl.parse("INPUT[4] -> fc-4").module)}
+    ),
+    "another network": lambda origins, root: origins.update(
+        {next(each for each in origins if origins[each] is root): Origins(next(iter(origins)))}
+    ),
+}
+
+
+@pytest.mark.parametrize("wrong", LIES.values(), ids=LIES)
+def test_a_pass_that_says_what_is_not_so_is_found_out_when_it_is_used(
+    wrong: Callable[[dict[Module, Origins], Origins], object],
+) -> None:
+    net = archdsl.parse("block b = fc-4 -> bn\nnet n {\n input 4\n fc-4 -> b -> [fc-4 -> relu]*3 -> bn\n}")
+    model = net.to_torch()
+    for use in (
+        net.apply,
+        net.new_weights,
+        lambda *passes: net.convert(model, *passes),
+        lambda *passes: net.moved(model.state_dict(), *passes),
+    ):
+        use(_Lies(lambda _, __: None))
+        for passes in ((_Lies(wrong),), ("prune-dead", _Lies(wrong), "inference")):
+            with pytest.raises(Unaccounted):
+                use(*passes)
 
 
 def test_the_last_round_goes_on_from_the_one_before() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from test_faults import assert_speaks_well
 
 import archdsl
 from archdsl import cli
@@ -234,6 +235,41 @@ def test_a_changed_head_is_reported_as_new_and_everything_else_must_fit(net: arc
     assert loaded.new == ("fc.weight", "fc.bias")
     with pytest.raises(archdsl.ArchError, match="E0812"):
         three.load_weights(three.to_torch(), path)
+
+
+def test_a_head_is_a_layer_of_the_network_or_of_the_file(net: archdsl.Network, tmp_path: Path) -> None:
+    path = saved(tmp_path / "w.pt", {**net.to_torch().state_dict(), "aux.out.weight": torch.zeros(3)})
+    assert not net.load_weights(net.to_torch(), path, head=["aux", "fc.bias", "body"]).new
+    for given, wrong, help_ in (
+        (["aux", "fcc", "fcc"], ["fcc"], "did you mean `fc`?"),
+        (["body.2", "relu"], ["body.2", "relu"], "did you mean `body.1`?"),
+        (["aux", "module.fc.`\n"], ["module.fc.??"], None),
+        ([""], [""], None),
+    ):
+        for load in (
+            lambda head=given: net.load_weights(net.to_torch(), path, head=head),
+            lambda head=given: net.to_torch(weights=path, head=head),
+        ):
+            with pytest.raises(archdsl.ArchError) as refused:
+                load()
+            assert [each.code for each in refused.value.diagnostics] == ["E0813"] * len(wrong)
+            for each, name in zip(refused.value.diagnostics, wrong, strict=True):
+                assert f"{f'`{name}`' if name else 'what has no name'} is no head" in each.fault.message
+                assert_speaks_well(each)
+            assert refused.value.diagnostics[0].fault.help == help_
+
+
+def test_a_misspelt_head_is_one_message_and_nothing_is_written(
+    net: archdsl.Network, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, source = saved(tmp_path / "saved.pt", net.to_torch().state_dict()), tmp_path / "made.py"
+    for classes in (10, 20):
+        code, said = compiled(capsys, "--weights", path, "-o", source, "--set", f"classes={classes}", "--head", "fcc")
+        assert (code, source.exists()) == (1, False)
+        assert said == (
+            "error[E0813]: `fcc` is no head: neither the network nor `saved.pt` has weights of such a layer\n"
+            " = help: did you mean `fc`?\n"
+        )
 
 
 def test_freezing_stops_at_a_layer(net: archdsl.Network) -> None:

@@ -18,7 +18,8 @@ from archdsl.passes.rewrite import Rules, Visit, rewritten
 @final
 @dataclass(frozen=True)
 class DropDropout(Change):
-    """Leaves dropout out, which does nothing at inference. Weights stay as they are."""
+    """Leaves dropout out, which does nothing at inference. Weights stay as they are, and so do `drop_path` and the
+    dropout of attention and recurrent layers."""
 
     word = "drop-dropout"
     example = "drop-dropout"

@@ -7,6 +7,7 @@ from typing import final
 
 from archdsl.base.diagnostics import Fault
 from archdsl.base.suggest import did_you_mean
+from archdsl.passes.options import quoted
 
 _SHOWN = 6
 
@@ -217,6 +218,33 @@ class WeightsDiffer(Fault):
     @property
     def help(self) -> str | None:
         return self.advice
+
+
+@final
+@dataclass(frozen=True)
+class UnknownHead(Fault):
+    """A layer that is named as one whose weights may differ from those in a file, and that neither of the two has.
+
+    Nothing is loaded. Every `--head`, in Python every item of `head`, is the path of a layer or block that has weights
+    in the network or in the file: `fc`, `aux.out`. Names of the file are meant without what all of them begin with.
+    """
+
+    code = "E0813"
+    title = "an unknown head"
+    example = ""
+
+    path: str
+    file: str
+    known: tuple[str, ...]
+
+    @property
+    def message(self) -> str:
+        named = f"`{quoted(self.path)}`" if self.path else "what has no name"
+        return f"{named} is no head: neither the network nor `{self.file}` has weights of such a layer"
+
+    @property
+    def help(self) -> str | None:
+        return did_you_mean(self.path, self.known)
 
 
 @final

@@ -10,8 +10,11 @@ from typing_extensions import override
 
 from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.graph.module import Module
+from archdsl.ops.activation import AlongChannels
 from archdsl.ops.conv import Conv
+from archdsl.ops.norm import GroupNorm, LayerNorm, LocalResponseNorm
 from archdsl.ops.operator import Operator
+from archdsl.ops.rearrange import ChannelShuffle
 from archdsl.passes.a_pass import Change
 from archdsl.passes.options import whole
 from archdsl.passes.origins import Formula, Kept, Made, Origin, Rewritten, Round
@@ -25,7 +28,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class InputChannels(Change):
     """Gives the input another number of channels. The weights of the convolutions that read it are summed over the
-    channels for one, else repeated and scaled, so that a grey or a many-banded image gives what a coloured one did."""
+    channels for one, else repeated and scaled, so that a grey or a many-banded image gives what a coloured one did.
+    What stands before them must treat each channel by itself."""
 
     word = "input-channels"
     example = "input-channels(1)"
@@ -38,6 +42,10 @@ class InputChannels(Change):
         if len(root.inputs) != 1 or not images:
             raise self.refusal("", root.place, reason=f"it takes {_told(root.inputs)}, and no single image")
         return rewritten(root, _Rules(self.channels, images[0]), self)
+
+
+# what has no weights and makes channels of others
+_ACROSS = (AlongChannels, ChannelShuffle, GroupNorm, LayerNorm, LocalResponseNorm)
 
 
 def _told(inputs: tuple[TensorType, ...]) -> str:
@@ -64,6 +72,10 @@ class _Rules(Rules):
         if not isinstance(what, Conv):
             if what.state(before):
                 raise at.refusal("it reads the input's channels, and is no convolution")
+            if isinstance(what, _ACROSS):
+                raise at.refusal(
+                    "it works across the input's channels, so more or fewer of them are not the same to it"
+                )
             return what
         if what.groups > 1:
             raise at.refusal(f"it reads the input's channels in {what.groups} groups")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 
 import archdsl
 from archdsl import Network, TensorType
@@ -48,14 +51,62 @@ def sample(kind: TensorType) -> Tensor:
     return torch.randn(BATCH, *kind.shape, dtype=torch.float64)
 
 
-def outputs(model: nn.Module, xs: list[Tensor], *, training: bool) -> tuple[Tensor, ...]:
-    """All that a module gives, with the same noise each time. Running statistics stay as they are."""
+@dataclass(frozen=True)
+class Run:
+    """What a module gives, and its tensors after that: running statistics may have moved."""
+
+    outputs: tuple[Tensor, ...]
+    state: dict[str, Tensor]
+
+
+def run(model: nn.Module, xs: list[Tensor], *, training: bool = False, resting: Collection[str] = ()) -> Run:
+    """A module run with the same noise each time, and left with the tensors that it had.
+
+    resting: names of layers in it that do what they do at inference, also in training.
+    """
     state = {name: value.clone() for name, value in model.state_dict().items()}
+    model.train(training)
+    for name, each in model.named_modules():
+        if name in resting:
+            each.eval()
     torch.manual_seed(1)
     with torch.no_grad():
-        found: Any = model.train(training)(*xs)
+        found: Any = model(*xs)
+    after = {name: value.clone() for name, value in model.state_dict().items()}
     model.load_state_dict(state)
-    return cast("tuple[Tensor, ...]", tuple(found)) if isinstance(found, tuple) else (found,)
+    return Run(cast("tuple[Tensor, ...]", tuple(found)) if isinstance(found, tuple) else (found,), after)
+
+
+def seen(model: nn.Module, layers: Collection[str], xs: list[Tensor], *, training: bool) -> dict[str, list[Tensor]]:
+    """What comes into some layers of a module, by name, at each of their calls. Dropout rests."""
+    found: dict[str, list[Tensor]] = {name: [] for name in layers}
+    parts = dict(model.named_modules())
+    handles = [
+        parts[name].register_forward_pre_hook(lambda _layer, given, calls=found[name]: calls.append(given[0].clone()))
+        for name in layers
+    ]
+    run(model, xs, training=training, resting=[name for name, each in parts.items() if isinstance(each, _DropoutNd)])
+    for each in handles:
+        each.remove()
+    return found
+
+
+def as_coloured(x: Tensor, channels: int) -> Tensor:
+    """The image of so many channels that has the effect of one of another number, as timm's rule has it: a grey one is
+    in all channels, and of more each goes into that whose weights it was given."""
+    given = x.shape[1]
+    if given == 1:
+        return x.repeat(1, channels, *[1] * (x.dim() - 2))
+    found = x.new_zeros(len(x), channels, *x.shape[2:])
+    for channel in range(given):
+        found[:, channel % channels] += x[:, channel]
+    return found * (channels / given)
+
+
+def difference(one: Tensor, other: Tensor) -> float:
+    """The largest difference, relative to the largest number."""
+    assert one.isfinite().all()
+    return float((one - other).abs().max() / one.abs().max().clamp(min=1)) if one.numel() else 0.0
 
 
 class Changed:
@@ -69,25 +120,40 @@ class Changed:
         torch.manual_seed(2)
         self.xs = [sample(kind) for kind in net.inputs.values()]
 
-    def differences(self, *, training: bool = False) -> list[float]:
-        """The largest difference of each output, relative to the largest number in it."""
-        before = outputs(self.model, self.xs, training=training)
-        after = outputs(self.made, self.xs, training=training)
-        assert [each.shape for each in before] == [each.shape for each in after]
-        found: list[float] = []
-        for one, other in zip(before, after, strict=True):
-            assert one.isfinite().all()
-            found.append(float((one - other).abs().max() / one.abs().max().clamp(min=1)))
+    def left_out(self, *kinds: type[nn.Module]) -> frozenset[str]:
+        """The names of the layers of some kinds that the changed module no longer has."""
+        kept = {name for name, each in self.made.named_modules() if isinstance(each, kinds)}
+        return frozenset(name for name, each in self.model.named_modules() if isinstance(each, kinds)) - kept
+
+    def differences(
+        self,
+        *,
+        training: bool = False,
+        resting: Collection[str] = (),
+        old: list[Tensor] | None = None,
+        new: list[Tensor] | None = None,
+    ) -> list[float]:
+        """The difference of each output, and in training of each tensor that is left after it.
+
+        old: what comes into the network. new: what comes into the changed one.
+        """
+        before = run(self.model, old or self.xs, training=training, resting=resting)
+        after = run(self.made, new or self.xs, training=training, resting=resting)
+        assert [each.shape for each in before.outputs] == [each.shape for each in after.outputs]
+        found = [difference(one, other) for one, other in zip(before.outputs, after.outputs, strict=True)]
+        if training:
+            moved = self.net.moved(before.state, *self.passes).weights
+            found += [difference(value, after.state[name]) for name, value in moved.items()]
         return found
 
     def assert_tells(self) -> None:
         """That what comes out is not all one number, which anything could give."""
-        for each in outputs(self.model, self.xs, training=False):
+        for each in run(self.model, self.xs).outputs:
             assert not torch.equal(each, each.flatten()[0].expand_as(each))
 
-    def assert_equal(self, *, training: bool = False) -> None:
+    def assert_equal(self, *, training: bool = False, resting: Collection[str] = ()) -> None:
         """That both give the same."""
-        assert max(self.differences(training=training)) < NEAR
+        assert max(self.differences(training=training, resting=resting)) < NEAR
 
     def assert_accounted(self) -> None:
         """That each tensor of the new module was moved or is named as new, and each that was kept has its values."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +11,25 @@ import pytest
 import torch
 from hypothesis import assume, given, note
 from hypothesis import strategies as st
-from laws.changed import Changed, assert_same, sample
+from laws.changed import NEAR, Changed, as_coloured, assert_same, difference, run, sample, seen
 from laws.generators import PROGRAMS, text
 from laws.interpreter import module
 from laws.test_operators import OPERATORS, inputs, operators
 from programme import examples, zoo
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
 
 import archdsl
 from archdsl import ArchError, Network
 from archdsl.graph.library import zoo_names
+from archdsl.graph.module import Module
 from archdsl.ops import OperatorClass
 from archdsl.ops.faults import Reject
 from archdsl.ops.torchcall import Layer, Learned
 from archdsl.passes.ends import head_of
+from archdsl.passes.moving import names
+from archdsl.passes.resize_positions import Interpolated
 
 # small instances of the families of the zoo: all that they are made of, in little
 SMALL: dict[str, dict[str, Any]] = {
@@ -43,7 +50,12 @@ SMALL: dict[str, dict[str, Any]] = {
     "vit": {"input": (3, 32, 48), "patch": 16, "depth": 2, "width": 8, "heads": 2, "mlp": 12},
 }
 EQUAL = ("drop-dropout", "fold-norm", "inference", "prune-dead", "init(xavier)", "fully-convolutional")
-EQUAL_IN_TRAINING = ("prune-dead", "init(kaiming)")
+# what of these does in training what it does at inference, since it was left out or folded; all else is equal there too
+RESTING: dict[str, tuple[type[nn.Module], ...]] = {
+    "drop-dropout": (_DropoutNd,),
+    "fold-norm": (_BatchNorm,),
+    "inference": (_DropoutNd, _BatchNorm),
+}
 ANY = (
     *EQUAL,
     "head(7)",
@@ -91,6 +103,36 @@ def test_an_operator_names_all_tensors_of_its_state(cls: OperatorClass, data: st
     assert dict(operator.state(xs)) == found
 
 
+@pytest.mark.parametrize(
+    "between",
+    [
+        "relu", "gelu", "scale(0.5)", "dropout", "drop_path", "identity", "pool", "avgpool", "gap(keep=true)", "gmp(keep=true)",
+        "adaptiveavgpool(3)", "adaptivemaxpool(3)", "upsample2", 'upsample2(mode="bilinear")', "pad(1)", "roll(1)",
+        "channels_last -> channels_first", "to_sequence -> to_image(6)", "[relu -> pool2/1]*2", "residual(project=false) { relu }",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("wanted", [1, 4, 8, 12])
+def test_what_treats_each_channel_alike_may_stand_before_a_convolution(between: str, wanted: int) -> None:
+    net = archdsl.parse(f"INPUT[6x7x4] -> {between} -> conv3-5 -> bn -> relu")
+    made = refused_or(lambda: Changed(net, f"input-channels({wanted})"))
+    if made is None:
+        assert between.startswith("residual")
+    else:
+        assert_same_effect(made, wanted)
+
+
+@pytest.mark.parametrize(
+    "between",
+    ["softmax", "log_softmax", "lrn", "ln(affine=false)", "gn(2, affine=false)", "channel_shuffle(2)"],
+)
+@pytest.mark.parametrize("wanted", [1, 8])
+def test_what_works_across_channels_may_not(between: str, wanted: int) -> None:
+    net = archdsl.parse(f"INPUT[6x7x4] -> {between} -> conv3-5")
+    with pytest.raises(ArchError) as refused:
+        net.apply(f"input-channels({wanted})")
+    assert_says_where(refused.value)
+
+
 # --- networks of the zoo ----------------------------------------------------------------------------------------------
 
 
@@ -101,8 +143,7 @@ def test_what_promises_equality_gives_it(name: str, word: str, tmp_path: Path) -
     made.assert_tells()
     made.assert_accounted()
     made.assert_equal()
-    if word in EQUAL_IN_TRAINING:
-        made.assert_equal(training=True)
+    made.assert_equal(training=True, resting=made.left_out(*RESTING.get(word, ())))
     made.assert_read_back(tmp_path)
 
 
@@ -113,26 +154,35 @@ def test_a_backbone_gives_what_the_network_has_there(name: str, tmp_path: Path) 
     assert not net.new_weights(*made.passes)
     made.assert_accounted()
     made.assert_read_back(tmp_path)
-    assert_gives_what_is_there(made, middle(net), training=False)
-    assert_gives_what_is_there(made, middle(net), training=True)
+    for training in (False, True):
+        assert_gives_what_is_there(made, middle(net), training=training)
 
 
-def assert_gives_what_is_there(made: Changed, path: str, *, training: bool) -> None:
-    """That a truncated network gives the tensor that the layer at a path of the whole one gives."""
-    wires = [index for index, name in enumerate(made.net.module.names()) if name == path]
-    rest = made.net.module.steps[wires[-1]]
-    seen: list[Any] = []
-    layer = dict(made.model.named_modules()).get(path)
-    if layer is None or len(rest.outputs) > 1:
-        return  # what is no module of its own in PyTorch has no place to look at
-    handle = layer.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
-    torch.manual_seed(1)
-    with torch.no_grad():
-        made.model.train(training)(*made.xs)
-        torch.manual_seed(1)
-        found = made.made.train(training)(*made.xs)
-    handle.remove()
-    assert torch.allclose(seen[-1] if torch.is_tensor(seen[-1]) else seen[-1][0], found, rtol=0, atol=1e-12)
+def assert_gives_what_is_there(made: Changed, *paths: str, training: bool) -> int:
+    """That a truncated network gives the tensors that the layers at some paths of the whole one give; of how many that
+    can be seen. What is no module of its own in PyTorch, or gives several tensors, has no place to look at."""
+    parts = dict(made.model.named_modules())
+    calls: dict[str, list[Any]] = {path: [] for path in paths}
+    handles = [
+        parts[path].register_forward_hook(lambda _layer, _given, output, at=calls[path]: at.append(copied(output)))
+        for path in paths
+        if path in parts
+    ]
+    resting = [name for name, each in parts.items() if isinstance(each, _DropoutNd)]
+    run(made.model, made.xs, training=training, resting=resting)
+    found = run(made.made, made.xs, training=training, resting=resting).outputs
+    for each in handles:
+        each.remove()
+    told = [
+        (each[-1], output) for each, output in zip(calls.values(), found, strict=True) if each and each[-1] is not None
+    ]
+    assert all(one.shape == other.shape and difference(one, other) < NEAR for one, other in told)
+    return len(told)
+
+
+def copied(output: Any) -> torch.Tensor | None:
+    """What a layer gives, before another one overwrites it."""
+    return output.clone() if isinstance(output, torch.Tensor) else None
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -149,6 +199,114 @@ def test_another_head_leaves_everything_else(name: str, tmp_path: Path) -> None:
     assert {each.rpartition(".")[0] for each in new} == set(head_of(net.module))
     old, state = made.model.state_dict(), made.made.state_dict()
     assert all(torch.equal(old[each], state[each]) for each in state if each not in new)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_what_comes_into_another_head_is_what_came_into_the_old_one(name: str) -> None:
+    net = small(name)
+    made = refused_or(lambda: Changed(net, "head(7)"))
+    if made is None:
+        assert name in {"bert", "gpt2", "transformer"}
+        return
+    assert {kind.channels for kind in made.changed.outputs.values()} == {7}
+    assert_another_head(made)
+
+
+def assert_another_head(made: Changed) -> None:
+    """That the last layers are new, and all that comes into them is what it was."""
+    heads, new = head_of(made.net.module), made.net.new_weights(*made.passes)
+    assert {name.rpartition(".")[0] for name in new} >= set(heads)
+    for training in (False, True):
+        before, now = (seen(each, heads, made.xs, training=training) for each in (made.model, made.made))
+        # what comes into a head that follows another is not what it was
+        state = made.model.state_dict()
+        made.model.load_state_dict({name: value + 1 if name in new else value for name, value in state.items()})
+        other = seen(made.model, heads, made.xs, training=training)
+        made.model.load_state_dict(state)
+        pairs = [
+            (one, each)
+            for path in heads
+            for one, two, each in zip(before[path], other[path], now[path], strict=True)
+            if torch.equal(one, two)
+        ]
+        assert pairs
+        assert all(one.shape == each.shape and difference(one, each) < NEAR for one, each in pairs)
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("channels", [1, 2, 5, 6])
+def test_an_image_of_other_channels_has_the_effect_that_timm_gives_it(name: str, channels: int) -> None:
+    net = small(name)
+    made = refused_or(lambda: Changed(net, f"input-channels({channels})"))
+    if made is None:
+        assert name in {"bert", "gpt2", "seq2seq_attention", "transformer"}
+        return
+    x = sample(*made.changed.inputs.values())
+    assert x.shape[1] == channels
+    coloured = as_coloured(x, net.module.inputs[0].channels)
+    assert max(made.differences(old=[coloured], new=[x])) < NEAR
+    assert max(made.differences(old=[coloured], new=[x], training=True)) < NEAR
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_network_widened_by_one_is_the_same_network(name: str, tmp_path: Path) -> None:
+    made = Changed(small(name), "widen(1)")
+    made.assert_read_back(tmp_path)
+    assert_same_when_loaded(made)
+
+
+def assert_same_when_loaded(made: Changed) -> None:
+    """That a network whose weights a pass made new is the old one once it has the old weights."""
+    assert made.net.new_weights(*made.passes) == tuple(dict.fromkeys(names(made.net.module)))
+    assert (made.changed.params, made.changed.macs) == (made.net.params, made.net.macs)
+    assert made.changed.outputs == made.net.outputs
+    made.made.load_state_dict(made.model.state_dict())
+    made.assert_equal()
+    made.assert_equal(training=True)
+
+
+@pytest.mark.parametrize("name", ["vit", "swin", "resnet"])
+def test_positions_of_the_grid_that_is_there_stay_as_they_are(name: str, tmp_path: Path) -> None:
+    net = small(name)
+    height, width = net.module.inputs[0].grid
+    made = refused_or(lambda: Changed(net, f"resize-positions({height}, {width})"))
+    if made is None:
+        assert name in {"swin", "resnet"}
+        return
+    assert not net.new_weights(*made.passes)
+    assert all(torch.equal(value, made.made.state_dict()[name]) for name, value in made.model.state_dict().items())
+    made.assert_equal()
+    made.assert_equal(training=True)
+    made.assert_read_back(tmp_path)
+
+
+def test_positions_that_are_alike_along_an_axis_stay_so() -> None:
+    for height, width in ((64, 96), (16, 32), (80, 48)):
+        assert_positions(small("vit"), height, width)
+
+
+def assert_positions(net: Network, height: int, width: int, patch: int = 16) -> None:
+    """That learned positions which differ along one axis of the grid alone still do after another size, and those of
+    tokens before the grid are what they were."""
+    word = f"resize-positions({height}, {width})"
+    model = net.to_torch(dtype=torch.float64)
+    state = model.state_dict()
+    (name,) = (name for name, value in net.moved(state, word).weights.items() if value.shape != state[name].shape)
+    old, new = (tuple(size // patch for size in each) for each in (net.module.inputs[0].grid, (height, width)))
+    *_, length, features = state[name].shape
+    before = length - prod(old)
+    for axis in (0, 1):
+        along = torch.randn(1 if axis else old[0], old[1] if axis else 1, features, dtype=torch.float64)
+        tokens = torch.randn(before, features, dtype=torch.float64)
+        positions = torch.cat([tokens, along.expand(*old, features).flatten(0, 1)]).view_as(state[name])
+        made = net.moved({**state, name: positions}, word).weights[name].flatten(0, -2)
+        assert torch.equal(made[:before], tokens)
+        grid = made[before:].unflatten(0, new)
+        other = grid.narrow(1 - axis, 0, 1)
+        assert torch.allclose(grid, other.expand_as(grid), rtol=0, atol=NEAR)
+        assert new[axis] == 1 or not torch.allclose(grid, grid.narrow(axis, 0, 1).expand_as(grid))
+    same = Interpolated(before, old, old).value({"positions": state[name]})
+    assert torch.allclose(same, state[name], rtol=0, atol=NEAR)
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -220,24 +378,80 @@ def test_what_promises_equality_gives_it_on_random_networks(form: str, word: str
         return
     made.assert_accounted()
     assert max(made.differences()) < 1e-11
-    if word in EQUAL_IN_TRAINING:
-        made.assert_equal(training=True)
+    assert max(made.differences(training=True, resting=made.left_out(*RESTING.get(word, ())))) < 1e-11
 
 
 @pytest.mark.parametrize("form", PROGRAMS)
-@examples(20, 4_000)
+@examples(5, 2_000)
+@given(st.data())
+def test_what_comes_into_another_head_of_a_random_network_is_what_it_was(form: str, data: st.DataObject) -> None:
+    net = drawn(form, data)
+    made = refused_or(lambda: Changed(net, "head(7)"))
+    if made is not None:
+        assert_another_head(made)
+
+
+@pytest.mark.parametrize("form", PROGRAMS)
+@examples(5, 2_000)
+@given(st.data())
+def test_an_image_of_other_channels_has_the_same_effect_on_a_random_network(form: str, data: st.DataObject) -> None:
+    net = drawn(form, data)
+    channels = net.module.inputs[0].channels
+    wanted = data.draw(st.sampled_from([1, channels, 2 * channels, 3 * channels]))
+    made = refused_or(lambda: Changed(net, f"input-channels({wanted})"))
+    if made is None or made.changed.outputs != net.outputs:
+        return  # without a convolution the other channels come out
+    assert_same_effect(made, wanted)
+
+
+def assert_same_effect(made: Changed, wanted: int) -> None:
+    """That an image in one channel, or several times in many, does what it did in the channels that there were."""
+    (old,), channels = made.xs, made.net.module.inputs[0].channels
+    x = old[:, :1] if wanted == 1 else old.repeat(1, wanted // channels, *[1] * (old.dim() - 2))
+    coloured = old[:, :1].expand_as(old) if wanted == 1 else old
+    resting = [name for name, each in made.model.named_modules() if isinstance(each, _DropoutNd)]
+    for training in (False, True):
+        assert max(made.differences(old=[coloured], new=[x], training=training, resting=resting)) < 1e-11
+
+
+@pytest.mark.parametrize("form", PROGRAMS)
+@examples(5, 2_000)
+@given(st.data())
+def test_a_random_network_widened_by_one_is_the_same_network(form: str, data: st.DataObject) -> None:
+    assert_same_when_loaded(Changed(drawn(form, data), "widen(1)"))
+
+
+@pytest.mark.parametrize("form", PROGRAMS)
+@examples(12, 2_000)
 @given(st.data())
 def test_other_passes_account_for_every_tensor_of_random_networks(form: str, data: st.DataObject) -> None:
     net = drawn(form, data)
-    names = net.module.names()
-    cut = st.lists(st.sampled_from(names), min_size=1, max_size=3, unique=True).map(
-        lambda each: f"truncate({', '.join(each)})"
-    )
-    word = data.draw(st.one_of(st.sampled_from(ANY), cut))
+    word = data.draw(st.sampled_from(ANY))
     note(word)
     made = refused_or(lambda: Changed(net, word))
     if made is not None:
         made.assert_accounted()
+
+
+@pytest.mark.parametrize("form", PROGRAMS)
+@examples(8, 2_000)
+@given(st.data())
+def test_a_backbone_of_a_random_network_gives_what_is_there(form: str, data: st.DataObject) -> None:
+    net = drawn(form, data)
+    paths = [*net.module.names(), *members(net)]
+    at = data.draw(st.lists(st.sampled_from(paths), min_size=1, max_size=3, unique=True))
+    note(str(at))
+    made = Changed(net, f"truncate({', '.join(at)})")
+    made.assert_accounted()
+    for training in (False, True):
+        assert_gives_what_is_there(made, *at, training=training)
+
+
+def members(net: Network) -> list[str]:
+    """The paths of the members of a network's rows."""
+    rows = [step.name for step in net.module.steps if isinstance(step.what, Module) and step.what.indexed]
+    model = net.to_torch(device="meta")
+    return [f"{row}.{name}" for row in rows if row for name, _ in model.get_submodule(row).named_children()]
 
 
 @pytest.mark.parametrize("form", PROGRAMS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -18,7 +18,7 @@ from archdsl.graph.flat import Layer, layers
 from archdsl.graph.module import Module
 from archdsl.graph.zoo import network_with
 from archdsl.ops.embedding import Param, PositionEmbedding
-from archdsl.passes.faults import WeightsDiffer
+from archdsl.passes.faults import UnknownHead, WeightsDiffer
 
 if TYPE_CHECKING:
     import torch
@@ -62,6 +62,7 @@ def load_weights(
     state = {name: entry_of(each) for name, each in model.state_dict().items()}
     prefix = _prefix(entries, state)
     found = {name.removeprefix(prefix): entry for name, entry in entries.items()}
+    _require_there(head, [*state, *found], path.name)
     differences = Differences.of(state, found, head)
     if lines := differences.lines:
         raise ArchError([Diagnostic(WeightsDiffer(path.name, lines, _advice(differences, root)))])
@@ -105,6 +106,19 @@ def _parted(name: str) -> Iterator[tuple[str, str]]:
         yield name[: end + 1], name[end + 1 :]
 
 
+def _require_there(head: tuple[str, ...], names: Sequence[str], file: str) -> None:
+    """ArchError where a layer that may differ has no tensor in the network or in the file."""
+    unknown = [each for each in dict.fromkeys(head) if not any(_belongs(name, each) for name in names)]
+    if unknown:
+        known = tuple({start.removesuffix(".") for name in names for start, _ in _parted(name)})
+        raise ArchError([Diagnostic(UnknownHead(each, file, known)) for each in unknown])
+
+
+def _belongs(name: str, layer: str) -> bool:
+    """Whether a tensor is one of a layer's, or is the layer where that is a tensor itself."""
+    return name == layer or name.startswith(f"{layer}.")
+
+
 @dataclass(frozen=True)
 class Differences:
     """How the tensors of a file differ from those of a network. wanted, found: both, by name. missing: of the file,
@@ -123,7 +137,7 @@ class Differences:
         """What differs; what differs of the head is allowed to."""
 
         def in_head(name: str) -> bool:
-            return any(name == each or name.startswith(f"{each}.") for each in head)
+            return any(_belongs(name, each) for each in head)
 
         missing = [name for name in wanted if name not in found and not name.endswith(_MANY_BATCHES)]
         shapes = [name for name in wanted if name in found and found[name].shape != wanted[name].shape]
