@@ -14,7 +14,8 @@ from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.symbolic import Assumptions
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Source
-from archdsl.base.wanted import require, texts
+from archdsl.base.wanted import WrongType, WrongValue, need, require, texts
+from archdsl.boundary import door, doors
 from archdsl.graph.carried import Carried
 from archdsl.graph.marks import Marks
 from archdsl.graph.module import Module
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from archdsl.report.time import Time
 
 
+@doors
 class Network:
     """A network with everything worked out.
 
@@ -282,7 +284,7 @@ class Network:
         _require_file(path)
         is_page = path is not None and Path(path).suffix.lower() == ".html"
         if is_page and (since is not None or focus or dark):
-            raise ValueError("a page shows no differences, and takes no focus or dark: a picture does")
+            raise WrongValue("a page shows no differences, and takes no focus or dark: a picture does")
         expand = texts("expand", expand, "paths of blocks")
         if since is not None:
             _require_network(since=since)
@@ -437,8 +439,7 @@ class Network:
 
     def to_onnx(self, model: torch.nn.Module) -> bytes:
         """The ONNX file of a live module of this network, for any batch size and any of the sizes that the text leaves
-        open. ArchError names the layers that ONNX cannot say. Raises `archdsl.emit.onnx.NoOnnx` where the packages for
-        it are missing."""
+        open. ArchError names the layers that ONNX cannot say. Raises ImportError where packages are missing."""
         from archdsl.emit.onnx import onnx_file
 
         def alone(module: Module) -> torch.nn.Module:
@@ -448,10 +449,8 @@ class Network:
 
     def to_onnxruntime(self, model: torch.nn.Module) -> torch.nn.Module:
         """What a live module of this network computes at inference, run by onnxruntime on the CPU, which may be faster
-        than PyTorch there. `model` stays as it is. Raises `archdsl.emit.onnx.NoOnnx` where the packages are missing."""
-        from archdsl.emit.onnx import require
-
-        require("onnx", "onnxscript", "onnxruntime")
+        than PyTorch there. `model` stays as it is. Raises ImportError where the packages for it are missing."""
+        need("onnx", "onnxscript", "onnxruntime")
         from archdsl.emit.torch.session import OnnxSession
 
         inference = self.apply("inference")
@@ -543,7 +542,7 @@ class Network:
     def __reduce__(self) -> tuple[object, ...]:
         """What it was compiled from: a copy, or one that was pickled, is compiled from that anew."""
         if self._recompile is None:
-            raise TypeError(f"{self.name} is a part of a network, and is copied or pickled with that alone")
+            raise WrongType(f"{self.name} is a part of a network, and is copied or pickled with that alone")
         return self._recompile, (self.carried,)
 
     def __repr__(self) -> str:
@@ -551,12 +550,14 @@ class Network:
         return f"<Network {self.name}: {inputs}, {self.params:,} parameters, {self.macs:,} MACs>"
 
 
+@door
 def diff(old: Network, new: Network) -> Diff:
     """What is different in the network `new`: see `Network.diff`."""
     _require_network(old=old)
     return old.diff(new)
 
 
+@door
 def compare(
     networks: Iterable[Network], *, sort: Sort | str | None = None, plot: str | Path | None = None
 ) -> Comparison:
@@ -614,4 +615,4 @@ def _require_depth(depth: object) -> None:
 def _require_samples(batch: int) -> None:
     require(int, "a number of samples", batch=batch)
     if batch < 1:
-        raise ValueError(f"a batch of {batch} samples")
+        raise WrongValue(f"a batch of {batch} samples")

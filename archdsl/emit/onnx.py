@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.base.symbolic import Assumptions, formula_of, is_open
 from archdsl.base.tensors import Kind, TensorType
+from archdsl.base.wanted import need
 from archdsl.graph.flat import Layer, layers
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.graph.open_sizes import other_sizes, told_by_size
@@ -47,10 +48,6 @@ _WHOLE: Final = {Kind.TOKENS: "long", Kind.MASK: "bool"}
 _LONGEST = 160
 
 
-class NoOnnx(RuntimeError):
-    """The packages that write or run ONNX are not installed."""
-
-
 class _Refused(Exception):
     """What keeps a module from being written, in words. fixed: whether it is a size that does not stay open."""
 
@@ -59,22 +56,15 @@ class _Refused(Exception):
         self.fixed = fixed
 
 
-def require(*packages: str) -> None:
-    """NoOnnx where one of some packages is missing."""
-    missing = [name for name in packages if find_spec(name) is None]
-    if missing:
-        raise NoOnnx(f"{' and '.join(missing)} is missing; install it with `pip install archdsl[onnx]`")
-
-
 def onnx_file(
     model: torch.nn.Module, root: Module, open_sizes: Assumptions | None, alone: Callable[[Module], torch.nn.Module]
 ) -> bytes:
     """The ONNX file of a live module at inference, for any batch size and any of the sizes that the text leaves open.
 
     root: its network. alone: makes the live module of a network of one layer. ArchError names the layers that ONNX
-    cannot say, NoOnnx says that `onnx` and `onnxscript` are missing.
+    cannot say, Missing says which packages are not installed.
     """
-    require("onnx", "onnxscript")
+    need("onnx", "onnxscript")
     was_training = model.training
     model.eval()
     try:

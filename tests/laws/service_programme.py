@@ -46,8 +46,7 @@ _WRONG = (
 )
 _RIGHT = (
     "INPUT[8x8x3] -> [conv3-{number} -> relu]*2 -> pool -> fc-10",
-    "block b(c) = residual {{ conv3-c -> bn }} -> relu\nnet n{number}(classes=2) {{ input 8x8x3\n conv1-4 -> b(4)*3 -> gap"
-    " -> fc-classes }}",
+    "block b(c) = residual {{ conv3-c }} -> relu\nnet n{number} {{ input 8x8x3\n conv1-4 -> b(4)*3 -> gap -> fc-2 }}",
     "input x: tokens(S)\nembedding-8({number}) -> lstm-4 -> fc-2",
 )
 
@@ -147,7 +146,7 @@ def told(net: Network) -> tuple[object, ...]:
 def copies(times: int, rounds: int = ROUNDS) -> Told:
     """Networks of the zoo and of random programs, pickled and copied."""
     kinds: tuple[Callable[[Network], Network], ...] = (
-        lambda net: pickle.loads(pickle.dumps(net)),  # noqa: S301 - made a moment ago
+        lambda net: pickle.loads(pickle.dumps(net)),
         copy.deepcopy,
         copy.copy,
     )

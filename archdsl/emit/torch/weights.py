@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.suggest import nearest
+from archdsl.base.wanted import WrongValue
+from archdsl.boundary import door
 from archdsl.emit.torch import checkpoints
 from archdsl.emit.torch.checkpoints import Entry, entry_of
 from archdsl.graph.carried import METADATA
@@ -274,6 +276,7 @@ def _fill_buffers(model: torch.nn.Module) -> None:
             cast("Any", module).reset_parameters()
 
 
+@door
 def freeze(model: torch.nn.Module, until: str | None = None) -> torch.nn.Module:
     """Stop the training of a module's weights: of all, or of those before the layer `until`, in the order of the text.
 
@@ -282,7 +285,7 @@ def freeze(model: torch.nn.Module, until: str | None = None) -> torch.nn.Module:
     names = [name for name, _ in model.named_parameters()]
     if until is not None and not any(name == until or name.startswith(f"{until}.") for name in names):
         layers = sorted({name.partition(".")[0] for name in names})
-        raise ValueError(f"no layer `{until}`; the module has {', '.join(layers)}")
+        raise WrongValue(f"no layer `{until}`; the module has {', '.join(layers)}")
     for name, weight in model.named_parameters():
         if until is not None and (name == until or name.startswith(f"{until}.")):
             break
