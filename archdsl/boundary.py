@@ -19,7 +19,7 @@ from typing import Any, Final, Generic, ParamSpec, Self, TypeAlias, TypeVar
 from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.base.reading import TooLarge
 from archdsl.base.version import __version__
-from archdsl.base.wanted import Refusal, missing
+from archdsl.base.wanted import Refusal, WrongType, missing
 from archdsl.graph.carried import Carried
 from archdsl.graph.faults import LimitPassed
 
@@ -81,7 +81,13 @@ def door(function: Callable[P, R]) -> Callable[P, R]:
     @wraps(function)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
         with Door(lambda: next(filter(None, map(_carried, args)), None)):
-            return function(*args, **kwargs)
+            try:
+                return function(*args, **kwargs)
+            except TypeError as error:
+                if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+                    raise
+                # the function did not even begin: the call has other arguments than it takes
+                raise WrongType(str(error)) from None
 
     return guarded
 

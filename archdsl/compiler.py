@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from os import PathLike
 from pathlib import Path
 from types import NoneType
 from typing import cast
@@ -16,7 +15,7 @@ from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.resources import folder
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Place, Source, Span
-from archdsl.base.wanted import require
+from archdsl.base.wanted import WrongType, require, require_file
 from archdsl.boundary import Door, door
 from archdsl.graph import faults
 from archdsl.graph.carried import Carried
@@ -265,7 +264,7 @@ def load(
     input: the input's shape in torch's order without the batch, instead of the one in the text. hyperparameters: by
     name, as `classes=10`. Raises ArchError with every fault of the text.
     """
-    require((str, PathLike), "the name of a file or network", name=name)
+    require_file("the name of a file or network", name=name)
     require(Limits, "`archdsl.Limits`", limits=limits)
     source, net = source_of(str(name), limits)
     return compile_source(source, net, options_of(input, limits, operators, hyperparameters))
@@ -320,7 +319,7 @@ def _worked_out(
     tracing: bool = False,
     example: Example | None = None,
 ) -> tuple[Elaborator, Program]:
-    settings: dict[str, Value] = {name: of_python(value, options.limits) for name, value in options.settings.items()}
+    settings = {name: _setting(name, value, options.limits) for name, value in options.settings.items()}
     if tracing:
         settings = {name: traced_argument(name, value) for name, value in settings.items()}
     library = Library(options.limits, report, options.texts, gaps=errors is not None)
@@ -334,6 +333,14 @@ def _worked_out(
     # a sketch is one of another text than that which was given
     with Door((lambda: carried_by(source, None, options, library)) if errors is None else None):
         return elaborator, elaborator.programs.program(library.parse(source))
+
+
+def _setting(name: str, value: object, limits: Limits) -> Value:
+    """The value of a hyper-parameter. TypeError says which one has none."""
+    try:
+        return of_python(value, limits)
+    except WrongType as error:
+        raise WrongType(f"`{name}`: {error}") from None
 
 
 def _chosen(program: Program, net: str | None, report: Report) -> Template | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path
 from types import NoneType
 
@@ -12,7 +11,7 @@ from archdsl.base.diagnostics import ArchError, Diagnostic, Severity
 from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Source
-from archdsl.base.wanted import require, texts
+from archdsl.base.wanted import require, require_file, texts
 from archdsl.boundary import door, doors
 from archdsl.compiler import Options, carried_by, compile_source, options_of, sketch_source, source_of
 from archdsl.graph import faults
@@ -61,7 +60,9 @@ class Sketch:
 
         expand = texts("expand", expand, "paths of blocks")
         require((str, NoneType), "the path of a layer", focus=focus)
-        require((str, PathLike, NoneType), "the name of a file", path=path)
+        if path is not None:
+            require_file("the name of a file", path=path)
+        require(bool, "true or false", legend=legend, dark=dark)
         made = picture(
             self.module,
             detail,
@@ -98,7 +99,7 @@ def sketch(
     name: a file or a network of the zoo, as for `load`, or with `text` what the text is called. The other arguments are
     those of `load` and `parse`. Raises ArchError where there is nothing to draw, as in a text without a network.
     """
-    require((str, PathLike), "the name of a file or network", name=name)
+    require_file("the name of a file or network", name=name)
     require((str, NoneType), "a text", text=text)
     require((str, NoneType), "the name of a network", net=net)
     require(Limits, "`archdsl.Limits`", limits=limits)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 from importlib.util import find_spec
+from os import PathLike, fsencode
 from typing import Final, cast
 
 from typing_extensions import override
@@ -36,7 +37,7 @@ _EXTRAS: Final = {
 
 def missing(*packages: str) -> Missing | None:
     """What there is to say of those among some packages that an extra brings along, and that are not installed."""
-    optional = set().union(*_EXTRAS.values())
+    optional = {name for brought in _EXTRAS.values() for name in brought}
     absent = [name for name in packages if name in optional and find_spec(name) is None]
     if not absent:
         return None
@@ -67,9 +68,23 @@ class Choice(StrEnum):
 def require(wanted: type | tuple[type, ...], words: str, **values: object) -> None:
     """Refuse what is not of the type that is wanted, said in words. A truth value is no number."""
     for name, value in values.items():
-        is_number = wanted is int and isinstance(value, bool)
-        if not isinstance(value, wanted) or is_number:
+        kinds = wanted if isinstance(wanted, tuple) else (wanted,)
+        is_number = int in kinds and isinstance(value, bool)
+        if not isinstance(value, kinds) or is_number:
             raise WrongType(f"`{name}` is {words}, not {given(value)}")
+
+
+def require_file(words: str, **paths: object) -> None:
+    """Refuse what is no name of a file, said in words, and what no file can be called."""
+    for name, path in paths.items():
+        require((str, PathLike), words, **{name: path})
+        try:
+            # half a character, and what ends a name for the system
+            is_name = b"\0" not in fsencode(cast("str | PathLike[str]", path))
+        except UnicodeEncodeError:
+            is_name = False
+        if not is_name:
+            raise WrongValue(f"`{name}` is {words}, and no file can be called {ascii(path)[:60]}")
 
 
 def texts(name: str, values: object, words: str) -> tuple[str, ...]:

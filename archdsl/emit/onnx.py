@@ -110,16 +110,18 @@ class _Written:
         import torch
 
         onnx = cast("Any", import_module("onnx"))
+        inputs, names = self._inputs(sizes, 2), list(self.root.input_names)
+        outputs, dynamic = list(self._output_names), tuple(map(_dynamic, self.root.inputs))
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             path = Path(folder) / "network.onnx"
             try:
                 program = cast("Any", torch.onnx).export(
                     self.model,
-                    self._inputs(sizes, 2),
-                    input_names=list(self.root.input_names),
-                    output_names=list(self._output_names),
-                    dynamic_shapes=tuple(map(_dynamic, self.root.inputs)),
+                    inputs,
+                    input_names=names,
+                    output_names=outputs,
+                    dynamic_shapes=dynamic,
                     dynamo=True,
                     verbose=False,
                 )
@@ -186,11 +188,11 @@ class _Written:
             if tuple(each.shape) != shape:
                 reason = f"its PyTorch code gives a tensor of {tuple(each.shape)}, and it should be one of {shape}"
                 raise _Refused(reason, fixed=True)
+        options = _quiet(runtime)
+        given = {name: each.cpu().numpy() for name, each in zip(self.root.input_names, inputs, strict=True)}
         try:
-            session = runtime.InferenceSession(data, _quiet(runtime), providers=["CPUExecutionProvider"])
-            names = [each.name for each in session.get_inputs()]
-            given = dict(zip(self.root.input_names, inputs, strict=True))
-            found = session.run(None, {name: given[name].cpu().numpy() for name in names})
+            session = runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+            found = session.run(None, {each.name: given[each.name] for each in session.get_inputs()})
         except Exception as error:  # its classes of errors share no base of their own
             raise _Refused(f"onnxruntime refuses it: {_short(error)}") from error
         for one, other in zip(wanted, found, strict=True):

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any, cast
 
 from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.suggest import nearest
-from archdsl.base.wanted import WrongValue
+from archdsl.base.wanted import WrongValue, require
 from archdsl.boundary import door
 from archdsl.emit.torch import checkpoints
 from archdsl.emit.torch.checkpoints import Entry, entry_of
@@ -282,10 +283,14 @@ def freeze(model: torch.nn.Module, until: str | None = None) -> torch.nn.Module:
 
     Frozen batch norms go on with their running statistics in training mode; call `eval()` on them to stop that too.
     """
+    import torch
+
+    require(torch.nn.Module, "a module of PyTorch", model=model)
+    require((str, NoneType), "the path of a layer", until=until)
     names = [name for name, _ in model.named_parameters()]
     if until is not None and not any(name == until or name.startswith(f"{until}.") for name in names):
         layers = sorted({name.partition(".")[0] for name in names})
-        raise WrongValue(f"no layer `{until}`; the module has {', '.join(layers)}")
+        raise WrongValue(f"`until`: no layer `{until}`; the module has {', '.join(layers)}")
     for name, weight in model.named_parameters():
         if until is not None and (name == until or name.startswith(f"{until}.")):
             break
