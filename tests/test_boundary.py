@@ -194,7 +194,7 @@ def test_an_answer_says_what_came_of_it(folder: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_call_with_other_arguments_than_a_function_takes_is_no_bug() -> None:
-    for call in (lambda: OTHER.draw(nosuch=1), lambda: archdsl.parse(), lambda: OTHER.to_torch(1, 2, 3)):  # type: ignore[call-arg]
+    for call in (lambda: OTHER.draw(nosuch=1), archdsl.parse, lambda: OTHER.to_torch(1, 2, 3)):  # type: ignore[call-arg]
         with pytest.raises(TypeError, match=r"\(\)") as raised:
             call()
         assert not hasattr(raised.value, "__notes__")
@@ -449,7 +449,7 @@ ARGUMENTS: dict[str, Callable[[Any], object]] = {
     "compile_regions model": OTHER.compile_regions,
     "compile_regions options": lambda x: OTHER.compile_regions(MODEL, nosuch=x),
     "to_inference model": OTHER.to_inference,
-    "to_inference dtype": lambda x: OTHER.to_inference(MODEL, dtype=x),
+    "to_inference dtype": lambda x: OTHER.to_inference(MODEL, dtype=x, compiled=False),
     "to_inference compiled": lambda x: OTHER.to_inference(MODEL, compiled=x),
     "to_inference options": lambda x: OTHER.to_inference(MODEL, options=x),
     "to_onnx model": OTHER.to_onnx,
