@@ -636,9 +636,9 @@ def _require_cost(color: str | None) -> None:
 
 
 def _require_model(model: object) -> None:
-    import torch
+    from archdsl.emit.torch.live import require_model
 
-    require(torch.nn.Module, "a module of PyTorch, such as `to_torch` gives", model=model)
+    require_model(model)
 
 
 def _require_depth(depth: object) -> None:

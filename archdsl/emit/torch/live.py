@@ -57,6 +57,13 @@ def live(
     return cast("torch.nn.Module", network if dtype is None else network.to(dtype))
 
 
+def require_model(model: object) -> None:
+    """Refuse what is no live module."""
+    import torch
+
+    require(torch.nn.Module, "a module of PyTorch, such as `to_torch` gives", model=model)
+
+
 def _device(device: object) -> torch.device:
     """A device that is there. TypeError of what is none, ValueError of one that PyTorch cannot use here."""
     import torch

@@ -16,6 +16,7 @@ from archdsl.base.wanted import WrongValue, require
 from archdsl.boundary import door
 from archdsl.emit.torch import checkpoints
 from archdsl.emit.torch.checkpoints import Entry, entry_of
+from archdsl.emit.torch.live import require_model
 from archdsl.graph.carried import METADATA
 from archdsl.graph.flat import Layer, layers
 from archdsl.graph.module import Module
@@ -283,9 +284,7 @@ def freeze(model: torch.nn.Module, until: str | None = None) -> torch.nn.Module:
 
     Frozen batch norms go on with their running statistics in training mode; call `eval()` on them to stop that too.
     """
-    import torch
-
-    require(torch.nn.Module, "a module of PyTorch", model=model)
+    require_model(model)
     require((str, NoneType), "the path of a layer", until=until)
     names = [name for name, _ in model.named_parameters()]
     if until is not None and not any(name == until or name.startswith(f"{until}.") for name in names):
