@@ -107,7 +107,8 @@ def _run(arguments: list[str]) -> int:
         # what a user gave stands in it, and it is one line of those that are shown
         vars(error)["message"] = visible(error.message)
         error.show(told)
-        put(told.getvalue(), err=True)
+        for line in told.getvalue().splitlines():
+            say(line, err=True)
         return USAGE
     except Unclear as error:
         complain(str(error))
@@ -128,11 +129,12 @@ def _run(arguments: list[str]) -> int:
         if os.environ.get(TRACEBACK):
             raise
         say(f"{PROGRAM} failed: {type(error).__name__}: {str(error)[:200]}", err=True)
-        put(
+        sorry = (
             f"Sorry, this is a bug of {PROGRAM} {__version__}, not of your text. Please report it with the text, the"
-            f" command and what\nthe command says with {TRACEBACK}=1.\n",
-            err=True,
+            " command and what"
         )
+        say(sorry, err=True)
+        say(f"the command says with {TRACEBACK}=1.", err=True)
         return INTERNAL
     return code if isinstance(code, int) else FINE
 
@@ -161,7 +163,9 @@ def completion(shell: str) -> None:
     """
     made = get_completion_class(shell)
     assert made is not None
-    put(made(archdsl, {}, PROGRAM, _COMPLETE).source() + "\n")
+    from archdsl.report.terminal import Shown
+
+    put(Shown.trusted(made(archdsl, {}, PROGRAM, _COMPLETE).source() + "\n"))
 
 
 for _command in _COMMANDS:

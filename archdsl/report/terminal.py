@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
 import unicodedata
+from collections.abc import Iterable
 from enum import StrEnum
+from typing import Self, final
+
+from typing_extensions import override
+
+from archdsl.base.escaped import Escaped
 
 _TAB = 4
 _HELD = re.compile(r" ([+-]) ")
 _LONGEST_HELD = 40
 NO_BREAK = "\N{NO-BREAK SPACE}"
 _UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+# letters and marks that are not shown, or change how the one before is
+_HIDDEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0") | frozenset(
+    map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
+)
 
 
 class Ink(StrEnum):
@@ -32,9 +43,32 @@ class Ink(StrEnum):
 _OURS = re.compile(rf"(\x1b\[(?:{'|'.join(map(re.escape, ('0', *Ink)))})m)")
 
 
-def visible(text: str) -> str:
+@final
+class Shown(Escaped):
+    """Text that a terminal shows as it is: nothing in it acts there but our colours and the ends of our lines."""
+
+    __slots__ = ()
+
+    @override
+    @classmethod
+    def of(cls, text: str) -> Self:
+        plain = text.isascii() and text.isprintable()
+        return cls.trusted(text if plain else "".join(map(_visible_character, text)))
+
+    @classmethod
+    def json(cls, document: object, indent: int = 1) -> Self:
+        """A document as JSON, in ASCII."""
+        return cls.trusted(json.dumps(document, indent=indent) + "\n")
+
+
+def visible(text: str) -> Shown:
     """The text with every character that a terminal would act on, or not show, written out: `<U+001B>`."""
-    return text if text.isascii() and text.isprintable() else "".join(map(_visible_character, text))
+    return Shown.of(text)
+
+
+def lines(texts: Iterable[str]) -> Shown:
+    """Lines one under another."""
+    return Shown.joined(Shown.filled("{}\n", visible(text)) for text in texts)
 
 
 def safe(text: str, *, colour: bool) -> str:
@@ -50,7 +84,8 @@ def _safe(text: str) -> str:
 
 
 def _visible_character(character: str) -> str:
-    return f"<U+{ord(character):04X}>" if unicodedata.category(character) in _UNSAFE else character
+    acts = unicodedata.category(character) in _UNSAFE or character in _HIDDEN
+    return f"<U+{ord(character):04X}>" if acts else character
 
 
 def cells(text: str) -> int:
@@ -120,6 +155,6 @@ def padded(text: str, width: int, *, right: bool = False) -> str:
     return space + text if right else text + space
 
 
-def paint(text: str, ink: Ink | None, *, colour: bool) -> str:
+def paint(text: Shown, ink: Ink | None, *, colour: bool) -> Shown:
     """The text in a colour, where colours are wanted."""
-    return f"\x1b[{ink}m{text}\x1b[0m" if colour and ink and text else text
+    return Shown.filled("\x1b[{}m{}\x1b[0m", Shown.of(ink), text) if colour and ink and text else text
