@@ -36,9 +36,14 @@ class _Watched:
         return told
 
 
+def uncoloured(printed: str) -> str:
+    """What was printed, without our colours."""
+    return _COLOURS.sub("", printed)
+
+
 def seen(printed: str) -> list[str]:
     """The lines that are seen of what was printed. AssertionError where a terminal does anything but show them."""
-    lines = _COLOURS.sub("", printed).split("\n")
+    lines = uncoloured(printed).split("\n")
     watched = _Watched(2 * max(map(len, lines)) + 2, len(lines) + 1)
     pyte.Stream(watched).feed(printed)  # type: ignore[arg-type]
     assert not watched.acts, f"a terminal does more than show it: {watched.acts[:3]}"
