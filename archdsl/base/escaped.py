@@ -7,12 +7,20 @@ sink takes, so forgetting to escape is an error of the type checker.
 
 from __future__ import annotations
 
+import json
+import unicodedata
 from abc import abstractmethod
 from collections.abc import Iterable
 from html import escape
 from typing import LiteralString, Self, final
 
 from typing_extensions import override
+
+_UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+# letters and marks that are not shown, or change how the one before is
+_HIDDEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0") | frozenset(
+    map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
+)
 
 
 class Escaped(str):
@@ -54,10 +62,39 @@ class Markup(Escaped):
     @override
     @classmethod
     def of(cls, text: str) -> Self:
-        shown = (each if each in "\n\xa0" else seen(each) for each in text)
+        shown = (each if each in "\n\t\xa0" else seen(each) for each in text)
         return cls.trusted(escape(text if text.isprintable() else "".join(shown)))
 
 
 def seen(character: str) -> str:
     """A character of a picture or page, or a sign in place of one that would not be seen."""
     return character if character.isprintable() else "\N{REPLACEMENT CHARACTER}"
+
+
+@final
+class Shown(Escaped):
+    """Text that a terminal shows as it is: nothing in it acts there but our colours and the ends of our lines."""
+
+    __slots__ = ()
+
+    @override
+    @classmethod
+    def of(cls, text: str) -> Self:
+        plain = text.isascii() and text.isprintable()
+        return cls.trusted(text if plain else "".join(map(visible_character, text)))
+
+    @classmethod
+    def json(cls, document: object, indent: int = 1) -> Self:
+        """A document as JSON, in ASCII."""
+        return cls.trusted(json.dumps(document, indent=indent) + "\n")
+
+
+def visible(text: str) -> Shown:
+    """The text with every character that a terminal would act on, or not show, written out: `<U+001B>`."""
+    return Shown.of(text)
+
+
+def visible_character(character: str) -> str:
+    """A character of a line, written out if a terminal would act on it or not show it."""
+    acts = unicodedata.category(character) in _UNSAFE or character in _HIDDEN
+    return f"<U+{ord(character):04X}>" if acts else character

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 import textwrap
 import unicodedata
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Self, final
 
-from typing_extensions import override
-
-from archdsl.base.escaped import Escaped
+from archdsl.base.escaped import Shown, visible, visible_character
 
 _TAB = 4
 _HELD = re.compile(r" ([+-]) ")
 _LONGEST_HELD = 40
 NO_BREAK = "\N{NO-BREAK SPACE}"
-_UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-# letters and marks that are not shown, or change how the one before is
-_HIDDEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0") | frozenset(
-    map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
-)
 
 
 class Ink(StrEnum):
@@ -43,29 +34,6 @@ class Ink(StrEnum):
 _OURS = re.compile(rf"(\x1b\[(?:{'|'.join(map(re.escape, ('0', *Ink)))})m)")
 
 
-@final
-class Shown(Escaped):
-    """Text that a terminal shows as it is: nothing in it acts there but our colours and the ends of our lines."""
-
-    __slots__ = ()
-
-    @override
-    @classmethod
-    def of(cls, text: str) -> Self:
-        plain = text.isascii() and text.isprintable()
-        return cls.trusted(text if plain else "".join(map(_visible_character, text)))
-
-    @classmethod
-    def json(cls, document: object, indent: int = 1) -> Self:
-        """A document as JSON, in ASCII."""
-        return cls.trusted(json.dumps(document, indent=indent) + "\n")
-
-
-def visible(text: str) -> Shown:
-    """The text with every character that a terminal would act on, or not show, written out: `<U+001B>`."""
-    return Shown.of(text)
-
-
 def lines(texts: Iterable[str]) -> Shown:
     """Lines one under another."""
     return Shown.joined(Shown.filled("{}\n", visible(text)) for text in texts)
@@ -80,12 +48,7 @@ def safe(text: str, *, colour: bool) -> str:
 
 
 def _safe(text: str) -> str:
-    return "".join(each if each in "\n\t" or each.isprintable() else _visible_character(each) for each in text)
-
-
-def _visible_character(character: str) -> str:
-    acts = unicodedata.category(character) in _UNSAFE or character in _HIDDEN
-    return f"<U+{ord(character):04X}>" if acts else character
+    return "".join(each if each in "\n\t" or each.isprintable() else visible_character(each) for each in text)
 
 
 def cells(text: str) -> int:
@@ -104,7 +67,7 @@ def shown_characters(line: str) -> list[str]:
     shown: list[str] = []
     column = 0
     for character in line:
-        piece = " " * (_TAB - column % _TAB) if character == "\t" else _visible_character(character)
+        piece = " " * (_TAB - column % _TAB) if character == "\t" else visible_character(character)
         shown.append(piece)
         column += cells(piece)
     return shown

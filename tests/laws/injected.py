@@ -315,7 +315,7 @@ def _hold_html(made: str, other: _Tags) -> _Tags:
     rare = [Counter({key: n for key, n in each.seen.items() if key[0] in _RARE}) for each in (one, other)]
     assert rare[0] == rare[1], f"other scripts, styles or frames: {rare}"
     assert one.comments == other.comments, "another comment"
-    odd = [each for each in made if not each.isprintable() and each not in "\n\xa0"]
+    odd = [each for each in made if not each.isprintable() and each not in "\n\t\xa0"]
     assert not odd, f"{odd[0]!r} on a page"
     made.encode()
     return one
