@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import xml.etree.ElementTree as ET
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -42,12 +43,10 @@ PACKAGE = Path(archdsl.__file__).parent
     ids=ascii,
 )
 def test_the_emulator_sees_what_a_terminal_does(printed: str) -> None:
-    try:
+    found: list[str] = []
+    with suppress(AssertionError):
         found = seen(printed)
-    except AssertionError as error:
-        assert "more than show it" in str(error)
-    else:
-        assert found != [printed]
+    assert found != [printed]
 
 
 @pytest.mark.parametrize("plain", ["a\u3164b", "a\u115fb", "a\ufe0fb", "a\u200bb"], ids=ascii)
