@@ -9,6 +9,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from archdsl.base.diagnostics import Diagnostic
+from archdsl.base.escaped import visible
 from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.symbolic import Assumptions
 from archdsl.base.tensors import TensorType
@@ -564,7 +565,7 @@ class Network:
 
     def __repr__(self) -> str:
         inputs = ", ".join(map(str, self.module.inputs))
-        return f"<Network {self.name}: {inputs}, {self.params:,} parameters, {self.macs:,} MACs>"
+        return f"<Network {visible(self.name)}: {inputs}, {self.params:,} parameters, {self.macs:,} MACs>"
 
 
 @door

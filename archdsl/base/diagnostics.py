@@ -14,6 +14,7 @@ from enum import StrEnum
 from inspect import cleandoc, isabstract
 from typing import ClassVar, NamedTuple
 
+from archdsl.base.escaped import visible
 from archdsl.base.text import Place
 
 
@@ -136,7 +137,7 @@ def _told(diagnostic: Diagnostic) -> str:
     """A diagnostic as an exception says it: in one line, with what there is to say about it where no text shows it."""
     fault = diagnostic.fault
     about = (*fault.notes, *([fault.help] if fault.help else ())) if diagnostic.place is None else ()
-    return "\n  ".join((diagnostic.concise, *about))
+    return "\n  ".join(map(visible, (diagnostic.concise, *about)))
 
 
 @dataclass

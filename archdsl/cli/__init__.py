@@ -146,7 +146,8 @@ def _code_of(arguments: list[str], keeping: _Keeping) -> int:
         # what a user gave stands in it, and it is one line of those that are shown
         vars(error)["message"] = visible(error.message)
         error.show(told)
-        put(told.getvalue(), err=True)
+        for line in told.getvalue().splitlines():
+            say(line, err=True)
         return USAGE
     except click.Abort:
         return INTERRUPTED
@@ -212,7 +213,9 @@ def completion(shell: str) -> None:
     """
     made = get_completion_class(shell)
     assert made is not None
-    put(made(archdsl, {}, PROGRAM, _COMPLETE).source() + "\n")
+    from archdsl.report.terminal import Shown
+
+    put(Shown.trusted(made(archdsl, {}, PROGRAM, _COMPLETE).source() + "\n"))
 
 
 for _command in _COMMANDS:

@@ -18,6 +18,7 @@ from archdsl.base.diagnostics import Diagnostic
 
 if TYPE_CHECKING:
     from archdsl.network import Network
+    from archdsl.report.terminal import Shown
     from archdsl.sketching import Sketch
 
 _PATIENCE = 1.0
@@ -41,14 +42,14 @@ def width() -> int:
 def say(line: str, *, err: bool = False) -> None:
     """Print a line, in which nothing that a user or file named ends it or acts on the terminal. err: on standard
     error."""
-    from archdsl.report.terminal import visible
+    from archdsl.report.terminal import Shown, visible
 
-    put(f"{visible(line)}\n", err=err)
+    put(Shown.filled("{}\n", visible(line)), err=err)
 
 
-def put(text: str, *, err: bool = False) -> None:
-    """Print lines, whose names are written out already where these would matter; what else a terminal would act on is
-    written out here. `say` and this are the only ways to the screen."""
+def put(text: Shown, *, err: bool = False) -> None:
+    """Print lines. `say` and this are the only ways to the screen, and the type checker lets nothing through that was
+    not escaped; what comes here all the same, past it, is written out."""
     from archdsl.report.terminal import safe
 
     stream = sys.stderr if err else sys.stdout
@@ -72,11 +73,12 @@ def show(diagnostics: Iterable[Diagnostic], *, err: bool = True) -> None:
 
 def print_page(text: str) -> None:
     """Prose and arithmetic; on a terminal what stands at the margin is a title."""
-    from archdsl.report.terminal import Ink, paint
+    from archdsl.report.terminal import Ink, Shown, paint, visible
 
     colour = has_colour(sys.stdout)
     for line in text.splitlines():
-        put(paint(line, Ink.STRONG if line[:1].strip() else None, colour=colour) + "\n")
+        shown = paint(visible(line), Ink.STRONG if line[:1].strip() else None, colour=colour)
+        put(Shown.filled("{}\n", shown))
 
 
 @contextmanager

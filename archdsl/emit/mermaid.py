@@ -6,11 +6,14 @@ Only the flowchart grammar that every version of Mermaid reads is written: https
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Iterator
+from typing import Final, Self, final
 
-from archdsl.emit.drawing.graphviz import Theme, visible
-from archdsl.emit.drawing.model import Edge, Kind, Node, Picture, Role, hierarchy, titled
+from typing_extensions import override
+
+from archdsl.base.escaped import Escaped, seen
+from archdsl.emit.drawing.graphviz import Theme
+from archdsl.emit.drawing.model import Direction, Edge, Kind, Node, Picture, Role, hierarchy, titled
 from archdsl.graph.marks import Mark
 
 MOST_EDGES: Final = 500
@@ -26,6 +29,43 @@ _LIKE: Final = str.maketrans(
         "&": "\N{FULLWIDTH AMPERSAND}",
     }
 )
+
+
+@final
+class Mermaid(Escaped):
+    """Text of Mermaid: inside the quotes of a label, and statements."""
+
+    __slots__ = ()
+
+    @override
+    @classmethod
+    def of(cls, text: str) -> Self:
+        return cls.trusted("".join(each if _is_plain(each) else _entity(each) for each in text))
+
+    @classmethod
+    def heading(cls, text: str) -> Self:
+        """A string of JSON, which is one of YAML. Mermaid takes what stands in < > out of a title, and shows & as an
+        entity."""
+        return cls.trusted(json.dumps("".join(map(seen, text)).translate(_LIKE), ensure_ascii=False))
+
+    @classmethod
+    def description(cls, text: str) -> Self:
+        """A line that ends where it ends."""
+        return cls.trusted("".join(map(seen, text)))
+
+    @classmethod
+    def colour(cls, name: str) -> Self:
+        """A colour, by its name or number."""
+        assert name.removeprefix("#").isalnum(), name
+        return cls.trusted(name)
+
+
+def _is_plain(letter: str) -> bool:
+    return letter.isalnum() or letter in _PLAIN or (ord(letter) > 127 and letter.isprintable())
+
+
+def _entity(letter: str) -> str:
+    return f"#{ord(letter)};" if letter.isprintable() else seen(letter)
 
 
 def mermaid(picture: Picture) -> str:
@@ -47,121 +87,118 @@ class _Text:
     def __init__(self, picture: Picture) -> None:
         self.picture = picture
         self.inside = hierarchy(picture)
-        self.nodes = {node.id: f"n{number}" for number, node in enumerate(picture.nodes, 1)}
-        self.clusters = {cluster.id: f"g{number}" for number, cluster in enumerate(picture.clusters, 1)}
+        self.nodes = {node.id: Mermaid.filled("n{}", number) for number, node in enumerate(picture.nodes, 1)}
+        self.clusters = {each.id: Mermaid.filled("g{}", number) for number, each in enumerate(picture.clusters, 1)}
         self.dots = {node.id for node in picture.nodes if node.kind is Kind.DOT}
 
-    def lines(self) -> Iterator[str]:
-        yield "---"
-        # a string of JSON is one of YAML; Mermaid takes what stands in < > out of a title, and shows & as an entity
-        yield f"title: {json.dumps(visible(self.picture.name).translate(_LIKE), ensure_ascii=False)}"
-        yield "---"
-        yield f"flowchart {self.picture.direction}"
+    def lines(self) -> Iterator[Mermaid]:
+        yield Mermaid("---")
+        yield Mermaid.filled("title: {}", Mermaid.heading(self.picture.name))
+        yield Mermaid("---")
+        yield Mermaid("flowchart TB") if self.picture.direction is Direction.TB else Mermaid("flowchart LR")
         if self.picture.caption:
-            yield f"  accDescr: {self.picture.caption}"
-        yield from self._content("", "  ")
+            yield Mermaid.filled("  accDescr: {}", Mermaid.description(self.picture.caption))
+        yield from self._content("", Mermaid("  "))
         for edge in self.picture.edges:
-            yield f"  {self.nodes[edge.source]} {self._link(edge)} {self.nodes[edge.target]}"
+            yield Mermaid.filled("  {} {} {}", self.nodes[edge.source], self._link(edge), self.nodes[edge.target])
         yield from self._looks()
 
-    def _content(self, cluster: str, indent: str) -> Iterator[str]:
+    def _content(self, cluster: str, indent: Mermaid) -> Iterator[Mermaid]:
         for each in self.inside.get(cluster, ()):
             if isinstance(each, Node):
-                yield f"{indent}{self.nodes[each.id]}{_shape(each)}"
+                yield Mermaid.filled("{}{}{}", indent, self.nodes[each.id], _shape(each))
                 continue
             titles = each.heading or (titled(each.title, each).strip() or " ",)
-            yield f"{indent}subgraph {self.clusters[each.id]} [{_quoted(*titles)}]"
-            yield from self._content(each.id, indent + "  ")
-            yield f"{indent}end"
+            yield Mermaid.filled("{}subgraph {} [{}]", indent, self.clusters[each.id], _quoted(*titles))
+            yield from self._content(each.id, Mermaid.filled("{}  ", indent))
+            yield Mermaid.filled("{}end", indent)
 
-    def _link(self, edge: Edge) -> str:
-        line = "-.-" if edge.training or edge.gone or edge.unknown else "---" if edge.target in self.dots else "--"
-        arrow = line if edge.target in self.dots else f"{line}>"
-        return f"{arrow}|{_quoted(edge.label)}|" if edge.label else arrow
+    def _link(self, edge: Edge) -> Mermaid:
+        if edge.training or edge.gone or edge.unknown:
+            arrow = Mermaid("-.-") if edge.target in self.dots else Mermaid("-.->")
+        else:
+            arrow = Mermaid("---") if edge.target in self.dots else Mermaid("-->")
+        return Mermaid.filled("{}|{}|", arrow, _quoted(edge.label)) if edge.label else arrow
 
-    def _looks(self) -> Iterator[str]:
+    def _looks(self) -> Iterator[Mermaid]:
         """The colours: a class for each kind of box, and the numbers of the edges that are red."""
         theme = self.picture.theme
-        classes: dict[str, tuple[str, list[str]]] = {}
+        classes: dict[Mermaid, tuple[Mermaid, list[Mermaid]]] = {}
         for node in self.picture.nodes:
             marked = (self.picture.marked or node.mark) and node.shows_mark
             name, look = _class_of_mark(node.mark, theme) if marked else _class(node, theme)
             classes.setdefault(name, (look, []))[1].append(self.nodes[node.id])
         if self.clusters:
-            classes["open"] = (_look(theme.block_fill, theme.block_border, theme.text), list(self.clusters.values()))
+            classes[Mermaid("open")] = (
+                _look(theme.block_fill, theme.block_border, theme.text),
+                list(self.clusters.values()),
+            )
         for mark in Mark:
             if members := [self.clusters[cluster.id] for cluster in self.picture.clusters if cluster.mark is mark]:
-                classes[f"open_{mark}"] = f"stroke:{theme.marked[mark][1]},stroke-width:2px", members
+                border = Mermaid.colour(theme.marked[mark][1])
+                look = Mermaid.filled("stroke:{},stroke-width:2px", border)
+                classes[Mermaid.filled("open_{}", Mermaid.of(mark))] = look, members
         dashed = [self.nodes[node.id] for node in self.picture.nodes if node.training and node.id not in self.dots]
         dashed += [self.clusters[cluster.id] for cluster in self.picture.clusters if cluster.training]
         if dashed:
-            classes["training"] = ("stroke-dasharray:4 3", dashed)
+            classes[Mermaid("training")] = (Mermaid("stroke-dasharray:4 3"), dashed)
         for name, (look, members) in classes.items():
-            yield f"  classDef {name} {look}"
-            yield f"  class {','.join(members)} {name}"
-        red = [str(number) for number, edge in enumerate(self.picture.edges) if edge.role is Role.RESIDUAL]
-        if red:
-            yield f"  linkStyle {','.join(red)} stroke:{theme.red}"
-        gone = [str(number) for number, edge in enumerate(self.picture.edges) if edge.gone]
-        if gone:
-            yield f"  linkStyle {','.join(gone)} stroke:{theme.marked[Mark.REMOVED][1]}"
+            yield Mermaid.filled("  classDef {} {}", name, look)
+            yield Mermaid.filled("  class {} {}", Mermaid.joined(members, ","), name)
+        yield from self._links(lambda edge: edge.role is Role.RESIDUAL, theme.red)
+        yield from self._links(lambda edge: edge.gone, theme.marked[Mark.REMOVED][1])
+
+    def _links(self, is_meant: Callable[[Edge], bool], colour: str) -> Iterator[Mermaid]:
+        """The colour of some edges."""
+        numbers = [Mermaid.filled("{}", number) for number, edge in enumerate(self.picture.edges) if is_meant(edge)]
+        if numbers:
+            yield Mermaid.filled("  linkStyle {} stroke:{}", Mermaid.joined(numbers, ","), Mermaid.colour(colour))
 
 
-def _shape(node: Node) -> str:
+def _shape(node: Node) -> Mermaid:
     label = _quoted(titled(node.label, node), *node.note.splitlines())
     match node.kind:
         case Kind.DOT:
-            return '((" "))'
+            return Mermaid('((" "))')
         case Kind.MERGE | Kind.SIGN:
-            return f"(({label}))"
+            return Mermaid.filled("(({}))", label)
         case Kind.INPUT | Kind.OUTPUT:
-            return f"([{label}])"
+            return Mermaid.filled("([{}])", label)
         case Kind.BLOCK:
-            return f"[[{label}]]"
+            return Mermaid.filled("[[{}]]", label)
         case Kind.BOX:
-            return f"({label})"
+            return Mermaid.filled("({})", label)
 
 
-def _class(node: Node, theme: Theme) -> tuple[str, str]:
+def _class(node: Node, theme: Theme) -> tuple[Mermaid, Mermaid]:
     """The name of a node's class, and its look."""
     match node.kind:
         case Kind.DOT:
-            return "fork", _look(theme.line, theme.line, theme.line)
+            return Mermaid("fork"), _look(theme.line, theme.line, theme.line)
         case Kind.MERGE:
-            return "circle", _look(theme.circle, theme.border, theme.text)
+            return Mermaid("circle"), _look(theme.circle, theme.border, theme.text)
         case Kind.SIGN:
-            return "sign", _look(theme.circle, theme.grey, theme.grey)
+            return Mermaid("sign"), _look(theme.circle, theme.grey, theme.grey)
         case Kind.BLOCK:
-            name, fill, stroke = "block", theme.closed_fill, theme.block_border
+            name, fill, stroke = Mermaid("block"), theme.closed_fill, theme.block_border
         case _:
-            name, fill, stroke = str(node.style or "io"), theme.fill[node.style], theme.border
-    shade = f"_{node.fill[1:]}" if node.fill else ""
-    return name + shade, _look(node.fill or fill, stroke, theme.text)
+            name, fill, stroke = Mermaid.of(node.style or "io"), theme.fill[node.style], theme.border
+    shade = Mermaid.filled("_{}", Mermaid.of(node.fill[1:])) if node.fill else Mermaid()
+    return Mermaid.filled("{}{}", name, shade), _look(node.fill or fill, stroke, theme.text)
 
 
-def _class_of_mark(mark: Mark | None, theme: Theme) -> tuple[str, str]:
+def _class_of_mark(mark: Mark | None, theme: Theme) -> tuple[Mermaid, Mermaid]:
     """The name of the class of nodes with a mark, and its look."""
     fill, stroke = theme.marked[mark]
     if mark in {Mark.REMOVED, Mark.UNKNOWN}:
-        return str(mark), f"{_look(fill, stroke, stroke)},stroke-dasharray:4 3"
-    return str(mark or "unchanged"), _look(fill, stroke, theme.text)
+        return Mermaid.of(str(mark)), Mermaid.filled("{},stroke-dasharray:4 3", _look(fill, stroke, stroke))
+    return Mermaid.of(mark or "unchanged"), _look(fill, stroke, theme.text)
 
 
-def _look(fill: str, stroke: str, text: str) -> str:
-    return f"fill:{fill},stroke:{stroke},color:{text}"
+def _look(fill: str, stroke: str, text: str) -> Mermaid:
+    return Mermaid.filled("fill:{},stroke:{},color:{}", *map(Mermaid.colour, (fill, stroke, text)))
 
 
-def _quoted(*lines: str) -> str:
+def _quoted(*lines: str) -> Mermaid:
     """A label in quotes."""
-    return f'"{"<br/>".join(map(_escaped, lines))}"'
-
-
-def _escaped(text: str) -> str:
-    return "".join(
-        each if each.isalnum() or each in _PLAIN or (ord(each) > 127 and each.isprintable()) else _entity(each)
-        for each in text
-    )
-
-
-def _entity(letter: str) -> str:
-    return f"#{ord(letter)};" if letter.isprintable() else "\N{REPLACEMENT CHARACTER}"
+    return Mermaid.filled('"{}"', Mermaid.joined(map(Mermaid.of, lines), "<br/>"))

@@ -10,10 +10,10 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
 from itertools import pairwise
 from typing import Final
 
+from archdsl.base.escaped import Markup
 from archdsl.base.figures import short_number
 from archdsl.base.wanted import WrongValue
 from archdsl.emit.drawing.columns import text_width
@@ -125,16 +125,17 @@ def scatter(points: Sequence[Point]) -> str:
     up = _Axis.over((point.macs for point in shown), HEIGHT - _BOTTOM, _TOP)
     places = [(across.at(point.params), up.at(point.macs)) for point in shown]
     colours = _colours(shown)
-    size = f'width="{WIDTH}" height="{HEIGHT}"'
+    size = Markup.filled('width="{}" height="{}"', WIDTH, HEIGHT)
+    head = '<svg xmlns="http://www.w3.org/2000/svg" {} viewBox="0 0 {} {}" font-family="{}">'
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {WIDTH} {HEIGHT}" font-family="{FONT}">',
-        "<title>Parameters and multiply-accumulates</title>",
-        f'<rect {size} fill="white"/>',
+        Markup.filled(head, size, WIDTH, HEIGHT, Markup.of(FONT)),
+        Markup("<title>Parameters and multiply-accumulates</title>"),
+        Markup.filled('<rect {} fill="white"/>', size),
         *_axes(across, up),
         *_families(shown, places, colours),
         *_points(shown, places, colours),
         *_labels(shown, places, colours),
-        "</svg>",
+        Markup("</svg>"),
     ]
     return "\n".join(lines) + "\n"
 
@@ -144,61 +145,79 @@ def _colours(points: Sequence[Point]) -> dict[str, str]:
     return {family: _COLOURS[index % len(_COLOURS)] for index, family in enumerate(families)}
 
 
-def _axes(across: _Axis, up: _Axis) -> Iterator[str]:
+def _axes(across: _Axis, up: _Axis) -> Iterator[Markup]:
     bottom, left = across.start, up.start
-    tick, title = f'font-size="{_TICK}" fill="{LIGHT.grey}"', f'text-anchor="middle" font-size="12.5" fill="{_INK}"'
+    tick = Markup.filled('font-size="{}" fill="{}"', _TICK, Markup.of(LIGHT.grey))
+    title = Markup.filled('text-anchor="middle" font-size="12.5" fill="{}"', Markup.of(_INK))
+    grid, line = Markup.of(_GRID), Markup.of(LIGHT.grey)
     for value, labelled in across.ticks():
-        x = f"{across.at(value):.1f}"
+        x = across.at(value)
         if labelled:
-            yield f'<path d="M{x} {left:g}V{_TOP}" stroke="{_GRID}"/>'
-            text = short_number(value).replace(",", "")
-            yield f'<text x="{x}" y="{left + 18:g}" text-anchor="middle" {tick}>{text}</text>'
-        yield f'<path d="M{x} {left:g}v{5 if labelled else 3}" stroke="{LIGHT.grey}"/>'
+            yield Markup.filled('<path d="M{:.1f} {:g}V{}" stroke="{}"/>', x, left, _TOP, grid)
+            label = '<text x="{:.1f}" y="{:g}" text-anchor="middle" {}>{}</text>'
+            yield Markup.filled(label, x, left + 18, tick, _round(value))
+        yield Markup.filled('<path d="M{:.1f} {:g}v{}" stroke="{}"/>', x, left, 5 if labelled else 3, line)
     for value, labelled in up.ticks():
         y = up.at(value)
         if labelled:
-            yield f'<path d="M{bottom:g} {y:.1f}H{WIDTH - _RIGHT}" stroke="{_GRID}"/>'
-            text = short_number(value).replace(",", "")
-            yield f'<text x="{bottom - 9:g}" y="{y + 3.6:.1f}" text-anchor="end" {tick}>{text}</text>'
-        yield f'<path d="M{bottom:g} {y:.1f}h{-5 if labelled else -3}" stroke="{LIGHT.grey}"/>'
-    yield f'<path d="M{bottom:g} {_TOP}V{left:g}H{WIDTH - _RIGHT}" fill="none" stroke="{_INK}"/>'
+            yield Markup.filled('<path d="M{:g} {:.1f}H{}" stroke="{}"/>', bottom, y, WIDTH - _RIGHT, grid)
+            label = '<text x="{:g}" y="{:.1f}" text-anchor="end" {}>{}</text>'
+            yield Markup.filled(label, bottom - 9, y + 3.6, tick, _round(value))
+        yield Markup.filled('<path d="M{:g} {:.1f}h{}" stroke="{}"/>', bottom, y, -5 if labelled else -3, line)
+    frame = '<path d="M{:g} {}V{:g}H{}" fill="none" stroke="{}"/>'
+    yield Markup.filled(frame, bottom, _TOP, left, WIDTH - _RIGHT, Markup.of(_INK))
     middle, centre = (across.start + across.end) / 2, (up.start + up.end) / 2
-    yield f'<text x="{middle:g}" y="{HEIGHT - 14}" {title}>parameters</text>'
-    yield f'<text transform="translate(18 {centre:g}) rotate(-90)" {title}>multiply-accumulates (MACs)</text>'
+    yield Markup.filled('<text x="{:g}" y="{}" {}>parameters</text>', middle, HEIGHT - 14, title)
+    upright = '<text transform="translate(18 {:g}) rotate(-90)" {}>multiply-accumulates (MACs)</text>'
+    yield Markup.filled(upright, centre, title)
 
 
-def _families(points: Sequence[Point], places: Sequence[tuple[float, float]], colours: dict[str, str]) -> Iterator[str]:
+def _round(value: int) -> Markup:
+    """A number at an axis."""
+    return Markup.of(short_number(value).replace(",", ""))
+
+
+def _families(
+    points: Sequence[Point], places: Sequence[tuple[float, float]], colours: dict[str, str]
+) -> Iterator[Markup]:
     """Thin lines through the members of each family."""
     for family, colour in colours.items():
         members = sorted(
             (point.params, place) for point, place in zip(points, places, strict=True) if point.family == family
         )
         for (_, (x, y)), (_, (to_x, to_y)) in pairwise(members):
-            yield f'<path d="M{x:.1f} {y:.1f}L{to_x:.1f} {to_y:.1f}" stroke="{colour}" stroke-opacity="0.35"/>'
+            line = '<path d="M{:.1f} {:.1f}L{:.1f} {:.1f}" stroke="{}" stroke-opacity="0.35"/>'
+            yield Markup.filled(line, x, y, to_x, to_y, Markup.of(colour))
 
 
-def _points(points: Sequence[Point], places: Sequence[tuple[float, float]], colours: dict[str, str]) -> Iterator[str]:
+def _points(
+    points: Sequence[Point], places: Sequence[tuple[float, float]], colours: dict[str, str]
+) -> Iterator[Markup]:
     shape_of = {family: _SHAPES[index // len(_COLOURS) % len(_SHAPES)] for index, family in enumerate(colours)}
     for point, (x, y) in zip(points, places, strict=True):
-        told = f"{escape(point.name)}: {point.params:,} parameters, {point.macs:,} MACs"
-        place = f'transform="translate({x:.1f} {y:.1f})" fill="{colours[point.family]}" stroke="white"'
-        yield f'<path d="{shape_of[point.family]}" {place}><title>{told}</title></path>'
+        told = Markup.filled("{}: {:,} parameters, {:,} MACs", Markup.of(point.name), point.params, point.macs)
+        colour = Markup.of(colours[point.family])
+        place = Markup.filled('transform="translate({:.1f} {:.1f})" fill="{}" stroke="white"', x, y, colour)
+        path = '<path d="{}" {}><title>{}</title></path>'
+        yield Markup.filled(path, Markup.of(shape_of[point.family]), place, told)
 
 
 # --- labels -----------------------------------------------------------------------------------------------------------
 
 
-def _labels(points: Sequence[Point], places: Sequence[tuple[float, float]], colours: dict[str, str]) -> Iterator[str]:
+def _labels(
+    points: Sequence[Point], places: Sequence[tuple[float, float]], colours: dict[str, str]
+) -> Iterator[Markup]:
     boxes = placed([text_width(point.name, _LABEL) * 72 + 2 for point in points], places)
     for point, box, (x, y) in zip(points, boxes, places, strict=True):
-        colour = colours[point.family]
+        colour = Markup.of(colours[point.family])
         near_x, near_y = min(max(x, box.left), box.right), min(max(y, box.top), box.bottom)
         if math.dist((x, y), (near_x, near_y)) > 2 * _DISTANCES[0]:
-            yield f'<path d="M{x:.1f} {y:.1f}L{near_x:.1f} {near_y:.1f}" stroke="{colour}" stroke-width="0.6"/>'
-        yield (
-            f'<text x="{(box.left + box.right) / 2:.1f}" y="{box.bottom - 3:.1f}" text-anchor="middle"'
-            f' font-size="{_LABEL}" fill="{colour}">{escape(point.name)}</text>'
-        )
+            line = '<path d="M{:.1f} {:.1f}L{:.1f} {:.1f}" stroke="{}" stroke-width="0.6"/>'
+            yield Markup.filled(line, x, y, near_x, near_y, colour)
+        place = Markup.filled('x="{:.1f}" y="{:.1f}" text-anchor="middle"', (box.left + box.right) / 2, box.bottom - 3)
+        look = Markup.filled('font-size="{}" fill="{}"', _LABEL, colour)
+        yield Markup.filled("<text {} {}>{}</text>", place, look, Markup.of(point.name))
 
 
 def placed(widths: Sequence[float], places: Sequence[tuple[float, float]]) -> list[_Box]:

@@ -28,7 +28,9 @@ MODULE_NAMES = frozenset(
 
 # what the containers of torch have besides, which hold the layers of a group by name
 CONTAINER_NAMES = frozenset({"append", "clear", "extend", "insert", "items", "keys", "pop", "update", "values"})
-_WRITTEN = frozenset({"self", "super", "torch", "nn", "getattr", "range", "init_weights"})
+_WRITTEN = frozenset(
+    {"self", "super", "torch", "Tensor", "nn", "list", "getattr", "range", "pairwise", "OrderedDict", "init_weights"}
+)
 
 
 def is_reserved(name: str) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from html import unescape
 from typing import Any, Final
 
+from archdsl.base.escaped import Markup
 from archdsl.emit.drawing.model import Kind, Role
 from archdsl.graph.marks import Mark
 from archdsl.ops.operator import Style
@@ -26,9 +27,9 @@ _JSON_IN_HTML: Final = str.maketrans(
 )
 
 
-def as_json(value: object) -> str:
+def as_json(value: object) -> Markup:
     """JSON as it may stand in a script element: nothing in it ends the element."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_JSON_IN_HTML)
+    return Markup.trusted(json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_JSON_IN_HTML))
 
 
 class _Pool:
@@ -68,12 +69,12 @@ def steps_data(steps: Steps, records: Iterable[Mapping[str, Any]], texts: Texts)
     }
 
 
-def views_data(drawn: Iterable[Drawn]) -> tuple[dict[str, Any], dict[int, str]]:
+def views_data(drawn: Iterable[Drawn]) -> tuple[dict[str, Any], dict[int, Markup]]:
     """The pictures, and their SVGs by the number of the view. Where nothing but words and numbers is different, the
     SVG is that of an earlier view, `like`, and `words` are what it says instead."""
     legends, scales = _Pool(), _Pool()
     views: list[dict[str, Any]] = []
-    svgs: dict[int, str] = {}
+    svgs: dict[int, Markup] = {}
     same: dict[str, int] = {}
     for index, each in enumerate(drawn):
         view = each.view

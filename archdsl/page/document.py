@@ -6,12 +6,12 @@ from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
-from html import escape
 from itertools import starmap
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
+from archdsl.base.escaped import Markup
 from archdsl.base.version import __version__
 from archdsl.emit.drawing.model import Direction
 from archdsl.emit.drawing.shading import WORDS, Cost
@@ -36,7 +36,7 @@ _DEEPEST = 8
 class Page:
     """A page, and what there is to say about it."""
 
-    html: str
+    html: Markup
     remarks: tuple[str, ...] = ()
 
 
@@ -60,7 +60,7 @@ def page(
     records = steps.records()
     if steps.more:
         remarks.append(f"{steps.more:,} more rows are left out of the table")
-    style, script = f"{rules()}{_file('page.css')}", _file("page.js")
+    style, script = Markup.joined([Markup.trusted(rules()), _file("page.css")]), _file("page.js")
     pictures, svgs = views_data(drawn)
     data = {
         "name": visible(root.name),
@@ -71,59 +71,79 @@ def page(
     }
     first = next(each for each in drawn if each.view.first)
     title, *doc = (visible(line) for line in (table.title, *table.doc.splitlines()))
-    html = Template(_file("template.html")).substitute(
-        title=escape(visible(root.name)),
+    html = _filled(
+        _file("template.html"),
+        title=_shown(root.name),
         policy=_policy(style, script),
         style=style,
         script=script,
-        heading=escape(title),
-        caption=escape(caption(root)),
-        doc="".join(f"<p>{escape(each)}</p>" for each in _paragraphs(doc)),
-        footers="".join(f"<p>{escape(visible(each))}</p>" for each in table.footers()),
-        remarks="".join(f"<p>{escape(visible(each))}</p>" for each in remarks),
+        heading=Markup.of(title),
+        caption=Markup.of(caption(root)),
+        doc=_written(_paragraphs(doc)),
+        footers=_written(table.footers()),
+        remarks=_written(remarks),
         picture=first.svg or _NO_PICTURE,
-        legend="".join(f'<li><span class="sample {kind}"></span>{escape(text)}</li>' for kind, text in legend(first)),
-        rows="".join(_row(index, records[index], steps) for index in range(steps.rows)),
-        texts="".join(starmap(_text, texts.html())),
-        templates="".join(f'<template id="view{index}">{svg}</template>' for index, svg in svgs.items()),
+        legend=Markup.joined(starmap(_sample, legend(first))),
+        rows=Markup.joined(_row(index, records[index], steps) for index in range(steps.rows)),
+        texts=Markup.joined(starmap(_text, texts.html())),
+        templates=Markup.joined(Markup.filled('<template id="view{}">{}</template>', *view) for view in svgs.items()),
         data=as_json(data),
-        version=__version__,
+        version=Markup.of(__version__),
     )
     return Page(html, tuple(remarks))
 
 
-_NO_PICTURE = '<p class="none">There is no picture. The table and the text have everything that it would say.</p>'
+_NO_PICTURE = Markup(
+    '<p class="none">There is no picture. The table and the text have everything that it would say.</p>'
+)
 
 
-def _file(name: str) -> str:
-    return (_HERE / name).read_text(encoding="utf-8")
+def _file(name: LiteralString) -> Markup:
+    return Markup.trusted((_HERE / name).read_text(encoding="utf-8"))
 
 
-def _policy(style: str, script: str) -> str:
+def _filled(template: Markup, **parts: Markup) -> Markup:
+    return Markup.trusted(Template(template).substitute(parts))
+
+
+def _shown(text: str) -> Markup:
+    return Markup.of(visible(text))
+
+
+def _written(paragraphs: Iterable[str]) -> Markup:
+    return Markup.joined(Markup.filled("<p>{}</p>", _shown(each)) for each in paragraphs)
+
+
+def _sample(kind: str, text: str) -> Markup:
+    """A line of the legend."""
+    return Markup.filled('<li><span class="sample {}"></span>{}</li>', Markup.of(kind), Markup.of(text))
+
+
+def _policy(style: Markup, script: Markup) -> Markup:
     """What the page may do: run its own script and style, told by their hashes, and nothing else."""
-    hashes = [f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in (style, script)]
-    allowed = f"style-src {hashes[0]}; script-src {hashes[1]}; img-src data:"
-    return f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
+    hashes = (Markup.of(b64encode(sha256(text.encode()).digest()).decode()) for text in (style, script))
+    allowed = Markup.filled("style-src 'sha256-{}'; script-src 'sha256-{}'; img-src data:", *hashes)
+    return Markup.filled("default-src 'none'; {}; base-uri 'none'; form-action 'none'", allowed)
 
 
-def _paragraphs(lines: list[str]) -> list[str]:
+def _paragraphs(lines: Iterable[str]) -> list[str]:
     return [" ".join(each.split()) for each in "\n".join(lines).split("\n\n") if each.strip()]
 
 
-def _row(index: int, record: dict[str, Any], steps: Steps) -> str:
+def _row(index: int, record: dict[str, Any], steps: Steps) -> Markup:
     """A row of the table."""
     entry = steps.entries[index]
     same = f" (as {record['same']})" if record["same"] else ""
     shown = f"{record['label']}{same}{' (shared)' if record['again'] else ''}{' †' if record['training'] else ''}"
     outputs = entry.spot.step.outputs
     shapes = record["output"] if len(outputs) == 1 else f"{len(outputs)} tensors"
-    cells = "".join(f"<td>{escape(text)}</td>" for text in (shown, shapes))
     names = ("params", "paramsShare", "macs", "macsShare", "sees")
-    cells += "".join(f"<td>{escape(record[name])}</td>" for name in names)
-    depth = min(entry.spot.depth, _DEEPEST)
-    name = escape(visible(entry.spot.name))
-    return f'<tr><th scope="row" class="depth{depth}">{name}</th>{cells}</tr>\n'
+    texts = (shown, shapes, *(record[name] for name in names))
+    cells = Markup.joined(Markup.filled("<td>{}</td>", Markup.of(text)) for text in texts)
+    row = '<tr><th scope="row" class="depth{}">{}</th>{}</tr>\n'
+    return Markup.filled(row, min(entry.spot.depth, _DEEPEST), _shown(entry.spot.name), cells)
 
 
-def _text(name: str, lines: str) -> str:
-    return f'<details open><summary>{escape(name)}</summary><pre class="code">{lines}</pre></details>'
+def _text(name: Markup, lines: Markup) -> Markup:
+    text = '<details open><summary>{}</summary><pre class="code">{}</pre></details>'
+    return Markup.filled(text, name, lines)

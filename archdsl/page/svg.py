@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from html import escape
 from math import dist
 from typing import Final
 from xml.etree import ElementTree as ET
 
+from archdsl.base.escaped import Markup
 from archdsl.page.colours import CLASS
 
 # the attributes of a group of shapes, by what it is (`node`, `edge`, `cluster`) and its id in the picture
-Marks = Callable[[str, str], str]
+Marks = Callable[[str, str], Markup]
 
 _SPACE: Final = "{http://www.w3.org/2000/svg}"
 _NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?")
@@ -21,7 +21,7 @@ _DOT: Final = 4  # no circle with something in it is as small
 _NORMAL: Final = 11  # the size of letters
 
 
-def small(svg: bytes, marks: Marks) -> str:
+def small(svg: bytes, marks: Marks) -> Markup:
     """An SVG of Graphviz without what the page itself says: `<svg>` with a group for each node, edge and cluster."""
     # Graphviz wrote it, out of DOT in which every text is escaped
     root = ET.fromstring(svg[svg.index(b"<svg") :])  # noqa: S314
@@ -30,8 +30,10 @@ def small(svg: bytes, marks: Marks) -> str:
     left, top, width, height = _numbers(root.get("viewBox", ""))
     x, y = _numbers(graph.get("transform", "").partition("translate")[2])
     drawn = _Shapes(x - left, y - top)
-    groups = "".join(drawn.group(each, marks) for each in graph if each.tag == f"{_SPACE}g" and each.get("class"))
-    return f'<svg viewBox="0 0 {_written(width)} {_written(height)}" aria-hidden="true">{groups}</svg>'
+    inside = (each for each in graph if each.tag == f"{_SPACE}g" and each.get("class"))
+    groups = Markup.joined(drawn.group(each, marks) for each in inside)
+    head = '<svg viewBox="0 0 {} {}" aria-hidden="true">{}</svg>'
+    return Markup.filled(head, _written(width), _written(height), groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +43,12 @@ class _Shapes:
     x: float
     y: float
 
-    def group(self, group: ET.Element, marks: Marks) -> str:
+    def group(self, group: ET.Element, marks: Marks) -> Markup:
         kind = group.get("class", "")
-        shapes = "".join(self._shapes(group, kind))
-        return f"<g {marks(kind, group.get('id', ''))}>{shapes}</g>" if shapes else ""
+        shapes = Markup.joined(self._shapes(group, kind))
+        return Markup.filled("<g {}>{}</g>", marks(kind, group.get("id", "")), shapes) if shapes else Markup()
 
-    def _shapes(self, group: ET.Element, kind: str) -> Iterator[str]:
+    def _shapes(self, group: ET.Element, kind: str) -> Iterator[Markup]:
         # the style sheet puts the head of an arrow at the end of its line
         heads = group.findall(f".//{_SPACE}polygon")
         for shape in group.iter():
@@ -54,7 +56,8 @@ class _Shapes:
                 case "path" if kind == "edge":
                     line = self._places(shape, "d")
                     head = _headed(line, [place for each in heads for place in self._places(each, "points")])
-                    yield f'<path{_named(_colour(shape, "stroke"), _dashed(shape), head)} d="{_drawn(line)}"/>'
+                    look = _named(_colour(shape, "stroke"), _dashed(shape), head)
+                    yield Markup.filled('<path{} d="{}"/>', look, _drawn(line))
                 case "path":
                     yield self._box(shape, kind)
                 case "ellipse":
@@ -69,25 +72,21 @@ class _Shapes:
         pairs = zip(numbers[::2], numbers[1::2], strict=True)
         return [(round(10 * (x + self.x)), round(10 * (y + self.y))) for x, y in pairs]
 
-    def _box(self, path: ET.Element, kind: str) -> str:
+    def _box(self, path: ET.Element, kind: str) -> Markup:
         """A box with round corners: Graphviz draws it as curves."""
         columns, rows = zip(*self._places(path, "d"), strict=True)
         colour = "" if kind == "cluster" else _colour(path, "fill")
-        sizes = (
-            ("x", min(columns)),
-            ("y", min(rows)),
-            ("width", max(columns) - min(columns)),
-            ("height", max(rows) - min(rows)),
-        )
-        return f"<rect{_named(colour, _dashed(path))}{_sized(sizes)}/>"
+        left, top = min(columns), min(rows)
+        sizes = _sized(x=left, y=top, width=max(columns) - left, height=max(rows) - top)
+        return Markup.filled("<rect{}{}/>", _named(colour, _dashed(path)), sizes)
 
-    def _ellipse(self, shape: ET.Element) -> str:
+    def _ellipse(self, shape: ET.Element) -> Markup:
         x, y, width, height = (float(shape.get(name, "0")) for name in ("cx", "cy", "rx", "ry"))
-        sizes = (("cx", x + self.x), ("cy", y + self.y), ("rx", width), ("ry", height))
-        tenths = ((name, round(10 * size)) for name, size in sizes)
-        return f"<ellipse{_named('dot' if width < _DOT else 'of-circle', _dashed(shape))}{_sized(tenths)}/>"
+        cx, cy, rx, ry = (round(10 * size) for size in (x + self.x, y + self.y, width, height))
+        look = _named("dot" if width < _DOT else "of-circle", _dashed(shape))
+        return Markup.filled("<ellipse{}{}/>", look, _sized(cx=cx, cy=cy, rx=rx, ry=ry))
 
-    def _text(self, text: ET.Element, kind: str) -> str:
+    def _text(self, text: ET.Element, kind: str) -> Markup:
         is_note = kind != "edge" and float(text.get("font-size", "11")) < _NORMAL
         names = (
             "start" if text.get("text-anchor") == "start" else "",
@@ -95,21 +94,24 @@ class _Shapes:
             "small" if is_note else "",
         )
         x, y = (float(text.get(name, "0")) for name in ("x", "y"))
-        place = (("x", round(10 * (x + self.x))), ("y", round(10 * (y + self.y))))
-        return f"<text{_named(*names)}{_sized(place)}>{escape(text.text or '')}</text>"
+        place = _sized(x=round(10 * (x + self.x)), y=round(10 * (y + self.y)))
+        return Markup.filled("<text{}{}>{}</text>", _named(*names), place, Markup.of(text.text or ""))
 
 
-def _drawn(line: list[tuple[int, int]]) -> str:
+def _drawn(line: list[tuple[int, int]]) -> Markup:
     """A row of curves as a path, a line where they are straight."""
     (x, y), *others = line
     across, down = others[-1][0] - x, others[-1][1] - y
-    made = f"M{_listed((x, y))}"
+    start = Markup.filled("M{}", _listed((x, y)))
     if all(across * (v - y) == down * (u - x) for u, v in others):
-        return f"{made}l{_listed((across, down))}" if across else f"{made}v{_tenths(down)}"
+        if not across:
+            return Markup.filled("{}v{}", start, _tenths(down))
+        return Markup.filled("{}l{}", start, _listed((across, down)))
+    pieces = [start]
     for place in range(0, len(others), 3):
-        made += f"c{_listed(*((u - x, v - y) for u, v in others[place : place + 3]))}"
+        pieces.append(Markup.filled("c{}", _listed(*((u - x, v - y) for u, v in others[place : place + 3]))))
         x, y = others[place + 2]
-    return made
+    return Markup.joined(pieces)
 
 
 def _headed(line: list[tuple[int, int]], heads: list[tuple[int, int]]) -> str:
@@ -133,24 +135,25 @@ def _dashed(shape: ET.Element) -> str:
     return "dashed" if shape.get("stroke-dasharray") else ""
 
 
-def _named(*classes: str) -> str:
+def _named(*classes: str) -> Markup:
     """The attribute with those of the classes that there are."""
     names = " ".join(filter(None, classes))
-    return f' class="{names}"' if names else ""
+    return Markup.filled(' class="{}"', Markup.of(names)) if names else Markup()
 
 
-def _sized(sizes: Iterable[tuple[str, int]]) -> str:
-    return "".join(f' {name}="{_tenths(size)}"' for name, size in sizes)
+def _sized(**sizes: int) -> Markup:
+    """Attributes by name, in tenths."""
+    return Markup.joined(Markup.filled(' {}="{}"', Markup.of(name), _tenths(size)) for name, size in sizes.items())
 
 
-def _listed(*places: tuple[int, int]) -> str:
+def _listed(*places: tuple[int, int]) -> Markup:
     """Places in a path: what a minus sign parts needs no space."""
-    return " ".join(_tenths(number) for place in places for number in place).replace(" -", "-")
+    return Markup.of(" ".join(_tenths(number) for place in places for number in place).replace(" -", "-"))
 
 
-def _tenths(number: int) -> str:
+def _tenths(number: int) -> Markup:
     return _written(number / 10)
 
 
-def _written(number: float) -> str:
-    return f"{number:.1f}".removesuffix(".0")
+def _written(number: float) -> Markup:
+    return Markup.of(f"{number:.1f}".removesuffix(".0"))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from itertools import pairwise
 from typing import NamedTuple
 
+from archdsl.base.escaped import Markup
 from archdsl.base.text import Place, Source
 from archdsl.report.terminal import visible
 
@@ -48,22 +48,22 @@ class Texts:
             place.line_column[0],
         )
 
-    def html(self) -> list[tuple[str, str]]:
+    def html(self) -> list[tuple[Markup, Markup]]:
         """Each text: its name and its lines, pieces marked by their number."""
-        return [(visible(source.name), self._lines(index, source)) for index, source in enumerate(self.sources)]
+        texts = enumerate(self.sources)
+        return [(Markup.of(visible(source.name)), self._lines(index, source)) for index, source in texts]
 
-    def _lines(self, index: int, source: Source) -> str:
-        lines: list[list[str]] = [[]]
+    def _lines(self, index: int, source: Source) -> Markup:
+        lines: list[list[Markup]] = [[]]
         for (start, piece), (end, _) in pairwise(self._pieces[id(source)].items()):
             for number, part in enumerate(source.text[start:end].split("\n")):
                 if number:
                     lines.append([])
                 if part:
-                    shown = escape(visible(part.removesuffix("\r").expandtabs(4)))
-                    lines[-1].append(f'<span data-piece="{piece}">{shown}</span>')
+                    shown = Markup.of(visible(part.removesuffix("\r").expandtabs(4)))
+                    lines[-1].append(Markup.filled('<span data-piece="{}">{}</span>', piece, shown))
         if lines[-1:] == [[]]:
             lines.pop()
-        return "".join(
-            f'<span class="line" id="text{index}-{number}">{"".join(line)}\n</span>'
-            for number, line in enumerate(lines, start=1)
-        )
+        row = '<span class="line" id="text{}-{}">{}\n</span>'
+        numbered = enumerate(lines, start=1)
+        return Markup.joined(Markup.filled(row, index, number, Markup.joined(line)) for number, line in numbered)

@@ -3,10 +3,11 @@ which it looks different."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from archdsl.base.escaped import Markup
 from archdsl.emit.dot import DEAR, dot
 from archdsl.emit.drawing.compose import PROJECTION, Scope, title_of
 from archdsl.emit.drawing.model import Detail, Direction, Kind, Node, Picture
@@ -15,7 +16,7 @@ from archdsl.emit.picture import picture
 from archdsl.emit.render import CannotRender, render_all
 from archdsl.graph.module import Module
 from archdsl.page.steps import Steps
-from archdsl.page.svg import small
+from archdsl.page.svg import Marks, small
 
 MOST_BOXES: Final = 160
 MOST_VIEWS: Final = 300
@@ -40,7 +41,7 @@ class Drawn:
     """A view with its SVG, empty where none could be made."""
 
     view: View
-    svg: str
+    svg: Markup
 
 
 def views(
@@ -139,18 +140,22 @@ def _drawn(wanted: list[View], remarks: list[str]) -> list[Drawn]:
     if 0 < len(made) < len(texts):
         remarks.append(f"{len(texts) - len(made):,} of {len(texts):,} pictures are missing: they take too long")
     svgs = dict(zip(order, made, strict=False))
-    return [Drawn(view, small(svgs[index], _marks(view)) if index in svgs else "") for index, view in enumerate(wanted)]
+    return [
+        Drawn(view, small(svgs[index], _marks(view)) if index in svgs else Markup())
+        for index, view in enumerate(wanted)
+    ]
 
 
-def _marks(view: View) -> Callable[[str, str], str]:
+def _marks(view: View) -> Marks:
     """The attributes of a group: its class, the entries that it stands for, and in percent how dark it is by each
     cost."""
 
-    def marks(kind: str, name: str) -> str:
+    def marks(kind: str, name: str) -> Markup:
         shown = " ".join(map(str, view.shown.get(name, ())))
         parts = (each.parts[name] for each in view.shadings.values() if name in each.parts)
         heat = " ".join(f"{part:.0%}".removesuffix("%") for part in parts)
-        steps = f' data-steps="{shown}"' if shown else ""
-        return f'class="{kind}"{steps}' + (f' data-heat="{heat}"' if heat else "")
+        steps = Markup.filled(' data-steps="{}"', Markup.of(shown)) if shown else Markup()
+        heated = Markup.filled(' data-heat="{}"', Markup.of(heat)) if heat else Markup()
+        return Markup.filled('class="{}"{}{}', Markup.of(kind), steps, heated)
 
     return marks

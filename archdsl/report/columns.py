@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from archdsl.report.terminal import Ink, cells, cut, padded, paint, wrapped
+from archdsl.report.terminal import Ink, Shown, cells, cut, padded, paint, visible, wrapped
 
 GAP = "  "
 
@@ -38,7 +38,7 @@ def printed(
     width: int | None,
     *,
     colour: bool,
-) -> str:
+) -> Shown:
     """A table with what stands above and below it, in lines of a width. Of both the first is what the eye looks for."""
     widths = [column.width for column in columns]
 
@@ -63,7 +63,13 @@ def printed(
         ("", None),
         *around(foot, 2),
     ]
-    return "".join(f"{paint(text, ink, colour=colour)}\n" for text, ink in lines)
+    return painted(lines, colour=colour)
+
+
+def painted(lines: Iterable[tuple[str, Ink | None]], *, colour: bool) -> Shown:
+    """Lines, each in its colour."""
+    shown = (paint(visible(text), ink, colour=colour) for text, ink in lines)
+    return Shown.joined(Shown.filled("{}\n", line) for line in shown)
 
 
 def listed_width(rows: Sequence[Sequence[str]]) -> int:
@@ -71,7 +77,7 @@ def listed_width(rows: Sequence[Sequence[str]]) -> int:
     return sum(_widths(rows)) + len(GAP) * (len(rows[0]) - 1)
 
 
-def listed(rows: Sequence[Sequence[str]], right: Sequence[bool], width: int, *, colour: bool) -> str:
+def listed(rows: Sequence[Sequence[str]], right: Sequence[bool], width: int, *, colour: bool) -> Shown:
     """A list under its titles, which are the first row; lines are cut to a width."""
     widths = _widths(rows)
 
@@ -81,7 +87,7 @@ def listed(rows: Sequence[Sequence[str]], right: Sequence[bool], width: int, *, 
 
     head, *body = map(line, rows)
     rule = "─" * min(width, listed_width(rows))
-    return "\n".join((paint(head, Ink.STRONG, colour=colour), paint(rule, Ink.FAINT, colour=colour), *body, ""))
+    return painted([(head, Ink.STRONG), (rule, Ink.FAINT), *((each, None) for each in body)], colour=colour)
 
 
 def _widths(rows: Sequence[Sequence[str]]) -> list[int]:

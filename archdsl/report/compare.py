@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,7 +14,7 @@ from archdsl.graph.module import Module
 from archdsl.graph.receptive import Seen
 from archdsl.report.columns import listed, listed_width
 from archdsl.report.structure import kinds_of
-from archdsl.report.terminal import visible
+from archdsl.report.terminal import Shown, visible
 from archdsl.report.walk import Spot, Tour, count_shown, field_of
 from archdsl.report.zoo import counted, kinds_shown
 
@@ -73,14 +72,14 @@ class Comparison:
     def __str__(self) -> str:
         return self.text()
 
-    def text(self, width: int | None = 80, *, colour: bool = False) -> str:
+    def text(self, width: int | None = 80, *, colour: bool = False) -> Shown:
         """The table for the screen, within a width where that is possible."""
         return _text(self.entries, width or _ALL, colour=colour)
 
-    def to_json(self) -> str:
+    def to_json(self) -> Shown:
         """The table as JSON."""
         rows = [entry.record() for entry in self.entries]
-        return json.dumps({"format": FORMAT, "version": VERSION, "networks": rows}, indent=1) + "\n"
+        return Shown.json({"format": FORMAT, "version": VERSION, "networks": rows})
 
 
 def entry_of(module: Module, name: str, inputs: Mapping[str, TensorType], outputs: Mapping[str, TensorType]) -> Entry:
@@ -136,7 +135,7 @@ _RIGHT: Final = (False, False, False, True, True, True, True)
 _LEANER: Final = ("output", "sees", "layers", "input")
 
 
-def _text(entries: tuple[Entry, ...], width: int, *, colour: bool) -> str:
+def _text(entries: tuple[Entry, ...], width: int, *, colour: bool) -> Shown:
     exact = [_TITLES, *map(_cells, entries)]
     short = list(map(_shortened, exact))
     ways = [(exact, 0), (exact, 1), *((short, gone) for gone in range(len(_LEANER)))]

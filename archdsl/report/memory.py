@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from archdsl.graph.module import Module
 from archdsl.report.columns import Column, printed
 from archdsl.report.structure import plain
 from archdsl.report.summary import WIDTH, Row, Summary, place_record, with_figures
+from archdsl.report.terminal import Shown
 from archdsl.report.walk import Tour
 
 FORMAT = "archdsl.memory"
@@ -145,7 +145,7 @@ class Memory:
     def __str__(self) -> str:
         return self.text()
 
-    def text(self, width: int | None = WIDTH, *, colour: bool = False) -> str:
+    def text(self, width: int | None = WIDTH, *, colour: bool = False) -> Shown:
         """The table for the screen, within a width where that is possible."""
         title, doc = self.table.heading
         head = [f"{title}, batch of {self.batch:,} in {self.dtype}", doc]
@@ -198,7 +198,7 @@ class Memory:
             yield f"{short_bytes(needs.states)} optimiser"
             yield f"{short_bytes(needs.peak)} activations at once in the forward pass, with the input"
 
-    def to_json(self) -> str:
+    def to_json(self) -> Shown:
         """The table as JSON, sizes in bytes."""
         needs = self.needs
         document: dict[str, Any] = {
@@ -231,7 +231,7 @@ class Memory:
                 "inference_batch": self.fit.inference,
                 "training_batch": self.fit.training,
             }
-        return json.dumps(document, indent=1) + "\n"
+        return Shown.json(document)
 
 
 def memory(table: Summary, measure: Measure, batch: int, fitting: int | None = None) -> Memory:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import textwrap
 from bisect import bisect_left, bisect_right
@@ -14,36 +13,36 @@ from typing import Any, NamedTuple
 
 from archdsl.base.diagnostics import Diagnostic, Severity
 from archdsl.base.text import Place, Source
-from archdsl.report.terminal import Ink, cells, paint, shown_characters, visible
+from archdsl.report.terminal import Ink, Shown, cells, lines, paint, shown_characters, visible
 
 WIDTH = 100
 JSON_VERSION = 1
 _SHOWN_LINES = 4
-_CUT = "..."
+_CUT = Shown("...")
 
 
-def full(diagnostics: Iterable[Diagnostic], *, colour: bool = False, width: int = WIDTH) -> str:
+def full(diagnostics: Iterable[Diagnostic], *, colour: bool = False, width: int = WIDTH) -> Shown:
     """Each diagnostic with the text it is about, carets under it, notes and help."""
-    return "\n".join(_Page(each, colour, width).text() for each in diagnostics)
+    return Shown.joined((_Page(each, colour, width).text() for each in diagnostics), "\n")
 
 
-def concise(diagnostics: Iterable[Diagnostic]) -> str:
+def concise(diagnostics: Iterable[Diagnostic]) -> Shown:
     """One line each: `file:line:col: code message`."""
-    return "".join(f"{visible(each.concise)}\n" for each in diagnostics)
+    return lines(each.concise for each in diagnostics)
 
 
-def to_json(diagnostics: Iterable[Diagnostic]) -> str:
+def to_json(diagnostics: Iterable[Diagnostic]) -> Shown:
     """One JSON document. Lines and columns count from 1, offsets from 0, all in characters; `end` is exclusive."""
     document = {"version": JSON_VERSION, "diagnostics": [_record(each) for each in diagnostics]}
-    return json.dumps(document, indent=2) + "\n"
+    return Shown.json(document, indent=2)
 
 
-def github(diagnostics: Iterable[Diagnostic]) -> str:
+def github(diagnostics: Iterable[Diagnostic]) -> Shown:
     """Workflow commands, which GitHub shows beside the line of the change."""
-    return "".join(f"{_command(each)}\n" for each in diagnostics)
+    return Shown.joined(map(_command, diagnostics))
 
 
-FORMATS: dict[str, Callable[[Iterable[Diagnostic]], str]] = {
+FORMATS: dict[str, Callable[[Iterable[Diagnostic]], Shown]] = {
     "full": full,
     "concise": concise,
     "json": to_json,
@@ -88,12 +87,12 @@ class _Line:
     def column(self, character: int) -> int:
         return self.starts[min(character, len(self.characters))]
 
-    def part(self, start: int, width: int) -> str:
+    def part(self, start: int, width: int) -> Shown:
         """The characters that lie within `width` columns from `start` on."""
         begin = bisect_left(self.starts, start)
         first = self.starts[begin] if begin < len(self.starts) else start
         end = bisect_right(self.starts, start + width) - 1
-        return " " * (first - start) + "".join(self.characters[begin:end])
+        return visible(" " * (first - start) + "".join(self.characters[begin:end]))
 
 
 @dataclass(frozen=True)
@@ -104,31 +103,32 @@ class _Page:
     colour: bool
     width: int
 
-    def text(self) -> str:
+    def text(self) -> Shown:
         fault = self.diagnostic.fault
-        remarks = [("note", note) for note in fault.notes] + ([("help", fault.help)] if fault.help else [])
+        remarks = [*((Shown("note"), note) for note in fault.notes)]
+        remarks += [(Shown("help"), fault.help)] if fault.help else []
         footers = [line for word, text in remarks for line in self._footer(word, text)]
         frames = self._frames()
-        between = [self._row("")] if frames and footers else []
-        return "".join(f"{line.rstrip()}\n" for line in (self._headline(), *frames, *between, *footers))
+        between = [self._row(Shown())] if frames and footers else []
+        return Shown.joined(map(_ended, (self._headline(), *frames, *between, *footers)))
 
-    def _paint(self, text: str, ink: Ink | None) -> str:
+    def _paint(self, text: Shown, ink: Ink | None) -> Shown:
         return paint(text, ink, colour=self.colour)
 
-    def _headline(self) -> str:
+    def _headline(self) -> Shown:
         diagnostic = self.diagnostic
         warns = diagnostic.severity is Severity.WARNING
-        kind = "warning" if warns else "error"
-        head = self._paint(f"{kind}[{diagnostic.code}]", Ink.WARNING if warns else Ink.ERROR)
-        return head + self._paint(f": {visible(diagnostic.message)}", Ink.STRONG)
+        kind = Shown.filled("{}[{}]", Shown("warning") if warns else Shown("error"), visible(diagnostic.code))
+        message = Shown.filled(": {}", visible(diagnostic.message))
+        return Shown.joined([self._paint(kind, Ink.WARNING if warns else Ink.ERROR), self._paint(message, Ink.STRONG)])
 
-    def _footer(self, word: str, text: str) -> list[str]:
-        indent = " " * (self._gutter + 1)
-        head = f"{indent}= {word}: "
-        room = max(self.width - len(head), 30)
-        rows = _wrapped(visible(text), room)
-        first = indent + self._paint("=", Ink.FRAME) + " " + self._paint(f"{word}:", Ink.HELP) + f" {rows[0]}"
-        return [first, *(" " * len(head) + row for row in rows[1:])]
+    def _footer(self, word: Shown, text: str) -> list[Shown]:
+        indent = _spaces(self._gutter + 1)
+        hanging = len(indent) + len(word) + 4
+        first, *others = map(visible, _wrapped(visible(text), max(self.width - hanging, 30)))
+        head = self._paint(Shown.filled("{}:", word), Ink.HELP)
+        shown = Shown.filled("{}{} {} {}", indent, self._paint(Shown("="), Ink.FRAME), head, first)
+        return [shown, *(Shown.filled("{}{}", _spaces(hanging), row) for row in others)]
 
     # --- the text that it is about ----------------------------------------------------------------------------------
 
@@ -146,88 +146,102 @@ class _Page:
         """The width of the line numbers."""
         return max((len(str(_lines(place)[-1])) for place, _, _ in self._places), default=0)
 
-    def _frames(self) -> list[str]:
+    def _frames(self) -> list[Shown]:
         sources: dict[int, list[tuple[Place, str, bool]]] = {}
         for each in self._places:
             sources.setdefault(id(each[0].source), []).append(each)
         return [line for places in sources.values() for line in self._frame(places)]
 
-    def _frame(self, places: list[tuple[Place, str, bool]]) -> list[str]:
+    def _frame(self, places: list[tuple[Place, str, bool]]) -> list[Shown]:
         """The lines of one text with what is marked in them."""
         source = places[0][0].source
         line, column = places[0][0].line_column
-        arrow = self._paint("-->" if places[0][2] else ":::", Ink.FRAME)
-        rows = [f"{' ' * self._gutter}{arrow} {visible(source.name)}:{line}:{column}", self._row("")]
+        arrow = self._paint(Shown("-->") if places[0][2] else Shown(":::"), Ink.FRAME)
+        name = visible(source.name)
+        rows = [Shown.filled("{}{} {}:{}:{}", _spaces(self._gutter), arrow, name, line, column), self._row(Shown())]
         marked = _marks(places)
         previous = 0
         for number in sorted(marked):
             if previous and number == previous + 2:
-                rows.append(self._row(self._cut_line(_Line.of(source.line(previous + 1))), str(previous + 1)))
+                rows.append(self._row(self._cut_line(_Line.of(source.line(previous + 1))), previous + 1))
             elif previous and number > previous + 2:
                 rows.append(self._paint(_CUT, Ink.FRAME))
             rows += self._marked_line(_Line.of(source.line(number)), number, marked[number])
             previous = number
         return rows
 
-    def _row(self, text: str, number: str = "") -> str:
-        return self._paint(f"{number:>{self._gutter}} |", Ink.FRAME) + f" {text}"
+    def _row(self, text: Shown, number: int | None = None) -> Shown:
+        shown = Shown.filled("{} |", visible(f"{'' if number is None else number:>{self._gutter}}"))
+        return Shown.filled("{} {}", self._paint(shown, Ink.FRAME), text)
 
     @property
     def _room(self) -> int:
         return max(self.width - self._gutter - 3, 40)
 
-    def _cut_line(self, line: _Line) -> str:
+    def _cut_line(self, line: _Line) -> Shown:
         room = self._room
-        return line.part(0, line.width) if line.width <= room else line.part(0, room - len(_CUT)) + _CUT
+        if line.width <= room:
+            return line.part(0, line.width)
+        return Shown.joined([line.part(0, room - len(_CUT)), _CUT])
 
-    def _marked_line(self, line: _Line, number: int, marks: list[_Mark]) -> list[str]:
+    def _marked_line(self, line: _Line, number: int, marks: list[_Mark]) -> list[Shown]:
         """A line with its marks below; a line that is too long for all of them is shown once for each group of them."""
-        rows: list[str] = []
+        rows: list[Shown] = []
         for group in _groups(line, marks, self._room):
             start, width = _view(line, group, self._room)
-            before = _CUT if start else ""
-            after = _CUT if start + width < line.width else ""
+            before = _CUT if start else Shown()
+            after = _CUT if start + width < line.width else Shown()
             text = line.part(start + len(before), width - len(before) - len(after))
-            rows.append(self._row(f"{before}{text}{after}", str(number)))
+            rows.append(self._row(Shown.joined([before, text, after]), number))
             moved = [_clipped(mark, start, width) for mark in group]
             rows += [self._row(row) for row in self._underlines(moved)]
         return rows
 
-    def _underlines(self, marks: list[_Mark]) -> list[str]:
+    def _underlines(self, marks: list[_Mark]) -> list[Shown]:
         marks = sorted(marks, key=lambda mark: (mark.start, mark.end))
         *others, last = marks
         hanging = [mark for mark in others if mark.label]
         first = self._drawn(marks)
         if last.label:
-            first += f" {self._paint(visible(last.label), last.ink)}"
+            first = Shown.filled("{} {}", first, self._paint(visible(last.label), last.ink))
         rows = [first]
         if hanging:
             rows.append(self._bars(hanging))
         while hanging:
             mark = hanging.pop()
             bars = [other for other in hanging if other.start < mark.start]
-            rows.append(self._bars(bars, mark.start) + self._paint(visible(mark.label), mark.ink))
+            label = self._paint(visible(mark.label), mark.ink)
+            rows.append(Shown.joined([self._bars(bars, mark.start), label]))
         return rows
 
-    def _drawn(self, marks: list[_Mark]) -> str:
+    def _drawn(self, marks: list[_Mark]) -> Shown:
         """The underlines themselves, the short ones over the long ones."""
         drawn: list[_Mark | None] = [None] * max(mark.end for mark in marks)
         for mark in sorted(marks, key=lambda mark: (mark.start - mark.end, mark.primary)):
             drawn[mark.start : mark.end] = [mark] * (mark.end - mark.start)
-        pieces: list[str] = []
+        pieces: list[Shown] = []
         for mark, run in groupby(drawn):
             length = len(list(run))
             sign = " " if mark is None else "^" if mark.primary else "-"
-            pieces.append(self._paint(sign * length, mark and mark.ink))
-        return "".join(pieces)
+            pieces.append(self._paint(visible(sign * length), mark and mark.ink))
+        return Shown.joined(pieces)
 
-    def _bars(self, marks: list[_Mark], width: int = 0) -> str:
+    def _bars(self, marks: list[_Mark], width: int = 0) -> Shown:
         """The lines that lead from underlines down to their labels, then spaces up to `width`."""
-        row, at = "", 0
+        row, at = list[Shown](), 0
         for start, group in groupby(marks, key=lambda mark: mark.start):
-            row += " " * (start - at) + self._paint("|", next(group).ink)
+            row += [_spaces(start - at), self._paint(Shown("|"), next(group).ink)]
             at = start + 1
-        return row + " " * (width - at)
+        return Shown.joined([*row, _spaces(width - at)])
+
+
+def _spaces(number: int) -> Shown:
+    return visible(" " * number)
+
+
+def _ended(line: Shown) -> Shown:
+    """A line with its end, without the spaces before it."""
+    return Shown.trusted(f"{line.rstrip()}\n")
 
 
 def _wrapped(text: str, room: int) -> list[str]:
@@ -328,7 +342,7 @@ def _point(source: Source, offset: int) -> dict[str, int]:
     return {"line": line, "column": column, "offset": offset}
 
 
-def _command(diagnostic: Diagnostic) -> str:
+def _command(diagnostic: Diagnostic) -> Shown:
     fault = diagnostic.fault
     properties: dict[str, object] = {}
     if diagnostic.place is not None:
@@ -343,11 +357,16 @@ def _command(diagnostic: Diagnostic) -> str:
             "endColumn": end_column,
         }
     properties["title"] = f"{diagnostic.code} {fault.title}"
-    given = ",".join(f"{name}={_property(str(value))}" for name, value in properties.items())
-    kind = "warning" if diagnostic.severity is Severity.WARNING else "error"
-    lines = (diagnostic.message, *fault.notes, *([f"help: {fault.help}"] if fault.help else []))
-    shown = "\n".join(visible(line) for each in lines for line in each.splitlines())
-    return f"::{kind} {given}::{_data(shown)}"
+    kind = Shown("warning") if diagnostic.severity is Severity.WARNING else Shown("error")
+    told = (diagnostic.message, *fault.notes, *([f"help: {fault.help}"] if fault.help else []))
+    shown = "\n".join(visible(line) for each in told for line in each.splitlines())
+    return _annotation(kind, properties, shown)
+
+
+def _annotation(kind: Shown, properties: dict[str, object], text: str) -> Shown:
+    """A workflow command, with nothing in it that GitHub takes for its end, or for another."""
+    given = (f"{name}={_property(str(value))}" for name, value in properties.items())
+    return Shown.filled("::{} {}::{}\n", kind, visible(",".join(given)), visible(_data(text)))
 
 
 def _data(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ from archdsl.base.symbolic import Assumptions, Decision
 from archdsl.base.text import Place
 from archdsl.graph.module import Module
 from archdsl.graph.open_sizes import depending, exact, training_only
-from archdsl.report.terminal import NO_BREAK, visible, wrapped
+from archdsl.report.terminal import NO_BREAK, Shown, lines, visible, wrapped
 
 FORMAT = "archdsl.sizes"
 VERSION = 1
@@ -88,29 +87,29 @@ class ValidSizes:
     def __str__(self) -> str:
         return self.text()
 
-    def text(self, width: int = WIDTH) -> str:
+    def text(self, width: int = WIDTH) -> Shown:
         """The answer for the screen, its reasons in lines of a width."""
         if not self.axes:
-            return f"{visible(self.name)}: the input is {self.inputs} and takes no other size\n"
+            return lines([f"{self.name}: the input is {self.inputs} and takes no other size"])
         all_exact = all(axis.nearest_exact for axis in self.axes)
         titles = ("", "valid", "exact", "nearest exact" if all_exact else "nearest")
         rows = [titles, *(_row(axis, all_exact=all_exact) for axis in self.axes)]
         widths = [max(len(row[column]) for row in rows) for column in range(4)]
         stated = ", ".join(f"{axis.name} = {axis.example:,}" for axis in self.axes)
-        lines = [*wrapped(f"{visible(self.name)}: {self.inputs}, as written {stated}", width), ""]
-        lines += ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+        rows_shown = [*wrapped(f"{visible(self.name)}: {self.inputs}, as written {stated}", width), ""]
+        rows_shown += ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
         if self.joint:
-            lines += ["", "each size while the others are as written"]
+            rows_shown += ["", "each size while the others are as written"]
         for title, reasons in (
             ("because", self.reasons),
             ("in training", self.training),
             ("other layers unless", self.choices),
         ):
             if reasons:
-                lines += ["", title, *(line for each in reasons for line in wrapped(_said(each), width))]
-        return "\n".join(lines) + "\n"
+                rows_shown += ["", title, *(line for each in reasons for line in wrapped(_said(each), width))]
+        return lines(rows_shown)
 
-    def to_json(self) -> str:
+    def to_json(self) -> Shown:
         """As JSON."""
         document: dict[str, Any] = {
             "format": FORMAT,
@@ -132,7 +131,7 @@ class ValidSizes:
             "training": [_record(each) for each in self.training],
             "choices": [_record(each) for each in self.choices],
         }
-        return json.dumps(document, indent=1) + "\n"
+        return Shown.json(document)
 
 
 def valid_sizes(module: Module, assumptions: Assumptions, near: Mapping[str, int] | None = None) -> ValidSizes:

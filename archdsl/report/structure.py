@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -10,6 +9,7 @@ from archdsl.base.symbolic import is_open
 from archdsl.base.tensors import TensorType
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops.operator import Operator
+from archdsl.report.terminal import Shown
 from archdsl.report.walk import label
 
 FORMAT = "archdsl.structure"
@@ -32,9 +32,9 @@ def structure(root: Module) -> dict[str, Any]:
     }
 
 
-def to_json(root: Module) -> str:
+def to_json(root: Module) -> Shown:
     """The document as text: the same bytes for the same network, whatever the machine."""
-    return json.dumps(structure(root), indent=1) + "\n"
+    return Shown.json(structure(root))
 
 
 def plain(value: object) -> Any:

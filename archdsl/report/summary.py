@@ -5,14 +5,13 @@ First the rows, as data; then the printers, for the screen, for a pipe, for note
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from html import escape
 from itertools import islice
 from typing import Any
 
+from archdsl.base.escaped import Markup
 from archdsl.base.figures import short_bytes, short_number
 from archdsl.base.tensors import TensorType
 from archdsl.graph.module import Module
@@ -20,7 +19,7 @@ from archdsl.graph.receptive import ReceptiveField, described
 from archdsl.ops.operator import Operator, Style
 from archdsl.report.columns import Column, printed, width_of
 from archdsl.report.structure import kind_of, kinds_of, plain
-from archdsl.report.terminal import Ink, cells, cut, visible
+from archdsl.report.terminal import Ink, Shown, cells, cut, visible
 from archdsl.report.walk import Spots, Tour, bare_label, field_of, name_of, times
 
 FORMAT = "archdsl.summary"
@@ -110,7 +109,7 @@ class Summary:
     def __str__(self) -> str:
         return self.text()
 
-    def text(self, width: int | None = WIDTH, *, colour: bool = False) -> str:
+    def text(self, width: int | None = WIDTH, *, colour: bool = False) -> Shown:
         """The table for the screen, within a width where that is possible."""
         columns, is_short = _fitting(self, width)
         inks = [row.ink for row in self.rows]
@@ -151,7 +150,7 @@ class Summary:
             lines.append(f"{self.more:,} more row{'s' * (self.more != 1)} at depth {self.depth + 1}")
         return lines
 
-    def to_json(self) -> str:
+    def to_json(self) -> Shown:
         """The table as JSON. `params` and `macs` of a row are those of all its repetitions."""
         document = {
             "format": FORMAT,
@@ -167,17 +166,20 @@ class Summary:
             "train_macs": plain(self.train_macs),
             "rows": [_record(row) for row in self.rows],
         }
-        return json.dumps(document, indent=1) + "\n"
+        return Shown.json(document)
 
-    def html(self) -> str:
+    def html(self) -> Markup:
         """The table for a notebook."""
         columns = [*_leading(self.rows), *_figures(self)]
-        heads = "".join(f'<th style="text-align:{_side(each)}">{escape(each.title)}</th>' for each in columns)
-        body = "".join(f"<tr>{_html_row(row, index, columns)}</tr>" for index, row in enumerate(self.rows))
-        doc = f"<p>{escape(self.doc)}</p>" if self.doc else ""
-        foot = "<br>".join(map(escape, self.footers()))
-        table = f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
-        return f"<div><p><b>{escape(self.title)}</b></p>{doc}{table}<p>{foot}</p></div>"
+        head = '<th style="text-align:{}">{}</th>'
+        heads = Markup.joined(Markup.filled(head, _side(each), Markup.of(each.title)) for each in columns)
+        rows = (_html_row(row, index, columns) for index, row in enumerate(self.rows))
+        body = Markup.joined(Markup.filled("<tr>{}</tr>", row) for row in rows)
+        doc = Markup.filled("<p>{}</p>", Markup.of(self.doc)) if self.doc else Markup()
+        foot = Markup.joined(map(Markup.of, self.footers()), "<br>")
+        table = Markup.filled("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>", heads, body)
+        title = Markup.of(self.title)
+        return Markup.filled("<div><p><b>{}</b></p>{}{}<p>{}</p></div>", title, doc, table, foot)
 
 
 def summary(
@@ -311,8 +313,8 @@ def _fitting(table: Summary, width: int | None) -> tuple[list[Column], bool]:
     return with_figures(table, leanest, width), True
 
 
-def _side(column: Column) -> Any:
-    return "right" if column.right else "left"
+def _side(column: Column) -> Markup:
+    return Markup("right") if column.right else Markup("left")
 
 
 def _number(value: int) -> str:
@@ -359,11 +361,12 @@ def _record(row: Row) -> dict[str, Any]:
     }
 
 
-def _html_row(row: Row, index: int, columns: list[Column]) -> str:
-    pieces: list[str] = []
+def _html_row(row: Row, index: int, columns: list[Column]) -> Markup:
+    pieces: list[Markup] = []
+    weight = Markup(";font-weight:bold") if row.is_module and not row.depth else Markup()
     for column in columns:
-        text = escape(column.values[index].strip())
-        indent = f";padding-left:{row.depth + 0.5:g}em" if column.title == "layer" else ""
-        weight = ";font-weight:bold" if row.is_module and not row.depth else ""
-        pieces.append(f'<td style="text-align:{_side(column)}{indent}{weight}">{text}</td>')
-    return "".join(pieces)
+        text = Markup.of(column.values[index].strip())
+        in_tree = column.title == "layer"
+        indent = Markup.filled(";padding-left:{:g}em", row.depth + 0.5) if in_tree else Markup()
+        pieces.append(Markup.filled('<td style="text-align:{}{}{}">{}</td>', _side(column), indent, weight, text))
+    return Markup.joined(pieces)

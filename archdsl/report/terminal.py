@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import textwrap
 import unicodedata
+from collections.abc import Iterable
 from enum import StrEnum
+
+from archdsl.base.escaped import Shown, visible, visible_character
 
 _TAB = 4
 _HELD = re.compile(r" ([+-]) ")
 _LONGEST_HELD = 40
 NO_BREAK = "\N{NO-BREAK SPACE}"
-_UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 class Ink(StrEnum):
@@ -32,9 +34,9 @@ class Ink(StrEnum):
 _OURS = re.compile(rf"(\x1b\[(?:{'|'.join(map(re.escape, ('0', *Ink)))})m)")
 
 
-def visible(text: str) -> str:
-    """The text with every character that a terminal would act on, or not show, written out: `<U+001B>`."""
-    return text if text.isascii() and text.isprintable() else "".join(map(_visible_character, text))
+def lines(texts: Iterable[str]) -> Shown:
+    """Lines one under another."""
+    return Shown.joined(Shown.filled("{}\n", visible(text)) for text in texts)
 
 
 def safe(text: str, *, colour: bool) -> str:
@@ -46,11 +48,7 @@ def safe(text: str, *, colour: bool) -> str:
 
 
 def _safe(text: str) -> str:
-    return "".join(each if each in "\n\t" or each.isprintable() else _visible_character(each) for each in text)
-
-
-def _visible_character(character: str) -> str:
-    return f"<U+{ord(character):04X}>" if unicodedata.category(character) in _UNSAFE else character
+    return "".join(each if each in "\n\t" or each.isprintable() else visible_character(each) for each in text)
 
 
 def cells(text: str) -> int:
@@ -69,7 +67,7 @@ def shown_characters(line: str) -> list[str]:
     shown: list[str] = []
     column = 0
     for character in line:
-        piece = " " * (_TAB - column % _TAB) if character == "\t" else _visible_character(character)
+        piece = " " * (_TAB - column % _TAB) if character == "\t" else visible_character(character)
         shown.append(piece)
         column += cells(piece)
     return shown
@@ -120,6 +118,6 @@ def padded(text: str, width: int, *, right: bool = False) -> str:
     return space + text if right else text + space
 
 
-def paint(text: str, ink: Ink | None, *, colour: bool) -> str:
+def paint(text: Shown, ink: Ink | None, *, colour: bool) -> Shown:
     """The text in a colour, where colours are wanted."""
-    return f"\x1b[{ink}m{text}\x1b[0m" if colour and ink and text else text
+    return Shown.filled("\x1b[{}m{}\x1b[0m", Shown.of(ink), text) if colour and ink and text else text

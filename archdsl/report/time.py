@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from archdsl.graph.module import Module
 from archdsl.graph.roofline import Roofline, Work
 from archdsl.report.columns import Column, printed
 from archdsl.report.summary import WIDTH, Row, Summary, place_record, share, with_figures
+from archdsl.report.terminal import Shown
 from archdsl.report.walk import Tour
 
 FORMAT = "archdsl.time"
@@ -62,7 +62,7 @@ class Time:
     def __str__(self) -> str:
         return self.text()
 
-    def text(self, width: int | None = WIDTH, *, colour: bool = False) -> str:
+    def text(self, width: int | None = WIDTH, *, colour: bool = False) -> Shown:
         """The table for the screen, within a width where that is possible."""
         title, doc = self.table.heading
         head = [f"{title}, batch of {self.batch:,} in {self.dtype}", doc]
@@ -104,7 +104,7 @@ class Time:
         ]
         return lines
 
-    def to_json(self) -> str:
+    def to_json(self) -> Shown:
         """The table as JSON; times in seconds, sizes in bytes."""
         device = self.device
         document = {
@@ -125,7 +125,7 @@ class Time:
             "moved": self.work.moved,
             "rows": [self._record(each) for each in self.rows],
         }
-        return json.dumps(document, indent=1) + "\n"
+        return Shown.json(document)
 
     def _record(self, each: TimeRow) -> dict[str, Any]:
         row = each.row

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ from archdsl.base.tensors import TensorType
 from archdsl.base.text import Source
 from archdsl.graph.module import Module
 from archdsl.report.columns import listed
+from archdsl.report.terminal import Shown
 
 FORMAT = "archdsl.zoo"
 VERSION = 1
@@ -69,12 +69,12 @@ def kinds_shown(kinds: Iterable[TensorType]) -> str:
     return ", ".join(kind if count == 1 else f"{count} × {kind}" for kind, count in counts.items())
 
 
-def text(entries: list[Entry], width: int, *, colour: bool = False) -> str:
+def text(entries: list[Entry], width: int, *, colour: bool = False) -> Shown:
     """The table for the screen."""
     return listed([_TITLES, *(entry.cells() for entry in entries)], _RIGHT, width, colour=colour)
 
 
-def to_json(entries: list[Entry]) -> str:
+def to_json(entries: list[Entry]) -> Shown:
     """The table as JSON."""
     rows = [
         {
@@ -87,4 +87,4 @@ def to_json(entries: list[Entry]) -> str:
         }
         for entry in entries
     ]
-    return json.dumps({"format": FORMAT, "version": VERSION, "networks": rows}, indent=1) + "\n"
+    return Shown.json({"format": FORMAT, "version": VERSION, "networks": rows})

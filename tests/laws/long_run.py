@@ -83,14 +83,14 @@ def guarded(seconds: int) -> Generator[None]:
         signal.signal(signal.SIGPROF, before)
 
 
-def rounds(begin: int, end: int, state: Path, take: Take) -> dict[str, Any]:
-    """Run the rounds that a file has not yet, and keep each in it."""
+def rounds(begin: int, end: int, state: Path, take: Take, size: int = ROUND) -> dict[str, Any]:
+    """Run the rounds of some size that a file has not yet, and keep each in it."""
     done: dict[str, Any] = json.loads(state.read_text()) if state.exists() else {}
-    for first in range(begin, end, ROUND):
+    for first in range(begin, end, size):
         if str(first) in done:
             continue
         made, started = Figures(), time.process_time()
-        for seed in range(first, min(first + ROUND, end)):
+        for seed in range(first, min(first + size, end)):
             take(seed, made)
         made.seconds = round(time.process_time() - started, 2)
         done[str(first)] = vars(made)
@@ -107,7 +107,7 @@ def say(*words: object) -> None:
     sys.stdout.flush()
 
 
-def main(about: str, take: Take, end: int) -> None:
+def main(about: str, take: Take, end: int, size: int = ROUND) -> None:
     """The command line of a programme."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--from", dest="begin", type=int, default=0)
@@ -122,7 +122,7 @@ def main(about: str, take: Take, end: int) -> None:
         take(given.show, whole)
         say(vars(whole))
         return
-    for each in rounds(given.begin, given.end, given.state, take).values():
+    for each in rounds(given.begin, given.end, given.state, take, size).values():
         whole.add(each)
     for name, value in vars(whole).items():
         say(f"{name}: {value}")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self, final
 
+from typing_extensions import override
+
+from archdsl.base.escaped import Escaped, seen
 from archdsl.graph.marks import Mark
 from archdsl.ops.operator import Style
 
@@ -125,19 +128,49 @@ _ESCAPES: Final = {
 }
 
 
-def escape(text: str) -> str:
-    """Text as it may stand inside any label, quoted or HTML: what Graphviz would take for markup becomes an entity."""
-    return "".join(_ESCAPES.get(each) or visible(each) for each in text)
+@final
+class Label(Escaped):
+    """Text inside a label, quoted or HTML: what Graphviz would take for markup becomes an entity."""
+
+    __slots__ = ()
+
+    @override
+    @classmethod
+    def of(cls, text: str) -> Self:
+        return cls.trusted("".join(_ESCAPES.get(each) or seen(each) for each in text))
+
+
+@final
+class Dot(Escaped):
+    """Text of DOT: values of attributes, statements."""
+
+    __slots__ = ()
+
+    @override
+    @classmethod
+    def of(cls, text: str) -> Self:
+        return cls.quoted(Label.of(text))
+
+    @classmethod
+    def quoted(cls, label: Label) -> Self:
+        """A string."""
+        return cls.trusted(f'"{label}"')
+
+    @classmethod
+    def html(cls, label: Label) -> Self:
+        """A label with markup."""
+        return cls.trusted(f"<{label}>")
+
+    @classmethod
+    def attribute(cls, name: str, value: Self) -> Self:
+        """The value of an attribute, with its name, which is a word."""
+        assert name.isidentifier(), name
+        return cls.trusted(f"{name}={value}")
 
 
 def visible(text: str) -> str:
     """Text with a sign in place of every letter that would not be seen."""
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
-
-
-def quoted(text: str) -> str:
-    """A string of DOT."""
-    return f'"{escape(text)}"'
+    return "".join(map(seen, text))
 
 
 def mixed(colour: str, other: str, part: float) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from archdsl.emit.drawing.columns import node_width, text_width
-from archdsl.emit.drawing.graphviz import escape, quoted
+from archdsl.emit.drawing.graphviz import Dot, Label
 from archdsl.emit.drawing.model import Direction, Edge, Kind, Node, Picture, Role, titled
 from archdsl.graph.marks import Mark
 
@@ -26,7 +26,7 @@ class Lines:
         if picture.direction is Direction.TB:
             self._make_room_for_titles()
 
-    def written(self) -> Iterator[tuple[str, str, dict[str, str]]]:
+    def written(self) -> Iterator[tuple[str, str, dict[str, Dot]]]:
         """Source, target and attributes, in the order in which the edges leave a fork from left to right."""
         guides = self._guides()
         leaving: dict[str, list[Edge]] = {}
@@ -40,7 +40,7 @@ class Lines:
             middle = len(edges) // 2
             for index, edge in enumerate(edges):
                 if source in guides and index == middle:
-                    yield source, guides[source], {"style": "invis", "weight": "100"}
+                    yield source, guides[source], {"style": Dot("invis"), "weight": Dot("100")}
                 attributes = self._attributes(edge)
                 if self._rises(edge):
                     # Graphviz draws what it is given from top to bottom
@@ -125,48 +125,50 @@ class Lines:
         source, target = self.nodes[edge.source], self.nodes[edge.target]
         return not edge.bends and bool(source.spine) and source.spine == target.spine
 
-    def _attributes(self, edge: Edge) -> dict[str, str]:
+    def _attributes(self, edge: Edge) -> dict[str, Dot]:
         if edge.gone:
             removed = self.picture.theme.marked[Mark.REMOVED][1]
-            return {"color": quoted(removed), "style": "dashed", "weight": "1"}
-        own: dict[str, str] = {}
+            return {"color": Dot.of(removed), "style": Dot("dashed"), "weight": Dot("1")}
+        own: dict[str, Dot] = {}
         from_fork = self.nodes[edge.source].kind is Kind.DOT
         if (edge.label or edge in self.room) and not self._is_within_passed(edge):
             own["label"] = _shape(edge.label, self.room.get(edge, 0), self.picture.direction)
         if edge.role is Role.RESIDUAL:
-            own["color"] = quoted(self.picture.theme.red)
+            own["color"] = Dot.of(self.picture.theme.red)
         if self.nodes[edge.target].kind is Kind.DOT:
-            own["arrowhead"] = "none"
+            own["arrowhead"] = Dot("none")
         aside = edge.role is Role.RESIDUAL
         if self._is_straight(edge):
-            own["weight"] = "100"
+            own["weight"] = Dot("100")
         elif edge.bends:
-            own["weight"] = "1"
+            own["weight"] = Dot("1")
         elif from_fork or aside:
             # branches begin on one line, and a projection beside the first layer of the body
-            own["weight"] = "2" if from_fork else "1"
+            own["weight"] = Dot("2") if from_fork else Dot("1")
         # a row needs no sides: an arc under it stays flat by itself
         if self.picture.direction is Direction.TB:
             if edge.bends or (from_fork and (aside or edge.training)):
-                own["tailport"] = "e"
+                own["tailport"] = Dot("e")
             if edge.bends or (aside and self.nodes[edge.target].kind is Kind.MERGE):
-                own["headport"] = "e"
+                own["headport"] = Dot("e")
         if edge.training or edge.unknown:
-            own["style"] = "dashed"
+            own["style"] = Dot("dashed")
         return own
 
 
-def _reversed(attributes: dict[str, str]) -> dict[str, str]:
+def _reversed(attributes: dict[str, Dot]) -> dict[str, Dot]:
     """What is said of an edge, for the same edge written the other way round."""
     other = {"tailport": "headport", "headport": "tailport", "arrowhead": "arrowtail", "arrowtail": "arrowhead"}
-    return {other.get(name, name): value for name, value in attributes.items()} | {"dir": "back"}
+    return {other.get(name, name): value for name, value in attributes.items()} | {"dir": Dot("back")}
 
 
-def _shape(text: str, width: float, direction: Direction) -> str:
+def _shape(text: str, width: float, direction: Direction) -> Dot:
     """The label of an edge, a little off the line, and at least so many inches wide."""
     if direction is Direction.LR:
-        return f'<{escape(text)}<br/><font point-size="5"> </font>>'
+        return Dot.html(Label.filled('{}<br/><font point-size="5"> </font>', Label.of(text)))
     if not width:
-        return quoted(f"  {text}")
-    cell = f'<td align="left" width="{round(width * 72)}">{f"  {escape(text)}" if text else ""}</td>'
-    return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="0"><tr>{cell}</tr></table>>'
+        return Dot.of(f"  {text}")
+    words = Label.of(f"  {text}" if text else "")
+    cell = Label.filled('<td align="left" width="{}">{}</td>', round(width * 72), words)
+    table = '<table border="0" cellborder="0" cellspacing="0" cellpadding="0"><tr>{}</tr></table>'
+    return Dot.html(Label.filled(table, cell))

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, assert_never
-from xml.sax.saxutils import escape as escape_xml
+from typing import Final, LiteralString, assert_never
 
+from archdsl.base.escaped import Markup
 from archdsl.emit.drawing.columns import text_width
-from archdsl.emit.drawing.graphviz import FONT, quoted, visible
+from archdsl.emit.drawing.graphviz import FONT, Dot, Label
 
 Point = tuple[float, float]
 
@@ -94,46 +94,45 @@ def svg(scene: Scene) -> str:
     return "\n".join(_svg_lines(scene)) + "\n"
 
 
-def _svg_lines(scene: Scene) -> Iterator[str]:
+def _svg_lines(scene: Scene) -> Iterator[Markup]:
     width, height = _number(scene.width), _number(scene.height)
-    size = f'width="{width}pt" height="{height}pt" viewBox="0 0 {width} {height}"'
-    yield f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" font-family="{FONT}">'
-    yield f"<title>{_xml(scene.name)}</title>"
-    yield f"<desc>{_xml(scene.about)}</desc>"
-    yield f'<rect width="{width}" height="{height}" fill="{scene.background}"/>'
+    size = Markup.filled('width="{0}pt" height="{1}pt" viewBox="0 0 {0} {1}"', width, height)
+    head = '<svg xmlns="http://www.w3.org/2000/svg" {} role="img" font-family="{}">'
+    yield Markup.filled(head, size, Markup.of(FONT))
+    yield Markup.filled("<title>{}</title>", Markup.of(scene.name))
+    yield Markup.filled("<desc>{}</desc>", Markup.of(scene.about))
+    yield Markup.filled('<rect width="{}" height="{}" fill="{}"/>', width, height, Markup.of(scene.background))
     for group in scene.groups:
-        yield f'<g id="{_xml(group.id)}">'
+        yield Markup.filled('<g id="{}">', Markup.of(group.id))
         if group.about:
-            yield f"<title>{_xml(group.about)}</title>"
+            yield Markup.filled("<title>{}</title>", Markup.of(group.about))
         yield from map(_svg_shape, group.shapes)
-        yield "</g>"
-    yield "</svg>"
+        yield Markup("</g>")
+    yield Markup("</svg>")
 
 
-def _svg_shape(shape: Shape) -> str:
+def _svg_shape(shape: Shape) -> Markup:
     match shape:
         case Polygon(points, fill, stroke):
-            return f'<polygon points="{_pairs(points)}" fill="{fill}" stroke="{stroke}" stroke-linejoin="round"/>'
+            polygon = '<polygon points="{}" fill="{}" stroke="{}" stroke-linejoin="round"/>'
+            return Markup.filled(polygon, _pairs(points), Markup.of(fill), Markup.of(stroke))
         case Line(points, stroke, head):
-            line = f'<polyline points="{_pairs(points)}" fill="none" stroke="{stroke}"/>'
-            arrow = f'<polygon points="{_pairs(_arrow(points))}" fill="{stroke}"/>' if head else ""
-            return line + arrow
+            colour = Markup.of(stroke)
+            line = Markup.filled('<polyline points="{}" fill="none" stroke="{}"/>', _pairs(points), colour)
+            arrow = Markup.filled('<polygon points="{}" fill="{}"/>', _pairs(_arrow(points)), colour)
+            return Markup.joined([line, arrow] if head else [line])
         case Text(x, y, text, size, fill, bold, centred):
-            look = ' font-weight="bold"' if bold else ""
-            anchor = ' text-anchor="middle"' if centred else ""
-            place = f'x="{_number(x)}" y="{_number(y)}"'
-            return f'<text {place} font-size="{_number(size)}" fill="{fill}"{look}{anchor}>{_xml(text)}</text>'
+            look = Markup(' font-weight="bold"') if bold else Markup()
+            anchor = Markup(' text-anchor="middle"') if centred else Markup()
+            place = Markup.filled('x="{}" y="{}" font-size="{}"', _number(x), _number(y), _number(size))
+            words = '<text {} fill="{}"{}{}>{}</text>'
+            return Markup.filled(words, place, Markup.of(fill), look, anchor, Markup.of(text))
         case _:
             assert_never(shape)
 
 
-def _pairs(points: tuple[Point, ...]) -> str:
-    return " ".join(f"{_number(x)},{_number(y)}" for x, y in points)
-
-
-def _xml(text: str) -> str:
-    lines = (visible(line) for line in text.split("\n"))
-    return escape_xml("\n".join(lines), {'"': "&quot;"})
+def _pairs(points: tuple[Point, ...]) -> Markup:
+    return Markup.joined((Markup.filled("{},{}", _number(x), _number(y)) for x, y in points), " ")
 
 
 def _arrow(points: tuple[Point, ...]) -> tuple[Point, ...]:
@@ -146,9 +145,10 @@ def _arrow(points: tuple[Point, ...]) -> tuple[Point, ...]:
     return (x, y), (x - _HEAD / 3, y + back), (x + _HEAD / 3, y + back)
 
 
-def _number(value: float) -> str:
-    """A length to a tenth of a point."""
-    return f"{value:.1f}".removesuffix(".0")
+def _number(value: float) -> float:
+    """A length to a tenth of a point, as it is written."""
+    tenths = float(f"{value:.1f}")
+    return int(tenths) if tenths.is_integer() else tenths
 
 
 # --- DOT --------------------------------------------------------------------------------------------------------------
@@ -162,49 +162,56 @@ def placed_dot(scene: Scene) -> str:
     return "\n".join(_dot_lines(scene)) + "\n"
 
 
-def _dot_lines(scene: Scene) -> Iterator[str]:
+def _dot_lines(scene: Scene) -> Iterator[Dot]:
     strokes = [stroke for group in scene.groups for shape in group.shapes for stroke in _xdot(shape, scene.height)]
     texts = [shape for group in scene.groups for shape in group.shapes if isinstance(shape, Text)]
-    yield f"digraph {quoted(scene.name)} {{"
-    yield f'  graph [layout=nop pad=0 bgcolor="{scene.background}" tooltip={quoted(f"{scene.name}: {scene.about}")}'
-    yield f'    _background="{" ".join(strokes)}"]'
-    yield f'  node [shape=plaintext width=0 height=0 margin=0 fontname="{FONT}"]'
+    yield Dot.filled("digraph {} {{", Dot.of(scene.name))
+    about = Dot.of(f"{scene.name}: {scene.about}")
+    yield Dot.filled("  graph [layout=nop pad=0 bgcolor={} tooltip={}", Dot.of(scene.background), about)
+    yield Dot.filled("    _background={}]", Dot.quoted(Label.joined(strokes, " ")))
+    yield Dot.filled("  node [shape=plaintext width=0 height=0 margin=0 fontname={}]", Dot.of(FONT))
     # without a node in each corner the drawing would be cut to its texts
     for index, (x, y) in enumerate(((0.0, 0.0), (scene.width, scene.height))):
-        yield f'  "corner{index}" [style=invis shape=point width=0 label="" pos="{_number(x)},{_number(y)}"]'
+        corner = '  "corner{}" [style=invis shape=point width=0 label="" pos="{},{}"]'
+        yield Dot.filled(corner, index, _number(x), _number(y))
     for index, text in enumerate(texts):
         middle = text.x if text.centred else text.x + text.width / 2
         # text that starts at a place: at the left edge of a node of its own width
-        place = f"{_number(middle)},{_number(scene.height - text.y + 0.3 * text.size)}"
-        words = quoted(text.text)[1:-1]
-        if text.bold:
-            label = f"<<b>{words}</b>>" if text.centred else f'<<b>{words}</b><br align="left"/>>'
-        else:
-            label = f'"{words}"' if text.centred else f'"{words}\\l"'
-        width = "" if text.centred else f" width={_number(text.width / _POINTS)} fixedsize=true"
-        look = f'fontsize={_number(text.size)} fontcolor="{text.fill}"'
-        yield f'  "text{index}" [label={label} {look}{width} pos="{place}"]'
-    yield "}"
+        place = Dot.filled('pos="{},{}"', _number(middle), _number(scene.height - text.y + 0.3 * text.size))
+        width = Dot.filled(" width={} fixedsize=true", _number(text.width / _POINTS))
+        look = Dot.filled("fontsize={} fontcolor={}", _number(text.size), Dot.of(text.fill))
+        node = '  "text{}" [label={} {}{} {}]'
+        yield Dot.filled(node, index, _dot_label(text), look, Dot() if text.centred else width, place)
+    yield Dot("}")
 
 
-def _xdot(shape: Shape, height: float) -> Iterator[str]:
+def _dot_label(text: Text) -> Dot:
+    words = Label.of(text.text)
+    if text.bold:
+        end = Label() if text.centred else Label('<br align="left"/>')
+        return Dot.html(Label.filled("<b>{}</b>{}", words, end))
+    return Dot.quoted(words if text.centred else Label.filled("{}\\l", words))
+
+
+def _xdot(shape: Shape, height: float) -> Iterator[Label]:
     match shape:
         case Polygon(points, fill, stroke):
-            yield f"{_colour('c', stroke)} {_colour('C', fill)} {_drawn('P', points, height)}"
+            pen, drawn = _colour("c", stroke), _drawn("P", points, height)
+            yield Label.joined([pen, _colour("C", fill), drawn], " ")
         case Line(points, stroke, head):
-            yield f"{_colour('c', stroke)} {_drawn('L', points, height)}"
+            yield Label.joined([_colour("c", stroke), _drawn("L", points, height)], " ")
             if head:
-                yield f"{_colour('C', stroke)} {_drawn('P', _arrow(points), height)}"
+                yield Label.joined([_colour("C", stroke), _drawn("P", _arrow(points), height)], " ")
         case Text():
             pass
         case _:
             assert_never(shape)
 
 
-def _colour(letter: str, colour: str) -> str:
-    return f"{letter} {len(colour)} -{colour}"
+def _colour(letter: LiteralString, colour: str) -> Label:
+    return Label.filled("{} {} -{}", Label(letter), len(colour), Label.of(colour))
 
 
-def _drawn(letter: str, points: tuple[Point, ...], height: float) -> str:
-    pairs = " ".join(f"{_number(x)} {_number(height - y)}" for x, y in points)
-    return f"{letter} {len(points)} {pairs}"
+def _drawn(letter: LiteralString, points: tuple[Point, ...], height: float) -> Label:
+    pairs = Label.joined((Label.filled("{} {}", _number(x), _number(height - y)) for x, y in points), " ")
+    return Label.filled("{} {} {}", Label(letter), len(points), pairs)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,6 +9,7 @@ from typing import Any, Final
 
 from archdsl.base.tensors import TensorType
 from archdsl.report.structure import kind_of, kinds_of, plain
+from archdsl.report.terminal import Shown
 
 FORMAT: Final = "archdsl.diff"
 VERSION: Final = 1
@@ -217,13 +217,13 @@ class Diff:
         """What somebody changed, wherever it is."""
         return tuple(change for _, change in self.walk() if change.is_authored)
 
-    def text(self, width: int | None = 80, *, colour: bool = False, everything: bool = False) -> str:
+    def text(self, width: int | None = 80, *, colour: bool = False, everything: bool = False) -> Shown:
         """The table for the screen, with `everything` also what only follows from other changes."""
         from archdsl.report.diff.table import text
 
         return text(self, width, colour=colour, everything=everything)
 
-    def to_json(self) -> str:
+    def to_json(self) -> Shown:
         """The difference as JSON: the same bytes for the same networks."""
         document = {
             "format": FORMAT,
@@ -235,4 +235,4 @@ class Diff:
             "names": [{"old": old, "new": new} for old, new in self.names],
             "changes": [each.record() for each in self.changes],
         }
-        return json.dumps(document, indent=1) + "\n"
+        return Shown.json(document)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 from archdsl.base.figures import short_number
+from archdsl.report.columns import painted
 from archdsl.report.diff.model import About, Aspect, Change, Diff, Kind, Side
 from archdsl.report.structure import plain
-from archdsl.report.terminal import Ink, cells, cut, padded, paint, visible
+from archdsl.report.terminal import Ink, Shown, cells, cut, padded, paint, visible
 from archdsl.report.walk import times
 
 _ALL: Final = 10**9
@@ -36,17 +37,17 @@ class _Row:
     ink: Ink | None = None
 
 
-def text(diff: Diff, width: int | None, *, colour: bool = False, everything: bool = False) -> str:
+def text(diff: Diff, width: int | None, *, colour: bool = False, everything: bool = False) -> Shown:
     """The table for the screen, within a width where that is possible. everything: also what only follows."""
-    title = f"{visible(diff.old.name)} -> {visible(diff.new.name)}"
+    title = Shown.filled("{} -> {}", visible(diff.old.name), visible(diff.new.name))
     if not diff:
-        return f"{paint(title, Ink.STRONG, colour=colour)}: no difference\n"
-    lines = [(title, Ink.STRONG), ("", None)]
+        return Shown.filled("{}: no difference\n", paint(title, Ink.STRONG, colour=colour))
+    lines: list[tuple[str, Ink | None]] = [(title, Ink.STRONG), ("", None)]
     rows = [*_of_networks(diff), *_rows(diff, everything=everything)]
     if rows:
         lines += [*_table(rows, width or _ALL), ("", None)]
     lines += [*_totals(diff), *_notes(diff, width or _ALL, everything=everything)]
-    return "".join(f"{paint(line.rstrip(), ink, colour=colour)}\n" for line, ink in lines)
+    return painted(((line.rstrip(), ink) for line, ink in lines), colour=colour)
 
 
 # --- rows -------------------------------------------------------------------------------------------------------------

@@ -13,12 +13,13 @@ from archdsl.report.explain.modules import documented, repeated, rows_of, sums
 from archdsl.report.explain.operators import operator_lines
 from archdsl.report.explain.page import WIDTH, Explanation, literal
 from archdsl.report.explain.sees import module_sees
+from archdsl.report.terminal import Shown
 from archdsl.report.walk import Spot, Tour, bare_label, times
 
 __all__ = ["WIDTH", "Explanation", "explain", "explained", "literal"]
 
 
-def explain(root: Module, path: str | None = None, doc: str = "", width: int = WIDTH) -> str:
+def explain(root: Module, path: str | None = None, doc: str = "", width: int = WIDTH) -> Shown:
     """The arithmetic of a whole network, each distinct step once, or of what stands at a path, in lines of a width."""
     tour, rows = Tour(root), Rows(root)
     if path is None:
@@ -43,8 +44,8 @@ def explained(spot: Spot, rows: Rows | None = None, more: Iterable[tuple[str, st
     return Explanation(title, (*lines, *repeated(spot, rows)))
 
 
-def _page(explanations: Iterable[Explanation], width: int) -> str:
-    return "\n\n".join(each.text(width) for each in explanations) + "\n"
+def _page(explanations: Iterable[Explanation], width: int) -> Shown:
+    return Shown.joined((each.text(width) for each in explanations), "\n")
 
 
 def _title(step: Step) -> str:

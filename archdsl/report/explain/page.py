@@ -8,7 +8,7 @@ from typing import cast
 
 from archdsl.base.symbolic import formula_of, is_open
 from archdsl.ops.operator import AXIS_NAMES
-from archdsl.report.terminal import visible, wrapped
+from archdsl.report.terminal import Shown, lines, visible, wrapped
 
 WIDTH = 80
 _SAME = 4
@@ -23,16 +23,16 @@ class Explanation:
     lines: tuple[tuple[str, str], ...]
     same: list[str] = field(default_factory=list[str])
 
-    def text(self, width: int = WIDTH) -> str:
+    def text(self, width: int = WIDTH) -> Shown:
         """As text, the words aligned, in lines of a width."""
-        lines = [*self.lines, *([("also at", listed(self.same))] if self.same else [])]
-        indent = max((len(word) for word, _ in lines), default=0) + 4
+        told = [*self.lines, *([("also at", listed(self.same))] if self.same else [])]
+        indent = max((len(word) for word, _ in told), default=0) + 4
         rows = wrapped(visible(self.title), width)
-        for word, line in lines:
+        for word, line in told:
             first, *rest = wrapped(visible(line), width - indent, hanging=0) or [""]
             rows.append(f"  {word:<{indent - 2}}{first}".rstrip())
             rows += (" " * indent + each for each in rest)
-        return "\n".join(rows)
+        return lines(rows)
 
 
 def listed(paths: list[str]) -> str:
