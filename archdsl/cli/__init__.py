@@ -34,7 +34,7 @@ from archdsl.cli.commands.summary import summary
 from archdsl.cli.commands.time import time
 from archdsl.cli.commands.zoo import zoo
 from archdsl.cli.outputs import output_kind
-from archdsl.cli.screen import complain, put, say, show
+from archdsl.cli.screen import complain, say, show
 
 PROGRAM = "archdsl"
 TRACEBACK = "ARCHDSL_TRACEBACK"
@@ -162,11 +162,14 @@ def _apologise(broken: Broken, arguments: list[str], file: str | None) -> None:
     say(f"{PROGRAM} failed: {said}{told}", err=True)
     sorry = f"Sorry, this is a bug of {PROGRAM} {__version__}, not of your text. Please report it"
     if kept:
-        put(f"{sorry} with that file. It holds your text:\nlook through it before.\n", err=True)
+        say(f"{sorry} with that file. It holds your text:", err=True)
+        say("look through it before.", err=True)
     else:
-        put(f"{sorry}. This keeps what it was given,\nfor the report: {PROGRAM} {_KEEP} bug.py ...\n", err=True)
+        say(f"{sorry}. This keeps what it was given,", err=True)
+        say(f"for the report: {PROGRAM} {_KEEP} bug.py ...", err=True)
     if os.environ.get(TRACEBACK):
-        put("".join(traceback.format_exception(error)), err=True)
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            say(line, err=True)
 
 
 def _kept(broken: Broken, arguments: list[str], file: str | None) -> tuple[bool, str]:
