@@ -21,7 +21,6 @@ from archdsl.base.reading import TooLarge
 from archdsl.base.version import __version__
 from archdsl.base.wanted import Refusal, WrongType, missing
 from archdsl.graph.carried import Carried
-from archdsl.graph.faults import LimitPassed
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -59,6 +58,8 @@ class Door:
         if not isinstance(error, Exception) or isinstance(error, ArchError | Refusal | OSError):
             return
         if isinstance(error, TooLarge):
+            from archdsl.graph.faults import LimitPassed
+
             raise ArchError([Diagnostic(LimitPassed(error.what, error.figure, error.limit, error.name))]) from error
         if isinstance(error, ModuleNotFoundError) and (absent := missing((error.name or "").partition(".")[0])):
             raise absent from error

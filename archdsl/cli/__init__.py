@@ -34,7 +34,7 @@ from archdsl.cli.commands.summary import summary
 from archdsl.cli.commands.time import time
 from archdsl.cli.commands.zoo import zoo
 from archdsl.cli.outputs import output_kind
-from archdsl.cli.screen import complain, say, show
+from archdsl.cli.screen import complain, put, say, show
 
 PROGRAM = "archdsl"
 TRACEBACK = "ARCHDSL_TRACEBACK"
@@ -52,8 +52,8 @@ class _Keeping:
     file: str | None = None
 
 
-class _PipeClosed(Exception):
-    """Whoever reads the output has enough."""
+class _PipeClosed(BaseException):
+    """Whoever reads the output has enough. Like an interrupt it is no failure of anything."""
 
 
 class _Commands(click.Group):
