@@ -20,7 +20,6 @@ from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.base.files import write_atomically
 from archdsl.base.limits import Limits
 from archdsl.base.wanted import WrongValue, require
-from archdsl.graph.faults import LimitPassed
 from archdsl.graph.flat import require_layers
 from archdsl.graph.module import Module
 
@@ -92,6 +91,8 @@ def _require_weights(module: Module, limits: Limits, dtype: torch.dtype, device:
         return
     size = module.params * dtype.itemsize
     if size > limits.weights:
+        from archdsl.graph.faults import LimitPassed
+
         fault = LimitPassed("the weights would take too many bytes", size, limits.weights, "weights")
         raise ArchError([Diagnostic(fault, module.place)])
 
