@@ -38,6 +38,9 @@ def prepared(path: str, layer: nn.Module, xs: Iterable[Any]) -> tuple[Any, ...]:
     of what is drawn follows that; and a seed, so that what it draws depends on nothing but its path."""
     if isinstance(layer, (nn.modules.dropout._DropoutNd, nn.RNNBase)) or type(layer).__name__ in _RANDOM:
         torch.manual_seed(crc32(path.encode()))
+    if isinstance(layer, nn.GroupNorm) and not any(x.requires_grad for x in xs):
+        # the backward pass of PyTorch 2.13 ends the process where such a tensor lies channels last
+        return tuple(x.clone(memory_format=torch.contiguous_format) for x in xs)
     return tuple(x.contiguous() if isinstance(x, Tensor) else x for x in xs)
 
 
