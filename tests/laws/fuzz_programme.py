@@ -13,21 +13,29 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from random import Random
+
 from laws.damaged import Escaped
-from laws.fuzzed import fuzzed, hold_text
+from laws.fuzzed import fuzzed, hold
 from laws.long_run import Figures, guarded, main
+
+_TEXT = 4_000
 
 
 def take(seed: int, figures: Figures) -> None:
     """Hold one text to the law."""
-    text = fuzzed(seed)
+    taken(fuzzed(seed), Random(f"doors {seed}"), seed, figures)
+
+
+def taken(text: str, random: Random, number: int, figures: Figures) -> None:
+    """Send a text through the doors, and count what becomes of it."""
     try:
         with guarded(20):
-            found = hold_text(seed)
+            found = hold(text, random)
     except (Escaped, TimeoutError) as error:
-        figures.escaped(seed, text[:2_000], str(error))
+        figures.escaped(number, text[:_TEXT], str(error))
         return
-    figures.count(found.said, found.seconds, found.megabytes, len(text), seed)
+    figures.count(found.said, found.seconds, found.megabytes, len(text), number)
 
 
 if __name__ == "__main__":
