@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 import test_robustness as robustness
 from laws.damaged import MEGABYTES, Escaped, Outcome, hold_messages, peak
+from laws.sentences import Sentence
 from laws.writer import program
 
 import archdsl
@@ -45,9 +46,10 @@ _SIZES = ((3, 32, 32), (4, 8, 8), (1, 1, 1), (3, 224, 224), (7, 5), (9,), (2, 3,
 
 
 def fuzzed(seed: int) -> str:
-    """A text with something wrong in it, as a rule: a real or a random one with tokens changed, or tokens alone."""
+    """A text with something wrong in it, as a rule: a real or a random one with tokens changed, tokens alone, or what
+    the grammar allows."""
     random = Random(seed)
-    match random.randrange(10):
+    match random.randrange(12):
         case 0:
             tokens = random.choices(robustness.TERMINALS, k=random.randint(1, 60))
             return random.choice(("", "INPUT[8x8x4] -> ", "net n {\ninput 8x8x4\n")) + random.choice(("", " ")).join(
@@ -67,6 +69,8 @@ def fuzzed(seed: int) -> str:
             return robustness.mutated(random.choice(robustness.TEXTS), random)
         case 6:
             return exchanged(written(random.randrange(_PROGRAMS)), random)
+        case 7 | 8 | 9:
+            return Sentence(random).text()
         case _:
             return exchanged(random.choice(robustness.TEXTS), random)
 
