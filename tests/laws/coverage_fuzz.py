@@ -88,7 +88,7 @@ class Rounds:
 
     def __call__(self, data: bytes) -> None:
         text = text_of(data)
-        taken(text, Random(text), self.number, self._made)
+        taken(text, text, self.number, self._made)
         self.number += 1
         if self._made.inputs == ROUND:
             self._made.seconds = round(time.process_time() - self._started, 2)
@@ -139,7 +139,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, resource.RLIM_INFINITY))
     if given.show is not None:
         whole, text = Figures(), text_of(given.show.read_bytes())
-        taken(text, Random(text), 0, whole)
+        taken(text, text, 0, whole)
         say(vars(whole))
         return
     fuzz(given.state, given.corpus, given.seconds, given.seed)

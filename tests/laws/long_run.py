@@ -37,10 +37,12 @@ class Figures:
     outcomes: Counter[str] = field(default_factory=Counter[str])
     escapes: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
-    def count(self, outcome: str, seconds: float, megabytes: float, size: int, seed: int = -1) -> None:
-        """An input that was right, or refused; one that took too long escaped."""
+    def count(
+        self, outcome: str, seconds: float, megabytes: float, size: int, seed: int = -1, what: str | None = None
+    ) -> None:
+        """An input that was right, or refused; one that took too long escaped. what: the input, if it is kept then."""
         if seconds > SECONDS:
-            self.escaped(seed, outcome, f"{seconds:.1f} s")
+            self.escaped(seed, outcome if what is None else what, f"{outcome}: {seconds:.1f} s")
             return
         self.inputs += 1
         self.bytes += size
