@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from os import PathLike
 from pathlib import Path
 from types import NoneType
 from typing import cast
@@ -13,11 +12,11 @@ from typing import cast
 from archdsl.base.conditions import told
 from archdsl.base.diagnostics import ArchError, Diagnostic, Fault, Report, Severity
 from archdsl.base.limits import DEFAULT_LIMITS, Limits
-from archdsl.base.reading import TooLarge
 from archdsl.base.resources import folder
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Place, Source, Span
-from archdsl.base.wanted import require
+from archdsl.base.wanted import WrongType, require, require_file
+from archdsl.boundary import Door, door
 from archdsl.graph import faults
 from archdsl.graph.carried import Carried
 from archdsl.graph.elaborate import Elaborator
@@ -58,23 +57,26 @@ _SYNTAX = "E01"
 def compile_source(source: Source, net: str | None = None, options: Options = _AS_WRITTEN) -> Network:
     """The network of a text, changed by the passes that came with it. ArchError says everything that is wrong with
     it."""
-    network = _as_written(source, net, options)
-    return network.apply(*source.passes) if source.passes else network
+    with Door(lambda: carried_by(source, net, options)):
+        network = _as_written(source, net, options)
+        return network.apply(*source.passes) if source.passes else network
 
 
 def _as_written(source: Source, net: str | None, options: Options) -> Network:
     """The network of a text without passes."""
     options = _with_its_own(source, options)
     report, elaborator, template, module = _elaborated(source, net, options)
+    library = elaborator.programs.library
     if template and module:
-        _check_settings(template, elaborator.evaluator, report)
-        _run_checks(module, options, report)
+        with Door(lambda: carried_by(source, net, options, library)):
+            _check_settings(template, elaborator.evaluator, report)
+            _run_checks(module, options, report)
     report.raise_errors()
     assert module is not None
     assert template is not None
     open_sizes = elaborator.evaluator.open_sizes
     example = Example(open_sizes.example) if open_sizes else None
-    carried = _carried(source, module.name, elaborator.programs.library, options)
+    carried = carried_by(source, module.name, options, library)
     # files may change after they were read
     read = replace(source, along={**source.along, **carried.texts})
     return Network(
@@ -93,7 +95,7 @@ def _as_written(source: Source, net: str | None, options: Options) -> Network:
 
 def recompiled(carried: Carried, options: Options) -> Network:
     """A network from what is carried of it. options: what nothing carries, such as limits and operators."""
-    return compile_source(_source_of(carried), carried.net, options)
+    return compile_source(_source_of(carried), carried.net or None, options)
 
 
 def _source_of(carried: Carried) -> Source:
@@ -136,12 +138,14 @@ def sketch_source(source: Source, net: str | None, options: Options, errors: Seq
     from archdsl.syntax.mending import mended
 
     options = _with_its_own(source, options)
-    source = replace(source, text=mended(source.text))
-    # each element has to know its own
-    report = Report(once=False)
-    sketcher, program = _worked_out(source, options, report, errors=errors)
-    template = _chosen(program, net, report)
-    module = sketcher.network(template, _name(program, template)) if template else None
+    with Door(lambda: carried_by(source, net, options)):
+        mended_source = replace(source, text=mended(source.text))
+        # each element has to know its own
+        report = Report(once=False)
+        sketcher, program = _worked_out(mended_source, options, report, errors=errors)
+        with Door(lambda: carried_by(source, net, options, sketcher.programs.library)):
+            template = _chosen(program, net, report)
+            module = sketcher.network(template, _name(program, template)) if template else None
     return None if any(each.severity is Severity.LIMIT for each in report.diagnostics) else module
 
 
@@ -153,10 +157,13 @@ def _with_its_own(source: Source, options: Options) -> Options:
     return replace(options, settings={**source.settings, **options.settings}, size=size)
 
 
-def _carried(source: Source, net: str, library: Library, options: Options) -> Carried:
-    """What a network was compiled from, for what is made of it to carry."""
-    texts = {each.name: each.text for each in (source, *library.sources)}
-    return Carried(net, texts, options.settings, options.size.shape if options.size else None)
+def carried_by(source: Source, net: str | None, options: Options, library: Library | None = None) -> Carried:
+    """What a network is compiled from, for what is made of it to carry. net: None where nobody chose it yet. library:
+    with the files that the text uses."""
+    used = source.along if library is None else {each.name: each.text for each in library.sources}
+    texts = {source.name: source.text, **{name: text for name, text in used.items() if name != source.name}}
+    shape = options.size.shape if options.size else source.shape
+    return Carried(net or "", texts, {**source.settings, **options.settings}, shape)
 
 
 def _root(
@@ -170,8 +177,9 @@ def _root(
 ) -> tuple[Elaborator, Template | None, Module | None]:
     """The root module of a network, worked out once."""
     elaborator, program = _worked_out(source, options, report, tracing=tracing, example=example)
-    template = _chosen(program, net, report)
-    return elaborator, template, elaborator.network(template, _name(program, template)) if template else None
+    with Door(lambda: carried_by(source, net, options, elaborator.programs.library)):
+        template = _chosen(program, net, report)
+        return elaborator, template, elaborator.network(template, _name(program, template)) if template else None
 
 
 def _traced(source: Source, net: str | None, options: Options, example: Example | None) -> Module:
@@ -187,7 +195,16 @@ def _traced(source: Source, net: str | None, options: Options, example: Example 
 def check_source(source: Source, options: Options = _AS_WRITTEN) -> tuple[Report, list[Network]]:
     """Every fault of a text in one run, and the networks that are right."""
     report = Report()
-    elaborator, program = _worked_out(source, options, report)
+    with Door(lambda: carried_by(source, None, options)):
+        elaborator, program = _worked_out(source, options, report)
+        with Door(lambda: carried_by(source, None, options, elaborator.programs.library)):
+            return report, _right_networks(source, options, report, elaborator, program)
+
+
+def _right_networks(
+    source: Source, options: Options, report: Report, elaborator: Elaborator, program: Program
+) -> list[Network]:
+    """The networks of a text that are right; what is wrong with the others is reported."""
     if not program.nets and not program.blocks and not report.errors:
         report.add(faults.NoNetwork(), Place(source, Span(0, 0)))
     networks: list[Network] = []
@@ -206,19 +223,16 @@ def check_source(source: Source, options: Options = _AS_WRITTEN) -> tuple[Report
             _run_checks(module, options, report)
             networks.append(Network(module, source, {}, (), options.limits))
     elaborator.check(program)
-    return report, networks
+    return networks
 
 
+@door
 def source_of(name: str, limits: Limits = DEFAULT_LIMITS) -> tuple[Source, str | None]:
     """The text that a user names, and which of its networks: a file, `file.arch:net`, a name of the zoo, or what was
     made of a network and carries its text: an emitted Python file, or weights."""
-    try:
-        made = Carried.in_file(Path(name), limits)
-    except TooLarge as error:
-        fault = faults.LimitPassed(error.what, error.figure, error.limit, error.name)
-        raise ArchError([Diagnostic(fault)]) from error
+    made = Carried.in_file(Path(name), limits)
     if made is not None:
-        return _source_of(made), made.net
+        return _source_of(made), made.net or None
     path, net = _split_net(name)
     zoo = folder("specs") / f"{path}{SUFFIX}"
     found = Path(path)
@@ -235,6 +249,7 @@ def source_of(name: str, limits: Limits = DEFAULT_LIMITS) -> tuple[Source, str |
     return Source(shown, text, str(found)), net
 
 
+@door
 def load(
     name: str | Path,
     /,
@@ -249,12 +264,13 @@ def load(
     input: the input's shape in torch's order without the batch, instead of the one in the text. hyperparameters: by
     name, as `classes=10`. Raises ArchError with every fault of the text.
     """
-    require((str, PathLike), "the name of a file or network", name=name)
+    require_file("the name of a file or network", name=name)
     require(Limits, "`archdsl.Limits`", limits=limits)
     source, net = source_of(str(name), limits)
     return compile_source(source, net, options_of(input, limits, operators, hyperparameters))
 
 
+@door
 def parse(
     text: str,
     /,
@@ -303,7 +319,7 @@ def _worked_out(
     tracing: bool = False,
     example: Example | None = None,
 ) -> tuple[Elaborator, Program]:
-    settings: dict[str, Value] = {name: of_python(value, options.limits) for name, value in options.settings.items()}
+    settings = {name: _setting(name, value, options.limits) for name, value in options.settings.items()}
     if tracing:
         settings = {name: traced_argument(name, value) for name, value in settings.items()}
     library = Library(options.limits, report, options.texts, gaps=errors is not None)
@@ -314,7 +330,17 @@ def _worked_out(
         from archdsl.graph.sketch import Sketcher
 
         elaborator = Sketcher(evaluator, library, options.size, errors=errors)
-    return elaborator, elaborator.programs.program(library.parse(source))
+    # a sketch is one of another text than that which was given
+    with Door((lambda: carried_by(source, None, options, library)) if errors is None else None):
+        return elaborator, elaborator.programs.program(library.parse(source))
+
+
+def _setting(name: str, value: object, limits: Limits) -> Value:
+    """The value of a hyper-parameter. TypeError says which one has none."""
+    try:
+        return of_python(value, limits)
+    except WrongType as error:
+        raise WrongType(f"`{name}`: {error}") from None
 
 
 def _chosen(program: Program, net: str | None, report: Report) -> Template | None:

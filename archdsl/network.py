@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from os import PathLike
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,8 @@ from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.symbolic import Assumptions
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Source
-from archdsl.base.wanted import require, texts
+from archdsl.base.wanted import WrongType, WrongValue, need, require, require_file, texts
+from archdsl.boundary import door, doors
 from archdsl.graph.carried import Carried
 from archdsl.graph.marks import Marks
 from archdsl.graph.module import Module
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from archdsl.report.time import Time
 
 
+@doors
 class Network:
     """A network with everything worked out.
 
@@ -154,7 +155,7 @@ class Network:
         input is left over at any stride. near: sizes by name, `{"H": 300}`, whose nearest valid ones are wanted."""
         from archdsl.report.sizes import valid_sizes
 
-        require(Mapping, "a mapping of names to sizes", near=near or {})
+        require((Mapping, NoneType), "a mapping of names to sizes", near=near)
         for size in (near or {}).values():
             require(int, "a mapping of names to whole numbers", near=size)
         network = self.symbolic()
@@ -186,7 +187,8 @@ class Network:
         """The largest batch that fits a memory of so many bytes, in training with an optimiser, or else at inference;
         0 where not even one sample does."""
         require(int, "a number of bytes", memory=memory)
-        return self._measure(dtype, optimizer or "adam").largest_batch(memory, training=optimizer is not None)
+        measure = self._measure(dtype, "adam" if optimizer is None else optimizer)
+        return measure.largest_batch(memory, training=optimizer is not None)
 
     def _measure(self, dtype: str, optimizer: str) -> Measure:
         from archdsl.base.dtypes import Dtype
@@ -280,10 +282,12 @@ class Network:
         from archdsl.emit.files import drawn, kept
         from archdsl.emit.picture import picture
 
-        _require_file(path)
+        _require_file(path=path)
+        require(bool, "true or false", legend=legend, dark=dark)
+        _require_cost(color)
         is_page = path is not None and Path(path).suffix.lower() == ".html"
         if is_page and (since is not None or focus or dark):
-            raise ValueError("a page shows no differences, and takes no focus or dark: a picture does")
+            raise WrongValue("a page shows no differences, and takes no focus or dark: a picture does")
         expand = texts("expand", expand, "paths of blocks")
         if since is not None:
             _require_network(since=since)
@@ -320,6 +324,8 @@ class Network:
         from archdsl.page.document import page
 
         expand = texts("expand", expand, "paths of blocks")
+        require(bool, "true or false", legend=legend)
+        _require_cost(color)
         table = self.summary(0)
         return page(
             self.module,
@@ -363,7 +369,8 @@ class Network:
         from archdsl.emit.files import drawn_scene, kept
         from archdsl.emit.volumes import scene
 
-        _require_file(path)
+        _require_file(path=path)
+        require(bool, "true or false", legend=legend, dark=dark)
         return kept(
             drawn_scene(scene(self.module, detail, legend=legend, theme=theme(dark=dark))), path, "svg", self.text.path
         )
@@ -398,7 +405,9 @@ class Network:
         """
         from archdsl.emit.torch.live import live
 
+        _require_file(weights=weights)
         if init is not None:
+            require(str, "a way to start weights, such as `kaiming`", init=init)
             return self.apply(f"init({init})").to_torch(device, dtype, weights=weights, head=head)
         code, name = self.emitted.code, self.emitted.class_name
         if weights is None:
@@ -414,6 +423,7 @@ class Network:
         is laid out anew between blocks. options: those of `torch.compile`."""
         from archdsl.emit.torch.regions import compile_regions
 
+        _require_model(model)
         return compile_regions(self.module, model, **options)
 
     def to_inference(
@@ -433,14 +443,18 @@ class Network:
         """
         from archdsl.emit.torch.inference import for_inference
 
+        _require_model(model)
+        require(bool, "true or false", compiled=compiled)
+        require((Mapping, NoneType), "a mapping of the compiler's options to values", options=options)
         changed = self.convert(model, "inference")
         return for_inference(changed, self.inputs.values(), dtype, compiled=compiled, options=options)
 
     def to_onnx(self, model: torch.nn.Module) -> bytes:
         """The ONNX file of a live module of this network, for any batch size and any of the sizes that the text leaves
-        open. ArchError names the layers that ONNX cannot say. Raises `archdsl.emit.onnx.NoOnnx` where the packages for
-        it are missing."""
+        open. ArchError names the layers that ONNX cannot say. Raises ImportError where packages are missing."""
         from archdsl.emit.onnx import onnx_file
+
+        _require_model(model)
 
         def alone(module: Module) -> torch.nn.Module:
             return Network(module, self.text, {}, limits=self.limits).to_torch()
@@ -449,10 +463,9 @@ class Network:
 
     def to_onnxruntime(self, model: torch.nn.Module) -> torch.nn.Module:
         """What a live module of this network computes at inference, run by onnxruntime on the CPU, which may be faster
-        than PyTorch there. `model` stays as it is. Raises `archdsl.emit.onnx.NoOnnx` where the packages are missing."""
-        from archdsl.emit.onnx import require
-
-        require("onnx", "onnxscript", "onnxruntime")
+        than PyTorch there. `model` stays as it is. Raises ImportError where the packages for it are missing."""
+        need("onnx", "onnxscript", "onnxruntime")
+        _require_model(model)
         from archdsl.emit.torch.session import OnnxSession
 
         inference = self.apply("inference")
@@ -466,7 +479,8 @@ class Network:
         """
         from archdsl.emit.torch.weights import load_weights
 
-        require((str, PathLike), "the name of a file", path=path)
+        require_file("the name of a file", path=path)
+        _require_model(model)
         return load_weights(model, path, self.module, head=texts("head", head, "names of layers"), limits=self.limits)
 
     def apply(self, *passes: Pass | str) -> Network:
@@ -505,6 +519,7 @@ class Network:
         Weights that a pass makes new, such as those of another head, have torch's first values; `new_weights` names
         them. ArchError where `model` is not a module of this network.
         """
+        _require_model(model)
         moved = self.moved(model.state_dict(), *passes)
         some = next(iter(model.parameters()), None)
         device, dtype = (None, None) if some is None else (some.device, some.dtype)
@@ -520,6 +535,7 @@ class Network:
         from archdsl.passes.catalogue import passes_of
         from archdsl.passes.moving import moved
 
+        require(Mapping, "the tensors of a module by name, such as `state_dict()` gives", state=state)
         return moved(self.module, all_changes(passes_of(_required_passes(passes))), state)
 
     def new_weights(self, *passes: Pass | str) -> tuple[str, ...]:
@@ -544,7 +560,7 @@ class Network:
     def __reduce__(self) -> tuple[object, ...]:
         """What it was compiled from: a copy, or one that was pickled, is compiled from that anew."""
         if self._recompile is None:
-            raise TypeError(f"{self.name} is a part of a network, and is copied or pickled with that alone")
+            raise WrongType(f"{self.name} is a part of a network, and is copied or pickled with that alone")
         return self._recompile, (self.carried,)
 
     def __repr__(self) -> str:
@@ -552,12 +568,14 @@ class Network:
         return f"<Network {visible(self.name)}: {inputs}, {self.params:,} parameters, {self.macs:,} MACs>"
 
 
+@door
 def diff(old: Network, new: Network) -> Diff:
     """What is different in the network `new`: see `Network.diff`."""
-    _require_network(old=old)
+    _require_network(old=old, new=new)
     return old.diff(new)
 
 
+@door
 def compare(
     networks: Iterable[Network], *, sort: Sort | str | None = None, plot: str | Path | None = None
 ) -> Comparison:
@@ -573,7 +591,7 @@ def compare(
     networks = tuple(networks)
     for each in networks:
         _require_network(networks=each)
-    _require_file(plot)
+    _require_file(plot=plot)
     found = comparison((entry_of(net.module, net.name, net.inputs, net.outputs) for net in networks), sort)
     if plot is not None:
         write_atomically({Path(plot): scatter_of(found).encode()}, [net.text.path for net in networks])
@@ -604,8 +622,24 @@ def _require_path(path: object, name: str = "path") -> None:
     require((str, NoneType), "the path of a layer, such as `layer1.0.conv1`", **{name: path})
 
 
-def _require_file(path: object) -> None:
-    require((str, PathLike, NoneType), "the name of a file", path=path)
+def _require_file(**path: object) -> None:
+    require_file("the name of a file", **{name: each for name, each in path.items() if each is not None})
+
+
+def _require_cost(color: str | None) -> None:
+    """Refuse what is no cost that boxes can be shaded by."""
+    from archdsl.emit.drawing.shading import Cost
+
+    try:
+        _ = color is None or Cost(color)
+    except (WrongType, WrongValue) as error:
+        raise type(error)(f"`color`: {error}") from None
+
+
+def _require_model(model: object) -> None:
+    from archdsl.emit.torch.live import require_model
+
+    require_model(model)
 
 
 def _require_depth(depth: object) -> None:
@@ -615,4 +649,4 @@ def _require_depth(depth: object) -> None:
 def _require_samples(batch: int) -> None:
     require(int, "a number of samples", batch=batch)
     if batch < 1:
-        raise ValueError(f"a batch of {batch} samples")
+        raise WrongValue(f"a batch of {batch} samples")

@@ -12,6 +12,7 @@ from archdsl.base.formats import HEAD, format_of
 from archdsl.base.limits import DEFAULT_LIMITS
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Source
+from archdsl.base.wanted import WrongValue
 from archdsl.compiler import Options, compile_source, source_of
 from archdsl.graph import faults
 from archdsl.network import Network
@@ -26,7 +27,7 @@ _SIZES = re.compile(r"\d{1,18}(x\d{1,18}){0,3}")
 _TUPLE = re.compile(r"\(\s*(\d{1,18}\s*(,\s*\d{1,18}\s*){0,3}),?\s*\)")
 
 
-class Unclear(ValueError):
+class Unclear(WrongValue):
     """A request that cannot be understood. The message says why."""
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path
 from types import NoneType
 
@@ -12,9 +11,11 @@ from archdsl.base.diagnostics import ArchError, Diagnostic, Severity
 from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Source
-from archdsl.base.wanted import require, texts
-from archdsl.compiler import Options, compile_source, options_of, sketch_source, source_of
+from archdsl.base.wanted import require, require_file, texts
+from archdsl.boundary import door, doors
+from archdsl.compiler import Options, carried_by, compile_source, options_of, sketch_source, source_of
 from archdsl.graph import faults
+from archdsl.graph.carried import Carried
 from archdsl.graph.library import SUFFIX
 from archdsl.graph.module import Module
 from archdsl.network import Network
@@ -23,16 +24,18 @@ from archdsl.ops import OPERATORS, Operators
 _PASSES = "E08"  # the faults of passes, which a file carries and no text has
 
 
+@doors
 @dataclass(frozen=True, eq=False)
 class Sketch:
     """What could be worked out of a text, and what is wrong with it.
 
     module: the network, with a blank (`archdsl.graph.sketch.Blank`) for each step that is wrong or depends on one.
-    errors: none of a text that is right.
+    errors: none of a text that is right. carried: what it was worked out of.
     """
 
     module: Module
     errors: tuple[Diagnostic, ...]
+    carried: Carried
 
     @property
     def name(self) -> str:
@@ -57,7 +60,9 @@ class Sketch:
 
         expand = texts("expand", expand, "paths of blocks")
         require((str, NoneType), "the path of a layer", focus=focus)
-        require((str, PathLike, NoneType), "the name of a file", path=path)
+        if path is not None:
+            require_file("the name of a file", path=path)
+        require(bool, "true or false", legend=legend, dark=dark)
         made = picture(
             self.module,
             detail,
@@ -77,6 +82,7 @@ class Sketch:
         return in_notebook(self.draw())
 
 
+@door
 def sketch(
     name: str | Path = "",
     /,
@@ -93,7 +99,7 @@ def sketch(
     name: a file or a network of the zoo, as for `load`, or with `text` what the text is called. The other arguments are
     those of `load` and `parse`. Raises ArchError where there is nothing to draw, as in a text without a network.
     """
-    require((str, PathLike), "the name of a file or network", name=name)
+    require_file("the name of a file or network", name=name)
     require((str, NoneType), "a text", text=text)
     require((str, NoneType), "the name of a network", net=net)
     require(Limits, "`archdsl.Limits`", limits=limits)
@@ -102,7 +108,7 @@ def sketch(
     )
     options = options_of(input, limits, operators, hyperparameters)
     found = network_or_sketch(source, net or chosen, options)
-    return found if isinstance(found, Sketch) else Sketch(found.module, ())
+    return found if isinstance(found, Sketch) else Sketch(found.module, (), found.carried)
 
 
 def network_or_sketch(source: Source, net: str | None, options: Options) -> Network | Sketch:
@@ -120,4 +126,4 @@ def network_or_sketch(source: Source, net: str | None, options: Options) -> Netw
         module = sketch_source(source, net, options, error.diagnostics) if of_the_text else None
         if module is None:
             raise
-        return Sketch(module, error.diagnostics)
+        return Sketch(module, error.diagnostics, carried_by(source, net, options))

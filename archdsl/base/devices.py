@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from archdsl.base.dtypes import Dtype
+from archdsl.base.wanted import WrongValue
 
 _T, _G = 10**12, 10**9
 _PREFIX = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "p": 10**15}
@@ -74,11 +75,11 @@ def device_of(text: str, dtype: Dtype) -> Device:
     if (known := DEVICES.get(text.strip().lower())) is not None:
         if dtype not in known.peak:
             have = ", ".join(known.peak)
-            raise ValueError(f"of {known.name} no peak is known in {dtype}, but in {have}")
+            raise WrongValue(f"of {known.name} no peak is known in {dtype}, but in {have}")
         return known
     found = dict(figure for part in text.split(",") if (figure := _figure(part)) is not None)
     if not {"FLOP/s", "B/s"} <= found.keys() or len(found) != text.count(",") + 1:
-        raise ValueError(f"`{text}` is none of {', '.join(DEVICES)}, and no `312e12 FLOP/s, 2.0e12 B/s, 80e9 B`")
+        raise WrongValue(f"`{text}` is none of {', '.join(DEVICES)}, and no `312e12 FLOP/s, 2.0e12 B/s, 80e9 B`")
     return Device(text.strip(), {dtype: found["FLOP/s"]}, found["B/s"], found.get("B", 0))
 
 
@@ -88,7 +89,7 @@ def bytes_of(text: str) -> int:
         case "B", value:
             return value
         case _:
-            raise ValueError(f"`{text}` is no size of memory such as `24GB`")
+            raise WrongValue(f"`{text}` is no size of memory such as `24GB`")
 
 
 def _figure(text: str) -> tuple[str, int] | None:

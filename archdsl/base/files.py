@@ -13,12 +13,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from archdsl.base.wanted import WrongValue
+
 SUFFIX: Final = ".arch"
 _NEW = 0o666
 _TEMPORARY = ".tmp"
 
 
-class WrongKind(ValueError):
+class WrongKind(WrongValue):
     """A name of a file whose ending is none of those that can be written. The message says which these are."""
 
 

@@ -6,18 +6,21 @@ import codecs
 import errno
 import io
 import os
+import shlex
 import sys
+import traceback
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, assert_never
 
 import click
 from click.shell_completion import get_completion_class
 from typing_extensions import override
 
 from archdsl import __version__
-from archdsl.base.diagnostics import ArchError
+from archdsl.boundary import Broken, Done, Refused, Wrong, answered
 from archdsl.cli.codes import FINE, INTERNAL, INTERRUPTED, LIMIT, PIPE_CLOSED, USAGE, WRONG
 from archdsl.cli.commands.check import check
 from archdsl.cli.commands.compare import compare
@@ -30,18 +33,27 @@ from archdsl.cli.commands.sizes import sizes
 from archdsl.cli.commands.summary import summary
 from archdsl.cli.commands.time import time
 from archdsl.cli.commands.zoo import zoo
+from archdsl.cli.outputs import output_kind
 from archdsl.cli.screen import complain, put, say, show
 
 PROGRAM = "archdsl"
 TRACEBACK = "ARCHDSL_TRACEBACK"
+_KEEP = "--keep-input"
 _COMPLETE = "_ARCHDSL_COMPLETE"
 _PLAIN = {"─": "-", "×": "x", "†": "+", "…": "~"}
 _SHELLS = ("bash", "zsh", "fish")
 _COMMANDS = (check, summary, explain, sizes, time, diff, compare, draw, compile_, json_, zoo)
 
 
-class _PipeClosed(Exception):
-    """Whoever reads the output has enough."""
+@dataclass
+class _Keeping:
+    """Where what a command was given is kept if it fails, with leave."""
+
+    file: str | None = None
+
+
+class _PipeClosed(BaseException):
+    """Whoever reads the output has enough. Like an interrupt it is no failure of anything."""
 
 
 class _Commands(click.Group):
@@ -97,11 +109,38 @@ def _spelled_out(error: UnicodeError) -> tuple[str, int]:
 
 
 def _run(arguments: list[str]) -> int:
+    """Run one command, and say what came of it."""
+    keeping = _Keeping()
+    try:
+        answer = answered(lambda: _code_of(arguments, keeping))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    match answer:
+        case Done(code):
+            return code
+        case Wrong(error):
+            show(error.diagnostics)
+            return LIMIT if error.is_limit else WRONG
+        case Refused(message, error):
+            if isinstance(error, OSError) and error.errno == errno.EPIPE:
+                raise _PipeClosed from None
+            complain(message)
+            return USAGE
+        case Broken():
+            _apologise(answer, arguments, keeping.file)
+            return INTERNAL
+        case _:
+            assert_never(answer)
+
+
+def _code_of(arguments: list[str], keeping: _Keeping) -> int:
+    """Run one command: its exit code. What click says of the arguments is said here."""
     from archdsl.report.terminal import visible
-    from archdsl.request import Unclear
 
     try:
-        code: object = archdsl.main(arguments, prog_name=PROGRAM, standalone_mode=False, complete_var=_COMPLETE)
+        code: object = archdsl.main(
+            arguments, prog_name=PROGRAM, standalone_mode=False, complete_var=_COMPLETE, obj=keeping
+        )
     except click.ClickException as error:
         told = io.StringIO()
         # what a user gave stands in it, and it is one line of those that are shown
@@ -110,38 +149,47 @@ def _run(arguments: list[str]) -> int:
         for line in told.getvalue().splitlines():
             say(line, err=True)
         return USAGE
-    except Unclear as error:
-        complain(str(error))
-        return USAGE
-    except (click.Abort, KeyboardInterrupt):
+    except click.Abort:
         return INTERRUPTED
-    except ArchError as error:
-        show(error.diagnostics)
-        return LIMIT if error.is_limit else WRONG
-    except (_PipeClosed, BrokenPipeError):
-        raise
-    except OSError as error:
-        if error.errno == errno.EPIPE:
-            raise _PipeClosed from None
-        complain(f"{error.filename or 'input or output'}: {(error.strerror or str(error)).lower()}")
-        return USAGE
-    except Exception as error:
-        if os.environ.get(TRACEBACK):
-            raise
-        say(f"{PROGRAM} failed: {type(error).__name__}: {str(error)[:200]}", err=True)
-        sorry = (
-            f"Sorry, this is a bug of {PROGRAM} {__version__}, not of your text. Please report it with the text, the"
-            " command and what"
-        )
-        say(sorry, err=True)
-        say(f"the command says with {TRACEBACK}=1.", err=True)
-        return INTERNAL
     return code if isinstance(code, int) else FINE
+
+
+def _apologise(broken: Broken, arguments: list[str], file: str | None) -> None:
+    """Say that archdsl failed, and how to report it. file: where what it was given is to be kept for that."""
+    error = broken.error
+    kept, told = _kept(broken, arguments, file)
+    said = " ".join(f"{type(error).__name__}: {str(error)[:200]}".split())
+    say(f"{PROGRAM} failed: {said}{told}", err=True)
+    sorry = f"Sorry, this is a bug of {PROGRAM} {__version__}, not of your text. Please report it"
+    if kept:
+        say(f"{sorry} with that file. It holds your text:", err=True)
+        say("look through it before.", err=True)
+    else:
+        say(f"{sorry}. This keeps what it was given,", err=True)
+        say(f"for the report: {PROGRAM} {_KEEP} bug.py ...", err=True)
+    if os.environ.get(TRACEBACK):
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            say(line, err=True)
+
+
+def _kept(broken: Broken, arguments: list[str], file: str | None) -> tuple[bool, str]:
+    """Keep what archdsl was given in a file, if one is named: whether it is there, and what there is to say of it."""
+    from archdsl.base.files import write_atomically
+
+    if file is None:
+        return False, ""
+    try:
+        write_atomically({Path(file): broken.report(shlex.join([PROGRAM, *arguments])).encode()})
+    except OSError as error:
+        return False, f"; the input cannot be kept in {file}: {(error.strerror or str(error)).lower()}"
+    return True, f"; the input is kept in {file}"
 
 
 @click.group(PROGRAM, cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name=PROGRAM)
-def archdsl() -> None:
+@click.option(_KEEP, "file", metavar="FILE", help="If archdsl fails, keep what it was given in this .py for a report.")
+@click.pass_obj
+def archdsl(keeping: _Keeping, file: str | None) -> None:
     """Neural-network architectures: one short text, and from it shapes, costs, pictures and PyTorch code.
 
     A NAME is a file, `file.arch:net`, a network of the zoo (see `archdsl zoo`), `-` for standard input, or in its
@@ -149,6 +197,11 @@ def archdsl() -> None:
 
     Exit codes: 0 fine, 1 errors in the text, 2 usage, 3 a limit, 70 internal error.
     """
+    if file is not None:
+        output_kind(file, ("py",), "what is kept for a report")
+        if os.path.lexists(file):
+            raise click.UsageError(f"{_KEEP} {file}: it is there already, and nothing is written over it")
+        keeping.file = file
 
 
 @archdsl.command()

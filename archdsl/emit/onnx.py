@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.base.symbolic import Assumptions, formula_of, is_open
 from archdsl.base.tensors import Kind, TensorType
+from archdsl.base.wanted import need
 from archdsl.graph.flat import Layer, layers
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.graph.open_sizes import other_sizes, told_by_size
@@ -47,10 +48,6 @@ _WHOLE: Final = {Kind.TOKENS: "long", Kind.MASK: "bool"}
 _LONGEST = 160
 
 
-class NoOnnx(RuntimeError):
-    """The packages that write or run ONNX are not installed."""
-
-
 class _Refused(Exception):
     """What keeps a module from being written, in words. fixed: whether it is a size that does not stay open."""
 
@@ -59,22 +56,15 @@ class _Refused(Exception):
         self.fixed = fixed
 
 
-def require(*packages: str) -> None:
-    """NoOnnx where one of some packages is missing."""
-    missing = [name for name in packages if find_spec(name) is None]
-    if missing:
-        raise NoOnnx(f"{' and '.join(missing)} is missing; install it with `pip install archdsl[onnx]`")
-
-
 def onnx_file(
     model: torch.nn.Module, root: Module, open_sizes: Assumptions | None, alone: Callable[[Module], torch.nn.Module]
 ) -> bytes:
     """The ONNX file of a live module at inference, for any batch size and any of the sizes that the text leaves open.
 
     root: its network. alone: makes the live module of a network of one layer. ArchError names the layers that ONNX
-    cannot say, NoOnnx says that `onnx` and `onnxscript` are missing.
+    cannot say, Missing says which packages are not installed.
     """
-    require("onnx", "onnxscript")
+    need("onnx", "onnxscript")
     was_training = model.training
     model.eval()
     try:
@@ -120,16 +110,18 @@ class _Written:
         import torch
 
         onnx = cast("Any", import_module("onnx"))
+        inputs, names = self._inputs(sizes, 2), list(self.root.input_names)
+        outputs, dynamic = list(self._output_names), tuple(map(_dynamic, self.root.inputs))
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             path = Path(folder) / "network.onnx"
             try:
                 program = cast("Any", torch.onnx).export(
                     self.model,
-                    self._inputs(sizes, 2),
-                    input_names=list(self.root.input_names),
-                    output_names=list(self._output_names),
-                    dynamic_shapes=tuple(map(_dynamic, self.root.inputs)),
+                    inputs,
+                    input_names=names,
+                    output_names=outputs,
+                    dynamic_shapes=dynamic,
                     dynamo=True,
                     verbose=False,
                 )
@@ -196,11 +188,11 @@ class _Written:
             if tuple(each.shape) != shape:
                 reason = f"its PyTorch code gives a tensor of {tuple(each.shape)}, and it should be one of {shape}"
                 raise _Refused(reason, fixed=True)
+        options = _quiet(runtime)
+        given = {name: each.cpu().numpy() for name, each in zip(self.root.input_names, inputs, strict=True)}
         try:
-            session = runtime.InferenceSession(data, _quiet(runtime), providers=["CPUExecutionProvider"])
-            names = [each.name for each in session.get_inputs()]
-            given = dict(zip(self.root.input_names, inputs, strict=True))
-            found = session.run(None, {name: given[name].cpu().numpy() for name in names})
+            session = runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+            found = session.run(None, {each.name: given[each.name] for each in session.get_inputs()})
         except Exception as error:  # its classes of errors share no base of their own
             raise _Refused(f"onnxruntime refuses it: {_short(error)}") from error
         for one, other in zip(wanted, found, strict=True):

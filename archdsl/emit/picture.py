@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
+from archdsl.base.wanted import WrongValue
 from archdsl.emit.drawing.compose import Composer, Scope
 from archdsl.emit.drawing.excerpt import focused
 from archdsl.emit.drawing.graphviz import theme
@@ -49,7 +50,7 @@ def picture(
     boxes is made coarser, with a remark that says so.
     """
     if marks is not None and color:
-        raise ValueError("colours say either what became of a step or what it costs")
+        raise WrongValue("colours say either what became of a step or what it costs")
     expanded = frozenset(expand)
     if focus:
         composer = Composer(Detail(detail or Detail.STAGE), expanded, marks, focus)

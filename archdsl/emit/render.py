@@ -15,6 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from archdsl.base.wanted import Refusal
+
 SECONDS: Final = 60.0
 
 _BUNDLED: Final = """
@@ -36,7 +38,7 @@ class Format(StrEnum):
     PDF = "pdf"
 
 
-class CannotRender(Exception):
+class CannotRender(Refusal):
     """A picture that did not come out. The message says why and what to do."""
 
 

@@ -15,6 +15,7 @@ from typing import Final
 
 from archdsl.base.escaped import Markup
 from archdsl.base.figures import short_number
+from archdsl.base.wanted import WrongValue
 from archdsl.emit.drawing.columns import text_width
 from archdsl.emit.drawing.graphviz import FONT, LIGHT
 
@@ -119,7 +120,7 @@ def scatter(points: Sequence[Point]) -> str:
     that is so of all."""
     shown = [point for point in points if point.params > 0 and point.macs > 0]
     if not shown:
-        raise ValueError("there is no network with parameters and MACs to plot")
+        raise WrongValue("there is no network with parameters and MACs to plot")
     across = _Axis.over((point.params for point in shown), _LEFT, WIDTH - _RIGHT)
     up = _Axis.over((point.macs for point in shown), HEIGHT - _BOTTOM, _TOP)
     places = [(across.at(point.params), up.at(point.macs)) for point in shown]

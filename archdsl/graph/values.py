@@ -9,6 +9,7 @@ from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.base.limits import DEFAULT_LIMITS, LARGEST, Limits
 from archdsl.base.tensors import TensorType
 from archdsl.base.traced import Named, Traced
+from archdsl.base.wanted import WrongType
 from archdsl.graph import faults
 from archdsl.ops import OperatorClass
 from archdsl.syntax import tree
@@ -167,4 +168,4 @@ def _of_python(value: object) -> Value:
         case list() | tuple():
             return tuple(map(_of_python, cast("list[object]", value)))
         case _:
-            raise TypeError(f"a hyper-parameter is a number, text, boolean or list of them, not {type(value).__name__}")
+            raise WrongType(f"a hyper-parameter is a number, text, boolean or list of them, not {type(value).__name__}")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from archdsl.base.wanted import need
 from archdsl.cli.given import Given, name_argument, network_options
 from archdsl.cli.outputs import output_kind
 from archdsl.cli.screen import file_name, progress, say, totals, write
@@ -14,7 +15,12 @@ from archdsl.cli.screen import file_name, progress, say, totals, write
 if TYPE_CHECKING:
     from archdsl.network import Network
 
-_KINDS = ("py", "onnx", "safetensors")
+# the kinds of files, with the packages that each needs
+_KINDS: Final[dict[str, tuple[str, ...]]] = {
+    "py": (),
+    "onnx": ("torch", "onnx", "onnxscript"),
+    "safetensors": ("torch", "safetensors"),
+}
 
 
 @click.command(name="compile")
@@ -49,6 +55,8 @@ def compile_(
     if head and weights is None:
         raise click.UsageError("--head goes with --weights")
     kinds = {output: output_kind(output, _KINDS, "a compiled network", "py") for output in outputs}
+    wanted = {*kinds.values(), *(("safetensors",) if weights is not None else ())}
+    need(*dict.fromkeys(package for kind, packages in _KINDS.items() if kind in wanted for package in packages))
     net = given.network(name)
     changed = net.apply(*passes)
     with progress(f"compiling {net.name}"):
@@ -83,16 +91,12 @@ class _Made:
 
     def file(self, kind: str) -> bytes:
         """The bytes of an ONNX or safetensors file."""
-        from archdsl.emit.onnx import NoOnnx
         from archdsl.emit.torch.weights import safetensors_file
 
-        try:
-            with progress(f"making the {kind} file of {self.net.name}"):
-                if kind == "onnx":
-                    return self.changed.to_onnx(self.model)
-                return safetensors_file(self.model, self.changed.carried.to_json())
-        except NoOnnx as error:
-            raise click.ClickException(str(error)) from error
+        with progress(f"making the {kind} file of {self.net.name}"):
+            if kind == "onnx":
+                return self.changed.to_onnx(self.model)
+            return safetensors_file(self.model, self.changed.carried.to_json())
 
     def compare(self) -> None:
         """Compare the weights of the file with the network where no output holds them."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import NoneType
 from typing import TYPE_CHECKING, Any, cast
 
 from archdsl.base.tensors import TensorType
+from archdsl.base.wanted import WrongValue, require
 from archdsl.emit.torch.layout import lay_channels_last
 
 if TYPE_CHECKING:
@@ -30,11 +32,16 @@ def for_inference(
     """
     import torch
 
+    require((torch.dtype, NoneType), "a type of PyTorch, such as `torch.bfloat16`", dtype=dtype)
     model.eval().requires_grad_(requires_grad=False).to(dtype=dtype)
     lay_channels_last(model, inputs)
     if compiled:
         # weights are frozen only where gradients are off while it compiles, whatever the caller has set
-        cast("Any", model).compile(fullgraph=True, options={**_FASTEST, **(options or {})})
+        try:
+            cast("Any", model).compile(fullgraph=True, options={**_FASTEST, **(options or {})})
+        except (TypeError, RuntimeError, ValueError) as error:
+            # what torch says of an option that it does not have
+            raise WrongValue(f"`options` are not such as the compiler takes: {error}") from error
         held = vars(model)
         held["_compiled_call_impl"] = torch.no_grad()(held["_compiled_call_impl"])
     return model

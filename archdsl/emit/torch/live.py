@@ -13,11 +13,13 @@ import tempfile
 import threading
 from collections.abc import MutableSequence
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, cast
 
 from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.base.files import write_atomically
 from archdsl.base.limits import Limits
+from archdsl.base.wanted import WrongValue, require
 from archdsl.graph.faults import LimitPassed
 from archdsl.graph.flat import require_layers
 from archdsl.graph.module import Module
@@ -43,7 +45,8 @@ def live(
     import torch
 
     require_layers(module, limits, "the module")
-    wanted = torch.device(device) if device is not None else None
+    wanted = None if device is None else _device(device)
+    _require_dtype(dtype)
     _require_weights(module, limits, dtype or torch.get_default_dtype(), wanted)
     made = getattr(imported(code, class_name), class_name)
     if wanted is None:
@@ -52,6 +55,36 @@ def live(
         with wanted:
             network = made()
     return cast("torch.nn.Module", network if dtype is None else network.to(dtype))
+
+
+def require_model(model: object) -> None:
+    """Refuse what is no live module."""
+    import torch
+
+    require(torch.nn.Module, "a module of PyTorch, such as `to_torch` gives", model=model)
+
+
+def _device(device: object) -> torch.device:
+    """A device that is there. TypeError of what is none, ValueError of one that PyTorch cannot use here."""
+    import torch
+
+    require((str, torch.device), "a device of PyTorch, such as `cuda`", device=device)
+    try:
+        found = torch.device(cast("str", device))
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # each back end has its own
+        said = (str(error).splitlines() or ["it is not there"])[0][:160]
+        raise WrongValue(f"`device`: PyTorch does not know {ascii(str(device))[:60]} here: {said}") from error
+    return found
+
+
+def _require_dtype(dtype: object) -> None:
+    """Refuse what is no type of weights."""
+    import torch
+
+    require((torch.dtype, NoneType), "a type of PyTorch, such as `torch.float16`", dtype=dtype)
+    if isinstance(dtype, torch.dtype) and not (dtype.is_floating_point or dtype.is_complex):
+        raise WrongValue(f"`dtype`: weights are not of {dtype}")
 
 
 def _require_weights(module: Module, limits: Limits, dtype: torch.dtype, device: torch.device | None) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
+from archdsl.base.wanted import WrongValue
 from archdsl.emit.torch.layout import lay_channels_last
 from archdsl.graph.module import Module
 
@@ -27,7 +28,11 @@ def compile_regions(root: Module, model: torch.nn.Module, **options: Any) -> tor
     for path, block in blocks.items():
         needed = 2 * by_definition[_definition(block)] + 2
         chosen = {"fullgraph": True, "dynamic": False, "recompile_limit": max(8, needed), **options}
-        cast("Any", model.get_submodule(path)).compile(**chosen)
+        try:
+            cast("Any", model.get_submodule(path)).compile(**chosen)
+        except (TypeError, RuntimeError, ValueError) as error:
+            # what torch says of an option that it does not have
+            raise WrongValue(f"`options` are not such as `torch.compile` takes: {error}") from error
     return model
 
 

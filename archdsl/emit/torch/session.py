@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from archdsl.base.wanted import WrongType
+
 
 class OnnxSession(torch.nn.Module):
     """What a live module computes at inference, in onnxruntime on the CPU: tensors go in and come out.
@@ -30,7 +32,7 @@ class OnnxSession(torch.nn.Module):
     def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
         """The outputs for some inputs, each with its batch, of the type that the network was made with."""
         if len(inputs) != len(self._names):
-            raise TypeError(f"{len(self._names)} inputs are wanted ({', '.join(self._names)}), and {len(inputs)} given")
+            raise WrongType(f"{len(self._names)} inputs are wanted ({', '.join(self._names)}), and {len(inputs)} given")
         arrays = (each.detach().cpu().numpy() for each in inputs)
         found: list[Any] = self._session.run(None, dict(zip(self._names, arrays, strict=True)))
         first, *others = [torch.as_tensor(each) for each in found]

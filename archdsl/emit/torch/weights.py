@@ -6,13 +6,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any, cast
 
 from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.suggest import nearest
+from archdsl.base.wanted import WrongValue, require
+from archdsl.boundary import door
 from archdsl.emit.torch import checkpoints
 from archdsl.emit.torch.checkpoints import Entry, entry_of
+from archdsl.emit.torch.live import require_model
 from archdsl.graph.carried import METADATA
 from archdsl.graph.flat import Layer, layers
 from archdsl.graph.module import Module
@@ -274,15 +278,18 @@ def _fill_buffers(model: torch.nn.Module) -> None:
             cast("Any", module).reset_parameters()
 
 
+@door
 def freeze(model: torch.nn.Module, until: str | None = None) -> torch.nn.Module:
     """Stop the training of a module's weights: of all, or of those before the layer `until`, in the order of the text.
 
     Frozen batch norms go on with their running statistics in training mode; call `eval()` on them to stop that too.
     """
+    require_model(model)
+    require((str, NoneType), "the path of a layer", until=until)
     names = [name for name, _ in model.named_parameters()]
     if until is not None and not any(name == until or name.startswith(f"{until}.") for name in names):
         layers = sorted({name.partition(".")[0] for name in names})
-        raise ValueError(f"no layer `{until}`; the module has {', '.join(layers)}")
+        raise WrongValue(f"`until`: no layer `{until}`; the module has {', '.join(layers)}")
     for name, weight in model.named_parameters():
         if until is not None and (name == until or name.startswith(f"{until}.")):
             break
