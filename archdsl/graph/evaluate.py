@@ -312,7 +312,8 @@ class Evaluator:
 
     def _attribute(self, node: tree.Attribute, scope: Scope) -> Value:
         value = self.value(node.value, scope)
-        if isinstance(value, Unknown):
+        # in a sketch there are tensors of which nothing is known
+        if isinstance(value, Unknown) or (isinstance(value, Tensor) and not value.type.is_known):
             return UNKNOWN
         if not isinstance(value, Tensor):
             fault = faults.NoSuchProperty(node.name.text, kind_of(value), ())

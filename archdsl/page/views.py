@@ -94,7 +94,11 @@ def _views(
     # without blocks there is nothing that the coarser levels could close
     nested = bool(first.clusters) or any(node.kind is Kind.BLOCK for node in first.nodes)
     for detail in Detail if nested else (Detail.OP,):
-        made = picture(module, detail, direction=direction, expand=expand, scope=scope, legend=bool(first.legend))
+        # at the coarsest detail the first picture may have its groups open
+        is_first = detail is first.detail and detail is not Detail.STAGE
+        made = first
+        if not is_first:
+            made = picture(module, detail, direction=direction, expand=expand, scope=scope, legend=bool(first.legend))
         if made.size > MOST_BOXES or made.remarks or made.price > DEAR:
             break
         if not any(_looks(made) == _looks(other) for other in found):

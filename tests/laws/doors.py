@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -214,8 +215,7 @@ def escapes(
     """What escapes at the doors of one program: the escapes, how many doors were tried, and how many of them gave an
     ArchError. Of a program that is refused only sketches are tried. share: one of so many doors is tried, another of
     the next seed."""
-    written, neighbour = program(seed), program(seed + 1)
-    net, other = _network(written), _network(neighbour)
+    (written, net), (_, other) = _taken(seed), _taken(seed + 1)
     doors: list[Door] = list(sketches(written.text, written.settings, seed))
     if net is not None:
         doors += [*pictures(net), *reports(net), *compiled(net)]
@@ -235,11 +235,14 @@ def escapes(
     return found, len(doors), refused
 
 
-def _network(written: Text) -> Network | None:
+@lru_cache(maxsize=2)
+def _taken(seed: int) -> tuple[Text, Network | None]:
+    """A program and its network, None where it is refused. The neighbour of one is the next one."""
+    written = program(seed)
     try:
-        return archdsl.parse(written.text, **written.settings)
+        return written, archdsl.parse(written.text, **written.settings)
     except ArchError:
-        return None
+        return written, None
 
 
 def _escape(door: str, error: Exception) -> Escape:

@@ -21,7 +21,7 @@ ROUND = 500
 # of the processor; only the long programmes look at it, since tests look at no clock
 SECONDS = 2.0
 # far more than any input may take: only what would take the whole machine ends there
-_ADDRESSES = 6 * 2**30
+ADDRESSES = 6 * 2**30
 
 
 @dataclass
@@ -37,10 +37,12 @@ class Figures:
     outcomes: Counter[str] = field(default_factory=Counter[str])
     escapes: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
-    def count(self, outcome: str, seconds: float, megabytes: float, size: int, seed: int = -1) -> None:
-        """An input that was right, or refused; one that took too long escaped."""
+    def count(
+        self, outcome: str, seconds: float, megabytes: float, size: int, seed: int = -1, what: str | None = None
+    ) -> None:
+        """An input that was right, or refused; one that took too long escaped. what: the input, if it is kept then."""
         if seconds > SECONDS:
-            self.escaped(seed, outcome, f"{seconds:.1f} s")
+            self.escaped(seed, outcome if what is None else what, f"{outcome}: {seconds:.1f} s")
             return
         self.inputs += 1
         self.bytes += size
@@ -85,7 +87,7 @@ def guarded(seconds: int) -> Generator[None]:
 
 def rounds(begin: int, end: int, state: Path, take: Take, size: int = ROUND) -> dict[str, Any]:
     """Run the rounds of some size that a file has not yet, and keep each in it."""
-    done: dict[str, Any] = json.loads(state.read_text()) if state.exists() else {}
+    done = kept(state)
     for first in range(begin, end, size):
         if str(first) in done:
             continue
@@ -93,12 +95,22 @@ def rounds(begin: int, end: int, state: Path, take: Take, size: int = ROUND) -> 
         for seed in range(first, min(first + size, end)):
             take(seed, made)
         made.seconds = round(time.process_time() - started, 2)
-        done[str(first)] = vars(made)
-        written = state.with_suffix(".new")
-        written.write_text(json.dumps(done, indent=1))
-        written.replace(state)
-        say(f"{first}: {made.inputs} inputs, {len(made.escapes)} escaped, slowest {made.slowest}, {made.seconds} s")
+        keep(done, first, made, state)
     return done
+
+
+def kept(state: Path) -> dict[str, Any]:
+    """The rounds that a file has."""
+    return json.loads(state.read_text()) if state.exists() else {}
+
+
+def keep(done: dict[str, Any], first: int, made: Figures, state: Path) -> None:
+    """One more round, in the file and on the screen."""
+    done[str(first)] = vars(made)
+    written = state.with_suffix(".new")
+    written.write_text(json.dumps(done, indent=1))
+    written.replace(state)
+    say(f"{first}: {made.inputs} inputs, {len(made.escapes)} escaped, slowest {made.slowest}, {made.seconds} s")
 
 
 def say(*words: object) -> None:
@@ -116,7 +128,7 @@ def main(about: str, take: Take, end: int, size: int = ROUND) -> None:
     parser.add_argument("--show", type=int, metavar="SEED", help="what becomes of one input")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
-    resource.setrlimit(resource.RLIMIT_AS, (_ADDRESSES, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, resource.RLIM_INFINITY))
     whole = Figures()
     if given.show is not None:
         take(given.show, whole)

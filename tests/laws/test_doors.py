@@ -52,6 +52,8 @@ WRONG = (
     "crop { | }",
     "INPUT[8x8x4] -> nosuch -> resize { relu }",
     "net n {\n input source: tokens(1)\n input target: tokens(2)\n share words = (1\n h = source -> words\n target -> words -> rnn-1(h)\n}",
+    "t = nosuch\nt -> fc-(t.channels)",
+    "net n {\n input 8x8x4\n t = nosuch -> relu\n let a = t.rank\n conv3-a\n}",
     "input source: tokens(1\ninput target: tokens(2\nshare words =(1\nh = source -> words\ntarget -> words -> rnn-1(h",
 )
 

@@ -97,10 +97,11 @@ class Composer:
     def _drawn(self, member: Member, scope: Scope) -> Part | Level:
         """The part that a step is drawn as, or the level that takes its place."""
         step, module = member.step, member.step.what
-        part = replace(_part(member, scope), mark=self._mark(member, scope))
+        part = _part(member, scope, self._mark(member, scope))
         if isinstance(module, Operator):
             return part
-        part = replace(part, contents=self._contents(module))
+        if contents := self._contents(module):
+            part = replace(part, contents=contents)
         prefix = scope.prefix if module.transparent else f"{member.path}."
         position = scope.position if module.transparent else 0
         scope = replace(scope, prefix=prefix, position=position)
@@ -299,7 +300,7 @@ def _read(step: Step) -> tuple[Wire, ...]:
     return step.inputs[:1] if isinstance(step.what, Operator) and step.what.sized_like else step.inputs
 
 
-def _part(member: Member, scope: Scope) -> Part:
+def _part(member: Member, scope: Scope, mark: Marked | None) -> Part:
     """The part that a step is drawn as if it stays closed."""
     step, read = member.step, _read(member.step)
     return Part(
@@ -314,6 +315,7 @@ def _part(member: Member, scope: Scope) -> Part:
         shared=step.name if step.shared else "",
         training=scope.training,
         aside=scope.aside,
+        mark=mark,
     )
 
 

@@ -116,16 +116,18 @@ def theme(*, dark: bool) -> Theme:
 
 FONT: Final = "Helvetica,Arial,sans-serif"
 
-_ESCAPES: Final = {
-    "&": "&amp;",
-    "<": "&lt;",
-    ">": "&gt;",
-    '"': "&quot;",
-    "\\": "&#92;&#92;",
-    "{": "&#123;",
-    "}": "&#125;",
-    "\n": "&#10;",
-}
+_ESCAPES: Final = str.maketrans(
+    {
+        "&": "&amp;",
+        "<": "&lt;",
+        ">": "&gt;",
+        '"': "&quot;",
+        "\\": "&#92;&#92;",
+        "{": "&#123;",
+        "}": "&#125;",
+        "\n": "&#10;",
+    }
+)
 
 
 @final
@@ -137,7 +139,7 @@ class Label(Escaped):
     @override
     @classmethod
     def of(cls, text: str) -> Self:
-        return cls.trusted("".join(_ESCAPES.get(each) or seen(each) for each in text))
+        return cls.trusted("\n".join(map(visible, text.split("\n"))).translate(_ESCAPES))
 
 
 @final
@@ -170,7 +172,7 @@ class Dot(Escaped):
 
 def visible(text: str) -> str:
     """Text with a sign in place of every letter that would not be seen."""
-    return "".join(map(seen, text))
+    return text if text.isprintable() else "".join(map(seen, text))
 
 
 def mixed(colour: str, other: str, part: float) -> str:

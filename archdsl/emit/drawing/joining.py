@@ -46,7 +46,7 @@ def _joined(level: Level, join: Join) -> Level:
     where: dict[Wire, Wire] = {}
     for index, part in enumerate(level.parts):
         at = len(parts)
-        parts.append(replace(part, inputs=tuple(where.get(wire, wire) for wire in part.inputs)))
+        parts.append(_reading(part, tuple(where.get(wire, wire) for wire in part.inputs)))
         ends.append(index)
         while (before := _feeder(parts[at])) is not None and _is_read_once(level, ends[before], parts[before]):
             first, second = parts[before], parts[at]
@@ -58,6 +58,11 @@ def _joined(level: Level, join: Join) -> Level:
         for port in range(len(part.outputs)):
             where[Wire(index, port)] = Wire(at, port)
     return _compacted(level, parts, where)
+
+
+def _reading(part: Part, inputs: tuple[Wire, ...]) -> Part:
+    """A part with other inputs; most keep theirs, and a part is dear to copy."""
+    return part if inputs == part.inputs else replace(part, inputs=inputs)
 
 
 def _feeder(part: Part | None) -> int | None:
@@ -80,7 +85,7 @@ def _compacted(level: Level, parts: list[Part | None], where: dict[Wire, Wire]) 
     def moved(wire: Wire) -> Wire:
         return wire if wire.step == INPUT else Wire(index_of[wire.step], wire.port)
 
-    moved_parts = tuple(replace(part, inputs=tuple(map(moved, part.inputs))) for part in parts if part is not None)
+    moved_parts = tuple(_reading(part, tuple(map(moved, part.inputs))) for part in parts if part is not None)
     outputs = tuple(moved(where.get(wire, wire)) for wire in level.outputs)
     return Level(level.inputs, moved_parts, outputs)
 
