@@ -15,6 +15,7 @@ import archdsl
 from archdsl import cli
 from archdsl.base.files import write_atomically
 from archdsl.base.tensors import Kind, TensorType
+from archdsl.cli import screen
 from archdsl.graph.library import zoo_names
 from archdsl.request import Unclear, input_size, setting
 
@@ -95,6 +96,7 @@ def process(*arguments, **options):
         (2, ["compile", "vgg16", "-o", "no/such/folder/x.py"]),
         (2, ["draw", "vgg16", "-o", "x.jpeg"]),
         (3, ["check", "-e", "[" * 100 + "relu" + "]" * 100]),
+        (1, ["check", "no_such_network", "-e", "[" * 100 + "relu" + "]" * 100]),
         (3, ["summary", "-e", "net n {\n input 8x8x3\n [relu for i in range(10000000)]\n}"]),
     ],
 )
@@ -342,6 +344,19 @@ def test_hostile_names_do_not_reach_the_terminal(run, folder):
 # --- summary, json, explain, zoo --------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("command", ["summary", "summary --memory", "time --device h100"])
+def test_json_has_every_row_unless_a_depth_is_given(run, command):
+    word, *options = command.split()
+
+    def rows(*more):
+        return [row["path"] for row in json.loads(run(word, "densenet121", *options, "--json", *more)[1])["rows"]]
+
+    net = archdsl.load("densenet121")
+    assert rows() == rows("--depth", "0") == [row.path for row in net.summary(0).rows]
+    assert rows("--depth", "1") == [row.path for row in net.summary(1).rows]
+    assert len(net.summary().rows) < len(rows())
+
+
 def test_json_forms(run):
     assert json.loads(run("summary", "resnet18", "--json")[1])["params"] == 11_689_512
     assert len(json.loads(run("summary", "resnet18", "--json", "--depth", "1")[1])["rows"]) == 10
@@ -496,6 +511,19 @@ def test_colour_on_a_terminal_only():
     assert "\x1b" not in on_a_terminal("summary", "resnet18", NO_COLOR="1")
     assert "\x1b" not in on_a_terminal("check", "-e", BROKEN, TERM="dumb")
     assert b"\x1b" not in process("summary", "resnet18").stdout
+
+
+@pytest.mark.parametrize("coloured", ["stdout", "stderr"])
+def test_each_stream_has_colours_of_its_own(run, monkeypatch, coloured):
+    monkeypatch.setattr(screen, "is_terminal", lambda stream: stream is getattr(sys, coloured))
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for arguments, place in ((["check", "-e", BROKEN], "stdout"), (["summary", "-e", BROKEN], "stderr")):
+        _, *said = run(*arguments)
+        shown = said[place == "stderr"]
+        assert "E0201" in shown
+        assert ("\x1b[" in shown) is (place == coloured)
+        assert "U+001B" not in shown
 
 
 def test_a_wide_terminal_shows_receptive_fields():

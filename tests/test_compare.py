@@ -47,6 +47,18 @@ def test_the_receptive_field_is_that_of_the_last_map(name, seen):
     assert of(name).entries[0].field == seen
 
 
+def test_the_last_map_is_one_that_inference_computes():
+    text = """net n {
+ input 32x32x3
+ a = conv3-4
+ y = a -> gap -> fc-2
+ aux = a -> conv5-4 -> gap -> fc-2
+ output y
+ output aux (train)
+}"""
+    assert archdsl.compare([archdsl.parse(text)]).entries[0].field == "3"
+
+
 @pytest.mark.parametrize(
     ("sort", "order"),
     [

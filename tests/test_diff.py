@@ -230,6 +230,18 @@ def test_a_repeat_written_out_elsewhere_gives_weights_other_names():
     assert ("repeat1.0", "conv1") in found.names
 
 
+def test_a_repeat_that_moved_has_both_ends_of_its_names():
+    found = between(features("conv3-3*3"), features("relu", "relu", "conv3-3*3"))
+    assert found.names == (("features.0-2", "features.2-4"),)
+
+
+def test_inputs_in_another_order_are_told_as_that():
+    text = "net n {{\n input 8x8x4\n a = relu\n b = a -> tanh\n concat {{ {} | {} }}\n}}"
+    found = between(text.format("a", "b"), text.format("b", "a"))
+    assert told(found) == [("changed", "concat1", "concat1", {"order of inputs": ("relu1, tanh1", "tanh1, relu1")})]
+    assert "concat: order of inputs relu1, tanh1 -> tanh1, relu1" in str(found)
+
+
 def test_counts_of_a_billion_layers():
     def changes(count):
         text = f"INPUT[32x32x64] -> [[[conv3-64 -> relu]*{count}]*{{}}]*{count}"
@@ -465,8 +477,8 @@ def test_every_pair_of_neighbours_in_the_zoo_has_a_table():
 # --- the picture ------------------------------------------------------------------------------------------------------
 
 
-def drawn(old, new, **style):
-    first, second = archdsl.load(old), archdsl.load(new)
+def drawn(old, new, load=archdsl.load, **style):
+    first, second = load(old), load(new)
     return picture(second.module, marks=second.marks(first), **style)
 
 
@@ -492,6 +504,17 @@ def test_what_is_gone_stands_beside_where_it_was():
     labels = {node.id: node.label for node in made.nodes}
     edges = [(labels[edge.source], labels[edge.target]) for edge in made.edges if edge.gone]
     assert edges[:2] == [("3×3 conv, 256", "3×3 conv, 256"), ("3×3 conv, 256", "2×2 max pool, /2")]
+
+
+@pytest.mark.parametrize("count", range(1, 8))
+def test_of_many_layers_that_are_gone_it_is_said_how_many_more(count):
+    gone = [f"conv{2 * index + 1}-4" for index in range(count)]
+    old, new = ("INPUT[16x16x4] -> " + " -> ".join([*middle, "fc-2"]) for middle in (gone, []))
+    (label,) = (label for mark, label, _ in marked(drawn(old, new, archdsl.parse)) if mark == "removed")
+    *shown, last = label.split("\n")
+    more = re.fullmatch(r"and (\d+) more", last)
+    assert len(shown) + (int(more[1]) if more else 1) == count
+    assert len(shown) < 4
 
 
 def test_what_was_changed_says_what_it_was_in_every_place():

@@ -74,6 +74,13 @@ def test_every_formula_is_right_and_says_something(name):
     assert found > 1
 
 
+def test_what_is_seen_along_each_axis_is_told():
+    assert "the last, repeat1.2, sees 1×7" in archdsl.parse("INPUT[32x32x4] -> conv1x3-4*3").explain()
+    assert "the last, repeat1.2, sees 7\n" in archdsl.parse("INPUT[32x32x4] -> conv3-4*3").explain()
+    joined = archdsl.parse("INPUT[32x32x4] -> concat { conv1x3-4 | conv1x5-4 | conv3x1-4 }").explain()
+    assert "the most of its inputs: 1×3, 1×5, 3×1 -> 3×5" in joined
+
+
 def test_the_sums_of_a_first_layer():
     text = archdsl.load("resnet18").explain("conv1")
     assert "(224 - 7 + 2*3)/2 + 1 = 112.5 -> 112" in text

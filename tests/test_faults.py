@@ -338,6 +338,11 @@ def test_the_paddings_and_sizes_that_exactness_proposes_fit() -> None:
     assert all((size - 4) % 3 == 0 for size in sizes)
 
 
+def test_a_proposed_name_is_spelt_as_it_was_defined() -> None:
+    found = only(diagnosed("let outWidth = 3\n" + in_net("conv3-(outwidht)")))
+    assert found.fault.help == "did you mean `outWidth`?"
+
+
 def test_the_use_of_files_in_a_circle_is_shown_as_a_path() -> None:
     texts = {"one": "use two (b)\nblock a = b\n", "two": "use one (a)\nblock b = relu\n"}
     found = only(diagnosed("use one (a)\n" + in_net("a"), Options(texts=texts)))

@@ -167,6 +167,7 @@ FOREIGN: dict[str, tuple[Callable[[], bytes] | bytes | str, str]] = {
     "yaml": ("# YOLOv5\nnc: 80  # classes\nbackbone:\n  # [from, number]\n  - [-1, 1, Conv]  # 0 -> P1/2\n", "is YAML"),
     "more yaml": ("---\nmodel: resnet\n", "is YAML"),
     "json": ('{\n  "architectures": ["BertModel"],\n  "hidden_size": 768\n}\n', "is JSON"),
+    "json that has cells": ('{"cells": 3, "cell": "lstm"}', "is JSON"),
     "list": ('[{"class_name": "Dense"}]', "is JSON"),
     "notebook": ('{"cells": [{"cell_type": "code"}]}', "is a notebook of Jupyter"),
     "code": ("import torch\n\nclass Net(torch.nn.Module):\n    pass\n", "is Python code, and no text"),
@@ -255,6 +256,19 @@ def test_no_text_of_ours_is_taken_for_another() -> None:
 @pytest.mark.parametrize("text", ["", "# import torch\n", "[conv3-64]*2 -> pool", "input: 3\n-> relu", "a: 3 -> relu"])
 def test_a_text_with_faults_is_left_to_the_parser(text: str) -> None:
     assert format_of(text.encode()) is None
+
+
+def test_a_text_may_be_as_long_as_the_limit(tmp_path: Path) -> None:
+    """Also where each of its characters takes the four bytes that UTF-8 has at most."""
+    path, limits = tmp_path / "n.arch", archdsl.Limits(text=40)
+    for letter in ("x", "\U0001f600"):
+        text = letter * 40
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(archdsl.ArchError, match="E0411"):
+            archdsl.load(path, limits=limits)
+        path.write_text(text + letter, encoding="utf-8")
+        with pytest.raises(archdsl.ArchError, match="E0901"):
+            archdsl.load(path, limits=limits)
 
 
 def test_no_more_than_the_head_of_a_file_is_read(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@ product is the convolution."""
 
 from __future__ import annotations
 
+import re
+from fractions import Fraction
 from math import prod
 
 import pytest
@@ -117,6 +119,18 @@ def test_explain_shows_the_first_layer_of_alexnet() -> None:
     text = archdsl.load("alexnet").explain("conv1")
     assert "96x363 times 363x3025 -> 96x3025" in text
     assert "363*3025 = 1,098,075 numbers, 4.39 MB in float32, 7.1 times" in text
+
+
+@examples(40, 2_000)
+@given(layers())
+def test_how_many_times_the_input_the_columns_are_is_rounded(drawn: tuple[str, str]) -> None:
+    chain, size = drawn
+    net = archdsl.parse(f"INPUT[{size}] -> {chain}")
+    found = matrices(net, "layer")
+    text = " ".join(net.explain("layer").split())
+    if not found.copies_nothing:
+        (shown,) = re.findall(r", (\S+) times the input's", text)
+        assert abs(Fraction(shown) - Fraction(found.numbers, found.map)) <= Fraction(1, 20)
 
 
 def test_explain_says_where_nothing_is_copied() -> None:

@@ -14,7 +14,7 @@ from archdsl.base.figures import short_number
 from archdsl.base.text import Place, Source, Span
 from archdsl.report import messages
 from archdsl.report.catalogue import faults
-from archdsl.report.terminal import cells, cut, padded, visible
+from archdsl.report.terminal import cells, cut, padded, shown_characters, visible
 
 
 @dataclass(frozen=True)
@@ -221,6 +221,15 @@ def test_cut_and_padded_texts_have_their_width(text, width):
     shown = visible(text)
     assert cells(cut(shown, width)) <= width
     assert cells(padded(cut(shown, width), width)) == width
+
+
+@given(st.text("a\t最é\u0301\x07", max_size=30))
+def test_a_tab_leads_to_the_next_stop(text):
+    shown = shown_characters(text)
+    for index, character in enumerate(text):
+        if character == "\t":
+            assert cells("".join(shown[: index + 1])) % 4 == 0
+            assert 1 <= len(shown[index]) <= 4
 
 
 @given(st.text())

@@ -9,7 +9,9 @@ from work import growth
 
 import archdsl
 from archdsl import ArchError
+from archdsl.base.text import Source
 from archdsl.cli import main
+from archdsl.compiler import check_source
 
 HALVES = "net n {{\n  input (8, H, W)\n{}\n  c = conv3-8\n  add {{ c -> maxpool2/2 | c -> conv3-8/2 }}\n}}"
 U_NET = """
@@ -89,6 +91,45 @@ def test_a_better_example_is_found():
     assert "(N, 1, H, 9) -> (N, 1)" in odd.source()
 
 
+@pytest.mark.parametrize(
+    ("test", "needed"),
+    [
+        ("in.height > in.width", "`W > H - 1` must hold"),
+        ("in.height - in.width == 1", "`H != W + 1` must hold"),
+        ("in.height % 2 == 0 and in.height != 2", "`H % 2 == 0 and H != 2` must hold"),
+    ],
+)
+def test_layers_that_depend_on_open_sizes_need_a_word_of_the_text(test, needed):
+    text = f"net n {{\n  input (3, H, W)\n  [conv3-8 if {test} else conv5-8] -> gap\n}}"
+    (found,) = refused(text)
+    assert found.message == needed
+    # what is proposed is enough
+    (proposed,) = re.findall("`(.*)`", found.fault.help)
+    assert archdsl.parse(text.replace("W)\n", f"W)\n  {proposed}\n")).params
+
+
+def test_how_large_a_number_may_be_is_no_demand_on_sizes():
+    text = "net n {\n  input (3, H, W)\n  [conv3-8 if in.height + in.width > 100 else conv5-8] -> gap\n}"
+    (choice,) = archdsl.parse(text).sizes().choices
+    assert str(choice.condition) == "H + W >= 101"
+
+
+def test_what_is_asked_twice_is_needed_where_an_operator_needs_it():
+    text = "net n {\n  input 32x32x3\n  FIRST -> conv3-4 -> space_to_depth(2)\n}"
+    plain = archdsl.parse(text.replace("FIRST -> ", "")).sizes()
+    asked = archdsl.parse(text.replace("FIRST", "[relu if in.height % 2 == 0]")).sizes()
+    assert [axis.valid for axis in asked.axes] == [axis.valid for axis in plain.axes]
+    assert [each.condition for each in asked.reasons] == [each.condition for each in plain.reasons]
+    assert asked.choices == ()
+
+
+def test_check_says_of_a_wrong_text_with_open_sizes_what_parse_says():
+    for line in ("add { conv3-4 | conv3-8 }", "conv3-4 -> nosuch", "conv3-4(q=1)", "conv3-4 -> add { | pool }"):
+        text = f"net n {{\n  input (4, H, W)\n  {line}\n}}"
+        report, _ = check_source(Source("network.arch", text))
+        assert [each.message for each in report.errors] == [each.message for each in refused(text)]
+
+
 def test_where_the_text_makes_other_layers_is_said():
     text = "net n {\n  input (3, H, 32)\nREQUIRE  [conv3-8 if in.height > 64 else conv5-8] -> gap\n}"
     (choice,) = archdsl.parse(text.replace("REQUIRE", "")).sizes().choices
@@ -111,12 +152,29 @@ def test_budgets():
     assert found.message == "`1M < macs < 1.5M` does not hold: macs is 1,833,472"
     (found,) = refused("net n {\n  input 32x32x3\n  conv3-4 -> conv3-4\n  require receptive_field >= 7\n}")
     assert found.message == "`receptive_field >= 7` does not hold: receptive_field is 5"
+    for window in ("5x1", "1x5"):
+        (found,) = refused(f"net n {{\n  input 32x32x3\n  conv{window}-4\n  require receptive_field >= 4\n}}")
+        assert found.message == "`receptive_field >= 4` does not hold: receptive_field is 1"
 
 
 def test_what_costs_most_is_named_by_its_path():
     text = "use resnet (basic)\nnet n {\n  input 56x56x64\n  basic(64)*2 as layer1 -> [basic(128, s=2)] as layer2\n  require macs < 1M\n}"
     (found,) = refused(text)
     assert "`layer1" in found.fault.notes[0]
+
+
+def test_what_costs_most_counts_every_repeat_around_it():
+    text = """block inner(c) = conv3-c -> relu
+block outer(c) = inner(c)*4 -> conv1-c
+net n {
+  input 8x8x4
+  outer(4)*3 -> conv1-4
+  require params < 10
+}"""
+    (found,) = refused(text)
+    net = archdsl.parse(text.replace("params < 10", "params > 10"))
+    total = sum(int(cost.replace(",", "")) for cost in re.findall(r"` ([\d,]+)", found.fault.notes[0]))
+    assert total == net.params, found.fault.notes
 
 
 def test_requirements_in_blocks():
@@ -150,6 +208,24 @@ def test_numbers_with_units():
 def test_sizes_of_published_networks(name, valid, exact):
     axis = archdsl.load(name).sizes().axes[0]
     assert (axis.name, axis.valid.shown("H"), axis.exact.shown("H")) == ("H", valid, exact)
+
+
+def test_what_only_training_needs_is_told_apart():
+    text = """net n {
+  input 32x32x3
+  a = conv3-4
+  aux = a -> conv9-4/4(p=0) -> gap -> fc-2
+  y = a -> convWINDOW-4(p=0) -> gap -> fc-2
+  output y
+  output aux (train)
+}"""
+    more, less = (archdsl.parse(text.replace("WINDOW", window)).sizes() for window in ("11", "7"))
+    # the head's stride does not divide, and nobody who uses the network cares
+    assert [axis.exact.shown(axis.name) for axis in more.axes] == ["from 11 on"] * 2
+    assert [str(each.condition) for each in more.reasons] == ["H >= 11", "W >= 11"]
+    assert more.training == ()
+    assert [axis.valid.shown(axis.name) for axis in less.axes] == ["from 7 on"] * 2
+    assert [str(each.condition) for each in less.training] == ["H >= 9", "W >= 9"]
 
 
 def test_sizes_on_the_command_line(capsys):

@@ -106,6 +106,14 @@ def test_json_has_an_object_for_each_axis() -> None:
     assert half["receptive_field"]["height"]["status"] == "bound"
 
 
+@pytest.mark.parametrize("name", ["resnet18", "se_resnet50", "deeplabv3_resnet50"])
+def test_the_whole_of_an_input_has_its_size(name: str) -> None:
+    """Without the padding that the map before had."""
+    rows = archdsl.load(name, input=(3, 96, 64)).summary(0).rows
+    whole = [axis for row in rows for axis in row.receptive_field if axis.status == "whole"]
+    assert {(axis.axis, axis.start, axis.size) for axis in whole} == {("height", 0, 96), ("width", 0, 64)}
+
+
 def test_a_bad_path_is_an_error() -> None:
     with pytest.raises(archdsl.ArchError) as caught:
         archdsl.load("resnet18").receptive_field("layer9")

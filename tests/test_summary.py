@@ -13,8 +13,9 @@ from archdsl.graph.flat import layers
 from archdsl.graph.library import zoo_names
 from archdsl.graph.module import Module
 from archdsl.report import structure
+from archdsl.report.summary import share
 from archdsl.report.terminal import cells
-from archdsl.report.walk import Tour
+from archdsl.report.walk import Tour, field_of
 
 
 def of(text, **settings):
@@ -174,6 +175,16 @@ def test_which_blocks_are_numbered(body, rows):
     table = of(text).summary(1)
     assert [row.name for row in table.rows] == rows
     assert sum(row.params for row in table.rows) == table.params
+    for row in table.rows:
+        last = Tour(of(text).module).at(row.last)
+        assert row.seen == field_of(last.after[0])
+
+
+def test_a_share_has_two_digits_where_it_has_as_much():
+    for part in range(1, 100_001, 7):
+        shown = share(part, 100_000)
+        assert re.fullmatch(r"<\.1%|\d\.\d%|\d\d%|100%", shown), (part, shown)
+        assert shown == "<.1%" or abs(float(shown[:-1]) - part / 1000) <= (0.05001 if "." in shown else 0.50001)
 
 
 def test_cost_follows_the_text():
@@ -309,6 +320,13 @@ def test_structure_refers_only_to_what_it_holds(name):
     assert len(known) == len(document["modules"]) == len(net.modules)
     root = known[document["network"]]
     assert (root["params"], root["macs"]) == (net.params, net.macs)
+
+
+@pytest.mark.parametrize("name", ["googlenet", "fcn_resnet50", "resnet18"])
+def test_structure_says_which_outputs_are_for_training(name):
+    net = archdsl.load(name)
+    flags = [each["training_only"] for each in net.structure()["modules"][-1]["outputs"]]
+    assert flags == [False] * len(net.outputs) + [True] * len(net.train_outputs)
 
 
 def test_structure_as_text_is_stable_and_plain():

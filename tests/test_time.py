@@ -49,6 +49,11 @@ def test_what_meets_at_the_ridge_is_bound_by_arithmetic() -> None:
         ("net n {\n input x: 8x8x4\n add { x | x }\n}", 4 * 2 * 256),  # read once although it comes in twice
         ("net n {\n input x: 9x9x4\n input y: 8x8x4\n resize { x | y }\n}", 4 * (324 + 256)),
         ("net n {\n input tokens(6)\n embedding-8(1000)\n}", 6 * 8 + 4 * (48 + 48)),  # the rows that are looked up
+        # the sequence and both states, and the weights and biases of four gates
+        (
+            "net n {\n input (5, 4)\n a, h, c = lstm-3(states=true)\n output a, h, c\n}",
+            4 * (5 * 4 + 4 * 3 * (4 + 3 + 2) + 5 * 3 + 3 + 3),
+        ),
     ],
 )
 def test_what_is_moved(text: str, moved: int) -> None:
@@ -96,7 +101,13 @@ def test_sizes_of_memory(text: str, size: int) -> None:
     assert bytes_of(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "fast", "1e12 FLOP/s", "3 B, 4 B/s", "0 FLOP/s, 1 B/s", "1e9999 B/s, 1 FLOP/s"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "fast", "1e12 FLOP/s", "3 B, 4 B/s", "0 FLOP/s, 1 B/s", "1e9999 B/s, 1 FLOP/s"),
+        *("1e12 FLOP/s, 1e12 B/s, 80 apples", "1e12 FLOP/s, 1e12 B/s, 2e12 FLOP/s", "1e12 FLOP/s, 1e12 B/s,"),
+    ],
+)
 def test_what_is_no_device(text: str) -> None:
     with pytest.raises(ValueError, match=f"^`{re.escape(text)}` is none of a100, h100, .*, and no `312e12 FLOP/s"):
         device_of(text, Dtype.FLOAT32)

@@ -295,6 +295,9 @@ def test_compile_compares_weights_where_no_output_holds_them(
     assert (code, source.exists()) == (0, True)
     assert "all weights loaded\nno output holds them: name one of .safetensors or .onnx to write them\n" in said
 
+    code, said = compiled(capsys, "--weights", path, "-o", source, "-o", tmp_path / "made.safetensors")
+    assert (code, "all weights loaded" in said, "no output holds them" in said) == (0, True, False)
+
     source.unlink()
     code, said = compiled(capsys, "--weights", path, "-o", source, "--set", "classes=20")
     assert (code, source.exists()) == (1, False)

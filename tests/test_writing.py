@@ -44,6 +44,7 @@ OVER: dict[str, tuple[str, str, Sequence[str]]] = {
     "the newer of two": ("net.dot", "", ["diff", "lenet5", "net.dot", "-o", "net.dot"]),
     "one of several": ("net.svg", "", ["compare", "lenet5", "net.svg", "-o", "net.svg"]),
     "a text that is called JSON": ("net.json", "", ["json", "net.json", "-o", "net.json"]),
+    "a text in capitals by a link": ("NET.ARCH", "link.svg", ["draw", "lenet5", "-o", "link.svg"]),
     "one of several outputs": ("net.dot", "", ["draw", "net.dot", "-o", "other.dot", "-o", "net.dot"]),
 }
 

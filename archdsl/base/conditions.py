@@ -265,9 +265,14 @@ class Sizes:
         """A comparison that the language can write and that lets only sizes of these through; None where there is none
         that is simple."""
         found = self.comparison
-        if found is None or len(found.rule[1]) not in {1, found.rule[0] - 1}:
-            return f"{name} % {self.period} == 0" if 2 * self.period in self else None
-        return found.shown(name).replace(",", "")
+        if found is not None and len(found.rule[1]) in {1, found.rule[0] - 1}:
+            return found.shown(name).replace(",", "")
+        multiples = self.intervals[0]
+        if not multiples or multiples[-1][1] < FARTHEST - self.period:
+            return None
+        first, every = multiples[-1][0], self.period
+        parts = [f"{name} % {every} == 0"] * (every > 1) + [f"{name} >= {first}"] * (first > every)
+        return " and ".join(parts) or None
 
     def _tail(self) -> tuple[_Rule | None, int]:
         """The rule that holds without end, and from where on; None where the sizes end."""

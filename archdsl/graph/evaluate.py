@@ -9,7 +9,7 @@ from typing import Any, Never
 
 from archdsl.base.diagnostics import Edit, Fault, Report
 from archdsl.base.limits import LARGEST, Limits
-from archdsl.base.symbolic import Assumptions, fixed
+from archdsl.base.symbolic import Assumptions, at_example, fixed
 from archdsl.base.tensors import Kind, TensorType
 from archdsl.base.text import Place, Span
 from archdsl.graph import faults
@@ -295,7 +295,8 @@ class Evaluator:
             return self.fault(faults.Uncomputable("this divides by zero"), scope, span)
         except (OverflowError, ValueError):
             return self.fault(faults.Uncomputable("this number is too large"), scope, span)
-        if not -LARGEST <= result <= LARGEST:
+        # beyond any network: an open size is judged by its example alone
+        if not -LARGEST <= at_example(result) <= LARGEST:
             return self.fault(faults.Uncomputable("this number is too large"), scope, span)
         return result
 

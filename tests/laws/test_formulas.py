@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, note
+from hypothesis import assume, example, given, note
 from hypothesis import strategies as st
 from laws.generators import PROGRAMS, text
 from programme import examples, zoo
@@ -61,6 +62,34 @@ def test_a_formula_is_worth_what_its_parts_are(made: Any, sizes: dict[str, int])
     assert put.at({"W": sizes["W"]}) == value({"H": 2 * sizes["W"] + 1, "W": sizes["W"]})
 
 
+# a floor of two floors
+NESTED = (symbol("H") // 2 + symbol("H") // 3) // 4
+
+
+@examples(100, 10_000)
+@example((NESTED, None))
+@given(formulas("H"))
+def test_with_one_remainder_a_formula_is_a_polynomial(made: Any) -> None:
+    formula, _ = made
+    assume(formula.period < 10_000)
+    for rest in (1, 2, 7):
+        values = [formula.at({"H": rest + k * formula.period}) for k in range(formula.degree + 4)]
+        for _ in range(formula.degree + 1):
+            values = [after - before for before, after in pairwise(values)]
+        assert set(values) == {0}
+
+
+@examples(100, 5_000)
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=3), st.integers(-9, 9), st.integers(1, 9))
+def test_the_bound_of_a_floor_is_its_least_value(slopes: list[int], start: int, by: int) -> None:
+    top = constant(start)
+    for name, slope in zip("ABC", slopes, strict=False):
+        top += symbol(name) * constant(slope)
+    bound = (top // by).never_below()
+    assert bound is not None
+    assert math.ceil(bound) == (top // by).at(dict.fromkeys("ABC", 1))
+
+
 @examples(100, 5_000)
 @given(st.integers(-40, 40), st.lists(st.tuples(st.integers(1, 5), st.integers(-5, 5)), min_size=1, max_size=5))
 def test_floors_of_floors_become_one(start: int, rounds: list[tuple[int, int]]) -> None:
@@ -90,6 +119,48 @@ def test_formulas_are_written_as_people_write_them(made: Formula, shown: str) ->
 
 # --- conditions -------------------------------------------------------------------------------------------------------
 
+
+@examples(200, 20_000)
+@given(
+    formulas("HW"),
+    st.sampled_from(list(Relation)),
+    st.integers(1, 6),
+    st.integers(-9, 9),
+    st.fixed_dictionaries({"H": SIZE, "W": SIZE}),
+)
+def test_a_condition_is_met_in_every_form(
+    made: Any, relation: Relation, times: int, more: int, sizes: dict[str, int]
+) -> None:
+    formula, value = made
+    condition = Condition.of(formula * constant(times) + constant(more), relation)
+    note(str(condition))
+    wanted = relation.holds(value(sizes) * times + more)
+    assert condition.holds(sizes) is wanted
+    assert condition.negated.holds(sizes) is not wanted
+
+
+# even sizes from 20 on
+EVEN_FROM_20 = (constant(1) - symbol("H") % 2) * (symbol("H") // 20)
+
+
+@examples(100, 10_000)
+@example((EVEN_FROM_20, None), Relation.POSITIVE)
+@given(formulas("H"), st.sampled_from(list(Relation)))
+def test_a_condition_holds_where_its_words_do(made: Any, relation: Relation) -> None:
+    condition = Condition.of(made[0], relation)
+    assume(condition.symbols)
+    shown = str(condition)
+    note(shown)
+    assume("..." not in shown)
+    test = re.sub(r"(?<=\d),(?=\d{3})", "", shown).replace("/", "//").replace("^", "**")
+    rounding = {"floor": lambda value: value, "ceil": lambda value: value}
+    # ceil(a/b) is written with a whole number above it
+    test = re.sub(r"ceil\((.+?)//(\d+)\)", r"(-(-(\1)//\2))", test)
+    assume("ceil" not in test)
+    for size in range(1, 130):
+        assert eval(test, {**rounding, "H": size}) is condition.holds({"H": size}), size
+
+
 CONDITIONS = st.lists(st.tuples(formulas("H"), st.sampled_from(list(Relation))), min_size=1, max_size=3)
 
 
@@ -104,6 +175,8 @@ def test_the_sizes_that_meet_conditions_are_found(made: Any) -> None:
     meeting = [size for size in range(1, 200) if all(each.holds({"H": size}) for each in conditions)]
     assert [size for size in range(1, 200) if size in found] == meeting
     assert all(each.negated.holds({"H": size}) is not each.holds({"H": size}) for each in conditions for size in (1, 9))
+    if (stated := found.stated("H")) is not None:
+        assert all(size in meeting for size in range(1, 200) if eval(stated, {"H": size})), stated
     if meeting:
         assert found.smallest == meeting[0]
         nearest = min(meeting, key=lambda size: abs(size - 50))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
+from itertools import zip_longest
 
 from archdsl.graph.module import INPUT, Wire
 from archdsl.report.diff.alignment import Pairs
@@ -91,10 +92,17 @@ class Wiring:
                 place = found
         gone = [wire for wire in gone if len(old) == len(new) or not self._is_alone(0, wire)]
         come = [wire for wire in right if len(old) == len(new) or not self._is_alone(1, wire)]
-        for index in range(max(len(gone), len(come))):
-            one = self._name(self._before, gone[index]) if index < len(gone) else None
-            other = self._name(self._after, come[index]) if index < len(come) else None
-            yield Aspect(about, name, one, other)
+        one, other = (
+            [self._name(body, wire) for wire in wires] for body, wires in ((self._before, gone), (self._after, come))
+        )
+        if one and sorted(one) == sorted(other):
+            before, after = (
+                ", ".join(self._name(body, wire) for wire in wires)
+                for body, wires in ((self._before, old), (self._after, new))
+            )
+            yield Aspect(about, f"order of {about}s", before, after)
+            return
+        yield from (Aspect(about, name, *each) for each in zip_longest(one, other))
 
     def _meets(self, origins: frozenset[Wire], wire: Wire) -> bool:
         others = self._from(1, wire)

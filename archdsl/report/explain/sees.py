@@ -12,7 +12,7 @@ from typing import Any
 from archdsl.base.fields import Field, Status
 from archdsl.base.windows import Spread, Window
 from archdsl.graph.receptive import ReceptiveFields, Seen
-from archdsl.ops.operator import Operator
+from archdsl.ops.operator import Operator, by_axes
 from archdsl.report.explain.page import Lines, by_axis
 from archdsl.report.walk import Spot, operand
 
@@ -34,7 +34,7 @@ def operator_sees(spot: Spot, operator: Operator[Any]) -> Lines:
         axes = zip(before, after, windows, strict=True)
         yield from by_axis([_recurrence(was, now, window) for was, now, window in axes], "sees")
     elif len(spot.before) > 1 and len(set(spot.before)) > 1:
-        sizes, most = [seen_in_short(seen[0]) for seen in spot.before if seen], seen_in_short(after[0])
+        sizes, most = [_along_all_axes(seen) for seen in spot.before if seen], _along_all_axes(after)
         if any(size != most for size in sizes):
             yield "sees", f"the most of its inputs: {', '.join(sizes)} -> {most}"
 
@@ -54,7 +54,15 @@ def seen_in_short(axis: Field) -> str:
 
 def seen_after(seen: Seen) -> str:
     """What the last of a repeat sees, in a word; nothing where it is all."""
-    return "" if not seen or seen[0].covers else seen_in_short(seen[0])
+    return "" if all(axis.covers for axis in seen) else _along_all_axes(seen)
+
+
+def _along_all_axes(seen: Seen) -> str:
+    """The size where the axes have one, else that along each of them: `1×7`, `at most 3×51`."""
+    if len({(axis.bound, axis.covers, axis.size) for axis in seen}) == 1:
+        return seen_in_short(seen[0])
+    sizes = (axis.length if axis.covers else axis.size for axis in seen)
+    return f"{'at most ' if any(axis.bound for axis in seen) else ''}{by_axes(tuple(sizes))}"
 
 
 def _through(was: Field, now: Field) -> str:
