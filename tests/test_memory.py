@@ -75,6 +75,8 @@ net n {
   c = x -> joined(a)
   add { b | c }
 }""",
+    # a factor is needed where weights stand before another one
+    "net n {\n input x: 8x8x4\n input y: 8x8x4\n a = x -> conv3-4\n mul { x | a | y | a } -> mul { | y } -> mul { y | | x }\n}",
     "INPUT[8x8x4] -> add { | pool3/1(p=1) } -> relu6 -> conv3-4 -> add { | pool3/1(p=1) } -> relu6",
     # what comes out is not written over
     "net n {\n input 8x8x4\n a = conv3-4\n b = a -> relu\n output a, b\n}",

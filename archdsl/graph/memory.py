@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from archdsl.base.tensors import Kind, TensorType
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops.operator import Operator, Style
-from archdsl.ops.storage import INDEX, Own
+from archdsl.ops.storage import INDEX, NOTHING, Own
 
 _ITEMSIZE = {Kind.TOKENS: INDEX, Kind.MASK: 1}
 _NEED_NO_OUTPUT = {Style.CONV, Style.PROJECTION, Style.LINEAR, Style.NORM, Style.MERGE}
@@ -378,9 +378,7 @@ class Training:
         operand = what.operand(step.input_types)
         has_weights = bool(what.weights(operand)) or what.reads(operand) > 0
         through = any(learns) or has_weights
-        kept = what.keeps(operand)
-        if not through:
-            kept = type(kept)()
+        kept = what.keeps(operand).given(learns) if through else NOTHING
         reads = tuple(index in kept.inputs for index in range(len(step.inputs)))
         own = self.sizes.own(kept.own)
         is_view = what.shares(operand, training=True)

@@ -87,7 +87,7 @@ class Mul(Variadic):
 
     @override
     def keeps(self, x: Types) -> Kept:
-        return Kept(inputs=tuple(range(len(x))) if len(x) > 1 else (), own=self._partial(x))
+        return Kept(tuple(range(len(x))), own=self._partial(x), factors=True) if len(x) > 1 else Kept()
 
     @override
     def working(self, x: Types) -> tuple[Own, ...]:

@@ -3,6 +3,7 @@ and what it makes on the way. Figures are those of PyTorch's own operators on a 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -25,11 +26,22 @@ class Kept:
     """What autograd keeps of an operator for the backward pass, besides weights.
 
     inputs: the inputs, by their positions. output: whether what comes out is needed. own: what it makes besides.
+    factors: whether the inputs are multiplied, one after the other, and `own` are the products on the way; of these each
+    is needed for the gradient of what it is multiplied by.
     """
 
     inputs: tuple[int, ...] = ()
     output: bool = False
     own: tuple[Own, ...] = ()
+    factors: bool = False
+
+    def given(self, learns: Sequence[bool]) -> Kept:
+        """What is kept where weights stand before some of the inputs."""
+        if not self.factors:
+            return self
+        inputs = tuple(index for index in self.inputs if any(learns[:index] if index else learns[1:2]))
+        own = tuple(product for product, learned in zip(self.own, learns[2:], strict=True) if learned)
+        return Kept(inputs, own=own)
 
 
 @dataclass(frozen=True, slots=True)
