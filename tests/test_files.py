@@ -20,6 +20,8 @@ from test_faults import assert_speaks_well
 import archdsl
 from archdsl import cli
 from archdsl.base.formats import HEAD, Use, format_of
+from archdsl.base.reading import TooLarge
+from archdsl.base.reading import content as read
 from archdsl.base.resources import folder
 
 TEXT = "INPUT[8x8x3] -> CONV3-4 -> FC-2"
@@ -258,17 +260,13 @@ def test_a_text_with_faults_is_left_to_the_parser(text: str) -> None:
     assert format_of(text.encode()) is None
 
 
-def test_a_text_may_be_as_long_as_the_limit(tmp_path: Path) -> None:
-    """Also where each of its characters takes the four bytes that UTF-8 has at most."""
+def test_a_file_of_a_text_may_have_four_bytes_for_each_character(tmp_path: Path) -> None:
     path, limits = tmp_path / "n.arch", archdsl.Limits(text=40)
-    for letter in ("x", "\U0001f600"):
-        text = letter * 40
-        path.write_text(text, encoding="utf-8")
-        with pytest.raises(archdsl.ArchError, match="E0411"):
-            archdsl.load(path, limits=limits)
-        path.write_text(text + letter, encoding="utf-8")
-        with pytest.raises(archdsl.ArchError, match="E0901"):
-            archdsl.load(path, limits=limits)
+    path.write_bytes("\U0001f600".encode() * 40)
+    assert read(path, limits) == path.read_bytes()
+    path.write_bytes(path.read_bytes() + b"x")
+    with pytest.raises(TooLarge, match="161, and the limit is 160"):
+        read(path, limits)
 
 
 def test_no_more_than_the_head_of_a_file_is_read(tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ class Kept:
     """What autograd keeps of an operator for the backward pass, besides weights.
 
     inputs: the inputs, by their positions. output: whether what comes out is needed. own: what it makes besides.
-    factors: whether the inputs are multiplied, one after the other, and `own` are the products on the way; each is needed
-    for the gradient of what it is multiplied by.
+    factors: whether the inputs are multiplied, one after the other, and `own` are the products on the way: each of them
+    is needed for the gradient of what it is multiplied by.
     """
 
     inputs: tuple[int, ...] = ()
