@@ -260,6 +260,14 @@ CASES = {
     "brackets": Case("[" * 10_000 + "relu" + "]" * 10_000, "E0191", "[", "more than 48 deep"),
     "a large tensor": Case(in_net("[concat { | }]*80"), "E0312", "concat", "10^18"),
     "a large list": Case("let a = [1]*1000000\n" + in_net("relu"), "E0901", "[1]*1000000", "1,000,000, and the limit is 100,000"),
+    "lists in lists by name": Case(
+        "let a0 = [1]\n" + "".join(f"let a{i + 1} = [a{i}]\n" for i in range(60)) + in_net("relu"), "E0901", "[a47]",
+        "nested too deeply: 49, and the limit is 48", "`Limits(nesting=...)`",
+    ),
+    "blocks in blocks by name": Case(
+        "block b(f) = relu\nlet a0 = b\n" + "".join(f"let a{i + 1} = b(a{i})\n" for i in range(60)) + in_net("relu"), "E0901",
+        "(a47)", "nested too deeply: 49, and the limit is 48", "`Limits(nesting=...)`",
+    ),
     "a deep row of blocks": Case(
         "".join(f"block b{i} = b{i + 1}\n" for i in range(60)) + "block b60 = relu\n" + in_net("b0"), "E0901", "b49",
         "nested too deeply", "`Limits(nesting=...)`", ("b48", "b47", "b46"),
@@ -417,6 +425,27 @@ def test_a_repeat_bomb_is_summed_and_only_writing_it_out_is_refused(ask: Callabl
     assert "1,000,000,000, and the limit is 200,000" in found.message
 
 
+# what stands in a block, and what the block is given
+GIVEN = {
+    "itself": ("conv3-3(bias=f)", "{}"),
+    "in a list": ("conv3-3(bias=f[0])", "[{}]"),
+    "to a block": ("f", "inner({})"),
+    "to an operator": ("f", "conv(3, 3, bias={})"),
+    "to one of several blocks": ("[each for each in f]", "[inner({}), relu]"),
+}
+
+
+@pytest.mark.parametrize("values", [("true", "1"), ("1", "true"), ("true", "1.0"), ("1.0", "true")])
+@pytest.mark.parametrize("way", GIVEN)
+def test_a_block_called_with_what_is_right_excuses_no_call_with_what_is_equal(
+    way: str, values: tuple[str, str]
+) -> None:
+    body, given = GIVEN[way]
+    calls = [f"outer({given.replace('{}', value)})" for value in values]
+    text = f"block inner(f) = conv3-3(bias=f)\nblock outer(f) = {body}\nINPUT[8x8x3] -> {' -> '.join(calls)}"
+    assert [code for code, _ in said(text)] == ["E0308"]
+
+
 def test_limits_are_told_from_errors() -> None:
     with pytest.raises(ArchError) as limit:
         archdsl.parse("[" * 99 + "]" * 99)
@@ -475,6 +504,10 @@ CASCADES = {
     "networks in a circle": ("net a = b\nnet b = a\nnet c = INPUT[8x8x3] -> a\n", ["a"]),
     "an operator hidden": ("let pool = 3\n" + in_net("pool -> conv3-pool"), ["pool"]),
     "a chain through a gap": (in_net("relu -> ... -> conv3-(in.channels) -> fc-10 -> pool"), ["..."]),
+    "a limit among the definitions": (
+        "let w = [1]*1000000\nlet c = 3\n" + in_net("conv3-c -> [conv3-c]*w[0] -> nosuch"),
+        ["[1]*1000000"],
+    ),
     "a broken condition": (in_net("[conv3-8 if nosuch] -> [conv3-8 if nosuch else pool99]"), ["nosuch", "nosuch"]),
 }
 
