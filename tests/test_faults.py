@@ -225,10 +225,25 @@ CASES = {
     "an operator's name": Case("block conv(c) = conv3-c\n" + in_net("conv(3)"), "E0208", "conv", "would hide the operator"),
     "an operator with a window": Case("block Pool3 = relu\n" + in_net("relu"), "E0208", "Pool3", "operator `pool`"),
     "two of a name": Case("block b = relu\nblock b = tanh\n" + in_net("b"), "E0209", "b", also=("b",)),
+    # places
+    "a chain of two lines": Case(in_net("a, b = conv3-4\n    -> relu\n  a -> add { b | }"), "E0210", "conv3-4\n    -> relu", "2 names for 1"),
+    "a branch of two lines": Case(
+        in_net("concat { pool | conv3-4\n    -> relu }"), "E0304", "concat", also=("pool", "conv3-4\n    -> relu")
+    ),
     # circles
     "recursion": Case("block a = relu -> b\nblock b = a\n" + in_net("a"), "E0404", "a", "a -> b -> a", "repeat", ("b", "a")),
     "recursion of one": Case("block a = a\n" + in_net("a"), "E0404", "a", "a -> a"),
     "recursion by an argument": Case("block a(f) = f(f)\n" + in_net("a(a)"), "E0404", "f", "a -> a"),
+    "recursion behind a call": Case(
+        "block z = a\nblock a = relu -> b\nblock b = a\n" + in_net("z"), "E0404", "a", "a block uses itself: a -> b -> a", "repeat",
+        ("b", "a", "z"),
+    ),
+    "functions in a circle": Case(
+        "let z(n) = a(n)\nlet a(n) = b(n)\nlet b(n) = a(n)\n" + in_net("conv3-(z(1))"), "E0404", "a", "uses itself: a -> b -> a",
+    ),
+    "networks in a circle behind another": Case(
+        "net text = a\nnet a = b\nnet b = a\n", "E0404", "a", "a network uses itself: a -> b -> a"
+    ),
     "networks in a circle": Case("net text = b\nnet b = text\n", "E0404", "text", "a network uses itself: text -> b -> text"),
     # files
     "an unknown file": Case("use resnest\n" + in_net("relu"), "E0501", "resnest", help="`resnet`"),
@@ -259,6 +274,7 @@ CASES = {
     # limits
     "brackets": Case("[" * 10_000 + "relu" + "]" * 10_000, "E0191", "[", "more than 48 deep"),
     "a large tensor": Case(in_net("[concat { | }]*80"), "E0312", "concat", "10^18"),
+    "a large map": Case(in_net("upsample1000*6"), "E0312", "upsample1000", "`upsample` makes a tensor of about 10^19 along one axis"),
     "a large list": Case("let a = [1]*1000000\n" + in_net("relu"), "E0901", "[1]*1000000", "1,000,000, and the limit is 100,000"),
     "lists in lists by name": Case(
         "let a0 = [1]\n" + "".join(f"let a{i + 1} = [a{i}]\n" for i in range(60)) + in_net("relu"), "E0901", "[a47]",
@@ -423,6 +439,25 @@ def test_a_repeat_bomb_is_summed_and_only_writing_it_out_is_refused(ask: Callabl
     found = raised(lambda: ask(net))
     assert (found.code, found.severity) == ("E0901", Severity.LIMIT)
     assert "1,000,000,000, and the limit is 200,000" in found.message
+
+
+# a text with a figure, and the limit of it
+REACHED = {
+    "brackets": ("nesting", 4, in_net("[[[relu]]]")),
+    "lists in lists": ("nesting", 5, "let a = [[1]]\nlet b = [[a]]\nlet c = [b]\n" + in_net("relu")),
+    "files": ("files", 2, "use resnet18 (resnet18)\n" + in_net("relu")),
+    "items": ("items", 8, "let w = [1, [2, 3]]*2 + []\n" + in_net("relu")),
+    "characters": ("text", len(in_net("relu")), in_net("relu")),
+}
+
+
+@pytest.mark.parametrize("what", REACHED)
+def test_a_limit_may_be_reached_and_not_passed(what: str) -> None:
+    name, figure, text = REACHED[what]
+    assert diagnosed(text, Options(limits=Limits(**{name: figure}))) == ()
+    found = only(diagnosed(text, Options(limits=Limits(**{name: figure - 1}))))
+    assert found.severity is Severity.LIMIT
+    assert f"{figure - 1}" in found.message
 
 
 # what stands in a block, and what the block is given

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Never
 
 from archdsl.base.diagnostics import Edit, Fault, Report
@@ -375,7 +375,7 @@ class Evaluator:
                 fault = UnknownArgument(function.operator.word, name, tuple(declared))
                 return self.fault(fault, scope, argument.span)
             values[name] = value
-        made = Partial(function.operator, tuple(values.items()))
+        made = Partial(function.operator, _in_order(declared, values))
         self._require_measure(made, scope, given.span)
         return made
 
@@ -406,7 +406,8 @@ class Evaluator:
             return UNKNOWN
         if any(isinstance(value, Unknown) for value in given.values()):
             return UNKNOWN
-        made = Template(template.definition, template.scope, tuple(given.items()))
+        names = (each.name.text for each in template.definition.parameters)
+        made = Template(template.definition, template.scope, _in_order(names, given))
         self._require_measure(made, scope, node.arguments.span)
         return made
 
@@ -524,6 +525,11 @@ class Evaluator:
     def _require_items(self, figure: int, scope: Scope, span: Span) -> None:
         if figure > self.limits.items:
             self.limit("a list has too many items", figure, "items", scope, span)
+
+
+def _in_order(names: Iterable[str], given: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]:
+    """Arguments in the order of what takes them: what is given the same is equal, however it is written."""
+    return tuple((name, given[name]) for name in names if name in given)
 
 
 def properties(x: TensorType) -> dict[str, int]:
