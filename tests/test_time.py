@@ -49,6 +49,10 @@ def test_what_meets_at_the_ridge_is_bound_by_arithmetic() -> None:
         ("net n {\n input x: 8x8x4\n add { x | x }\n}", 4 * 2 * 256),  # read once although it comes in twice
         ("net n {\n input x: 9x9x4\n input y: 8x8x4\n resize { x | y }\n}", 4 * (324 + 256)),
         ("net n {\n input tokens(6)\n embedding-8(1000)\n}", 6 * 8 + 4 * (48 + 48)),  # the rows that are looked up
+        (
+            "net n {\n input sequence(6, 8)\n position_embedding(1000)\n}",
+            4 * 3 * 48,
+        ),  # and of positions those that are there
     ],
 )
 def test_what_is_moved(text: str, moved: int) -> None:
