@@ -225,10 +225,25 @@ CASES = {
     "an operator's name": Case("block conv(c) = conv3-c\n" + in_net("conv(3)"), "E0208", "conv", "would hide the operator"),
     "an operator with a window": Case("block Pool3 = relu\n" + in_net("relu"), "E0208", "Pool3", "operator `pool`"),
     "two of a name": Case("block b = relu\nblock b = tanh\n" + in_net("b"), "E0209", "b", also=("b",)),
+    # places
+    "a chain of two lines": Case(in_net("a, b = conv3-4\n    -> relu\n  a -> add { b | }"), "E0210", "conv3-4\n    -> relu", "2 names for 1"),
+    "a branch of two lines": Case(
+        in_net("concat { pool | conv3-4\n    -> relu }"), "E0304", "concat", also=("pool", "conv3-4\n    -> relu")
+    ),
     # circles
     "recursion": Case("block a = relu -> b\nblock b = a\n" + in_net("a"), "E0404", "a", "a -> b -> a", "repeat", ("b", "a")),
     "recursion of one": Case("block a = a\n" + in_net("a"), "E0404", "a", "a -> a"),
     "recursion by an argument": Case("block a(f) = f(f)\n" + in_net("a(a)"), "E0404", "f", "a -> a"),
+    "recursion behind a call": Case(
+        "block z = a\nblock a = relu -> b\nblock b = a\n" + in_net("z"), "E0404", "a", "a block uses itself: a -> b -> a", "repeat",
+        ("b", "a", "z"),
+    ),
+    "functions in a circle": Case(
+        "let z(n) = a(n)\nlet a(n) = b(n)\nlet b(n) = a(n)\n" + in_net("conv3-(z(1))"), "E0404", "a", "uses itself: a -> b -> a",
+    ),
+    "networks in a circle behind another": Case(
+        "net text = a\nnet a = b\nnet b = a\n", "E0404", "a", "a network uses itself: a -> b -> a"
+    ),
     "networks in a circle": Case("net text = b\nnet b = text\n", "E0404", "text", "a network uses itself: text -> b -> text"),
     # files
     "an unknown file": Case("use resnest\n" + in_net("relu"), "E0501", "resnest", help="`resnet`"),
@@ -259,7 +274,16 @@ CASES = {
     # limits
     "brackets": Case("[" * 10_000 + "relu" + "]" * 10_000, "E0191", "[", "more than 48 deep"),
     "a large tensor": Case(in_net("[concat { | }]*80"), "E0312", "concat", "10^18"),
+    "a large map": Case(in_net("upsample1000*6"), "E0312", "upsample1000", "`upsample` makes a tensor of about 10^19 along one axis"),
     "a large list": Case("let a = [1]*1000000\n" + in_net("relu"), "E0901", "[1]*1000000", "1,000,000, and the limit is 100,000"),
+    "lists in lists by name": Case(
+        "let a0 = [1]\n" + "".join(f"let a{i + 1} = [a{i}]\n" for i in range(60)) + in_net("relu"), "E0901", "[a47]",
+        "nested too deeply: 49, and the limit is 48", "`Limits(nesting=...)`",
+    ),
+    "blocks in blocks by name": Case(
+        "block b(f) = relu\nlet a0 = b\n" + "".join(f"let a{i + 1} = b(a{i})\n" for i in range(60)) + in_net("relu"), "E0901",
+        "(a47)", "nested too deeply: 49, and the limit is 48", "`Limits(nesting=...)`",
+    ),
     "a deep row of blocks": Case(
         "".join(f"block b{i} = b{i + 1}\n" for i in range(60)) + "block b60 = relu\n" + in_net("b0"), "E0901", "b49",
         "nested too deeply", "`Limits(nesting=...)`", ("b48", "b47", "b46"),
@@ -422,6 +446,46 @@ def test_a_repeat_bomb_is_summed_and_only_writing_it_out_is_refused(ask: Callabl
     assert "1,000,000,000, and the limit is 200,000" in found.message
 
 
+# a text with a figure, and the limit of it
+REACHED = {
+    "brackets": ("nesting", 4, in_net("[[[relu]]]")),
+    "lists in lists": ("nesting", 5, "let a = [[1]]\nlet b = [[a]]\nlet c = [b]\n" + in_net("relu")),
+    "files": ("files", 2, "use resnet18 (resnet18)\n" + in_net("relu")),
+    "items": ("items", 8, "let w = [1, [2, 3]]*2 + []\n" + in_net("relu")),
+    "characters": ("text", len(in_net("relu")), in_net("relu")),
+}
+
+
+@pytest.mark.parametrize("what", REACHED)
+def test_a_limit_may_be_reached_and_not_passed(what: str) -> None:
+    name, figure, text = REACHED[what]
+    assert diagnosed(text, Options(limits=Limits(**{name: figure}))) == ()
+    found = only(diagnosed(text, Options(limits=Limits(**{name: figure - 1}))))
+    assert found.severity is Severity.LIMIT
+    assert f"{figure - 1}" in found.message
+
+
+# what stands in a block, and what the block is given
+GIVEN = {
+    "itself": ("conv3-3(bias=f)", "{}"),
+    "in a list": ("conv3-3(bias=f[0])", "[{}]"),
+    "to a block": ("f", "inner({})"),
+    "to an operator": ("f", "conv(3, 3, bias={})"),
+    "to one of several blocks": ("[each for each in f]", "[inner({}), relu]"),
+}
+
+
+@pytest.mark.parametrize("values", [("true", "1"), ("1", "true"), ("true", "1.0"), ("1.0", "true")])
+@pytest.mark.parametrize("way", GIVEN)
+def test_a_block_called_with_what_is_right_excuses_no_call_with_what_is_equal(
+    way: str, values: tuple[str, str]
+) -> None:
+    body, given = GIVEN[way]
+    calls = [f"outer({given.replace('{}', value)})" for value in values]
+    text = f"block inner(f) = conv3-3(bias=f)\nblock outer(f) = {body}\nINPUT[8x8x3] -> {' -> '.join(calls)}"
+    assert [code for code, _ in said(text)] == ["E0308"]
+
+
 def test_limits_are_told_from_errors() -> None:
     with pytest.raises(ArchError) as limit:
         archdsl.parse("[" * 99 + "]" * 99)
@@ -480,6 +544,10 @@ CASCADES = {
     "networks in a circle": ("net a = b\nnet b = a\nnet c = INPUT[8x8x3] -> a\n", ["a"]),
     "an operator hidden": ("let pool = 3\n" + in_net("pool -> conv3-pool"), ["pool"]),
     "a chain through a gap": (in_net("relu -> ... -> conv3-(in.channels) -> fc-10 -> pool"), ["..."]),
+    "a limit among the definitions": (
+        "let w = [1]*1000000\nlet c = 3\n" + in_net("conv3-c -> [conv3-c]*w[0] -> nosuch"),
+        ["[1]*1000000"],
+    ),
     "a broken condition": (in_net("[conv3-8 if nosuch] -> [conv3-8 if nosuch else pool99]"), ["nosuch", "nosuch"]),
 }
 

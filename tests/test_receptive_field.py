@@ -164,6 +164,8 @@ def test_two_layers_of_3x3_see_what_one_5x5_sees() -> None:
         ("conv3-8 -> conv5-8", []),
         ("conv3-8(dilation=2) -> conv3-8(dilation=2)", []),
         ("conv1-8 -> conv1-8", []),
+        ("conv3-8(groups=2) -> conv3-8(groups=2)", ["2 layers of 3×3"]),
+        ("conv3-8 -> conv3-8(groups=2) -> conv3-8(groups=4)", []),
         ("add { conv3-8 | conv3-8 } -> conv3-8", []),
         ("conv3-8 -> gn(4) -> conv3-8", []),
         ("[conv3-8 -> conv3-8 -> pool]*2 -> [conv3-8 -> conv3-8] as last -> conv3-8", ["3 layers of 3×3"]),

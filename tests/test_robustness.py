@@ -364,6 +364,7 @@ BOMBS = {
     "the same as a label": lets("[1]", _DOUBLED, 14, chain("relu as x{{}}")),
     "the same as a width": lets("[1]", _DOUBLED, 14, chain("conv3-{}")),
     "an operator in an operator that doubles": lets("relu", "normalize({}, {})", 60, "block b(f) = f\n" + chain("b({})")),
+    "a block in a block that doubles": lets("b", "b({}, {})", 60, "block b(f, g) = relu\n" + chain("b({}, 1)")),
     "a label of holes": 'let s = "' + "a" * 1000 + '"\n' + chain("relu as " + "{s}" * 30),
     "a label of itself": 'let s = "{s}{s}"\n' + chain("relu as {s}{s}{s}"),
     # depth
@@ -373,6 +374,9 @@ BOMBS = {
     "every kind of bracket": chain(nested("[add { | residual { concat { [", "relu", "]*2 | relu } } }]", 9)),
     "expressions at each level": "let a = " + nested("(1 or 1 and not 1 < 1 + 1 * - 1 ** ", "1", ")", 47) + "\n" + chain("relu"),
     "lists in lists in lists": "let a = " + nested("[[x for x in ", "[1]", "]]", 23) + "\n" + chain("relu"),
+    "3,000 lists by name": lets("[1]", "[{}]", 3_000, "block b(f) = relu\n" + chain("b({})")),
+    "3,000 operators by name": lets("relu", "dropout({})", 3_000, "block b(f) = relu\n" + chain("b({})")),
+    "3,000 blocks by name": lets("b", "b({})", 3_000, "block b(f) = relu\n" + chain("b({})")),
     "200 blocks": blocks("relu", "{}", 200),
     "47 blocks of 40 brackets": blocks("relu", nested("[", "{}", "]"), 47),
     "47 blocks of 40 repeats": blocks("relu", nested("[", "{}", "]*2"), 47),

@@ -78,6 +78,29 @@ def test_dropout_of_attention_leaves_its_weights_out_while_training() -> None:
     assert not model.train()(torch.randn(2, 9, 8)).any()
 
 
+# what works by chance while training
+CHANCE = {
+    "attention": "attention(2, dropout=0.5)",
+    "attention to another": "attention(x, heads=2, dropout=0.5)",
+    "dot attention": "dot_attention(x, dropout=0.5)",
+    "causal dot attention": "dot_attention(x, heads=2, causal=true, dropout=0.5)",
+    "a recurrent layer": "gru-8(layers=2, dropout=0.5)",
+    "numbers": "dropout(0.5)",
+    "channels": "dropout(0.5, channels=true)",
+    "samples": "drop_path(0.5)",
+    "noise": "sample { | x }",
+}
+
+
+@pytest.mark.parametrize("what", CHANCE)
+def test_nothing_is_left_to_chance_but_in_training(what: str) -> None:
+    torch.manual_seed(0)
+    model = archdsl.parse(f"net n {{\n input sequence(6, 8)\n x = fc-8\n x -> {CHANCE[what]}\n}}").to_torch()
+    x = torch.randn(4, 6, 8)
+    assert not torch.equal(model.train()(x), model(x))
+    assert torch.equal(model.eval()(x), model(x))
+
+
 def test_dropout_of_a_recurrent_layer_is_between_its_layers() -> None:
     model = archdsl.parse("INPUT[(9, 8)] -> lstm-6(layers=2, dropout=0.25) as body").to_torch()
     assert next(model.children()).dropout == 0.25

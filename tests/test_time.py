@@ -54,6 +54,8 @@ def test_what_meets_at_the_ridge_is_bound_by_arithmetic() -> None:
             "net n {\n input (5, 4)\n a, h, c = lstm-3(states=true)\n output a, h, c\n}",
             4 * (5 * 4 + 4 * 3 * (4 + 3 + 2) + 5 * 3 + 3 + 3),
         ),
+        # of positions those that are there
+        ("net n {\n input sequence(6, 8)\n position_embedding(1000)\n}", 4 * 3 * 48),
     ],
 )
 def test_what_is_moved(text: str, moved: int) -> None:

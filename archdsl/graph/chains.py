@@ -22,7 +22,7 @@ from archdsl.graph.evaluate import INCOMING, Evaluator
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.graph.reserved import is_reserved
 from archdsl.graph.scope import Scope
-from archdsl.graph.values import Partial, Shared, Template, Tensor, Unknown, Value, kind_of
+from archdsl.graph.values import Partial, Shared, Template, Tensor, Unknown, Value, is_true, kind_of
 from archdsl.graph.words import Reading, Words, switch
 from archdsl.ops.arguments import SharedLayer, bind
 from archdsl.ops.faults import CannotMerge, Reject, UnknownArgument, WrongCount
@@ -159,7 +159,9 @@ class Chains(ABC):
         name = switch(node.item, self.evaluator.operators)
         self.evaluator.switches.add(name)
         value = scope.find(name)
-        return bool(self.evaluator.settings.get(name, True) if value is None or isinstance(value, Template) else value)
+        if value is None or isinstance(value, Template):
+            value = self.evaluator.settings.get(name, True)
+        return is_true(value)
 
     def _count(self, node: tree.Expression, scope: Scope) -> int | None:
         value = self.evaluator.value(node, scope)

@@ -86,6 +86,8 @@ class Elaborator(Chains):
 
     def network(self, template: Template, name: str) -> Module | None:
         """The root module of a net; None where something is wrong with it."""
+        if self.programs.cut_short:
+            return None
         try:
             with collector_paused():
                 return self._network(template, name)
@@ -169,6 +171,8 @@ class Elaborator(Chains):
 
     def check(self, program: Program) -> None:
         """Look for faults in what no network reached: each such definition on an unknown input."""
+        if self.programs.cut_short:
+            return
         for template in (*program.blocks.values(), *program.nets.values()):
             definition = template.definition
             if definition in self._reached:
@@ -563,7 +567,13 @@ class Elaborator(Chains):
 
 
 def _identity(value: Value) -> object:
-    """What tells a value from others: 1, 1.0 and true are equal in Python."""
-    if isinstance(value, Tensor):
-        return value.type
-    return tuple(map(_identity, value)) if isinstance(value, tuple) else (type(value), value)
+    """What tells a value from others, also in lists and among arguments: 1, 1.0 and true are equal in Python."""
+    match value:
+        case Tensor():
+            return value.type
+        case tuple():
+            return tuple(map(_identity, value))
+        case Template(what) | Partial(what):
+            return (what, tuple((name, _identity(each)) for name, each in value.arguments))
+        case _:
+            return (type(value), value)

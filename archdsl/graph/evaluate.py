@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterator
-from typing import Any, Never
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, Never
 
 from archdsl.base.diagnostics import Edit, Fault, Report
 from archdsl.base.limits import LARGEST, Limits
@@ -19,12 +19,12 @@ from archdsl.graph.values import (
     NOTHING,
     UNKNOWN,
     Function,
-    Nothing,
     Partial,
     Template,
     Tensor,
     Unknown,
     Value,
+    is_true,
     is_whole,
     kind_of,
 )
@@ -43,6 +43,16 @@ Number = int | float
 
 class Stop(Exception):
     """Ends elaboration: a limit was passed, and has been reported."""
+
+
+class Measure(NamedTuple):
+    """How large a value is: its parts, itself included, and how deep lists and arguments stand in each other."""
+
+    size: int
+    depth: int
+
+
+_SINGLE = Measure(1, 0)
 
 
 class Evaluator:
@@ -67,7 +77,7 @@ class Evaluator:
         self.values = 0
         self.depth = 0
         self._applying: list[tree.Function] = []
-        self._sizes: dict[int, tuple[Value, int]] = {}
+        self._measures: dict[int, tuple[Value, Measure]] = {}
 
     def fault(
         self,
@@ -182,13 +192,7 @@ class Evaluator:
     def truth(self, node: tree.Expression, scope: Scope) -> bool | None:
         """Whether a condition holds, or None where that cannot be told."""
         value = self.value(node, scope)
-        match value:
-            case Unknown():
-                return None
-            case bool() | int() | float() | str() | tuple():
-                return bool(value)
-            case _:
-                return not isinstance(value, Nothing)
+        return None if isinstance(value, Unknown) else is_true(value)
 
     def integer(self, node: tree.Expression, scope: Scope) -> int | None:
         """A whole number, or None where that failed."""
@@ -373,8 +377,8 @@ class Evaluator:
                 fault = UnknownArgument(function.operator.word, name, tuple(declared))
                 return self.fault(fault, scope, argument.span)
             values[name] = value
-        made = Partial(function.operator, tuple(values.items()))
-        self._require_items(self.size(made), scope, given.span)
+        made = Partial(function.operator, _in_order(declared, values))
+        self._require_measure(made, scope, given.span)
         return made
 
     def _given(
@@ -404,7 +408,10 @@ class Evaluator:
             return UNKNOWN
         if any(isinstance(value, Unknown) for value in given.values()):
             return UNKNOWN
-        return Template(template.definition, template.scope, tuple(given.items()))
+        names = (each.name.text for each in template.definition.parameters)
+        made = Template(template.definition, template.scope, _in_order(names, given))
+        self._require_measure(made, scope, node.arguments.span)
+        return made
 
     def _applied(self, function: Function, node: tree.Call, scope: Scope) -> Value:
         """The value of a function that the text defines, at what its parameters are given."""
@@ -486,23 +493,45 @@ class Evaluator:
 
     def size(self, value: Value) -> int:
         """What comparing a value costs: lists share their items, so sixty lists can be a tree of 2**60."""
-        if not isinstance(value, tuple | Partial):
-            return 1
-        if (known := self._sizes.get(id(value))) is None:
-            parts = value if isinstance(value, tuple) else tuple(each for _, each in value.arguments)
+        return self._measure(value).size
+
+    def _measure(self, value: Value) -> Measure:
+        match value:
+            case tuple():
+                parts = value
+            case Partial() | Template():
+                parts = tuple(each for _, each in value.arguments)
+            case _:
+                return _SINGLE
+        if (known := self._measures.get(id(value))) is None:
+            measures = [self._measure(each) for each in parts]
+            depth = 1 + max((each.depth for each in measures), default=0)
             # the value is kept, so that its id stays its own
-            known = self._sizes[id(value)] = (value, 1 + sum(map(self.size, parts)))
+            known = self._measures[id(value)] = (value, Measure(1 + sum(each.size for each in measures), depth))
         return known[1]
 
     def _list(self, items: tuple[Value, ...], scope: Scope, span: Span) -> Value:
-        """A list that was made, if it is not too large."""
+        """A list that was made, if it is neither too large nor too deep."""
         self.count(len(items), scope, span)
-        self._require_items(self.size(items) - 1, scope, span)
+        self._require_measure(items, scope, span)
         return items
+
+    def _require_measure(self, made: tuple[Value, ...] | Partial | Template, scope: Scope, span: Span) -> None:
+        """Refuse what has too many parts, or parts too deep inside each other: what compares values goes down into
+        them."""
+        measure = self._measure(made)
+        self._require_items(measure.size - 1, scope, span)
+        if measure.depth > self.limits.nesting:
+            self.limit("lists and arguments are nested too deeply", measure.depth, "nesting", scope, span)
 
     def _require_items(self, figure: int, scope: Scope, span: Span) -> None:
         if figure > self.limits.items:
             self.limit("a list has too many items", figure, "items", scope, span)
+
+
+def _in_order(names: Iterable[str], given: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]:
+    """Arguments in the order of what takes them: what is given the same is equal, however it is written."""
+    return tuple((name, given[name]) for name in names if name in given)
 
 
 def properties(x: TensorType) -> dict[str, int]:

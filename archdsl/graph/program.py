@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 
 from archdsl.base.diagnostics import Fault
@@ -41,13 +40,17 @@ class Program:
 
 
 class Programs:
-    """The programs of all files that take part, each worked out once."""
+    """The programs of all files that take part, each worked out once.
+
+    cut_short: whether a limit ended that, so that of what the rest defines nothing is known.
+    """
 
     def __init__(self, evaluator: Evaluator, library: Library) -> None:
         self.evaluator = evaluator
         self.library = library
         self._programs: dict[int, Program] = {}
         self._open: list[tree.File] = []
+        self.cut_short = False
 
     def program(self, file: tree.File) -> Program:
         """The program of a file."""
@@ -67,7 +70,7 @@ class Programs:
         scope.names.update(dict.fromkeys(lost, Unknown()))
         nets: dict[str, Template] = {}
         blocks: dict[str, Template] = {}
-        with suppress(Stop):
+        try:
             for statement in file.statements:
                 if isinstance(statement, tree.Definition) and self.define(statement.name, scope):
                     template = Template(statement, scope)
@@ -75,6 +78,8 @@ class Programs:
                     (nets if statement.is_net else blocks)[statement.name.text] = template
             for statement in file.statements:
                 self.statement(statement, scope)
+        except Stop:
+            self.cut_short = True
         program = Program(file, scope, nets, blocks)
         if bare := self._bare(file, program):
             nets.setdefault(program.stem, bare)

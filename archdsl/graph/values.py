@@ -125,6 +125,11 @@ def is_whole(value: Value) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def is_true(value: Value) -> bool:
+    """Whether a value counts as true, as a condition or as a switch; `none` does not."""
+    return bool(value) and not isinstance(value, Nothing)
+
+
 def traced_argument(name: str, value: Value) -> Value:
     """The value of a parameter that remembers the parameter: a whole number, or each item of a list of them."""
     if isinstance(value, tuple) and all(map(is_whole, value)):

@@ -16,11 +16,11 @@ from archdsl.ops.faults import BadArgument, GroupsDoNotDivide, Reject
 from archdsl.ops.operator import (
     Style,
     Unary,
-    by_axes,
     compact,
     per_axis,
     require_grid,
     slide,
+    window_label,
 )
 from archdsl.ops.torchcall import Layer, changed
 
@@ -39,18 +39,6 @@ def _windows(op: Conv | DepthwiseConv, x: TensorType) -> tuple[Window, ...]:
     dilations = per_axis(op.dilation, rank, "dilation")
     paddings = _padding(op.p, sizes, dilations)
     return tuple(map(Window, sizes, strides, paddings, dilations))
-
-
-def _strides(windows: tuple[Window, ...]) -> str:
-    strides = tuple(each.stride for each in windows)
-    return "" if set(strides) == {1} else f", /{compact(strides) if len(set(strides)) == 1 else by_axes(strides)}"
-
-
-def _conv_label(name: str, channels: int, windows: tuple[Window, ...], groups: int) -> str:
-    dilation = {each.dilation for each in windows} - {1}
-    extra = f", {groups} groups" if groups > 1 else ""
-    extra += f", dilation {max(dilation)}" if dilation else ""
-    return f"{by_axes(tuple(each.size for each in windows))} {name}, {channels}{_strides(windows)}{extra}"
 
 
 def _conv_layer(x: TensorType, channels: int, windows: tuple[Window, ...], groups: int, *, bias: bool) -> Layer:
@@ -116,7 +104,7 @@ class Conv(Unary):
 
     @override
     def label(self, x: TensorType) -> str:
-        return _conv_label("conv", self.width, self.windows(x), self.groups)
+        return window_label("conv", self.windows(x), self.width, self.groups)
 
 
 @final
@@ -163,8 +151,7 @@ class DepthwiseConv(Unary):
 
     @override
     def label(self, x: TensorType) -> str:
-        windows = self.windows(x)
-        return f"{by_axes(tuple(each.size for each in windows))} dwconv{_strides(windows)}"
+        return window_label("dwconv", self.windows(x))
 
 
 @final
@@ -243,8 +230,4 @@ class Deconv(Unary):
 
     @override
     def label(self, x: TensorType) -> str:
-        windows = self.windows(x)
-        sizes = by_axes(tuple(each.size for each in windows))
-        strides = tuple(each.stride for each in windows)
-        up = "" if set(strides) == {1} else f", ×{compact(strides)}"
-        return f"{sizes} deconv, {self.width}{up}"
+        return window_label("deconv", self.windows(x), self.width, self.groups, by="×")

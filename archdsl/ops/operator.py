@@ -8,7 +8,7 @@ argument binding, messages, completion, the manual page and the laws that the te
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from inspect import cleandoc
@@ -321,3 +321,23 @@ def _does_not_fit(operator: Unary, window: Window | Spread, length: int, axis: s
 def by_axes(sizes: tuple[int, ...]) -> str:
     """Sizes as a textbook writes them: `3×3`, `1×7`."""
     return "×".join(map(str, sizes))
+
+
+def for_axes(numbers: tuple[int, ...]) -> str:
+    """One number where it is that of each axis, else all of them: `2`, `1×2`."""
+    return str(numbers[0]) if len(set(numbers)) == 1 else by_axes(numbers)
+
+
+def window_label(
+    name: str, windows: Sequence[Window | Spread], channels: int | None = None, groups: int = 1, *, by: str = "/"
+) -> str:
+    """What a textbook writes of a window: its size, and what is not 1: `3×3 conv, 64, /2, 32 groups, dilation 1×2`.
+
+    by: the sign before the stride.
+    """
+    sizes, strides, dilations = zip(*((each.size, each.stride, each.dilation) for each in windows), strict=True)
+    width = "" if channels is None else f", {channels}"
+    stride = "" if set(strides) == {1} else f", {by}{for_axes(strides)}"
+    split = f", {groups} groups" if groups > 1 else ""
+    dilation = "" if set(dilations) == {1} else f", dilation {for_axes(dilations)}"
+    return f"{by_axes(sizes)} {name}{width}{stride}{split}{dilation}"

@@ -21,6 +21,7 @@ from archdsl.ops.operator import (
     per_axis,
     require_grid,
     slide,
+    window_label,
 )
 from archdsl.ops.storage import INDEX, NOTHING, Kept, Own
 from archdsl.ops.torchcall import Apply, Layer, X, changed
@@ -47,12 +48,6 @@ def _layer(name: str, windows: tuple[Window, ...], **more: tuple[object, object]
         **more,
     )
     return Layer.of(f"nn.{name}Pool{len(windows)}d", sizes, **optional)
-
-
-def _label(name: str, windows: tuple[Window, ...]) -> str:
-    strides = tuple(each.stride for each in windows)
-    by = "" if set(strides) == {1} else f", /{compact(strides) if len(set(strides)) == 1 else by_axes(strides)}"
-    return f"{by_axes(tuple(each.size for each in windows))} {name}{by}"
 
 
 @final
@@ -97,7 +92,7 @@ class MaxPool(Unary):
 
     @override
     def label(self, x: TensorType) -> str:
-        return _label("max pool", self.windows(x))
+        return window_label("max pool", self.windows(x))
 
 
 @final
@@ -140,7 +135,7 @@ class AveragePool(Unary):
 
     @override
     def label(self, x: TensorType) -> str:
-        return _label("avg pool", self.windows(x))
+        return window_label("avg pool", self.windows(x))
 
 
 def _adaptive(op: AdaptiveAveragePool | AdaptiveMaxPool, x: TensorType) -> tuple[int, ...]:

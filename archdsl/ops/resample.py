@@ -13,7 +13,7 @@ from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.base.windows import Spread, Window
 from archdsl.ops.arguments import Axes, axes, choice, flag, integer, window
 from archdsl.ops.faults import BadArgument, MissingArgument, Reject, WrongCount, WrongTensor
-from archdsl.ops.operator import Style, Unary, Variadic, by_axes, compact, per_axis, require_grid
+from archdsl.ops.operator import Style, Unary, Variadic, by_axes, compact, for_axes, per_axis, require_grid
 from archdsl.ops.torchcall import Apply, Grid, Layer, X, changed
 
 _LINEAR = {1: "linear", 2: "bilinear", 3: "trilinear"}
@@ -104,9 +104,7 @@ class Upsample(Unary):
         rank = x.rank
         if self.size is not None:
             return f"{self.mode} upsample to {by_axes(per_axis(self.size, rank, 'size'))}"
-        factors = per_axis(self.factor or 1, rank, "factor")
-        by = compact(factors)
-        return f"{self.mode} upsample, ×{by if isinstance(by, int) else by_axes(factors)}"
+        return f"{self.mode} upsample, ×{for_axes(per_axis(self.factor or 1, rank, 'factor'))}"
 
 
 Types = tuple[TensorType, ...]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import pytest
 from hypothesis import given, note
@@ -35,6 +36,7 @@ def value(expression: str, **names: Value) -> Value | str:
     return found
 
 
+_UNITS = [("k", 10**3), ("M", 10**6), ("G", 10**9)]
 _NUMBERS = st.one_of(st.integers(0, 20).map(str), st.sampled_from(["0.5", "1.25", "c", "d"]))
 
 
@@ -106,6 +108,17 @@ def test_the_value_of_an_expression(expression: str, wanted: object) -> None:
     found = value(expression)
     assert found == wanted
     assert type(found) is type(wanted)
+
+
+@examples(200, 20_000)
+@given(st.integers(0, 9_999), st.integers(0, 6), st.sampled_from(_UNITS))
+def test_a_number_with_a_unit_is_as_exact_as_it_is_written(digits: int, decimals: int, unit: tuple[str, int]) -> None:
+    letter, factor = unit
+    text = f"{digits // 10**decimals}.{digits % 10**decimals:0{decimals}}" if decimals else f"{digits}"
+    wanted = Fraction(digits, 10**decimals) * factor
+    found = value(f"{text}{letter}")
+    assert found == (int(wanted) if wanted.denominator == 1 else float(wanted))
+    assert isinstance(found, int) == (wanted.denominator == 1)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +21,7 @@ import archdsl
 from archdsl import ArchError, Network, TensorType
 from archdsl.base.fields import Field
 from archdsl.base.windows import Window
+from archdsl.graph.module import Module
 from archdsl.graph.receptive import ReceptiveFields, start
 from archdsl.ops import OPERATORS
 from archdsl.ops.arguments import bind
@@ -151,6 +153,24 @@ def test_comments_and_line_ends_mean_nothing(program: Program, comments: bool) -
     assert list(net.graph) == list(other.graph)
 
 
+_LINES = """let a, b = [4, 8]
+block u(c, s) = conv3-c/s -> relu
+net n {
+  input 8x8x4
+  x, y = split(2)
+  z = add { x | y -> identity } -> u(a, s=1)
+  output x, z
+}
+"""
+_BREAKS = [found.end() for found in re.finditer(r"->|[=,|{\[(]", _LINES)]
+
+
+@pytest.mark.parametrize("breaks", [*([each] for each in _BREAKS), _BREAKS], ids=str)
+def test_a_line_may_end_behind_what_asks_for_more(breaks: list[int]) -> None:
+    written = "".join(f"{each}\n  " if at in breaks else each for at, each in enumerate(_LINES, 1))
+    assert meaning(archdsl.parse(written)) == meaning(archdsl.parse(_LINES))
+
+
 @examples(300, 5_000)
 @given(programs())
 def test_the_hierarchy_says_what_the_flat_graph_says(program: Program) -> None:
@@ -191,6 +211,37 @@ def test_a_block_called_twice_is_one_module(program: Program) -> None:
     assert both.params == 2 * net.params
     assert both.macs == 2 * net.macs
     assert len(both.modules) == len(net.modules) + 1
+
+
+# what is called, with the names of what it takes, and what stands before
+CALLS = {
+    "a block": ("b({})", ("c", "s", "g"), "block b(c, s, g) = conv3-c/s(groups=g)\n"),
+    "a block with a default": ("b({})", ("c", "s", "g"), "block b(c, s, g=4) = conv3-c/s(groups=g)\n"),
+    "a block that is a value": ("u(b({}))", ("c", "s", "g"), "block b(c, s, g) = conv3-c/s(groups=g)\nblock u(f) = f\n"),
+    "an operator": ("lrn({})", ("size", "alpha", "beta", "k"), ""),
+    "an operator that is a value": ("u(lrn({}))", ("size", "alpha", "beta", "k"), "block u(f) = f\n"),
+    "a function": ("conv3-(f({}))", ("a", "b", "c"), "let f(a, b, c) = 6*a - 3*b + c - 6\n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", CALLS)
+@examples(30, 1_000)
+@given(st.data())
+def test_a_call_means_the_same_however_it_is_written(what: str, data: st.DataObject) -> None:
+    """Arguments by place and by name, in any order: one by place is for the first parameter that has none yet."""
+    form, names, before = CALLS[what]
+    values = dict(zip(names, (4, 1, 2, 3), strict=False))
+    stated: list[str] = []
+    given: list[str] = []
+    for name in data.draw(st.permutations(names)):
+        by_place = name == next(each for each in names if each not in given) and data.draw(st.booleans())
+        stated.append(f"{values[name]}" if by_place else f"{name}={values[name]}")
+        given.append(name)
+    plain = form.replace("{}", ", ".join(f"{each}" for each in values.values()))
+    written = f"{before}INPUT[8x8x4] -> {plain} -> {form.replace('{}', ', '.join(stated))}"
+    note(written)
+    one, other = archdsl.parse(written).module.steps
+    assert one.what is other.what if isinstance(one.what, Module) else one.what == other.what
 
 
 # --- receptive fields -------------------------------------------------------------------------------------------------
