@@ -6,6 +6,7 @@ Nothing here walks a tree, so the depth of a text costs no stack.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 from math import isinf
 from typing import Any
@@ -142,11 +143,13 @@ class Builder(Transformer[Token, Any]):
         item, count, optional, label, shape = c
         last = next(part for part in (shape, label, optional, count, item) if part is not None)
         mark = _span(optional) if optional else None
-        return tree.Element(_span(item, last), item, count, mark, _word(label) if label else None, shape)
+        many = count.value if isinstance(count, _Enclosed) else count
+        return tree.Element(_span(item, last), item, many, mark, _word(label) if label else None, shape)
 
     def word(self, c: Children) -> tree.Mention:
         name, width, stride, arguments, branches = c
         last = next(part for part in (branches, arguments, stride, width, name) if part is not None)
+        width, stride = (each.value if isinstance(each, _Enclosed) else each for each in (width, stride))
         return tree.Mention(_span(name, last), _word(name), width, stride, arguments, branches)
 
     def source(self, c: Children) -> tree.InputElement:
@@ -177,7 +180,10 @@ class Builder(Transformer[Token, Any]):
     def branch(self, c: Children) -> tree.Chain | None:
         return c[0] if c else None
 
-    def count(self, c: Children) -> tree.Expression:
+    def enclosed(self, c: Children) -> _Enclosed:
+        return _Enclosed(_span(c[0], c[-1]), c[1])
+
+    def count(self, c: Children) -> tree.Expression | _Enclosed:
         if len(c) == 1:
             return c[0]
         sign, number = c
@@ -250,6 +256,11 @@ class Builder(Transformer[Token, Any]):
         opening, item, *loops, condition, closing = c
         return tree.SequenceComprehension(_span(opening, closing), item, tuple(loops), condition)
 
+    def enclosed_value(self, c: Children) -> tree.Expression:
+        value = c[1]
+        # a name stays itself, so that another one can take its place
+        return value if isinstance(value, tree.Leaf) else replace(value, span=_span(c[0], c[-1]))
+
     def number(self, c: Children) -> tree.Number:
         span, text = _span(c[0]), str(c[0])
         if text.isdigit():
@@ -275,6 +286,14 @@ class Builder(Transformer[Token, Any]):
 
     def positional(self, c: Children) -> tree.Argument:
         return tree.Argument(c[0].span, None, c[0])
+
+
+class _Enclosed:
+    """A width, stride or count in parentheses, with which the element goes on to the second one."""
+
+    def __init__(self, span: Span, value: tree.Expression) -> None:
+        self.span = span
+        self.value = value
 
 
 class _GoingOn:
