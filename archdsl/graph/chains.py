@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -626,13 +626,10 @@ class Chains(ABC):
         if operator is None:
             self.evaluator.fault(faults.NoProjection(x.type, body.type), scope, node.name.span)
             return None
-        norms = [
-            step.what for step in builder.steps[before:] if isinstance(step.what, Operator) and step.what.absorbs_bias
-        ]
         name = DOWNSAMPLE if DOWNSAMPLE not in builder.taken else builder.free_name(DOWNSAMPLE)
         inner = Builder(DOWNSAMPLE, scope.place(node.span), indexed=True)
         tensor: Tensor | None = inner.add_input(x.type, "x")
-        for each in (operator, *norms[-1:]):
+        for each in (operator, *_last_norm(builder.steps[before:])):
             if tensor is not None:
                 tensor = self._apply(each, (tensor,), node, {}, scope, inner)
         if tensor is None:
@@ -881,3 +878,15 @@ def _taken_position(module: Module) -> Step | None:
 
 def _weights(what: Operator[Any] | Module, types: tuple[TensorType, ...]) -> object:
     return what.weight_signature if isinstance(what, Module) else what.weights(what.operand(types))
+
+
+def _last_norm(steps: Sequence[Step]) -> tuple[Operator[Any], ...]:
+    """The last norm of some steps, wherever it stands: in a repeat, a group or a block it is one of theirs too."""
+    waiting = list(steps)
+    while waiting:
+        what = waiting.pop().what
+        if isinstance(what, Module):
+            waiting.extend(what.steps)
+        elif what.absorbs_bias:
+            return (what,)
+    return ()
