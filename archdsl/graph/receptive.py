@@ -90,7 +90,8 @@ class ReceptiveFields:
         """What the outputs of a step see of one of its inputs. The first input goes through all repetitions, the others
         come to each anew: of what a repetition sees of them, all that follow see what they see of its output."""
         once = self._once(step, port)
-        if step.count == 1:
+        if step.count == 1 or not once[0]:
+            # what one repetition sees nothing of none does
             return once
         kind = step.outputs[0]
         through = once if port == 0 else self._once(step, 0)
