@@ -123,7 +123,9 @@ def shown(value: object) -> str:
         case int():
             return f"`{value}`"
         case float():
-            return f"`{value:.6g}`"
+            text = f"{value:.6g}"
+            # a whole number with a fraction is not a whole number
+            return f"`{text}.0`" if text.removeprefix("-").isdigit() else f"`{text}`"
         case _:
             return f"the {str(value)[:40]}"
 
