@@ -6,16 +6,26 @@ largest counts.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from functools import reduce
 from itertools import product as every
 from math import ceil, floor
+from operator import add
+from random import Random
 from typing import Any
 
 import torch
+from laws.reference import Reference
 from torch import Tensor, nn
+from typing_extensions import override
 
 from archdsl import Network
 from archdsl.base.fields import Field, Status
+from archdsl.base.tensors import Kind, TensorType
 from archdsl.base.windows import Window
+from archdsl.graph.module import Module, Step
+from archdsl.graph.receptive import NOTHING, ReceptiveFields, Seen, start
+from archdsl.ops.operator import Operator, Style
 
 
 class Sums(nn.Module):
@@ -42,13 +52,18 @@ class Sums(nn.Module):
 def positive(net: Network) -> nn.Module:
     """The network's module with positive weights, each filter's about 1 together, and sums for maxima."""
     model = net.to_torch(dtype=torch.float64).eval()
-    for weight in model.parameters():
-        each = 1 / weight[0].numel()
-        nn.init.uniform_(weight, 0.5 * each, 1.5 * each)
+    spread(model.parameters())
     for name, module in list(model.named_modules()):
         if isinstance(module, nn.MaxPool1d | nn.MaxPool2d | nn.MaxPool3d):
             model.set_submodule(name, Sums(windows_of(module)))
     return model
+
+
+def spread(weights: Iterable[Tensor]) -> None:
+    """Positive numbers for weights, each filter's about 1 together."""
+    for weight in weights:
+        each = 1 / weight[0].numel()
+        nn.init.uniform_(weight, 0.5 * each, 1.5 * each)
 
 
 def windows_of(pool: Any) -> tuple[Window, ...]:
@@ -102,3 +117,90 @@ def check(field: Field, at: int, touched: set[int], *, covers_ends: bool = False
         assert touched == set(range(first, last + 1)), (field, at)
     if low >= 0 and high < field.length:
         assert field.size == max(touched) - min(touched) + 1
+
+
+# --- networks of any kind -----------------------------------------------------------------------------------------------
+
+
+class Positive(Reference):
+    """A network step by step in which nothing cancels: positive weights, sums for maxima, activations left out.
+
+    Tokens are numbers that are added to their vectors, so that there is a gradient with respect to them.
+    """
+
+    def __init__(self, root: Module) -> None:
+        super().__init__(root)
+        spread(self.parameters().values())
+        for path, layer in self.layers.items():
+            name = type(layer).__name__
+            if name.startswith("MaxPool"):
+                self.layers[path] = Sums(windows_of(layer))
+            elif name.startswith("AdaptiveMaxPool"):
+                self.layers[path] = getattr(nn, name.replace("Max", "Avg"))(layer.output_size)
+
+    @override
+    def operator(self, step: Step, path: str, around: str, xs: list[Tensor]) -> Sequence[Tensor]:
+        assert isinstance(step.what, Operator)
+        if step.what.style is Style.ACTIVATION and "softmax" not in step.what.word:
+            return xs[:1]
+        if step.what.word == "mul":
+            # a row of gates makes powers, which no number holds
+            return [reduce(add, xs)]
+        if step.what.word == "gmp":
+            (x,), kept = xs, len(step.outputs[0].shape) > 1
+            return [x.mean(tuple(range(2, x.dim())), keepdim=kept)]
+        if step.input_types and step.input_types[0].kind is Kind.TOKENS:
+            (x,) = xs
+            if step.outputs[0].kind is Kind.MASK:
+                return [torch.zeros(x.shape, dtype=torch.bool)]
+            return [made + x[..., None] for made in super().operator(step, path, around, [torch.ones_like(x).long()])]
+        return super().operator(step, path, around, xs)
+
+
+def hold_fields(root: Module, seed: int) -> int:
+    """Compare what a position of each output of a network is said to see of each input with what it depends on; how
+    many were compared."""
+    torch.manual_seed(0)
+    random, compared = Random(seed), 0
+    xs = [torch.rand(1, *kind.shape, dtype=torch.float64).add_(0.5).requires_grad_() for kind in root.inputs]
+    outputs = Positive(root)(*xs)
+    for port, (x, kind) in enumerate(zip(xs, root.inputs, strict=True)):
+        given = tuple(start(kind) if index == port else NOTHING for index in range(len(xs)))
+        seen = ReceptiveFields().module(root, given)
+        for fields, made, result in zip(seen, outputs, root.output_types, strict=False):
+            if not start(kind) or result.kind not in {Kind.IMAGE, Kind.SEQUENCE, Kind.VECTOR}:
+                continue
+            position = tuple(random.randrange(length) for length in result.grid)
+            _hold(fields, position, _touched(x, kind, made, result, position))
+            compared += 1
+    return compared
+
+
+def _touched(
+    x: Tensor, kind: TensorType, made: Tensor, result: TensorType, position: tuple[int, ...]
+) -> list[set[int]]:
+    """The positions along each axis of an input that a position of an output depends on, all channels together."""
+    if not made.requires_grad:
+        return [set() for _ in start(kind)]
+    unit = made[(0, slice(None), *position)] if result.kind is Kind.IMAGE else made[(0, *position)]
+    total = (unit * torch.linspace(0.7, 1.3, unit.numel(), dtype=unit.dtype)).sum()
+    (gradient,) = torch.autograd.grad(total, x, retain_graph=True, allow_unused=True)
+    if gradient is None:
+        return [set() for _ in start(kind)]
+    channels = {Kind.IMAGE: 0, Kind.SEQUENCE: -1}.get(kind.kind)
+    touched = (gradient[0] if channels is None else gradient[0].abs().sum(channels)).nonzero()
+    return [set(touched[:, axis].tolist()) for axis in range(touched.shape[1])]
+
+
+def _hold(fields: Seen, position: tuple[int, ...], touched: list[set[int]]) -> None:
+    if not fields:
+        assert not any(touched), f"nothing is said to be seen of {touched}"
+        return
+    along = position if len(position) == len(fields) else (0,) * len(fields)
+    for field, at, found in zip(fields, along, touched, strict=True):
+        if field.loose:
+            check(field.together(field.loose).at_most(), 0, found)
+        elif found:
+            check(field, at, found)
+        else:
+            assert field.status is Status.BOUND, f"{field} sees nothing"

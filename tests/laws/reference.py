@@ -7,17 +7,21 @@ what shares weights is one layer.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 from zlib import crc32
 
 import torch
 from laws.interpreter import applied, called, learned, module
 from torch import Tensor, nn
+from typing_extensions import override
 
 from archdsl.graph.module import INPUT, Module, Step
 from archdsl.ops.operator import Operator
 from archdsl.ops.torchcall import Apply, Layer, Learned, Weight
+
+T = TypeVar("T")
 
 SAMPLES = 3
 """A batch norm of a vector needs more than two to be more than a sign."""
@@ -44,12 +48,52 @@ def prepared(path: str, layer: nn.Module, xs: Iterable[Any]) -> tuple[Any, ...]:
     return tuple(x.contiguous() if isinstance(x, Tensor) else x for x in xs)
 
 
-class Reference:
-    """A network in float64. `layers` and `tensors` are its modules and its own learned tensors, by path."""
+class Walk(ABC, Generic[T]):
+    """A network gone through step by step, repeats written out, with something in the place of each tensor."""
 
     def __init__(self, root: Module) -> None:
         self.root = root
         self.training = False
+
+    def __call__(self, *xs: T) -> tuple[T, ...]:
+        return tuple(self._run(self.root, "", list(xs)))
+
+    @abstractmethod
+    def operator(self, step: Step, path: str, around: str, xs: list[T]) -> Sequence[T]:
+        """What an operator step gives; `around` is the path of the class that it stands in, with a dot."""
+
+    def _run(self, owner: Module, around: str, xs: Sequence[T], start: int = 0) -> list[T]:
+        made: list[Sequence[T]] = []
+        position = start
+        # what reaches no output is there all the same, and its norms keep statistics
+        idle = frozenset[int]() if self.training else owner.train_only
+        for index, step in enumerate(owner.steps):
+            width = step.slots // step.count
+            results: Sequence[T] = ()
+            if index not in idle:
+                given = [xs[wire.port] if wire.step == INPUT else made[wire.step][wire.port] for wire in step.inputs]
+                for round_ in range(step.count):
+                    results = self._step(step, around, given, position + round_ * width)
+                    given = [*results[:1], *given[1:]]
+            made.append(results)
+            position += step.slots
+        count = len(owner.outputs) - (0 if self.training else owner.train_outputs)
+        return [xs[wire.port] if wire.step == INPUT else made[wire.step][wire.port] for wire in owner.outputs[:count]]
+
+    def _step(self, step: Step, around: str, xs: list[T], position: int) -> Sequence[T]:
+        path = f"{around}{step.name or position}"
+        if not isinstance(step.what, Module):
+            return self.operator(step, path, around, xs)
+        if step.what.transparent:
+            return self._run(step.what, around, xs, position)
+        return self._run(step.what, f"{path}.", xs)
+
+
+class Reference(Walk[Tensor]):
+    """A network in float64. `layers` and `tensors` are its modules and its own learned tensors, by path."""
+
+    def __init__(self, root: Module) -> None:
+        super().__init__(root)
         self.layers: dict[str, nn.Module] = {}
         self.tensors: dict[str, nn.Parameter] = {}
         self.names: tuple[str, ...] = tuple(self._registered(root, ""))
@@ -96,7 +140,7 @@ class Reference:
         """What each learned tensor that starts from one number starts from."""
         return {
             path: float(call.fill)
-            for path, _, step in _everything(self.root)
+            for path, _, step in everything(self.root)
             if isinstance(call := step.call, Learned) and not call.deviation
         }
 
@@ -108,33 +152,8 @@ class Reference:
         for layer in self.layers.values():
             layer.train(mode)
 
-    def __call__(self, *xs: Tensor) -> tuple[Tensor, ...]:
-        return tuple(self._run(self.root, "", list(xs)))
-
-    def _run(self, owner: Module, around: str, xs: Sequence[Tensor], start: int = 0) -> list[Tensor]:
-        made: list[Sequence[Tensor]] = []
-        position = start
-        # what reaches no output is there all the same, and its norms keep statistics
-        idle = frozenset[int]() if self.training else owner.train_only
-        for index, step in enumerate(owner.steps):
-            width = step.slots // step.count
-            results: Sequence[Tensor] = ()
-            if index not in idle:
-                given = [xs[wire.port] if wire.step == INPUT else made[wire.step][wire.port] for wire in step.inputs]
-                for round_ in range(step.count):
-                    results = self._step(step, around, given, position + round_ * width)
-                    given = [*results[:1], *given[1:]]
-            made.append(results)
-            position += step.slots
-        count = len(owner.outputs) - (0 if self.training else owner.train_outputs)
-        return [xs[wire.port] if wire.step == INPUT else made[wire.step][wire.port] for wire in owner.outputs[:count]]
-
-    def _step(self, step: Step, around: str, xs: list[Tensor], position: int) -> Sequence[Tensor]:
-        path = f"{around}{step.name or position}"
-        if isinstance(step.what, Module):
-            if step.what.transparent:
-                return self._run(step.what, around, xs, position)
-            return self._run(step.what, f"{path}.", xs)
+    @override
+    def operator(self, step: Step, path: str, around: str, xs: list[Tensor]) -> Sequence[Tensor]:
         match step.call:
             case Layer() as call:
                 layer = self.layers[path]
@@ -142,7 +161,7 @@ class Reference:
             case Learned() as call:
                 return (learned(call, xs, self.tensors[path]),)
             case Apply() as call:
-                result = applied(call, xs, self._beside(around) if _reads_weights(call) else None)
+                result = applied(call, xs, self._beside(around) if reads_weights(call) else None)
                 return result if isinstance(result, tuple) else (result,)
             case None:
                 raise AssertionError(path)
@@ -152,7 +171,8 @@ class Reference:
         return {path.removeprefix(around): each for path, each in self.parameters().items() if path.startswith(around)}
 
 
-def _reads_weights(call: Apply) -> bool:
+def reads_weights(call: Apply) -> bool:
+    """Whether an expression reads weights of other layers of its class."""
     return any(isinstance(each, Weight) for each in call.args)
 
 
@@ -174,11 +194,11 @@ def _owned(owner: Module, around: str, start: int = 0) -> Iterator[Place]:
         position += step.slots
 
 
-def _everything(owner: Module, around: str = "") -> Iterator[Place]:
+def everything(owner: Module, around: str = "") -> Iterator[Place]:
     """Every operator step of a network, by path."""
     for place in _owned(owner, around):
         if isinstance(place.step.what, Module):
-            yield from _everything(place.step.what, f"{place.path}.")
+            yield from everything(place.step.what, f"{place.path}.")
         else:
             assert isinstance(place.step.what, Operator)
             yield place
