@@ -265,7 +265,7 @@ def hold_place(place: Place) -> None:
         around = source[max(at_ - 1, 0) : at_ + 1]
         # a window stands in the name of its operator: `conv3`
         is_whole = len(around) < 2 or not all(each.isalnum() or each == "_" for each in around)
-        assert is_whole or around[0].isalpha() and around[1].isdigit(), f"{place.text!r} is cut out of a word"
+        assert is_whole or (around[0].isalpha() and around[1].isdigit()), f"{place.text!r} is cut out of a word"
     assert _is_balanced(place.text), f"{place.text!r} has not all its brackets"
 
 
