@@ -883,10 +883,13 @@ def _weights(what: Operator[Any] | Module, types: tuple[TensorType, ...]) -> obj
 def _last_norm(steps: Sequence[Step]) -> tuple[Operator[Any], ...]:
     """The last norm of some steps, wherever it stands: in a repeat, a group or a block it is one of theirs too."""
     waiting = list(steps)
+    known = set[int]()
     while waiting:
         what = waiting.pop().what
         if isinstance(what, Module):
-            waiting.extend(what.steps)
+            # a module without a norm has none the second time
+            waiting.extend(() if id(what) in known else what.steps)
+            known.add(id(what))
         elif what.absorbs_bias:
             return (what,)
     return ()

@@ -119,7 +119,7 @@ def memory(case: Case) -> str:
     if not all(map(_is_exact, steps)):
         return "only about known"
     needs = case.net.memory(test_memory.BATCH).needs
-    same("peak and kept", test_memory.measured(case.net), (needs.peak, needs.kept))
+    same("peak, kept and buffers", test_memory.measured(case.net), (needs.peak, needs.kept, needs.buffers))
     return ""
 
 
@@ -287,7 +287,7 @@ def one_fault(case: Case) -> str:
     opened = case.written.opened if case.seed % 3 == 0 else None
     if opened and agreed(opened, settings):
         return "wrong on any size"
-    wrong = planted(opened or case.written.text, case.seed)
+    wrong = planted(opened or case.written.text, case.seed, any_size=opened is not None)
     if wrong is None:
         return "without a place for a fault"
     said = agreed(wrong.text, settings)

@@ -35,11 +35,12 @@ class _Put:
 Kind = Callable[[str, list[object]], Iterable[_Put]]
 
 
-def planted(text: str, seed: int) -> Wrong | None:
-    """One fault in a text that is right; None where the kind that was chosen has no place in it."""
+def planted(text: str, seed: int, *, any_size: bool = False) -> Wrong | None:
+    """One fault in a text that is right; None where the kind that was chosen has no place in it. any_size: the sizes of
+    the inputs are open, so that no window is too large for them."""
     random = Random(f"wrong {seed}")
     nodes = list(tree.walk(read(text).statements))
-    kind = random.choice([*KINDS])
+    kind = random.choice([each for each in KINDS if not (any_size and each == large_windows.__name__)])
     places = list(KINDS[kind](text, nodes))
     if not places:
         return None
