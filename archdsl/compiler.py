@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from types import NoneType
 from typing import cast
@@ -15,7 +16,7 @@ from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.resources import folder
 from archdsl.base.tensors import TensorType
 from archdsl.base.text import Place, Source, Span
-from archdsl.base.wanted import WrongType, require, require_file
+from archdsl.base.wanted import WrongType, require
 from archdsl.boundary import Door, door
 from archdsl.graph import faults
 from archdsl.graph.carried import Carried
@@ -264,7 +265,7 @@ def load(
     input: the input's shape in torch's order without the batch, instead of the one in the text. hyperparameters: by
     name, as `classes=10`. Raises ArchError with every fault of the text.
     """
-    require_file("the name of a file or network", name=name)
+    require((str, PathLike), "the name of a file or network", name=name)
     require(Limits, "`archdsl.Limits`", limits=limits)
     source, net = source_of(str(name), limits)
     return compile_source(source, net, options_of(input, limits, operators, hyperparameters))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from types import NoneType
 
@@ -99,7 +100,7 @@ def sketch(
     name: a file or a network of the zoo, as for `load`, or with `text` what the text is called. The other arguments are
     those of `load` and `parse`. Raises ArchError where there is nothing to draw, as in a text without a network.
     """
-    require_file("the name of a file or network", name=name)
+    require((str, PathLike), "the name of a file or network", name=name)
     require((str, NoneType), "a text", text=text)
     require((str, NoneType), "the name of a network", net=net)
     require(Limits, "`archdsl.Limits`", limits=limits)
