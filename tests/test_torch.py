@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -271,6 +272,28 @@ def test_of_formulas_that_fit_the_shortest_is_taken_for_any_hash_seed() -> None:
     }
     (source,) = made
     assert source.count("nn.Conv2d(in_channels, n, 3, padding=1)") == 8
+
+
+def test_what_comes_in_beside_the_main_path_keeps_its_name() -> None:
+    body = "attention({}, heads=2) -> ln -> fc-16"
+    blocks = (
+        f"block one(m) = residual {{ {body.format('m')} }} -> relu\n"
+        f"block two(m, k) = residual {{ {body.format('m')} -> {body.format('k')} }} -> relu"
+    )
+    inputs = "input x: (5, 16)\n input u: (7, 16)\n input v: (9, 16)"
+    lines = code_lines(archdsl.parse(f"{blocks}\nnet n {{\n {inputs}\n y = x -> one(u) -> two(u, v)\n output y\n}}"))
+    given = [line.strip() for line in lines if "memory=" in line and "self." in line]
+    assert [re.sub(r".*memory=(\w+)\).*", r"\1", line) for line in given] == ["m", "m", "k"]
+    assert not any(re.match(r"\s*[mkuv] = ", line) for line in lines)
+
+
+@pytest.mark.parametrize("stride", ["(1, s)", "(s, 1)", "s"])
+def test_a_projection_stands_under_the_condition_that_its_stride_is_not_one_along_all_axes(stride: str) -> None:
+    block = f"block b(c, s) = residual {{ conv3-c(stride={stride}) -> bn }}"
+    net = archdsl.parse(f"{block}\nnet n {{\n input 16x16x8\n b(8, 1) -> b(8, 2) -> b(8, 1)\n}}")
+    source = net.source()
+    assert source.count("class ") == 2
+    assert "if s != 1 or in_channels != c:" in source
 
 
 @pytest.mark.parametrize("values", ["0 0.5", "0.5 0", "0 1", "0.25 0.5"])
