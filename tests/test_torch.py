@@ -92,13 +92,9 @@ def test_what_training_gives_besides_comes_in_the_order_of_the_text(order: str) 
 def test_up_to_eight_tensors_that_come_out_are_spelled_out(count: int) -> None:
     parts = "\n".join(f"y{number} = in -> conv1-{number + 1}" for number in range(count))
     outputs = ", ".join(f"y{number}" for number in range(count))
-    (line,) = [
-        line
-        for line in code_lines(archdsl.parse(f"net n {{\n input 4x4x3\n {parts}\n output {outputs}\n}}"))
-        if "def forward(" in line
-    ]
+    code = code_lines(archdsl.parse(f"net n {{\n input 4x4x3\n {parts}\n output {outputs}\n}}"))
     listed = ", ".join(["Tensor"] * count) if count <= 8 else "Tensor, ..."
-    assert line.endswith(f" -> tuple[{listed}]:")
+    assert sum(line.endswith(f" -> tuple[{listed}]:") for line in code) == 1
 
 
 def test_torch_compile_takes_resnet18_without_a_graph_break() -> None:
@@ -283,7 +279,7 @@ def test_what_comes_in_beside_the_main_path_keeps_its_name() -> None:
     inputs = "input x: (5, 16)\n input u: (7, 16)\n input v: (9, 16)"
     lines = code_lines(archdsl.parse(f"{blocks}\nnet n {{\n {inputs}\n y = x -> one(u) -> two(u, v)\n output y\n}}"))
     given = [line.strip() for line in lines if "memory=" in line and "self." in line]
-    assert [re.sub(r".*memory=(\w+)\).*", r"\1", line) for line in given] == ["m", "m", "k"]
+    assert sorted(re.sub(r".*memory=(\w+)\).*", r"\1", line) for line in given) == ["k", "m", "m"]
     assert not any(re.match(r"\s*[mkuv] = ", line) for line in lines)
 
 
