@@ -174,6 +174,16 @@ def test_ticks_are_round():
     assert all(set(each.split()[0][1:]) <= {"0"} for each in numbers)
 
 
+def test_every_digit_of_a_decade_has_its_tick():
+    """On axes from 6.9 to 1,445: 7, 8, 9, then all that have one digit before noughts."""
+    made = scatter([Point("a", 10, 10), Point("b", 1000, 1000)])
+    down, left = (re.findall(rf'd="M([\d.]+) ([\d.]+){way}"', made) for way in ("v[53]", "h-[53]"))
+    assert len(down) == len(left) == 3 + 9 + 9 + 1
+    # as far apart as the logarithms of 8, 9 and 10 are
+    eight, nine, ten = (float(x) for x, _ in down[1:4])
+    assert (nine - eight) / (ten - nine) == pytest.approx(1.118, abs=0.02)
+
+
 def test_labels_of_one_place_stand_apart():
     boxes = placed([60.0] * 6, [(300.0, 300.0)] * 6)
     for one, other in combinations(boxes, 2):

@@ -517,6 +517,19 @@ def test_of_many_layers_that_are_gone_it_is_said_how_many_more(count):
     assert len(shown) < 4
 
 
+def test_what_is_gone_beside_an_open_block_is_joined_to_its_first_and_last_layer():
+    blocks = "block b(c) = conv3-c -> pool -> conv5-c -> pool"
+    old, new = (
+        archdsl.parse(f"{blocks}\nnet n {{\n input 64x64x4\n b(6) as one -> {gone}b(9) as other -> fc-3 as fc\n}}")
+        for gone in ("conv7-6 as gone -> ", "")
+    )
+    made = picture(new.module, detail="layer", marks=new.marks(old))
+    assert [(edge.source, edge.target) for edge in made.edges if edge.gone] == [
+        ("one.pool2", "gone:0"),
+        ("gone:0", "other.conv1"),
+    ]
+
+
 def test_what_was_changed_says_what_it_was_in_every_place():
     labels = [label for mark, label, _ in marked(drawn("resnet50", "resnext50_32x4d"))]
     assert labels[:2] == ["1×1 conv, 64 → 1×1 conv, 128", "3×3 conv, 64 → 3×3 conv, 128, 32 groups"]

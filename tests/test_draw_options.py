@@ -99,6 +99,23 @@ def test_what_sees_all_of_the_input_is_the_darkest():
     assert made.legend[4].text == "435"
 
 
+@pytest.mark.parametrize("cost", [Cost.MACS, Cost.PARAMS, Cost.MEMORY])
+def test_equal_branches_cost_what_all_of_them_do(cost):
+    net = archdsl.parse(
+        "net n {\n input 8x6x4\n a = in -> concat { conv3-8 | conv3-8 | conv3-8 }\n b = in -> conv3-24\n output a, b\n}"
+    )
+    made = picture(net.module, color=cost)
+    fills = {(node.label, node.copies): node.fill for node in made.nodes if "conv" in node.label}
+    assert fills == {("3×3 conv, 8", 3): made.theme.hottest, ("3×3 conv, 24", 1): made.theme.hottest}
+
+
+def test_the_whole_input_along_one_axis_is_as_much_as_there_is_to_see_along_it():
+    """Of 16 rows the convolution sees 31 with its padding, the pool after it all that there are."""
+    net = archdsl.parse("INPUT[16x8x3] -> conv(window=(31, 1), width=4) -> adaptiveavgpool((1, 8))")
+    made = picture(net.module, color="rf")
+    assert [node.fill for node in made.nodes if node.fill] == [made.theme.hottest] * 2
+
+
 def test_what_costs_nothing_has_no_scale():
     net = archdsl.parse("INPUT[8x8x3] -> relu -> pool")
     assert [sample.text for sample in picture(net.module, color="macs").legend] == ["MACs: 0"]

@@ -99,6 +99,23 @@ def test_the_stride_of_a_closed_block_is_that_of_its_windows():
     assert "mixed_4a, 192" in labels
 
 
+@pytest.mark.parametrize(("size", "after"), [(15, 8), (16, 8), (17, 9), (7, 4), (3, 2)])
+def test_the_stride_of_a_closed_block_that_sees_all_is_that_of_its_sizes(size, after):
+    gate = "mul { | gap(keep=true) -> conv1-(in.channels) -> sigmoid }"
+    net = archdsl.parse(f"block b(c) = {gate} -> conv3-c/2 -> conv3-c\nINPUT[{size}x{size}x4] -> b(8)")
+    (box,) = [node for node in picture(net.module, Detail.STAGE).nodes if node.kind is Kind.BLOCK]
+    assert box.label == "b, 8, /2"
+    assert box.facts[-1].output == (8, after, after)
+
+
+def test_only_branches_that_start_from_one_tensor_stand_for_each_other():
+    chain = "a = conv3-6\n b = {} -> conv1-8\n c = {} -> conv1-8\n d = a -> conv3-2\n concat {{ b | c | d }} -> conv3-3"
+    for starts, copies in ((("a", "a"), [1, 2, 1, 1]), (("a", "in"), [1, 1, 1, 1, 1])):
+        net = archdsl.parse(f"net n {{\n input 8x8x6\n {chain.format(*starts)}\n}}")
+        boxes = [node for node in picture(net.module).nodes if node.kind is Kind.BOX]
+        assert [node.copies for node in boxes if "conv" in node.label] == copies
+
+
 def test_open_blocks_with_different_inputs_stay_apart():
     text = (
         "block fire(s, e) = conv1-s -> relu -> concat { conv1-e | conv3-e }\nINPUT[8x8x4] -> fire(4, 8) -> fire(4, 8)"

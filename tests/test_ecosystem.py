@@ -327,6 +327,24 @@ def test_regions_are_compiled_once_for_each_distinct_block(name: str, distinct: 
     assert counting.graphs == distinct
 
 
+@pytest.mark.parametrize(
+    ("chain", "paths"),
+    [
+        ("b(4) -> [b(5)]*2 -> b(6)", "b1 repeat1.0 repeat1.1 b2"),
+        ("[[b(4) -> b(5)]*3] as row", "row.0 row.1 row.2 row.3 row.4 row.5"),
+        ("[relu -> [b(4) -> [b(4)]*2 -> relu]*2 -> b(5)] as row", "row.1 row.2 row.3 row.5 row.6 row.7 row.9"),
+        ("[c(4) as one -> [[c(5)]*2] as two] as row", "row.one row.two.0 row.two.1"),
+    ],
+)
+def test_regions_are_the_outermost_blocks_wherever_they_stand(chain: str, paths: str) -> None:
+    blocks = "block b(c) = conv3-c -> relu\nblock c(n) = b(n) -> b(n)"
+    net = archdsl.parse(f"{blocks}\nnet n {{\n input 4x4x3\n {chain}\n}}")
+    assert [path for path, _ in regions(net.module)] == paths.split()
+    model = net.to_torch(device="meta")
+    for path, block in regions(net.module):
+        assert type(model.get_submodule(path)).__name__ == block.name.upper()
+
+
 # --- memory and depth -------------------------------------------------------------------------------------------------
 
 

@@ -97,6 +97,14 @@ def test_a_u_is_found_by_its_sizes():
     assert not laid_out(picture(archdsl.parse(without).module, "layer")).rising
 
 
+def test_maps_that_are_halved_along_one_axis_make_a_u():
+    text = UNET.replace("pool -> pair", "pool(window=(1, 2), stride=(1, 2)) -> pair")
+    text = text.replace("deconv2-c/2", "deconv(window=(1, 2), stride=(1, 2), width=c)")
+    made = laid_out(picture(archdsl.parse(text).module, "layer"))
+    assert made.rising
+    assert len(made.level) == 2
+
+
 UNET = """
 block pair(c) = conv3-c -> relu -> conv3-c -> relu
 block expand(skip, c) = deconv2-c/2 -> concat { skip | } -> pair(c)

@@ -202,6 +202,14 @@ def test_what_no_file_holds_is_refused_before_it_is_made(monkeypatch: pytest.Mon
         net.to_onnx(net.to_torch())
 
 
+@pytest.mark.parametrize("training", [False, True])
+def test_a_module_stays_in_the_mode_in_which_it_is(training: bool) -> None:
+    net = archdsl.parse("INPUT[4x4x3] -> conv1-2 -> dropout")
+    model = net.to_torch().train(training)
+    net.to_onnx(model)
+    assert {each.training for each in model.modules()} == {training}
+
+
 def test_nothing_global_is_touched() -> None:
     net = archdsl.parse("INPUT[8x8x3] -> conv3-4 -> relu")
     model = net.to_torch()

@@ -145,6 +145,58 @@ def test_the_field_of_a_step_is_as_wide_as_its_row_says(name):
                 assert int(axis["high"] - axis["low"]) + 1 == axis["size"]
 
 
+@pytest.mark.parametrize("name", ["alexnet", "resnet18", "googlenet"])
+def test_a_field_that_does_not_move_ends_within_the_input(name):
+    found = [
+        axis
+        for step in data_of(archdsl.load(name).page().html)["steps"]
+        for axis in (step["field"] or {"axes": ()})["axes"]
+        if axis["jump"] == 0 and axis["low"] is not None
+    ]
+    assert found
+    for axis in found:
+        assert axis["high"] - axis["low"] + 1 == axis["size"]
+
+
+HEADS = """
+block head(c) = conv3-20 -> pool -> conv3-c -> relu -> gap -> fc-c
+net heads {
+  input 8x8x3
+  x = conv3-4 -> relu
+  aside = x -> head(5) as side
+  answer = x -> head(7) as main
+  output answer
+  output aside (train)
+}
+"""
+
+
+def test_what_only_training_has_is_drawn_so_inside_too_and_counts_for_its_share():
+    made = steps.Steps(archdsl.parse(HEADS).module)
+    drawn, _ = views.views(made)
+    inside = {
+        made.entries[each.view.block].spot.path: each.view.picture for each in drawn if each.view.block is not None
+    }
+    assert inside.keys() == {"side", "main"}
+    for path, picture in inside.items():
+        boxes = [node.training for node in picture.nodes if node.style is not None]
+        assert boxes == [path == "side"] * len(boxes) != []
+    shares = [
+        record["macsShare"] for record, entry in zip(made.records(), made.entries, strict=True) if entry.parent is None
+    ]
+    assert sum(float(share.removesuffix("%")) for share in shares if share) == pytest.approx(100, abs=0.5)
+
+
+@pytest.mark.parametrize("direction", ["TB", "LR"])
+def test_every_line_of_a_picture_is_seen(direction):
+    pytest.importorskip("pygraphviz")
+    html = archdsl.parse("INPUT[16x16x4] -> conv3-4 -> pool -> fc-2").page(direction=direction).html
+    paths = re.findall(r'<path[^>]* d="M[\d.]+[ -][\d.]+([a-z])([\d. -]+)"', html)
+    assert paths
+    for _, numbers in paths:
+        assert any(map(float, re.findall(r"-?[\d.]+", numbers)))
+
+
 def test_sizes_that_are_left_open_stand_as_formulas():
     data = data_of(archdsl.parse(OPEN).page().html)
     conv, *_, last = data["steps"]
@@ -168,6 +220,10 @@ def test_each_step_points_at_its_own_text():
         start, end, _, _ = by_path[path]["text"]
         return "".join(pieces.get(piece, "") for piece in range(start, end))
 
+    lines = dict(re.findall(r'<span class="line" id="(text\d+-\d+)">(.*)', html))
+    for path, step in by_path.items():
+        start, _, text, line = step["text"]
+        assert f'data-piece="{start}"' in lines[f"text{text}-{line}"], path
     assert text_of("conv1") == "conv7-64/2"
     assert text_of("layer1").split() == ["block(64)*n2", "as", "layer1"]
     assert text_of("layer1.0.conv2") == "conv3-c/s(dilation=dilation)"
@@ -200,7 +256,7 @@ def test_nothing_in_a_page_points_anywhere():
 
 
 def test_hostile_texts_stay_text():
-    html = archdsl.parse(STRANGE).page().html
+    html = archdsl.parse(STRANGE, name=f"{HOSTILE}.arch").page().html
     assert html.count("<script") == html.count("</script>") == 2
     assert html.count("<style") == html.count("</style>") == 1
     assert "<img" not in html

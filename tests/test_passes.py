@@ -65,7 +65,14 @@ net n {
 """
 
 
-@pytest.mark.parametrize("text", [NORMS, "INPUT[16x16x3] -> residual(8) -> residual(16, s=2) -> gap -> FC-10"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        NORMS,
+        "INPUT[16x16x3] -> residual(8) -> residual(16, s=2) -> gap -> FC-10",
+        "INPUT[6x5x4] -> conv3-6 -> bn(eps=0.1) -> relu -> deconv2-4/2(bias=true) -> bn(eps=0.5, affine=false)",
+    ],
+)
 def test_folded_norms_compute_the_same(text: str) -> None:
     net = archdsl.parse(text)
     assert largest_difference(net, "fold-norm") < 1e-12
@@ -117,6 +124,44 @@ def test_tensors_inside_a_row_can_be_given_back_as_a_perceptual_loss_needs_them(
     model = net.to_torch(device="meta")
     assert {name.partition(".")[0] for name, _ in model.named_parameters()} == {"features"}
     assert [each.shape[1] for each in model(torch.empty(1, 3, 224, 224, device="meta"))] == [64, 128, 256]
+
+
+def test_rows_whose_names_begin_alike_are_told_apart() -> None:
+    rows = {"row": (4, 5, 6), "row1": (7, 8), "row10": (9, 10, 11)}
+    chain = " -> ".join(
+        f"[{' -> '.join(f'conv1-{width}' for width in widths)}] as {name}" for name, widths in rows.items()
+    )
+    net = archdsl.parse(f"INPUT[4x4x3] -> {chain}")
+    width_at = {f"{name}.{place}": width for name, widths in rows.items() for place, width in enumerate(widths)}
+    for at in (("row10.1", "row1.0", "row.2", "row1.1"), ("row.0", "row10.2", "row1.0"), ("row10.0", "row1")):
+        outputs = net.apply(f"truncate({', '.join(at)})").outputs
+        assert list(outputs) == [path.replace(".", "_") for path in at]
+        assert [kind.channels for kind in outputs.values()] == [width_at.get(path, 8) for path in at]
+
+
+@given(st.floats(0.01, 4), st.integers(1, 40))
+def test_a_width_is_rounded_to_the_nearest(alpha: float, width: int) -> None:
+    widened = archdsl.parse(f"INPUT[4x4x3] -> conv1-{width} -> fc-2").apply(f"widen({alpha})")
+    (made, _, _, _) = widened.module.steps[0].state["weight"]
+    assert made == 1 or abs(made - alpha * width) <= 0.5
+    assert made >= 1
+
+
+@pytest.mark.parametrize("classes", [10, 7])
+def test_another_head_is_new_even_where_it_is_as_large_as_the_old_one(classes: int) -> None:
+    net = archdsl.parse("INPUT[8x6x3] -> conv3-4 -> bn -> gap -> fc-10")
+    assert net.new_weights(f"head({classes})") == ("fc1.weight", "fc1.bias")
+    model = net.to_torch()
+    made = net.convert(model, f"head({classes})")
+    assert torch.equal(made.conv1.weight, model.conv1.weight)
+    assert not torch.equal(made.fc1.weight[:7], model.fc1.weight[:7])
+
+
+@pytest.mark.parametrize("later", ["drop-dropout", "init(kaiming)", "fold-norm", "head(5)", "input-channels(2)"])
+def test_what_a_pass_made_new_is_new_after_the_next_ones(later: str) -> None:
+    net = archdsl.parse("INPUT[8x6x3] -> conv3-4 -> bn -> dropout -> gap -> fc-10 -> dropout")
+    words = ("head(7)", later, "prune-dead")
+    assert net.new_weights(*words) == net.moved(net.to_torch().state_dict(), *words).new == ("fc1.weight", "fc1.bias")
 
 
 def test_the_width_multiplier_and_another_head() -> None:

@@ -58,6 +58,19 @@ def test_a_step_that_is_wrong_and_what_depends_on_it():
     assert dashed == [False, False, True, True, True]
 
 
+def test_what_could_not_be_worked_out_is_dashed_in_mermaid_too():
+    made = drawn("INPUT[32x32x3] -> conv3-16 -> convv3-32 -> pool2 -> fc-10")
+    links = re.findall(r"^ *n\d+ (-\S+)", mermaid(made), re.MULTILINE)
+    assert [link.startswith("-.-") for link in links] == [edge.unknown for edge in made.edges]
+
+
+@pytest.mark.parametrize("length", [38, 39, 40, 41, 42, 80])
+def test_up_to_forty_letters_of_an_element_stand_in_its_box(length):
+    word = "w" * length
+    (box,) = [each for each in told(drawn(f"INPUT[8x8x3] -> {word} -> relu")) if each.startswith("!")]
+    assert box == f"!{word if length <= 40 else word[:39] + '…'}"
+
+
 def test_branches_that_do_not_meet():
     made = drawn("INPUT[32x32x3] -> concat { conv3-16 | conv3-32/2 } -> gap -> fc-10")
     assert told(made) == ["input", "3×3 conv, 16", "3×3 conv, 32, /2", "!concat", "?gap", "?fc-10", "?output"]

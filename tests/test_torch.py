@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,9 @@ from emitted import code_lines
 from torch.utils.flop_counter import FlopCounterMode
 
 import archdsl
+from archdsl.base.python_text import WIDTH
 from archdsl.base.tensors import Kind
+from archdsl.emit.torch import merge
 from archdsl.graph.library import zoo_names
 
 SMALL = ["lenet5", "resnet20", "tiny_vgg", "textbook_linear", "textbook_conv_pool"]
@@ -71,6 +74,27 @@ def test_auxiliary_heads_exist_in_training_mode_only() -> None:
     assert main.shape == first.shape == second.shape == (2, 1000)
     assert isinstance(model.eval()(x), torch.Tensor)
     assert list(net.train_outputs) == ["aux1", "aux2"]
+
+
+@pytest.mark.parametrize("order", ["a, b, c", "c, b, a", "b, c, a"])
+def test_what_training_gives_besides_comes_in_the_order_of_the_text(order: str) -> None:
+    widths = {"a": 2, "b": 5, "c": 7}
+    heads = "\n".join(f"{name} = x -> conv1-{width}" for name, width in widths.items())
+    net = archdsl.parse(
+        f"net n {{\n input 4x4x3\n x = conv3-4\n {heads}\n y = x -> relu\n output y\n output {order} (train)\n}}"
+    )
+    wanted = [4, *(widths[name] for name in order.split(", "))]
+    assert [each.shape[1] for each in net.to_torch()(torch.zeros(2, 3, 4, 4))] == wanted
+    assert [kind.channels for kind in net.train_outputs.values()] == wanted[1:]
+
+
+@pytest.mark.parametrize("count", [2, 7, 8, 9, 20])
+def test_up_to_eight_tensors_that_come_out_are_spelled_out(count: int) -> None:
+    parts = "\n".join(f"y{number} = in -> conv1-{number + 1}" for number in range(count))
+    outputs = ", ".join(f"y{number}" for number in range(count))
+    code = code_lines(archdsl.parse(f"net n {{\n input 4x4x3\n {parts}\n output {outputs}\n}}"))
+    listed = ", ".join(["Tensor"] * count) if count <= 8 else "Tensor, ..."
+    assert sum(line.endswith(f" -> tuple[{listed}]:") for line in code) == 1
 
 
 def test_torch_compile_takes_resnet18_without_a_graph_break() -> None:
@@ -164,6 +188,21 @@ def test_layers_that_differ_in_channels_alone_are_made_by_one_function() -> None
     assert [type(each).__name__ for each in model.r1[:4]] == ["Conv2d", "ReLU"] * 2
 
 
+def test_a_function_is_made_only_where_the_file_becomes_shorter(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = set[bool]()
+    for pairs in range(3, 14):
+        row = " -> ".join(f"conv3-{8 + 3 * number**2} -> relu" for number in range(pairs))
+        text = f"net n {{\n input 8x8x3\n [{row}] as row\n}}"
+        code = code_lines(archdsl.parse(text))
+        with monkeypatch.context() as patched:
+            patched.setattr(merge, "folded", lambda node, functions, _: (node, functions))
+            plain = code_lines(archdsl.parse(text))
+        folds = any(line.startswith("def conv_relu") for line in code)
+        assert len(code) < len(plain) if folds else code == plain
+        found.add(folds)
+    assert found == {False, True}
+
+
 def test_equal_blocks_are_one_class_with_the_blocks_own_arguments() -> None:
     text = """
         block pair(c, s=1) = residual { conv3-c/s -> bn -> relu -> conv3-(2*c) -> bn } -> relu
@@ -210,6 +249,68 @@ def test_classes_of_a_block_are_numbered_in_the_order_of_the_text() -> None:
         "net n {\n input 8x8x3\n unit(8, bn) -> unit(8, gn(4)) -> unit(8, ln)\n}"
     ).source()
     assert [f"self.unit{index} = Unit{name}(" in code for index, name in ((1, ""), (2, "2"), (3, "3"))] == [True] * 3
+
+
+def test_of_formulas_that_fit_the_shortest_is_taken_for_any_hash_seed() -> None:
+    """Of `n` and `long` both give each block its width."""
+    blocks = "\n".join(f"block b{each}(n, long) = conv3-(n if n > 4 else long) -> relu" for each in range(8))
+    chain = " -> ".join(f"b{each}(8, 8) -> b{each}(4, 4)" for each in range(8))
+    text = f"{blocks}\nnet n {{\n input 8x8x3\n {chain}\n}}"
+    code = f"import archdsl\nprint(archdsl.parse({text!r}).source())"
+    made = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            check=True,
+        ).stdout.decode()
+        for seed in ("0", "1")
+    }
+    (source,) = made
+    assert source.count("nn.Conv2d(in_channels, n, 3, padding=1)") == 8
+
+
+def test_what_comes_in_beside_the_main_path_keeps_its_name() -> None:
+    body = "attention({}, heads=2) -> ln -> fc-16"
+    blocks = (
+        f"block one(m) = residual {{ {body.format('m')} }} -> relu\n"
+        f"block two(m, k) = residual {{ {body.format('m')} -> {body.format('k')} }} -> relu"
+    )
+    inputs = "input x: (5, 16)\n input u: (7, 16)\n input v: (9, 16)"
+    lines = code_lines(archdsl.parse(f"{blocks}\nnet n {{\n {inputs}\n y = x -> one(u) -> two(u, v)\n output y\n}}"))
+    given = [line.strip() for line in lines if "memory=" in line and "self." in line]
+    assert sorted(re.sub(r".*memory=(\w+)\).*", r"\1", line) for line in given) == ["k", "m", "m"]
+    assert not any(re.match(r"\s*[mkuv] = ", line) for line in lines)
+
+
+@pytest.mark.parametrize("stride", ["(1, s)", "(s, 1)", "s"])
+def test_a_projection_stands_under_the_condition_that_its_stride_is_not_one_along_all_axes(stride: str) -> None:
+    block = f"block b(c, s) = residual {{ conv3-c(stride={stride}) -> bn }}"
+    net = archdsl.parse(f"{block}\nnet n {{\n input 16x16x8\n b(8, 1) -> b(8, 2) -> b(8, 1)\n}}")
+    source = net.source()
+    assert source.count("class ") == 2
+    assert "if s != 1 or in_channels != c:" in source
+
+
+@pytest.mark.parametrize("values", ["0 0.5", "0.5 0", "0 1", "0.25 0.5"])
+def test_an_argument_is_annotated_by_all_of_its_values(values: str) -> None:
+    one, other = values.split()
+    net = archdsl.parse(
+        f"block b(c, p) = conv3-c -> dropout(p)\nnet n {{\n input 4x4x3\n b(4, {one}) -> b(5, {other})\n}}"
+    )
+    kind = "float" if "." in values else "int"
+    assert f"def __init__(self, in_channels: int, c: int, p: {kind}) -> None:" in net.source()
+
+
+def test_no_line_of_a_file_is_too_long_however_long_its_comments_are() -> None:
+    found = set[int]()
+    for length in range(WIDTH - 16, WIDTH + 3):
+        doc = ("word " * WIDTH)[: length - 1] + "s"
+        text = f"## {doc}\nblock b(c) = conv3-c -> relu\n## {doc}\nnet n {{\n input 4x4x3\n b(4) -> b(5)\n}}"
+        lines = archdsl.parse(text).source().partition("\nARCH = ")[0].splitlines()
+        assert max(map(len, lines)) <= WIDTH, length
+        found.add(max(map(len, lines)))
+    assert WIDTH in found
 
 
 def test_a_long_sum_has_a_line_for_each_operand() -> None:

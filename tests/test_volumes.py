@@ -134,6 +134,30 @@ def test_lengths_go_with_square_roots():
     assert fronts["classifier.0"][1] / fronts["classifier.6"][1] == pytest.approx((4096 / 1000) ** 0.5)
 
 
+def test_a_front_is_as_high_as_the_map_and_its_back_as_deep_as_the_map_is_wide():
+    for height, width in ((64, 16), (16, 64), (36, 36)):
+        made = scene(archdsl.parse(f"INPUT[{height}x{width}x4] -> conv3-4 -> pool -> fc-2").module)
+        front, lid, _ = (shape.points for shape in made.groups[1].shapes if isinstance(shape, Polygon))
+        high, deep = front[2][1] - front[1][1], lid[1][0] - lid[0][0]
+        # the back is drawn shorter by a third
+        assert high / deep == pytest.approx((height / width) ** 0.5 / 0.32)
+
+
+def test_arrows_of_skips_share_a_line_unless_they_are_beside_each_other():
+    def lines(chain):
+        made = scene(archdsl.parse(f"net n {{\n input 8x8x4\n {chain}\n}}").module)
+        (arrows,) = [group.shapes for group in made.groups if group.id == "all:arrows"]
+        return sorted(shape.points[1][1] for shape in arrows if len(shape.points) == 4)
+
+    body = "conv3-8 -> conv3-4"
+    in_a_row = lines(f"a = conv3-4\n b = a -> {body}\n c = add {{ a | b }}\n d = c -> {body}\n add {{ c | d }}")
+    inner = f"b = a -> conv3-8\n c = b -> {body} -> conv3-8\n add {{ b | c }} -> conv3-4"
+    around = lines(f"a = conv3-4\n {inner} -> add {{ a | }}")
+    assert len(in_a_row) == len(around) == 2
+    assert in_a_row[0] == in_a_row[1]
+    assert around[0] < around[1]
+
+
 def test_a_volume_never_vanishes():
     assert all(
         width >= 3 and height >= 3 for name in ("lenet5", "vgg16", "unet") for width, height in sizes(name).values()

@@ -77,6 +77,16 @@ def test_weights_are_found_inside_a_checkpoint(net: archdsl.Network, tmp_path: P
     assert str(net.load_weights(net.to_torch(), path)) == "all weights loaded"
 
 
+def test_of_several_states_in_a_checkpoint_the_one_is_taken_that_is_called_so(
+    net: archdsl.Network, tmp_path: Path
+) -> None:
+    state = net.to_torch().state_dict()
+    others = {"model": {"other": torch.zeros(3)}, "module": {"another": torch.ones(2)}}
+    for checkpoint in ({"state_dict": state, **others}, {**others, "state_dict": state}):
+        path = saved(tmp_path / "w.pt", checkpoint)
+        assert str(net.load_weights(net.to_torch(), path)) == "all weights loaded"
+
+
 def test_what_is_called_by_numbers_has_no_names(net: archdsl.Network, tmp_path: Path) -> None:
     path = saved(tmp_path / "w.pt", {0: torch.zeros(3)})  # type: ignore[dict-item]
     with pytest.raises(archdsl.ArchError, match=r"E0811 .* it holds no weights by name"):
@@ -278,6 +288,18 @@ def test_freezing_stops_at_a_layer(net: archdsl.Network) -> None:
     assert not any(weight.requires_grad for weight in archdsl.freeze(net.to_torch()).parameters())
     with pytest.raises(ValueError, match="no layer `fx`; the module has body, fc"):
         archdsl.freeze(model, until="fx")
+
+
+def test_freezing_leaves_a_layer_and_all_after_it_in_training() -> None:
+    net = archdsl.parse("net n {\n input 4x4x3\n " + " -> ".join(["conv1-3"] * 11) + "\n}")
+    names = [name for name, _ in net.to_torch(device="meta").named_parameters()]
+    layers = list(dict.fromkeys(name.partition(".")[0] for name in names))
+    assert layers[0] == "conv1"
+    assert layers[-1] == "conv11"
+    for layer in layers:
+        model = archdsl.freeze(net.to_torch(device="meta"), until=layer)
+        trained = [name for name, weight in model.named_parameters() if weight.requires_grad]
+        assert trained == names[names.index(f"{layer}.weight") :]
 
 
 def compiled(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str]:

@@ -488,6 +488,7 @@ def test_passes_one_after_the_other_are_passes_together(form: str, data: st.Data
     assert_same(apart, together)
     model = net.to_torch()
     moved = net.moved(model.state_dict(), *words)
+    assert moved.new == net.new_weights(*words)
     for word in words:
         model, net = net.convert(model, word), net.apply(word)
     state = model.state_dict()
