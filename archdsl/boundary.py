@@ -17,7 +17,7 @@ from types import FunctionType, TracebackType
 from typing import Any, Final, Generic, ParamSpec, Self, TypeAlias, TypeVar
 
 from archdsl.base.diagnostics import ArchError, Diagnostic
-from archdsl.base.reading import TooLarge
+from archdsl.base.reading import TooLarge, reason
 from archdsl.base.version import __version__
 from archdsl.base.wanted import Refusal, WrongType, missing
 from archdsl.graph.carried import Carried
@@ -206,7 +206,7 @@ def answered(work: Callable[[], R]) -> Answer[R]:
         return Refused(str(error), error)
     except OSError as error:
         where = error.filename or "input or output"
-        return Refused(f"{where}: {(error.strerror or str(error)).lower()}", error)
+        return Refused(f"{where}: {reason(error)}", error)
     except Exception as error:  # noqa: BLE001 - it is not hidden: it is the answer
         if _is_short_of_memory(error):
             return Refused("there is not enough memory for it", error)

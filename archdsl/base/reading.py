@@ -75,7 +75,7 @@ def content(path: Path, limits: Limits) -> bytes:
 
 
 def reason(error: Exception) -> str:
-    """Why a file cannot be read, in words."""
+    """Why a file cannot be read or written, or a program started, in words."""
     if isinstance(error, OSError):
         return (error.strerror or str(error) or type(error).__name__).lower()
     return (str(error).splitlines() or [type(error).__name__])[0][:120]

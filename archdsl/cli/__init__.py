@@ -20,6 +20,7 @@ from click.shell_completion import get_completion_class
 from typing_extensions import override
 
 from archdsl import __version__
+from archdsl.base.reading import reason
 from archdsl.boundary import Broken, Done, Refused, Wrong, answered
 from archdsl.cli.codes import FINE, INTERNAL, INTERRUPTED, LIMIT, PIPE_CLOSED, USAGE, WRONG
 from archdsl.cli.commands.check import check
@@ -85,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return PIPE_CLOSED
     except OSError as error:
         _give_up()
-        complain(f"input or output: {(error.strerror or str(error)).lower()}")
+        complain(f"input or output: {reason(error)}")
         return USAGE
     return code
 
@@ -181,7 +182,7 @@ def _kept(broken: Broken, arguments: list[str], file: str | None) -> tuple[bool,
     try:
         write_atomically({Path(file): broken.report(shlex.join([PROGRAM, *arguments])).encode()})
     except OSError as error:
-        return False, f"; the input cannot be kept in {file}: {(error.strerror or str(error)).lower()}"
+        return False, f"; the input cannot be kept in {file}: {reason(error)}"
     return True, f"; the input is kept in {file}"
 
 
@@ -214,10 +215,10 @@ def completion(shell: str) -> None:
     zsh    eval "$(archdsl completion zsh)"         in ~/.zshrc
     fish   archdsl completion fish | source         in ~/.config/fish/config.fish
     """
-    made = get_completion_class(shell)
-    assert made is not None
     from archdsl.report.terminal import Shown
 
+    made = get_completion_class(shell)
+    assert made is not None
     put(Shown.trusted(made(archdsl, {}, PROGRAM, _COMPLETE).source() + "\n"))
 
 

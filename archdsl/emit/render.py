@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from archdsl.base.reading import reason
 from archdsl.base.wanted import Refusal
 
 SECONDS: Final = 60.0
@@ -118,9 +119,9 @@ def _run(command: list[str], text: str, wanted: Format, seconds: float) -> bytes
     except subprocess.TimeoutExpired as error:
         raise _OutOfTime(seconds, error.stdout or b"") from None
     except OSError as error:
-        raise CannotRender(f"Graphviz does not start: {(error.strerror or str(error)).lower()}") from error
+        raise CannotRender(f"Graphviz does not start: {reason(error)}") from error
     if done.returncode or not done.stdout:
         said = done.stderr.decode(errors="replace").strip().splitlines()
-        reason = said[-1] if said else f"it ended with {done.returncode}"
-        raise CannotRender(f"Graphviz gives no {wanted.upper()}: {reason}")
+        why = said[-1] if said else f"it ended with {done.returncode}"
+        raise CannotRender(f"Graphviz gives no {wanted.upper()}: {why}")
     return done.stdout
