@@ -225,7 +225,7 @@ PASSES = (
             "        repeated = weight.repeat_interleave(times, dim=1)", "weights of red for two channels, then those of green"),
     Planted("scaled the other way", "passes/input_channels.py", "* (before / self.channels)", "* (self.channels / before)",
             "more channels have more effect"),
-    Planted("neighbours among other channels", "passes/input_channels.py", "            if isinstance(what, _ACROSS):", "            if False:",
+    Planted("neighbours among other channels", "passes/input_channels.py", "            if what.across_channels:", "            if False:",
             "what normalises over channels before the first convolution"),
     Planted("tokens as positions", "passes/resize_positions.py", "before = sum(each.grid[0] for each in step.input_types[:-1])",
             "before = sum(each.grid[0] for each in step.input_types[:0])", "the class token is taken for a patch"),

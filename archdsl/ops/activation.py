@@ -252,6 +252,8 @@ class Softplus(Plain):
 class AlongChannels(Activation):
     """An activation that works along the channels of each position."""
 
+    across_channels = True
+
     @final
     @override
     def torch(self, x: TensorType) -> Layer:

@@ -83,6 +83,7 @@ class LayerNorm(Unary):
     word = "ln"
     aliases = ("layernorm",)
     style = Style.NORM
+    across_channels = True
     source = "Ba, Kiros, Hinton 2016, Layer Normalization, arXiv:1607.06450"
 
     eps: float = number("added to the variance", 1e-5, low=0)
@@ -130,6 +131,7 @@ class GroupNorm(Unary):
     word = "gn"
     aliases = ("groupnorm",)
     style = Style.NORM
+    across_channels = True
     source = "Wu, He 2018, Group Normalization, arXiv:1803.08494"
     sees_all = True
 
@@ -183,6 +185,7 @@ class LocalResponseNorm(Unary):
 
     word = "lrn"
     style = Style.NORM
+    across_channels = True
     source = "Krizhevsky, Sutskever, Hinton 2012, ImageNet Classification with Deep Convolutional Neural Networks"
 
     size: int = integer("neighbouring channels that take part", 5)

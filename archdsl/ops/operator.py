@@ -67,6 +67,7 @@ class Operator(ABC, Generic[In]):
     decorated: whether it takes `act=` and `norm=`.
     absorbs_bias: whether it cancels a bias just before it, as a batch norm does.
     sees_all: whether each output position depends on every input position, of all inputs.
+    across_channels: whether it makes a channel of others, although it may have no weights.
     flattens: whether an image is flattened before it.
     sized_like: whether only the size of all inputs but the first matters.
     overwrites: whether torch's module takes `inplace=True`. copies: whether it then keeps a copy for the backward pass,
@@ -84,6 +85,7 @@ class Operator(ABC, Generic[In]):
     decorated: ClassVar[bool] = False
     absorbs_bias: ClassVar[bool] = False
     sees_all: ClassVar[bool] = False
+    across_channels: ClassVar[bool] = False
     flattens: ClassVar[bool] = False
     sized_like: ClassVar[bool] = False
     overwrites: ClassVar[bool] = False

@@ -93,6 +93,7 @@ class ChannelShuffle(Unary):
 
     word = "channel_shuffle"
     style = Style.OTHER
+    across_channels = True
     source = "Zhang, Zhou, Lin, Sun 2017, ShuffleNet, arXiv:1707.01083"
 
     groups: int = integer("groups of channels that are mixed")

@@ -10,11 +10,8 @@ from typing_extensions import override
 
 from archdsl.base.tensors import Kind, Shape, TensorType
 from archdsl.graph.module import Module
-from archdsl.ops.activation import AlongChannels
 from archdsl.ops.conv import Conv
-from archdsl.ops.norm import GroupNorm, LayerNorm, LocalResponseNorm
 from archdsl.ops.operator import Operator
-from archdsl.ops.rearrange import ChannelShuffle
 from archdsl.passes.a_pass import Change
 from archdsl.passes.options import whole
 from archdsl.passes.origins import Formula, Kept, Made, Origin, Rewritten, Round
@@ -44,10 +41,6 @@ class InputChannels(Change):
         return rewritten(root, _Rules(self.channels, images[0]), self)
 
 
-# what has no weights and makes channels of others
-_ACROSS = (AlongChannels, ChannelShuffle, GroupNorm, LayerNorm, LocalResponseNorm)
-
-
 def _told(inputs: tuple[TensorType, ...]) -> str:
     return f"{len(inputs)} inputs" if len(inputs) != 1 else f"{inputs[0]}"
 
@@ -72,7 +65,7 @@ class _Rules(Rules):
         if not isinstance(what, Conv):
             if what.state(before):
                 raise at.refusal("it reads the input's channels, and is no convolution")
-            if isinstance(what, _ACROSS):
+            if what.across_channels:
                 raise at.refusal(
                     "it works across the input's channels, so more or fewer of them are not the same to it"
                 )
