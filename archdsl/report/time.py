@@ -151,7 +151,7 @@ def time(table: Summary, root: Module, device: Device, dtype: Dtype, batch: int)
 def _works(root: Module, roofline: Roofline, depth: int) -> Iterator[Work]:
     """The work of each row; what runs in training only does none."""
     for spots, _ in Tour(root).rows(depth):
-        yield sum((roofline.step(each.step, each.module) for each in spots if not each.training_only), Work())
+        yield sum((roofline.step(each.index, each.module) for each in spots if not each.training_only), Work())
 
 
 def bound(work: Work) -> str:
