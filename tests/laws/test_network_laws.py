@@ -19,7 +19,6 @@ _SHARDS, _SHARD = 4, 25
 _FIRST = 60_000
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("shard", range(_SHARDS))
 def test_what_is_said_of_random_networks_is_so(shard: int) -> None:
     first = _FIRST + shard * _SHARD
