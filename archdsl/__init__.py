@@ -8,9 +8,9 @@ The most of it in two lines:
 
 from __future__ import annotations
 
+from archdsl.algebra.tensors import TensorType
 from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.base.limits import Limits
-from archdsl.base.tensors import TensorType
 from archdsl.base.version import __version__
 from archdsl.compiler import load, parse
 from archdsl.emit.torch.weights import freeze

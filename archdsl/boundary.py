@@ -58,7 +58,7 @@ class Door:
         if not isinstance(error, Exception) or isinstance(error, ArchError | Refusal | OSError):
             return
         if isinstance(error, TooLarge):
-            from archdsl.graph.faults import LimitPassed
+            from archdsl.elaborate.faults import LimitPassed
 
             raise ArchError([Diagnostic(LimitPassed(error.what, error.figure, error.limit, error.name))]) from error
         if isinstance(error, ModuleNotFoundError) and (absent := missing((error.name or "").partition(".")[0])):

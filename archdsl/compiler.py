@@ -10,23 +10,23 @@ from pathlib import Path
 from types import NoneType
 from typing import cast
 
-from archdsl.base.conditions import told
+from archdsl.algebra.conditions import told
+from archdsl.algebra.tensors import TensorType
 from archdsl.base.diagnostics import ArchError, Diagnostic, Fault, Report, Severity
 from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.resources import folder
-from archdsl.base.tensors import TensorType
 from archdsl.base.text import Place, Source, Span
 from archdsl.base.wanted import WrongType, require
 from archdsl.boundary import Door, door
-from archdsl.graph import faults
+from archdsl.elaborate import faults
+from archdsl.elaborate.elaborator import Elaborator
+from archdsl.elaborate.evaluate import Evaluator
+from archdsl.elaborate.library import SUFFIX, Library, read_text, zoo_names
+from archdsl.elaborate.open_sizes import Example, settle
+from archdsl.elaborate.program import Program, settable
+from archdsl.elaborate.values import Template, Value, of_python, traced_argument
 from archdsl.graph.carried import Carried
-from archdsl.graph.elaborate import Elaborator
-from archdsl.graph.evaluate import Evaluator
-from archdsl.graph.library import SUFFIX, Library, read_text, zoo_names
 from archdsl.graph.module import Module
-from archdsl.graph.open_sizes import Example, settle
-from archdsl.graph.program import Program, settable
-from archdsl.graph.values import Template, Value, of_python, traced_argument
 from archdsl.network import Network
 from archdsl.ops import OPERATORS, Operators
 from archdsl.passes.checks import dead_steps, exactness
@@ -328,7 +328,7 @@ def _worked_out(
     if errors is None:
         elaborator = Elaborator(evaluator, library, options.size, tracing=tracing, example=example)
     else:
-        from archdsl.graph.sketch import Sketcher
+        from archdsl.elaborate.sketch import Sketcher
 
         elaborator = Sketcher(evaluator, library, options.size, errors=errors)
     # a sketch is one of another text than that which was given

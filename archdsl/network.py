@@ -8,11 +8,11 @@ from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
+from archdsl.algebra.symbolic import Assumptions
+from archdsl.algebra.tensors import TensorType
 from archdsl.base.diagnostics import Diagnostic
 from archdsl.base.escaped import visible
 from archdsl.base.limits import DEFAULT_LIMITS, Limits
-from archdsl.base.symbolic import Assumptions
-from archdsl.base.tensors import TensorType
 from archdsl.base.text import Source
 from archdsl.base.wanted import WrongType, WrongValue, need, require, require_file, texts
 from archdsl.boundary import door, doors
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from archdsl.emit.torch.source import Emitted
     from archdsl.emit.torch.weights import Loaded
-    from archdsl.graph.im2col import Im2col
-    from archdsl.graph.receptive import ReceptiveField
+    from archdsl.facts.im2col import Im2col
+    from archdsl.facts.receptive import ReceptiveField
     from archdsl.page.document import Page
     from archdsl.passes.a_pass import Pass
     from archdsl.passes.moving import Moved
@@ -203,8 +203,8 @@ class Network:
 
         device: a name, such as `h100`, or figures, `312e12 FLOP/s, 2.0e12 B/s, 80e9 B`. dtype, depth: as in `memory`.
         """
-        from archdsl.base.devices import device_of
         from archdsl.base.dtypes import Dtype
+        from archdsl.facts.devices import device_of
         from archdsl.report.time import time
 
         _require_samples(batch)
@@ -231,7 +231,7 @@ class Network:
     def receptive_field(self, path: str | None = None) -> tuple[ReceptiveField, ...]:
         """What a position of a layer's output sees of the network's input, along each axis of that: of the first output
         of the network, or of what stands at a path such as `layer1.0.conv1`. ArchError where nothing stands there."""
-        from archdsl.graph.receptive import described, first_output
+        from archdsl.facts.receptive import described, first_output
         from archdsl.report.walk import Tour
 
         _require_path(path)
@@ -242,7 +242,7 @@ class Network:
     def im2col(self, path: str) -> Im2col | None:
         """The convolution at a path as the product of matrices that it is; None of what is no convolution. ArchError
         where nothing stands there."""
-        from archdsl.graph.im2col import im2col
+        from archdsl.facts.im2col import im2col
         from archdsl.report.walk import Tour
 
         require(str, "the path of a layer", path=path)
@@ -275,12 +275,12 @@ class Network:
         then shows what was added, changed and removed since. focus: the path of the one block or layer that is shown,
         with what it is joined to. color: the cost that boxes are shaded by, `macs`, `params`, `memory` (the numbers
         that come out) or `rf` (the receptive field), not together with since. dark: for a dark page. Raises
-        `archdsl.emit.render.NoGraphviz` where the file cannot be made; DOT and Mermaid always can. ArchError where
+        `archdsl.draw.render.NoGraphviz` where the file cannot be made; DOT and Mermaid always can. ArchError where
         nothing stands at one of the paths.
         """
         from archdsl.base.files import write_atomically
-        from archdsl.emit.files import drawn, kept
-        from archdsl.emit.picture import picture
+        from archdsl.draw.files import drawn, kept
+        from archdsl.draw.picture import picture
 
         _require_file(path=path)
         require(bool, "true or false", legend=legend, dark=dark)
@@ -365,9 +365,9 @@ class Network:
 
         detail: how far groups without branches are opened; None for as far as a page holds. dark: for a dark page.
         """
-        from archdsl.emit.drawing.graphviz import theme
-        from archdsl.emit.files import drawn_scene, kept
-        from archdsl.emit.volumes import scene
+        from archdsl.draw.files import drawn_scene, kept
+        from archdsl.draw.graphviz import theme
+        from archdsl.draw.volumes import scene
 
         _require_file(path=path)
         require(bool, "true or false", legend=legend, dark=dark)
@@ -380,7 +380,7 @@ class Network:
 
     def _repr_svg_(self) -> str | None:
         """The picture for a notebook, where Graphviz is there to make one."""
-        from archdsl.emit.files import in_notebook
+        from archdsl.draw.files import in_notebook
 
         return in_notebook(self.draw())
 
@@ -600,7 +600,7 @@ def compare(
 
 def scatter_of(compared: Comparison) -> str:
     """The SVG of networks side by side: parameters against MACs."""
-    from archdsl.emit.scatter import Point, scatter
+    from archdsl.draw.scatter import Point, scatter
 
     return scatter([Point(entry.name, entry.params, entry.macs) for entry in compared.entries])
 
@@ -628,7 +628,7 @@ def _require_file(**path: object) -> None:
 
 def _require_cost(color: str | None) -> None:
     """Refuse what is no cost that boxes can be shaded by."""
-    from archdsl.emit.drawing.shading import Cost
+    from archdsl.draw.shading import Cost
 
     try:
         _ = color is None or Cost(color)

@@ -7,14 +7,14 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from archdsl.algebra.tensors import TensorType
 from archdsl.base.diagnostics import ArchError, Diagnostic, Report
 from archdsl.base.formats import HEAD, format_of
 from archdsl.base.limits import DEFAULT_LIMITS
-from archdsl.base.tensors import TensorType
 from archdsl.base.text import Source
 from archdsl.base.wanted import WrongValue
 from archdsl.compiler import Options, compile_source, source_of
-from archdsl.graph import faults
+from archdsl.elaborate import faults
 from archdsl.network import Network
 from archdsl.sketching import Sketch, network_or_sketch
 from archdsl.syntax import tree

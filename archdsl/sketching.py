@@ -8,16 +8,16 @@ from os import PathLike
 from pathlib import Path
 from types import NoneType
 
+from archdsl.algebra.tensors import TensorType
 from archdsl.base.diagnostics import ArchError, Diagnostic, Severity
 from archdsl.base.limits import DEFAULT_LIMITS, Limits
-from archdsl.base.tensors import TensorType
 from archdsl.base.text import Source
 from archdsl.base.wanted import require, require_file, texts
 from archdsl.boundary import door, doors
 from archdsl.compiler import Options, carried_by, compile_source, options_of, sketch_source, source_of
-from archdsl.graph import faults
+from archdsl.elaborate import faults
+from archdsl.elaborate.library import SUFFIX
 from archdsl.graph.carried import Carried
-from archdsl.graph.library import SUFFIX
 from archdsl.graph.module import Module
 from archdsl.network import Network
 from archdsl.ops import OPERATORS, Operators
@@ -30,7 +30,7 @@ _PASSES = "E08"  # the faults of passes, which a file carries and no text has
 class Sketch:
     """What could be worked out of a text, and what is wrong with it.
 
-    module: the network, with a blank (`archdsl.graph.sketch.Blank`) for each step that is wrong or depends on one.
+    module: the network, with a blank (`archdsl.elaborate.sketch.Blank`) for each step that is wrong or depends on one.
     errors: none of a text that is right. carried: what it was worked out of.
     """
 
@@ -56,8 +56,8 @@ class Sketch:
     ) -> str:
         """The picture as DOT text, and in a file if a path is given: what is right as always, what is wrong red with
         its message, what depends on it dashed. The arguments are those of `Network.draw`."""
-        from archdsl.emit.files import drawn, kept
-        from archdsl.emit.picture import picture
+        from archdsl.draw.files import drawn, kept
+        from archdsl.draw.picture import picture
 
         expand = texts("expand", expand, "paths of blocks")
         require((str, NoneType), "the path of a layer", focus=focus)
@@ -78,7 +78,7 @@ class Sketch:
 
     def _repr_svg_(self) -> str | None:
         """The picture for a notebook, where Graphviz is there to make one."""
-        from archdsl.emit.files import in_notebook
+        from archdsl.draw.files import in_notebook
 
         return in_notebook(self.draw())
 

@@ -23,9 +23,9 @@ import archdsl
 from archdsl.base.diagnostics import Report
 from archdsl.base.text import Source
 from archdsl.compiler import compile_source, source_of
-from archdsl.graph.elaborate import Elaborator
-from archdsl.graph.evaluate import Evaluator
-from archdsl.graph.library import Library
+from archdsl.elaborate.elaborator import Elaborator
+from archdsl.elaborate.evaluate import Evaluator
+from archdsl.elaborate.library import Library
 from archdsl.graph.module import Module
 from archdsl.ops import OPERATORS
 

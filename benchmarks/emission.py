@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import archdsl
+from archdsl.elaborate.library import zoo_names
 from archdsl.emit.torch import source
-from archdsl.graph.library import zoo_names
 
 NAMES = ("resnet152", "densenet201", "swin_b")
 ROUNDS = 15

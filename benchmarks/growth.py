@@ -17,10 +17,10 @@ from typing import TypeVar
 from measure import HEAD, Times, in_turns, machine
 
 import archdsl
-from archdsl.emit.dot import dot
-from archdsl.emit.picture import picture
-from archdsl.emit.volumes import scene
-from archdsl.graph.library import zoo_names
+from archdsl.draw.dot import dot
+from archdsl.draw.picture import picture
+from archdsl.draw.volumes import scene
+from archdsl.elaborate.library import zoo_names
 
 T = TypeVar("T")
 INPUT = "INPUT[8x8x4] -> relu"

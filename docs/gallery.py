@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 import archdsl
-from archdsl.emit.render import NoGraphviz, render
-from archdsl.graph.library import zoo_names
+from archdsl.draw.render import NoGraphviz, render
+from archdsl.elaborate.library import zoo_names
 
 AS_VOLUMES: Final = ("lenet5", "alexnet", "zfnet", "vgg16", "resnet18", "unet")
 _INTRODUCTION: Final = """Every network of the zoo as `archdsl draw NAME` draws it; some also with `--style volumes`.

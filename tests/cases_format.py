@@ -28,10 +28,10 @@ from pathlib import Path
 from archdsl import ArchError, Network
 from archdsl.base.text import Source
 from archdsl.compiler import Options, check_source, compile_source
-from archdsl.emit.dot import dot
-from archdsl.emit.drawing.model import Cluster, Node, Picture
-from archdsl.emit.mermaid import mermaid
-from archdsl.emit.picture import picture
+from archdsl.draw.dot import dot
+from archdsl.draw.mermaid import mermaid
+from archdsl.draw.model import Cluster, Node, Picture
+from archdsl.draw.picture import picture
 from archdsl.graph.flat import layers
 from archdsl.report import messages
 from archdsl.request import input_size, setting

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from archdsl.base.escaped import Markup
 from archdsl.cli.screen import put
-from archdsl.emit.drawing.graphviz import Dot, Label
-from archdsl.emit.mermaid import Mermaid
+from archdsl.draw.graphviz import Dot, Label
+from archdsl.draw.mermaid import Mermaid
 from archdsl.page.document import Page
 from archdsl.report.messages import FORMATS
 from archdsl.report.terminal import Ink, Shown, paint, visible

@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from archdsl.emit.render import NoGraphviz, render
+from archdsl.draw.render import NoGraphviz, render
 
 
 def svg_of(text):

@@ -81,9 +81,9 @@ EMITTER = (
     Planted("names of classes that are taken", "emit/torch/merge.py", '        while name in self.taken:\n            number += 1\n            name = f"{wanted}{number}"\n        self.taken.add(name)',
             "        self.taken.add(name)", "two classes of one name"),
     # --- one module
-    Planted("in place wherever it can", "graph/memory.py", "    return needs_none and module.reads[wire] == 1", "    return needs_none",
+    Planted("in place wherever it can", "facts/memory.py", "    return needs_none and module.reads[wire] == 1", "    return needs_none",
             "a tensor is overwritten that a shortcut needs"),
-    Planted("in place on what backward needs", "graph/memory.py", "    return needs_none and module.reads[wire] == 1",
+    Planted("in place on what backward needs", "facts/memory.py", "    return needs_none and module.reads[wire] == 1",
             "    return module.reads[wire] == 1", "the backward pass of a layer misses its output"),
     Planted("a learned tensor from nothing", "emit/torch/lower.py", '{0.0: "torch.zeros", 1.0: "torch.ones"}.get(fill)',
             '{0.0: "torch.zeros", 1.0: "torch.zeros"}.get(fill)', "a gain starts at 0"),

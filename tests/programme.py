@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 from archdsl.compiler import source_of
-from archdsl.graph.library import zoo_names
+from archdsl.elaborate.library import zoo_names
 
 Test = TypeVar("Test", bound=Callable[..., object])
 

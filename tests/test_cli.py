@@ -13,10 +13,10 @@ from work import HANGS
 
 import archdsl
 from archdsl import cli
+from archdsl.algebra.tensors import Kind, TensorType
 from archdsl.base.files import write_atomically
-from archdsl.base.tensors import Kind, TensorType
 from archdsl.cli import screen
-from archdsl.graph.library import zoo_names
+from archdsl.elaborate.library import zoo_names
 from archdsl.request import Unclear, input_size, setting
 
 ROOT = Path(__file__).parent.parent
@@ -415,7 +415,7 @@ def test_nothing_is_written_of_a_text_with_faults(run, folder):
 
 
 def test_draw_writes_what_the_ending_says(run, folder, monkeypatch):
-    monkeypatch.setattr("archdsl.emit.render.render", lambda text, kind: f"{kind} of {text}".encode())
+    monkeypatch.setattr("archdsl.draw.render.render", lambda text, kind: f"{kind} of {text}".encode())
     dot = archdsl.load("lenet5").draw()
     assert run("draw", "lenet5")[:2] == (0, "wrote lenet5.svg\n")
     assert (folder / "lenet5.svg").read_text() == f"svg of {dot}"
@@ -429,12 +429,12 @@ def test_draw_writes_what_the_ending_says(run, folder, monkeypatch):
 
 
 def test_without_graphviz_dot_is_written_and_a_message_says_what_to_install(run, folder, monkeypatch):
-    from archdsl.emit.render import NoGraphviz
+    from archdsl.draw.render import NoGraphviz
 
     def missing(text, kind):
         raise NoGraphviz
 
-    monkeypatch.setattr("archdsl.emit.render.render", missing)
+    monkeypatch.setattr("archdsl.draw.render.render", missing)
     code, out, err = run("draw", "lenet5")
     assert (code, out) == (0, "wrote lenet5.dot\n")
     assert "pip install" in err
@@ -578,7 +578,7 @@ def test_nothing_slow_is_imported(arguments):
 @pytest.mark.parametrize(("text", "needed"), [("INPUT[8x8x3] -> CONV3-4", False), ("INPUT[8x8x3] -> CONVV3-4", True)])
 def test_the_words_for_faults_are_imported_for_a_fault(text, needed):
     script = (
-        "import sys; from archdsl.cli import main; main(sys.argv[1:]); print('archdsl.graph.faults' in sys.modules)"
+        "import sys; from archdsl.cli import main; main(sys.argv[1:]); print('archdsl.elaborate.faults' in sys.modules)"
     )
     command = [sys.executable, "-c", script, "check", "-e", text]
     found = subprocess.run(

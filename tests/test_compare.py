@@ -10,9 +10,9 @@ from work import growth
 
 import archdsl
 from archdsl import cli
-from archdsl.emit.drawing.columns import text_width
-from archdsl.emit.scatter import Point, placed, scatter
-from archdsl.graph.library import zoo_names
+from archdsl.draw.columns import text_width
+from archdsl.draw.scatter import Point, placed, scatter
+from archdsl.elaborate.library import zoo_names
 
 NAMES = ("resnet50", "vgg16", "mobilenet_v2", "googlenet", "resnet18")
 

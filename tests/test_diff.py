@@ -17,10 +17,10 @@ from work import growth
 
 import archdsl
 from archdsl import cli
-from archdsl.emit.drawing.graphviz import DARK, LIGHT
-from archdsl.emit.picture import picture
+from archdsl.draw.graphviz import DARK, LIGHT
+from archdsl.draw.picture import picture
+from archdsl.elaborate.library import zoo_names
 from archdsl.graph.flat import layers
-from archdsl.graph.library import zoo_names
 from archdsl.graph.marks import Mark
 from archdsl.report.diff import Kind
 

@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 import archdsl
-from archdsl.graph.library import zoo_names
+from archdsl.elaborate.library import zoo_names
 from archdsl.ops import BUILTIN, collect, resample
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -7,11 +7,11 @@ from layouts import Laid, svg_of
 
 import archdsl
 from archdsl.cli import main
-from archdsl.emit.dot import dot
-from archdsl.emit.drawing.excerpt import side_by_side
-from archdsl.emit.drawing.model import Kind
-from archdsl.emit.drawing.shading import Cost
-from archdsl.emit.picture import picture
+from archdsl.draw.dot import dot
+from archdsl.draw.excerpt import side_by_side
+from archdsl.draw.model import Kind
+from archdsl.draw.picture import picture
+from archdsl.draw.shading import Cost
 
 RESNET = archdsl.load("resnet18").module
 

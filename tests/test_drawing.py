@@ -14,12 +14,12 @@ from programme import zoo
 from work import growth
 
 import archdsl
-from archdsl.emit import render as rendering
-from archdsl.emit.dot import dot, laid_out
-from archdsl.emit.drawing.columns import in_columns
-from archdsl.emit.drawing.model import Detail, Direction, Kind, Role
-from archdsl.emit.picture import picture
-from archdsl.emit.render import CannotRender, NoGraphviz, render
+from archdsl.draw import render as rendering
+from archdsl.draw.columns import in_columns
+from archdsl.draw.dot import dot, laid_out
+from archdsl.draw.model import Detail, Direction, Kind, Role
+from archdsl.draw.picture import picture
+from archdsl.draw.render import CannotRender, NoGraphviz, render
 
 ZOO = zoo()
 HOSTILE = 'a "b" <c>&d; \\N \\l {e|f} &amp; [td] é ×'

@@ -21,8 +21,8 @@ import torch
 from work import HANGS
 
 import archdsl
+from archdsl.elaborate.library import zoo_names
 from archdsl.emit.torch.regions import regions
-from archdsl.graph.library import zoo_names
 
 SMALL = {
     "lenet5": None,

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 import archdsl
 from archdsl import ArchError
-from archdsl.graph.im2col import Im2col
+from archdsl.facts.im2col import Im2col
 
 
 def matrices(net: archdsl.Network, path: str) -> Im2col:

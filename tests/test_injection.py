@@ -119,8 +119,8 @@ def test_few_places_say_that_text_is_escaped() -> None:
     assert calls == {
         "base/escaped.py": 5,
         "cli/__init__.py": 1,
-        "emit/drawing/graphviz.py": 4,
-        "emit/mermaid.py": 4,
+        "draw/graphviz.py": 4,
+        "draw/mermaid.py": 4,
         "page/data.py": 1,
         "page/document.py": 3,
         "report/messages.py": 1,

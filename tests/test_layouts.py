@@ -10,10 +10,10 @@ from layouts import Laid, overlap, svg_of, tag
 from programme import zoo
 
 import archdsl
-from archdsl.emit.dot import dot, laid_out
-from archdsl.emit.drawing.excerpt import side_by_side
-from archdsl.emit.drawing.model import Detail, Kind
-from archdsl.emit.picture import picture
+from archdsl.draw.dot import dot, laid_out
+from archdsl.draw.excerpt import side_by_side
+from archdsl.draw.model import Detail, Kind
+from archdsl.draw.picture import picture
 
 ZOO = [name if isinstance(name, str) else name.values[0] for name in zoo()]
 # a network of each kind; the others differ in numbers, and are laid out when `-m long` asks for them

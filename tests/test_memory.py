@@ -12,7 +12,7 @@ from laws.watched import held, kept, peak
 from torch import Tensor
 
 import archdsl
-from archdsl.base.tensors import Kind, TensorType
+from archdsl.algebra.tensors import Kind, TensorType
 from archdsl.cli import main
 
 BATCH = 2

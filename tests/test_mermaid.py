@@ -9,10 +9,10 @@ import pytest
 from programme import zoo
 
 import archdsl
-from archdsl.emit.drawing.excerpt import side_by_side
-from archdsl.emit.drawing.model import Detail, Kind, Role
-from archdsl.emit.mermaid import mermaid, too_large
-from archdsl.emit.picture import picture
+from archdsl.draw.excerpt import side_by_side
+from archdsl.draw.mermaid import mermaid, too_large
+from archdsl.draw.model import Detail, Kind, Role
+from archdsl.draw.picture import picture
 
 ZOO = zoo()
 HOSTILE = 'end "b" <c>&d; style:x#y; \\N {e|f} &amp; [td] --> click %% é ×'
@@ -100,7 +100,7 @@ def test_hostile_names_stay_text():
 
 
 def test_the_text_is_the_same_for_any_hash_seed():
-    code = "import archdsl, sys\nfrom archdsl.emit.picture import picture\nfrom archdsl.emit.mermaid import mermaid\n"
+    code = "import archdsl, sys\nfrom archdsl.draw.picture import picture\nfrom archdsl.draw.mermaid import mermaid\n"
     code += "print(mermaid(picture(archdsl.load('googlenet').module, 'layer')))"
     made = {
         subprocess.run(

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archdsl.algebra.figures import short_number
 from archdsl.base.diagnostics import Diagnostic, Edit, Fault
-from archdsl.base.figures import short_number
 from archdsl.base.text import Place, Source, Span
 from archdsl.report import messages
 from archdsl.report.catalogue import faults

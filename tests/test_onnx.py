@@ -11,7 +11,7 @@ from test_faults import assert_speaks_well
 
 import archdsl
 from archdsl import cli
-from archdsl.base.tensors import Kind
+from archdsl.algebra.tensors import Kind
 from archdsl.emit import onnx as emitted
 
 onnx = pytest.importorskip("onnx")

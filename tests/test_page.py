@@ -13,11 +13,11 @@ from work import HANGS, growth
 
 import archdsl
 from archdsl import cli
-from archdsl.emit import render as rendering
-from archdsl.emit.drawing.graphviz import DARK, LIGHT, mixed
-from archdsl.emit.drawing.shading import WORDS
-from archdsl.emit.render import NoGraphviz, render_all
-from archdsl.graph.library import zoo_names
+from archdsl.draw import render as rendering
+from archdsl.draw.graphviz import DARK, LIGHT, mixed
+from archdsl.draw.render import NoGraphviz, render_all
+from archdsl.draw.shading import WORDS
+from archdsl.elaborate.library import zoo_names
 from archdsl.page import steps, views
 from archdsl.report.walk import Tour
 

@@ -18,7 +18,7 @@ from typing_extensions import override
 
 import archdsl
 from archdsl import ArchError, cli
-from archdsl.base.tensors import Shape
+from archdsl.algebra.tensors import Shape
 from archdsl.graph.module import Module
 from archdsl.passes.a_pass import Change, Pass
 from archdsl.passes.catalogue import PASSES, pass_of

@@ -7,8 +7,8 @@ import torch
 from test_zoo import FIGURES, VGG, Ledger
 
 import archdsl
+from archdsl.facts.receptive import ReceptiveFields, start
 from archdsl.graph.flat import layers
-from archdsl.graph.receptive import ReceptiveFields, start
 
 
 class Maps(Ledger):

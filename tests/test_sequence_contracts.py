@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 import archdsl
-from archdsl.base.tensors import Kind
+from archdsl.algebra.tensors import Kind
 from archdsl.network import Network
 
 NETS = {

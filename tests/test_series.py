@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from programme import examples
 
 import archdsl
-from archdsl.base.traced import Named, Traced, difference, expression_of, progression, python
+from archdsl.algebra.traced import Named, Traced, difference, expression_of, progression, python
 from archdsl.emit.torch.print import flat_text
 from archdsl.emit.torch.program import Hole, Label
 from archdsl.graph.flat import layers

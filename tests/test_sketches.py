@@ -8,12 +8,12 @@ import pytest
 import archdsl
 from archdsl.base.resources import folder
 from archdsl.cli import main
-from archdsl.emit.dot import dot
-from archdsl.emit.drawing.model import Kind
-from archdsl.emit.mermaid import mermaid
-from archdsl.emit.picture import picture
+from archdsl.draw.dot import dot
+from archdsl.draw.mermaid import mermaid
+from archdsl.draw.model import Kind
+from archdsl.draw.picture import picture
+from archdsl.elaborate.sketch import Blank
 from archdsl.graph.marks import Mark
-from archdsl.graph.sketch import Blank
 
 
 def drawn(text, detail=None, **settings):

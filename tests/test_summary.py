@@ -9,8 +9,8 @@ from programme import zoo
 from work import growth
 
 import archdsl
+from archdsl.elaborate.library import zoo_names
 from archdsl.graph.flat import layers
-from archdsl.graph.library import zoo_names
 from archdsl.graph.module import Module
 from archdsl.report import structure
 from archdsl.report.summary import share

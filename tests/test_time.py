@@ -9,9 +9,9 @@ from fractions import Fraction
 import pytest
 
 import archdsl
-from archdsl.base.devices import DEVICES, Device, bytes_of, device_of
 from archdsl.base.dtypes import Dtype
 from archdsl.cli import main
+from archdsl.facts.devices import DEVICES, Device, bytes_of, device_of
 
 ROUND = "1e12 FLOP/s, 1e9 B/s"
 

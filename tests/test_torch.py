@@ -15,10 +15,10 @@ from emitted import code_lines
 from torch.utils.flop_counter import FlopCounterMode
 
 import archdsl
+from archdsl.algebra.tensors import Kind
 from archdsl.base.python_text import WIDTH
-from archdsl.base.tensors import Kind
+from archdsl.elaborate.library import zoo_names
 from archdsl.emit.torch import merge
-from archdsl.graph.library import zoo_names
 
 SMALL = ["lenet5", "resnet20", "tiny_vgg", "textbook_linear", "textbook_conv_pool"]
 LENGTHS = {"resnet50": 120, "googlenet": 130, "vgg16": 60}

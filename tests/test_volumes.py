@@ -9,9 +9,9 @@ from programme import zoo
 from work import growth
 
 import archdsl
-from archdsl.emit.drawing.scene import Polygon, Text, placed_dot, svg
-from archdsl.emit.render import CannotRender, NoGraphviz, render
-from archdsl.emit.volumes import READABLE, scene, volumes
+from archdsl.draw.render import CannotRender, NoGraphviz, render
+from archdsl.draw.scene import Polygon, Text, placed_dot, svg
+from archdsl.draw.volumes import READABLE, scene, volumes
 
 ZOO = zoo()
 

@@ -15,8 +15,8 @@ from work import HANGS
 
 import archdsl
 from archdsl.compiler import check_source, source_of
+from archdsl.elaborate.library import zoo_names
 from archdsl.graph.flat import layers
-from archdsl.graph.library import zoo_names
 
 DATA = Path(__file__).parent / "data"
 

@@ -1,1 +1,1 @@
-"""What every layer stands on: text and places, diagnostics, tensor types, the arithmetic of windows."""
+"""What every room stands on: text and places, diagnostics, limits, reading, writing, escaping."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def complete_network(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The names of the zoo, and files."""
-    from archdsl.graph.library import zoo_names
+    from archdsl.elaborate.library import zoo_names
 
     names = [CompletionItem(name) for name in zoo_names() if name.startswith(incomplete)]
     return [*names, CompletionItem(incomplete, type="file")]

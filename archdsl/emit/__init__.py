@@ -1,1 +1,1 @@
-"""The back ends: a network as PyTorch code, as a picture."""
+"""The back ends: a network as PyTorch code, and as ONNX."""

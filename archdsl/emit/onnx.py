@@ -12,13 +12,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from archdsl.algebra.symbolic import Assumptions, formula_of, is_open
+from archdsl.algebra.tensors import Kind, TensorType
 from archdsl.base.diagnostics import ArchError, Diagnostic
-from archdsl.base.symbolic import Assumptions, formula_of, is_open
-from archdsl.base.tensors import Kind, TensorType
 from archdsl.base.wanted import need
+from archdsl.elaborate.open_sizes import other_sizes, told_by_size
 from archdsl.graph.flat import Layer, layers
 from archdsl.graph.module import INPUT, Module, Step, Wire
-from archdsl.graph.open_sizes import other_sizes, told_by_size
 from archdsl.ops.arguments import SharedLayer
 from archdsl.passes.faults import NotInOnnx
 

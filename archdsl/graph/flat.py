@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from archdsl.algebra.tensors import Shape
 from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.base.limits import Limits
-from archdsl.base.tensors import Shape
-from archdsl.graph import faults
+from archdsl.elaborate import faults
 from archdsl.graph.module import INPUT, Module, Step
 from archdsl.ops.operator import Operator
 

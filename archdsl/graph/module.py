@@ -20,7 +20,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archdsl.base.tensors import Shape, TensorType
+from archdsl.algebra.tensors import Shape, TensorType
 from archdsl.base.text import Place
 from archdsl.ops.operator import Facts, Operator
 from archdsl.ops.torchcall import Apply, Layer, Learned
@@ -28,7 +28,7 @@ from archdsl.ops.torchcall import Apply, Layer, Learned
 if TYPE_CHECKING:
     import networkx as nx
 
-    from archdsl.graph.values import Value
+    from archdsl.elaborate.values import Value
 
 INPUT = -1
 

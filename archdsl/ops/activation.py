@@ -8,7 +8,7 @@ from typing import ClassVar, final
 
 from typing_extensions import override
 
-from archdsl.base.tensors import Kind, Shape, TensorType
+from archdsl.algebra.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import choice, integer, number
 from archdsl.ops.faults import BadArgument, Reject
 from archdsl.ops.operator import Style, Unary, require_features

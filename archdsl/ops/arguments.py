@@ -8,8 +8,8 @@ from enum import Enum, StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from archdsl.algebra.symbolic import at_example
 from archdsl.base.limits import LARGEST
-from archdsl.base.symbolic import at_example
 from archdsl.ops.faults import BadArgument, MissingArgument, Reject, UnknownArgument, WrongType
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import Any, ClassVar, final
 
 from typing_extensions import override
 
-from archdsl.base.fields import SAME, Field, everything
-from archdsl.base.tensors import Kind, Shape, TensorType
+from archdsl.algebra.fields import SAME, Field, everything
+from archdsl.algebra.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import Operand, flag, given, integer, number
 from archdsl.ops.faults import BadArgument, Reject, WrongTensor
 from archdsl.ops.operator import Operator, Style, Unary, axes_of, require_sequence

@@ -9,8 +9,8 @@ from typing import ClassVar, final
 
 from typing_extensions import override
 
-from archdsl.base.tensors import Shape, TensorType
-from archdsl.base.windows import Spread, Window
+from archdsl.algebra.tensors import Shape, TensorType
+from archdsl.algebra.windows import Spread, Window
 from archdsl.ops.arguments import Axes, axes, flag, integer, stride, width, window
 from archdsl.ops.faults import BadArgument, GroupsDoNotDivide, Reject
 from archdsl.ops.operator import (

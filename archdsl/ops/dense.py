@@ -8,8 +8,8 @@ from typing import ClassVar, final
 
 from typing_extensions import override
 
-from archdsl.base.fields import Channels, Field
-from archdsl.base.tensors import Kind, Shape, TensorType
+from archdsl.algebra.fields import Channels, Field
+from archdsl.algebra.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import flag, width
 from archdsl.ops.faults import Reject, WrongTensor
 from archdsl.ops.operator import Style, Unary, require_samples

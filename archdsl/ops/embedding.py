@@ -9,8 +9,8 @@ from typing import final
 
 from typing_extensions import override
 
-from archdsl.base.fields import Field
-from archdsl.base.tensors import Kind, Shape, TensorType
+from archdsl.algebra.fields import Field
+from archdsl.algebra.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import Axes, SharedLayer, axes, integer, layer, number, width
 from archdsl.ops.faults import BadArgument, Reject, WrongTensor
 from archdsl.ops.operator import Style, Unary, require_features, require_sequence

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import final
 
+from archdsl.algebra.tensors import Kind, TensorType
 from archdsl.base.diagnostics import Fault
 from archdsl.base.suggest import did_you_mean
-from archdsl.base.tensors import Kind, TensorType
 
 
 class OperatorFault(Fault):

@@ -8,9 +8,9 @@ from typing import ClassVar, final
 
 from typing_extensions import override
 
-from archdsl.base.fields import POINT, SAME, Field
-from archdsl.base.symbolic import is_open
-from archdsl.base.tensors import Kind, TensorType
+from archdsl.algebra.fields import POINT, SAME, Field
+from archdsl.algebra.symbolic import is_open
+from archdsl.algebra.tensors import Kind, TensorType
 from archdsl.ops.arguments import choice
 from archdsl.ops.faults import CannotMerge, Reject
 from archdsl.ops.operator import Style, Variadic, require_features

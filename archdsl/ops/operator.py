@@ -15,12 +15,12 @@ from inspect import cleandoc
 from math import prod
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
-from archdsl.base.fields import POINT, SAME, Field, everything
+from archdsl.algebra.fields import POINT, SAME, Field, everything
+from archdsl.algebra.symbolic import at_example, fixed
+from archdsl.algebra.tensors import Kind, Shape, TensorType
+from archdsl.algebra.traced import expression_of
+from archdsl.algebra.windows import Spread, Window
 from archdsl.base.limits import LARGEST
-from archdsl.base.symbolic import at_example, fixed
-from archdsl.base.tensors import Kind, Shape, TensorType
-from archdsl.base.traced import expression_of
-from archdsl.base.windows import Spread, Window
 from archdsl.ops.arguments import Axes, Operand, Role, arguments, roles
 from archdsl.ops.faults import BadArgument, Reject, TooLarge, WindowTooLarge, WrongTensor
 from archdsl.ops.storage import NOTHING, Buffer, Kept, Own

@@ -8,9 +8,9 @@ from typing import final
 
 from typing_extensions import override
 
-from archdsl.base.fields import Field, everything
-from archdsl.base.tensors import TensorType
-from archdsl.base.windows import Window
+from archdsl.algebra.fields import Field, everything
+from archdsl.algebra.tensors import TensorType
+from archdsl.algebra.windows import Window
 from archdsl.ops.arguments import Axes, axes, flag, stride, window
 from archdsl.ops.faults import BadArgument, Reject
 from archdsl.ops.operator import (

@@ -7,9 +7,9 @@ from typing import final
 
 from typing_extensions import override
 
-from archdsl.base.fields import SAME, Channels, Field, everything
-from archdsl.base.tensors import Kind, TensorType
-from archdsl.base.windows import Window
+from archdsl.algebra.fields import SAME, Channels, Field, everything
+from archdsl.algebra.tensors import Kind, TensorType
+from archdsl.algebra.windows import Window
 from archdsl.ops.arguments import Axes, axes, integer
 from archdsl.ops.faults import BadArgument, GroupsDoNotDivide, Reject, WrongTensor
 from archdsl.ops.operator import (

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, final
 
 from typing_extensions import override
 
-from archdsl.base.fields import Field
-from archdsl.base.tensors import Kind, Shape, TensorType
+from archdsl.algebra.fields import Field
+from archdsl.algebra.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import Operand, choice, flag, given, integer, number, width
 from archdsl.ops.faults import BadArgument, MissingArgument, Reject, WrongTensor
 from archdsl.ops.operator import Operator, Style, Unary, require_sequence

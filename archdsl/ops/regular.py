@@ -8,7 +8,7 @@ from typing import ClassVar, final
 
 from typing_extensions import override
 
-from archdsl.base.tensors import Kind, Shape, TensorType
+from archdsl.algebra.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import flag, number
 from archdsl.ops.faults import CannotMerge, Reject, WrongCount
 from archdsl.ops.operator import Style, Unary, Variadic, require_features, require_samples

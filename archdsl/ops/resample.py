@@ -8,9 +8,9 @@ from typing import Any, ClassVar, final
 
 from typing_extensions import override
 
-from archdsl.base.fields import POINT, SAME, Channels, Field
-from archdsl.base.tensors import Kind, Shape, TensorType
-from archdsl.base.windows import Spread, Window
+from archdsl.algebra.fields import POINT, SAME, Channels, Field
+from archdsl.algebra.tensors import Kind, Shape, TensorType
+from archdsl.algebra.windows import Spread, Window
 from archdsl.ops.arguments import Axes, axes, choice, flag, integer, window
 from archdsl.ops.faults import BadArgument, MissingArgument, Reject, WrongCount, WrongTensor
 from archdsl.ops.operator import Style, Unary, Variadic, by_axes, compact, for_axes, per_axis, require_grid

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from archdsl.emit.drawing.graphviz import DARK, LIGHT, Theme
+from archdsl.draw.graphviz import DARK, LIGHT, Theme
 
 
 def _fills(theme: Theme) -> Mapping[str, str]:

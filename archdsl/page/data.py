@@ -13,7 +13,7 @@ from html import unescape
 from typing import Any, Final
 
 from archdsl.base.escaped import Markup
-from archdsl.emit.drawing.model import Kind, Role
+from archdsl.draw.model import Kind, Role
 from archdsl.graph.marks import Mark
 from archdsl.ops.operator import Style
 from archdsl.page.steps import Steps

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, LiteralString
 
 from archdsl.base.escaped import Markup
 from archdsl.base.version import __version__
-from archdsl.emit.drawing.model import Direction
-from archdsl.emit.drawing.shading import WORDS, Cost
-from archdsl.emit.drawing.words import caption
+from archdsl.draw.model import Direction
+from archdsl.draw.shading import WORDS, Cost
+from archdsl.draw.words import caption
 from archdsl.page.colours import rules
 from archdsl.page.data import as_json, legend, steps_data, views_data
 from archdsl.page.steps import Steps

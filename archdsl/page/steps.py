@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-from archdsl.base.fields import Field
-from archdsl.base.symbolic import is_open
+from archdsl.algebra.fields import Field
+from archdsl.algebra.symbolic import is_open
+from archdsl.facts.receptive import ReceptiveField, described, number_of
 from archdsl.graph.module import Module
-from archdsl.graph.receptive import ReceptiveField, described, number_of
 from archdsl.ops.operator import Operator, axes_of
 from archdsl.report.explain import explained
 from archdsl.report.manual import torch_call

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from archdsl.base.escaped import Markup
-from archdsl.emit.dot import DEAR, dot
-from archdsl.emit.drawing.compose import PROJECTION, Scope, title_of
-from archdsl.emit.drawing.model import Detail, Direction, Kind, Node, Picture
-from archdsl.emit.drawing.shading import Cost, Shading, shading
-from archdsl.emit.picture import picture
-from archdsl.emit.render import CannotRender, render_all
+from archdsl.draw.compose import PROJECTION, Scope, title_of
+from archdsl.draw.dot import DEAR, dot
+from archdsl.draw.model import Detail, Direction, Kind, Node, Picture
+from archdsl.draw.picture import picture
+from archdsl.draw.render import CannotRender, render_all
+from archdsl.draw.shading import Cost, Shading, shading
 from archdsl.graph.module import Module
 from archdsl.page.steps import Steps
 from archdsl.page.svg import Marks, small

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from archdsl.algebra.windows import Window
 from archdsl.base.diagnostics import Report
-from archdsl.base.windows import Window
-from archdsl.graph import faults
+from archdsl.elaborate import faults
 from archdsl.graph.module import Module, Step
 from archdsl.ops.operator import AXIS_NAMES, Operator
 

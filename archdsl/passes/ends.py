@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from typing_extensions import override
 
-from archdsl.base.tensors import TensorType
+from archdsl.algebra.tensors import TensorType
 from archdsl.graph.module import INPUT, Module, Step
 from archdsl.ops.embedding import Embedding, Param
 from archdsl.ops.operator import Operator, Style

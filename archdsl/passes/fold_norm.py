@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast, final
 
 from typing_extensions import override
 
-from archdsl.base.tensors import Shape
+from archdsl.algebra.tensors import Shape
 from archdsl.graph.module import Module, Step, Wire
 from archdsl.ops.conv import Conv, Deconv, DepthwiseConv
 from archdsl.ops.dense import FullyConnected

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from typing_extensions import override
 
-from archdsl.base.tensors import Kind, Shape, TensorType
+from archdsl.algebra.tensors import Kind, Shape, TensorType
 from archdsl.graph.module import Module, Step, Wire
 from archdsl.ops.activation import Activation, AlongChannels, Prelu, Scale
 from archdsl.ops.conv import Conv

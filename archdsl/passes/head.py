@@ -7,7 +7,7 @@ from typing import Any, cast, final
 
 from typing_extensions import override
 
-from archdsl.base.tensors import Shape
+from archdsl.algebra.tensors import Shape
 from archdsl.graph.module import Module
 from archdsl.ops.conv import Conv, Deconv
 from archdsl.ops.dense import FullyConnected

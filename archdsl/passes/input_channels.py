@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from typing_extensions import override
 
-from archdsl.base.tensors import Kind, Shape, TensorType
+from archdsl.algebra.tensors import Kind, Shape, TensorType
 from archdsl.graph.module import Module
 from archdsl.ops.conv import Conv
 from archdsl.ops.operator import Operator

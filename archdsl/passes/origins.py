@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from archdsl.base.tensors import Shape
+from archdsl.algebra.tensors import Shape
 from archdsl.graph.module import Module, Step
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast, final
 
 from typing_extensions import override
 
-from archdsl.base.tensors import Kind, Shape, TensorType
+from archdsl.algebra.tensors import Kind, Shape, TensorType
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops.embedding import Param, PositionEmbedding
 from archdsl.ops.merge import Add, Concat

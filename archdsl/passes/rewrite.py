@@ -6,8 +6,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, cast
 
+from archdsl.algebra.tensors import Shape, TensorType
 from archdsl.base.diagnostics import ArchError
-from archdsl.base.tensors import Shape, TensorType
 from archdsl.base.text import Place
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops.arguments import SharedLayer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-import archdsl.graph.faults as graph_faults
+import archdsl.elaborate.faults as graph_faults
 from archdsl.base.diagnostics import Fault, catalogue
 from archdsl.ops import faults as operator_faults
 from archdsl.passes import faults as pass_faults

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from archdsl.base.fields import Status
-from archdsl.base.figures import short_number
-from archdsl.base.tensors import TensorType
+from archdsl.algebra.fields import Status
+from archdsl.algebra.figures import short_number
+from archdsl.algebra.tensors import TensorType
 from archdsl.base.wanted import Choice
+from archdsl.facts.receptive import Seen
 from archdsl.graph.module import Module
-from archdsl.graph.receptive import Seen
 from archdsl.report.columns import listed, listed_width
 from archdsl.report.structure import kinds_of
 from archdsl.report.terminal import Shown, visible

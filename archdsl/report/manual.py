@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from inspect import cleandoc
 from typing import Any, cast
 
+from archdsl.algebra.tensors import Kind, TensorType
+from archdsl.algebra.windows import Window
 from archdsl.base.diagnostics import Fault, Report
 from archdsl.base.limits import DEFAULT_LIMITS
 from archdsl.base.resources import folder
-from archdsl.base.tensors import Kind, TensorType
 from archdsl.base.text import Place, Source, Span
-from archdsl.base.windows import Window
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops import OperatorClass, Operators
 from archdsl.ops.arguments import Argument, ArgumentKind, Operand, Role, SharedLayer, arguments, bind

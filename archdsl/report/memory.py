@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from archdsl.algebra.figures import short_bytes
 from archdsl.base.dtypes import Dtype
-from archdsl.base.figures import short_bytes
 from archdsl.base.wanted import Choice
-from archdsl.graph.memory import Inference, Scheduler, Sizes, Tape, Training, buffers
+from archdsl.facts.memory import Inference, Scheduler, Sizes, Tape, Training, buffers
 from archdsl.graph.module import Module
 from archdsl.report.columns import Column, printed
 from archdsl.report.structure import plain

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from archdsl.base.conditions import Condition, Sizes, implied, together
-from archdsl.base.symbolic import Assumptions, Decision
+from archdsl.algebra.conditions import Condition, Sizes, implied, together
+from archdsl.algebra.symbolic import Assumptions, Decision
 from archdsl.base.text import Place
+from archdsl.elaborate.open_sizes import depending, exact, training_only
 from archdsl.graph.module import Module
-from archdsl.graph.open_sizes import depending, exact, training_only
 from archdsl.report.terminal import NO_BREAK, Shown, lines, visible, wrapped
 
 FORMAT = "archdsl.sizes"

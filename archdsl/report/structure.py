@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from archdsl.base.symbolic import is_open
-from archdsl.base.tensors import TensorType
+from archdsl.algebra.symbolic import is_open
+from archdsl.algebra.tensors import TensorType
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops.operator import Operator
 from archdsl.report.terminal import Shown

@@ -11,11 +11,11 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
+from archdsl.algebra.figures import short_bytes, short_number
+from archdsl.algebra.tensors import TensorType
 from archdsl.base.escaped import Markup
-from archdsl.base.figures import short_bytes, short_number
-from archdsl.base.tensors import TensorType
+from archdsl.facts.receptive import ReceptiveField, described
 from archdsl.graph.module import Module
-from archdsl.graph.receptive import ReceptiveField, described
 from archdsl.ops.operator import Operator, Style
 from archdsl.report.columns import Column, printed, width_of
 from archdsl.report.structure import kind_of, kinds_of, plain

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from archdsl.base.devices import Device
+from archdsl.algebra.figures import short_bytes, short_number, short_seconds
 from archdsl.base.dtypes import Dtype
-from archdsl.base.figures import short_bytes, short_number, short_seconds
+from archdsl.facts.devices import Device
+from archdsl.facts.roofline import Roofline, Work
 from archdsl.graph.module import Module
-from archdsl.graph.roofline import Roofline, Work
 from archdsl.report.columns import Column, printed
 from archdsl.report.summary import WIDTH, Row, Summary, place_record, share, with_figures
 from archdsl.report.terminal import Shown

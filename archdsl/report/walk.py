@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
+from archdsl.algebra.figures import short_number
 from archdsl.base.diagnostics import ArchError, Diagnostic
-from archdsl.base.figures import short_number
-from archdsl.graph.chains import DOWNSAMPLE
+from archdsl.elaborate.chains import DOWNSAMPLE
+from archdsl.facts.receptive import ReceptiveFields, Seen, start
 from archdsl.graph.module import INPUT, Module, Step, Wire
-from archdsl.graph.receptive import ReceptiveFields, Seen, start
 from archdsl.ops.operator import Operator
 from archdsl.report.faults import UnknownLayer
 

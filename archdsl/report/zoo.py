@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from archdsl.base.figures import short_number
-from archdsl.base.tensors import TensorType
+from archdsl.algebra.figures import short_number
+from archdsl.algebra.tensors import TensorType
 from archdsl.base.text import Source
 from archdsl.graph.module import Module
 from archdsl.report.columns import listed

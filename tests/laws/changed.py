@@ -13,7 +13,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 import archdsl
 from archdsl import Network, TensorType
-from archdsl.base.tensors import Kind
+from archdsl.algebra.tensors import Kind
 from archdsl.passes.moving import names
 
 BATCH = 2

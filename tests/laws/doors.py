@@ -23,11 +23,11 @@ from laws.writer import Text, program
 import archdsl
 from archdsl import ArchError, Network, cli
 from archdsl.cli.codes import INTERNAL
-from archdsl.emit.drawing.model import Detail, Direction
-from archdsl.emit.drawing.shading import Cost
-from archdsl.emit.files import drawn, drawn_scene
-from archdsl.emit.picture import picture
-from archdsl.emit.volumes import scene
+from archdsl.draw.files import drawn, drawn_scene
+from archdsl.draw.model import Detail, Direction
+from archdsl.draw.picture import picture
+from archdsl.draw.shading import Cost
+from archdsl.draw.volumes import scene
 from archdsl.report import messages
 from archdsl.report.compare import Sort
 from archdsl.report.walk import Tour

@@ -22,9 +22,9 @@ from archdsl.base.diagnostics import Diagnostic, Report
 from archdsl.base.limits import Limits
 from archdsl.base.text import Source
 from archdsl.compiler import Options, check_source, compile_source
-from archdsl.emit.mermaid import mermaid
-from archdsl.emit.picture import picture
-from archdsl.graph import library
+from archdsl.draw.mermaid import mermaid
+from archdsl.draw.picture import picture
+from archdsl.elaborate import library
 from archdsl.ops import OPERATORS
 from archdsl.sketching import network_or_sketch
 from archdsl.syntax.parser import parse

@@ -20,11 +20,11 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from archdsl import Network
-from archdsl.base.fields import Field, Status
-from archdsl.base.tensors import Kind, TensorType
-from archdsl.base.windows import Window
+from archdsl.algebra.fields import Field, Status
+from archdsl.algebra.tensors import Kind, TensorType
+from archdsl.algebra.windows import Window
+from archdsl.facts.receptive import NOTHING, ReceptiveFields, Seen, start
 from archdsl.graph.module import Module, Step
-from archdsl.graph.receptive import NOTHING, ReceptiveFields, Seen, start
 from archdsl.ops.operator import Operator, Style
 
 

@@ -51,10 +51,10 @@ from archdsl import ArchError, Network
 from archdsl.base.diagnostics import Diagnostic
 from archdsl.base.text import Source
 from archdsl.compiler import Options, check_source, compile_source
-from archdsl.emit.files import drawn_scene
-from archdsl.emit.mermaid import mermaid
-from archdsl.emit.picture import picture
-from archdsl.emit.volumes import scene
+from archdsl.draw.files import drawn_scene
+from archdsl.draw.mermaid import mermaid
+from archdsl.draw.picture import picture
+from archdsl.draw.volumes import scene
 from archdsl.network import scatter_of
 from archdsl.report.messages import concise, full, github, to_json
 from archdsl.report.structure import to_json as structure_json

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 import archdsl.ops
-from archdsl.base.tensors import Kind, TensorType
+from archdsl.algebra.tensors import Kind, TensorType
 from archdsl.ops.torchcall import ALL, Apply, Grid, Layer, Learned, Passed, Slot, Weight
 
 Weights = Mapping[str, Tensor]

@@ -17,7 +17,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from typing_extensions import override
 
-from archdsl.base.tensors import Kind, TensorType
+from archdsl.algebra.tensors import Kind, TensorType
 from archdsl.graph.module import Module, Step
 from archdsl.ops.torchcall import Apply, Layer, Learned
 

@@ -31,15 +31,15 @@ from torch import Tensor
 
 import archdsl
 from archdsl import ArchError, Network
-from archdsl.base.devices import device_of
 from archdsl.base.diagnostics import Diagnostic
 from archdsl.base.dtypes import Dtype
 from archdsl.base.text import Place, Source
 from archdsl.compiler import Options, check_source
-from archdsl.graph.memory import Sizes, buffers
+from archdsl.elaborate.sketch import Blank
+from archdsl.facts.devices import device_of
+from archdsl.facts.memory import Sizes, buffers
+from archdsl.facts.roofline import Roofline, Work
 from archdsl.graph.module import Step
-from archdsl.graph.roofline import Roofline, Work
-from archdsl.graph.sketch import Blank
 from archdsl.ops.operator import Operator
 from archdsl.ops.recurrent import Recurrent
 from archdsl.passes.moving import names

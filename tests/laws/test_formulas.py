@@ -19,9 +19,9 @@ from work import counted
 
 import archdsl
 from archdsl import ArchError, Network
-from archdsl.base.conditions import Condition, Relation, Sizes, implied
-from archdsl.base.formulas import Formula, constant, symbol
-from archdsl.base.symbolic import formula_of
+from archdsl.algebra.conditions import Condition, Relation, Sizes, implied
+from archdsl.algebra.formulas import Formula, constant, symbol
+from archdsl.algebra.symbolic import formula_of
 
 SIZE = st.integers(1, 70)
 

@@ -16,10 +16,10 @@ from laws.watched import held, kept, peak
 from programme import examples
 from torch import Tensor, nn
 
-from archdsl.base.tensors import Kind, TensorType
+from archdsl.algebra.tensors import Kind, TensorType
 from archdsl.base.text import Place, Source, Span
 from archdsl.emit.torch.forward import schedule
-from archdsl.graph.memory import Inference, Sizes, Training, buffers
+from archdsl.facts.memory import Inference, Sizes, Training, buffers
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops import OPERATORS, OperatorClass
 from archdsl.ops.attention import Attention, DotAttention, WindowAttention

@@ -19,10 +19,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import archdsl
 from archdsl import ArchError, Network, TensorType
-from archdsl.base.fields import Field
-from archdsl.base.windows import Window
+from archdsl.algebra.fields import Field
+from archdsl.algebra.windows import Window
+from archdsl.facts.receptive import ReceptiveFields, start
 from archdsl.graph.module import Module
-from archdsl.graph.receptive import ReceptiveFields, start
 from archdsl.ops import OPERATORS
 from archdsl.ops.arguments import bind
 from archdsl.ops.operator import Operator

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from laws.test_operators import drawn
 
 import archdsl
-from archdsl.base.tensors import Kind, TensorType
+from archdsl.algebra.tensors import Kind, TensorType
 from archdsl.base.text import Place, Source, Span
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.network import Network

@@ -15,7 +15,7 @@ from laws.interpreter import BATCH, called, kind_of, module, results, tensor
 from programme import examples
 from torch.utils.flop_counter import FlopCounterMode
 
-from archdsl.base.tensors import Kind, TensorType
+from archdsl.algebra.tensors import Kind, TensorType
 from archdsl.ops import OPERATORS, OperatorClass
 from archdsl.ops.arguments import Argument, ArgumentKind, Role, SharedLayer, arguments, bind
 from archdsl.ops.faults import Reject, WrongTensor

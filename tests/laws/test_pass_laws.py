@@ -23,7 +23,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 import archdsl
 from archdsl import ArchError, Network
-from archdsl.graph.library import zoo_names
+from archdsl.elaborate.library import zoo_names
 from archdsl.graph.module import Module
 from archdsl.ops import OperatorClass
 from archdsl.ops.faults import Reject

@@ -10,8 +10,8 @@ from programme import examples
 
 import archdsl
 from archdsl import ArchError
-from archdsl.base.fields import Field, Status
-from archdsl.graph.receptive import ReceptiveFields, start
+from archdsl.algebra.fields import Field, Status
+from archdsl.facts.receptive import ReceptiveFields, start
 from archdsl.report.walk import Tour
 
 _SAME_SIZE = (

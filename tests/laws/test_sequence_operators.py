@@ -12,7 +12,7 @@ import torch
 from laws.interpreter import called, module, results, run
 from torch import Tensor, nn
 
-from archdsl.base.tensors import Kind, TensorType
+from archdsl.algebra.tensors import Kind, TensorType
 from archdsl.ops import OPERATORS
 from archdsl.ops.arguments import SharedLayer, bind
 from archdsl.ops.torchcall import Layer

@@ -17,9 +17,9 @@ from laws.interpreter import module
 from programme import examples
 from torch import Tensor, nn
 
-from archdsl.base.fields import SAME, Channels, Field, Status, everything, union
-from archdsl.base.tensors import TensorType
-from archdsl.base.windows import Spread, Window
+from archdsl.algebra.fields import SAME, Channels, Field, Status, everything, union
+from archdsl.algebra.tensors import TensorType
+from archdsl.algebra.windows import Spread, Window
 from archdsl.ops import OPERATORS
 from archdsl.ops.arguments import arguments, bind
 from archdsl.ops.faults import Reject

@@ -15,7 +15,7 @@ from archdsl.cli.outputs import output_kind
 from archdsl.cli.screen import file_name, progress, say, show, write
 
 if TYPE_CHECKING:
-    from archdsl.emit.files import Drawn
+    from archdsl.draw.files import Drawn
     from archdsl.graph.marks import Marks
     from archdsl.network import Network
     from archdsl.sketching import Sketch
@@ -102,7 +102,7 @@ def _errors(net: Network | Sketch) -> tuple[Diagnostic, ...]:
 
 def kinds_of(outputs: tuple[str, ...], *, pages: bool = False) -> dict[str, str]:
     """The kind of picture that each file is to hold. pages: whether it may be a page."""
-    from archdsl.emit.files import KINDS, NOUN
+    from archdsl.draw.files import KINDS, NOUN
 
     kinds, noun = ((*KINDS, PAGE), "a picture or page") if pages else (KINDS, NOUN)
     return {output: output_kind(output, kinds, noun, "dot") for output in outputs}
@@ -162,10 +162,10 @@ def _require_sense(names: tuple[str, ...], style: str, kinds: dict[str, str], op
 def _boxes(
     nets: Sequence[Network | Sketch], kinds: dict[str, str], options: dict[str, Any], marks: Marks | None = None
 ) -> tuple[Drawn, list[str]]:
-    from archdsl.emit import files
-    from archdsl.emit.drawing.excerpt import side_by_side
-    from archdsl.emit.mermaid import too_large
-    from archdsl.emit.picture import picture
+    from archdsl.draw import files
+    from archdsl.draw.excerpt import side_by_side
+    from archdsl.draw.mermaid import too_large
+    from archdsl.draw.picture import picture
 
     made = side_by_side([picture(net.module, marks=marks, errors=len(_errors(net)), **options) for net in nets])
     texts, remarks = files.drawn(made), list(made.remarks)
@@ -180,9 +180,9 @@ def _page(net: Network, options: dict[str, Any]) -> tuple[bytes, list[str]]:
 
 
 def _volumes(net: Network, options: dict[str, Any]) -> tuple[Drawn, list[str]]:
-    from archdsl.emit.drawing.graphviz import theme
-    from archdsl.emit.files import drawn_scene
-    from archdsl.emit.volumes import scene
+    from archdsl.draw.files import drawn_scene
+    from archdsl.draw.graphviz import theme
+    from archdsl.draw.volumes import scene
 
     made = scene(net.module, options["detail"], legend=options["legend"], theme=theme(dark=options["dark"]))
     return drawn_scene(made), list(made.remarks)
@@ -190,7 +190,7 @@ def _volumes(net: Network, options: dict[str, Any]) -> tuple[Drawn, list[str]]:
 
 def _files(made: Drawn, kinds: dict[str, str], remarks: list[str]) -> dict[str, bytes]:
     """The pictures by file, DOT in place of those that cannot be made; adds what there is to say about them."""
-    from archdsl.emit.render import CannotRender, has_fonts
+    from archdsl.draw.render import CannotRender, has_fonts
 
     files: dict[str, bytes] = {}
     for output, kind in kinds.items():

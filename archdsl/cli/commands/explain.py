@@ -47,7 +47,7 @@ def _arithmetic(net: Network, path: str | None = None) -> str:
 
 def _page(word: str) -> str | None:
     """The manual page that a word names, or None where it must be a network."""
-    from archdsl.graph.library import zoo_names
+    from archdsl.elaborate.library import zoo_names
     from archdsl.ops import OPERATORS
     from archdsl.report import manual
 

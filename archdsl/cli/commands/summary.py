@@ -56,7 +56,7 @@ def summary(
 
 
 def _bytes(text: str | None) -> int | None:
-    from archdsl.base.devices import bytes_of
+    from archdsl.facts.devices import bytes_of
 
     if text is None:
         return None

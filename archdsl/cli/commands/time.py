@@ -6,9 +6,9 @@ import sys
 
 import click
 
-from archdsl.base.devices import DEVICES
 from archdsl.cli.given import Given, batch_options, name_argument, network_options
 from archdsl.cli.screen import has_colour, put, width
+from archdsl.facts.devices import DEVICES
 
 
 @click.command()

@@ -14,7 +14,7 @@ from archdsl.cli.screen import has_colour, progress, put, width
 def zoo(as_json: bool) -> None:
     """List the networks that come along."""
     from archdsl import load
-    from archdsl.graph.library import zoo_names
+    from archdsl.elaborate.library import zoo_names
     from archdsl.report import zoo as table
 
     with progress("reading the zoo"):

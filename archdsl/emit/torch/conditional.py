@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from archdsl.base.traced import Expression, Traced, python
+from archdsl.algebra.traced import Expression, Traced, python
 from archdsl.emit.torch.program import Call, Compared, Condition, Hole, Joined, Keyword, Node
 from archdsl.emit.torch.residuals import (
     before_projection,

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-from archdsl.base.traced import dimension_names
+from archdsl.algebra.traced import dimension_names
+from archdsl.elaborate.chains import DOWNSAMPLE, SHORTCUT
+from archdsl.elaborate.values import Partial, Template
 from archdsl.emit.torch.conditional import projection, shortcut, with_stride
 from archdsl.emit.torch.lower import GATE, Draft, Lowering, free_name, value_node
 from archdsl.emit.torch.program import Class, Field, Node, Parameter
 from archdsl.emit.torch.solve import Arguments
 from archdsl.emit.torch.unify import Unification
-from archdsl.graph.chains import DOWNSAMPLE, SHORTCUT
 from archdsl.graph.module import Module
-from archdsl.graph.values import Partial, Template
 
 
 def class_of(drafts: Sequence[Draft], optional: str, lowering: Lowering) -> Class:

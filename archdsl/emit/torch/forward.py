@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from archdsl.elaborate.chains import DOWNSAMPLE, RESIDUAL, SHORTCUT
 from archdsl.emit.torch.calls import attribute, call_text, expression_of_step, gives, is_expanded, layer_text
 from archdsl.emit.torch.lists import Loops, lines_of_list
 from archdsl.emit.torch.names import Names
 from archdsl.emit.torch.nesting import Nesting
-from archdsl.graph.chains import DOWNSAMPLE, RESIDUAL, SHORTCUT
-from archdsl.graph.memory import Schedule, Statement, is_list
+from archdsl.facts.memory import Schedule, Statement, is_list
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops.torchcall import Layer
 

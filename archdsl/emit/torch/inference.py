@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import NoneType
 from typing import TYPE_CHECKING, Any, cast
 
-from archdsl.base.tensors import TensorType
+from archdsl.algebra.tensors import TensorType
 from archdsl.base.wanted import WrongValue, require
 from archdsl.emit.torch.layout import lay_channels_last
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
-from archdsl.base.tensors import Kind, TensorType
+from archdsl.algebra.tensors import Kind, TensorType
 
 if TYPE_CHECKING:
     import torch

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from archdsl.emit.torch.calls import attribute, called
 from archdsl.emit.torch.names import Names
 from archdsl.emit.torch.nesting import Nesting
-from archdsl.graph.memory import is_list
+from archdsl.facts.memory import is_list
 from archdsl.graph.module import Module, Step, Wire
 
 

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from archdsl.base.tensors import TensorType
+from archdsl.algebra.tensors import TensorType
+from archdsl.algebra.traced import Traced, dimension_names
 from archdsl.base.text import Place
-from archdsl.base.traced import Traced, dimension_names
+from archdsl.elaborate.chains import DOWNSAMPLE, RESIDUAL, SHORTCUT
+from archdsl.elaborate.values import Partial
 from archdsl.emit.torch import series
 from archdsl.emit.torch.calls import call_text, expression_of_step
 from archdsl.emit.torch.forward import Forward, ForwardPlan
@@ -28,10 +30,8 @@ from archdsl.emit.torch.program import (
     skeleton,
 )
 from archdsl.emit.torch.residuals import joins, without_shortcut
-from archdsl.graph.chains import DOWNSAMPLE, RESIDUAL, SHORTCUT
-from archdsl.graph.memory import is_list, overwrites
+from archdsl.facts.memory import is_list, overwrites
 from archdsl.graph.module import Module, Step
-from archdsl.graph.values import Partial
 from archdsl.ops.faults import Reject
 from archdsl.ops.torchcall import Layer, Learned, Option
 

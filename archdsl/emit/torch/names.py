@@ -10,7 +10,7 @@ from string import ascii_lowercase
 
 from archdsl.emit.torch.calls import gives, pattern
 from archdsl.emit.torch.nesting import Nesting, is_concat
-from archdsl.graph.memory import is_list
+from archdsl.facts.memory import is_list
 from archdsl.graph.module import INPUT, Wire
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from archdsl.elaborate.chains import DOWNSAMPLE, SHORTCUT
 from archdsl.emit.torch.calls import expression_of_step, gives, is_expanded
-from archdsl.graph.chains import DOWNSAMPLE, SHORTCUT
-from archdsl.graph.memory import is_list
+from archdsl.facts.memory import is_list
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops.operator import Operator, Style
 from archdsl.ops.torchcall import INFIX, Layer

@@ -6,8 +6,8 @@ import math
 import re
 from typing import Any
 
+from archdsl.algebra.traced import python
 from archdsl.base.python_text import INDENT, WIDTH, literal
-from archdsl.base.traced import python
 from archdsl.emit.torch.program import (
     Argument,
     Call,

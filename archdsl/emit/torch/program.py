@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from archdsl.base.traced import Expression, plain
+from archdsl.algebra.traced import Expression, plain
 from archdsl.emit.torch.forward import Forward
 from archdsl.graph.module import Module
 

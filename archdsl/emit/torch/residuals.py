@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from archdsl.base.tensors import TensorType
-from archdsl.graph.chains import ALONE, DOWNSAMPLE, RESIDUAL, SHORTCUT
+from archdsl.algebra.tensors import TensorType
+from archdsl.elaborate.chains import ALONE, DOWNSAMPLE, RESIDUAL, SHORTCUT
 from archdsl.graph.module import INPUT, Module, Step, Wire
 
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from archdsl.algebra.traced import difference
 from archdsl.base.text import Place
-from archdsl.base.traced import difference
 from archdsl.emit.torch.program import (
     Argument,
     Call,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from archdsl.base.traced import (
+from archdsl.algebra.traced import (
     Expression,
     Named,
     dimension_names,
@@ -17,10 +17,10 @@ from archdsl.base.traced import (
     plain,
     python,
 )
+from archdsl.elaborate.values import Partial, is_whole
 from archdsl.emit.torch.lower import plain_layer
 from archdsl.emit.torch.program import Compared, Condition, Given, Literal, Node, Reference, skeleton
 from archdsl.graph.module import Module
-from archdsl.graph.values import Partial, is_whole
 
 Number = int | float
 Numbers = Mapping[str, Number]

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from archdsl.algebra.tensors import TensorType
 from archdsl.base.python_text import INDENT, WIDTH
-from archdsl.base.tensors import TensorType
 from archdsl.base.text import Source
 from archdsl.emit.torch.long_lines import wrapped
 from archdsl.emit.torch.merge import camel, merged

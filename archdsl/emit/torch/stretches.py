@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from archdsl.algebra.traced import Named, plain
 from archdsl.base.python_text import INDENT
-from archdsl.base.traced import Named, plain
 from archdsl.emit.torch.print import laid_out
 from archdsl.emit.torch.program import (
     Call,

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
-from archdsl.base.traced import Expression, progression, python
+from archdsl.algebra.traced import Expression, progression, python
+from archdsl.elaborate.values import Template
 from archdsl.emit.torch.lower import Lowering
 from archdsl.emit.torch.program import (
     Argument,
@@ -31,7 +32,6 @@ from archdsl.emit.torch.program import (
     skeleton,
 )
 from archdsl.emit.torch.solve import Arguments, Rejected
-from archdsl.graph.values import Template
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from archdsl.emit.torch.instantiate import Program
 from archdsl.emit.torch.surroundings import INITIALISATION, MODULES, require_surroundings
 from archdsl.emit.torch.terms import Row, Terms, member, previous
 from archdsl.emit.torch.unreadable import Unreadable
-from archdsl.graph.memory import is_list
+from archdsl.facts.memory import is_list
 from archdsl.graph.module import INPUT, Init, Module, Step, Wire
 from archdsl.ops.operator import Operator
 from archdsl.ops.torchcall import ALL, INFIX, Apply, Grid, Layer, Learned, Passed, Slot, Weight

@@ -14,13 +14,13 @@ from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.suggest import nearest
 from archdsl.base.wanted import WrongValue, require
 from archdsl.boundary import door
+from archdsl.elaborate.zoo import network_with
 from archdsl.emit.torch import checkpoints
 from archdsl.emit.torch.checkpoints import Entry, entry_of
 from archdsl.emit.torch.live import require_model
 from archdsl.graph.carried import METADATA
 from archdsl.graph.flat import Layer, layers
 from archdsl.graph.module import Module
-from archdsl.graph.zoo import network_with
 from archdsl.ops.embedding import Param, PositionEmbedding
 from archdsl.passes.faults import UnknownHead, WeightsDiffer
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from archdsl.graph.chains import DOWNSAMPLE
+from archdsl.elaborate.chains import DOWNSAMPLE
 from archdsl.graph.module import Module
 from archdsl.ops.operator import Operator
 from archdsl.report.diff.arguments import Arguments

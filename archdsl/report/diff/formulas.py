@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
-from archdsl.base.traced import expression_of
+from archdsl.algebra.traced import expression_of
 from archdsl.graph.module import Module, Step
 from archdsl.report.diff.form import Node
 

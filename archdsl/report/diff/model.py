@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from archdsl.base.tensors import TensorType
+from archdsl.algebra.tensors import TensorType
 from archdsl.report.structure import kind_of, kinds_of, plain
 from archdsl.report.terminal import Shown
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from archdsl.base.symbolic import at_example
-from archdsl.base.tensors import TensorType
+from archdsl.algebra.symbolic import at_example
+from archdsl.algebra.tensors import TensorType
 from archdsl.graph.module import Module
 from archdsl.ops.operator import Operator
 from archdsl.report.diff.edits import Edit, Edits

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, cast
 
-from archdsl.base.figures import short_number
+from archdsl.algebra.figures import short_number
 from archdsl.report.columns import painted
 from archdsl.report.diff.model import About, Aspect, Change, Diff, Kind, Side
 from archdsl.report.structure import plain

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from archdsl.elaborate.values import Function, Partial, Shared, Template, Tensor
 from archdsl.graph.module import Module, Step
-from archdsl.graph.values import Function, Partial, Shared, Template, Tensor
 
 # what differs in the arguments of the block that a module stands in, values that keep no formula; None in a network
 Given = frozenset[tuple[Any, Any]] | None

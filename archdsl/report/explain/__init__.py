@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from archdsl.facts.rows import Rows
 from archdsl.graph.module import Module, Step
-from archdsl.graph.rows import Rows
 from archdsl.report.explain.matrices import as_matrices
 from archdsl.report.explain.modules import documented, repeated, rows_of, sums
 from archdsl.report.explain.operators import operator_lines

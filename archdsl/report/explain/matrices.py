@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from archdsl.base.figures import short_bytes
-from archdsl.base.symbolic import is_open
-from archdsl.graph.im2col import im2col
+from archdsl.algebra.figures import short_bytes
+from archdsl.algebra.symbolic import is_open
+from archdsl.facts.im2col import im2col
 from archdsl.graph.module import Step
 from archdsl.report.explain.page import Lines, equal, product
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from archdsl.facts.rows import Row, Rows
 from archdsl.graph.module import Module
-from archdsl.graph.rows import Row, Rows
 from archdsl.ops.operator import by_axes
 from archdsl.report.explain.page import Lines, equal
 from archdsl.report.explain.sees import seen_after

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from archdsl.base.tensors import Shape
+from archdsl.algebra.tensors import Shape
 from archdsl.graph.module import Step
 from archdsl.ops.merge import Concat
 from archdsl.ops.operator import Operator

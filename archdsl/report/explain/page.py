@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import cast
 
-from archdsl.base.symbolic import formula_of, is_open
+from archdsl.algebra.symbolic import formula_of, is_open
 from archdsl.ops.operator import AXIS_NAMES
 from archdsl.report.terminal import Shown, lines, visible, wrapped
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from archdsl.base.fields import Field, Status
-from archdsl.base.windows import Spread, Window
-from archdsl.graph.receptive import ReceptiveFields, Seen
+from archdsl.algebra.fields import Field, Status
+from archdsl.algebra.windows import Spread, Window
+from archdsl.facts.receptive import ReceptiveFields, Seen
 from archdsl.ops.operator import Operator, by_axes
 from archdsl.report.explain.page import Lines, by_axis
 from archdsl.report.walk import Spot, operand

@@ -1,0 +1,131 @@
+"""What is drawn of a network, at a level of detail: boxes as a textbook names them, open blocks, and how they connect.
+
+The folded picture is the hierarchy of modules itself, so drawing a thousand equal blocks costs what drawing one does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+
+from archdsl.base.wanted import WrongValue
+from archdsl.draw.compose import Composer, Scope
+from archdsl.draw.excerpt import focused
+from archdsl.draw.graphviz import theme
+from archdsl.draw.marked import legend_of_marks, with_marks
+from archdsl.draw.model import Detail, Direction, Picture
+from archdsl.draw.plot import Plot
+from archdsl.draw.shading import Cost, shaded
+from archdsl.draw.words import caption, legend_of
+from archdsl.graph.marks import Marks
+from archdsl.graph.module import Module
+
+READABLE: Final = 40
+LARGEST: Final = 5_000
+
+
+def picture(
+    module: Module,
+    detail: Detail | str | None = None,
+    *,
+    direction: Direction | str = Direction.TB,
+    legend: bool = True,
+    expand: Iterable[str] = (),
+    scope: Scope | None = None,
+    marks: Marks | None = None,
+    focus: str | None = None,
+    color: Cost | str | None = None,
+    dark: bool = False,
+    errors: int = 0,
+) -> Picture:
+    """The picture of a network, or with a scope that of a block in it where it stands.
+
+    detail: `stage`, `block`, `layer` or `op`; without it the finest of the first three with at most 40 boxes, where
+    `stage` opens the groups of the network if they fit. expand: paths of blocks that are opened whatever the detail.
+    marks: what became of steps since another network: the colours then say that, and a block in which something changed
+    is open where there is room. focus: the path of the one block or layer that is shown, open, with what it is joined
+    to. color: the cost that boxes are shaded by, `macs`, `params`, `memory` or `rf`; not together with marks. dark:
+    whether it is for a dark page. errors: how many there are in the text of a sketch. A picture of more than 5,000
+    boxes is made coarser, with a remark that says so.
+    """
+    if marks is not None and color:
+        raise WrongValue("colours say either what became of a step or what it costs")
+    expanded = frozenset(expand)
+    if focus:
+        composer = Composer(Detail(detail or Detail.STAGE), expanded, marks, focus)
+        plot, remarks = _plotted(module, composer, scope), []
+    elif detail is None:
+        plot, remarks = _readable(module, expanded, scope, marks)
+    else:
+        plot, remarks = _bounded(module, Detail(detail), expanded, scope, marks)
+    missing = sorted(expanded - plot.opened)
+    made = Picture(
+        name=module.name,
+        caption=caption(module, errors),
+        detail=plot.detail,
+        direction=Direction(direction),
+        nodes=tuple(plot.nodes),
+        edges=tuple(plot.edges),
+        clusters=tuple(plot.clusters),
+        theme=theme(dark=dark),
+        remarks=(*remarks, *(f"there is no block `{path}` to open" for path in missing)),
+    )
+    if marks is not None:
+        made = with_marks(made, marks)
+    if focus and (part := focused(made, focus)):
+        made = replace(part, caption=made.caption) if errors else part
+    elif focus:
+        made = replace(made, remarks=(*made.remarks, f"there is nothing at `{focus}`: all of the network is drawn"))
+    if legend:
+        made = replace(
+            made, legend=tuple(legend_of(made.nodes, made.edges) if marks is None else legend_of_marks(made))
+        )
+    return shaded(made, Cost(color)) if color else made
+
+
+def _readable(
+    module: Module, expanded: frozenset[str], scope: Scope | None, marks: Marks | None
+) -> tuple[Plot, list[str]]:
+    """The finest detail that a reader takes in at a glance."""
+    if marks is not None and marks.opened:
+        # where something changed is what a reader looks for
+        for detail in (Detail.LAYER, Detail.BLOCK, Detail.STAGE):
+            composer = Composer(detail, expanded | marks.opened, marks)
+            if composer.size(module) <= LARGEST and (plot := _plotted(module, composer, scope)).boxes <= READABLE:
+                return plot, []
+    for detail in (Detail.LAYER, Detail.BLOCK):
+        composer = Composer(detail, expanded, marks)
+        if composer.size(module) <= LARGEST and (plot := _plotted(module, composer, scope)).boxes <= READABLE:
+            return plot, []
+    # a network that is all one labelled group would be a single box
+    prefix = scope.prefix if scope else ""
+    groups = (f"{prefix}{step.name}" for step in module.steps if isinstance(step.what, Module) and step.what.indexed)
+    for opened in (expanded.union(groups), expanded):
+        plot = _plotted(module, Composer(Detail.STAGE, opened, marks), scope)
+        if plot.boxes <= READABLE:
+            return plot, []
+    return plot, [f"the picture has {plot.boxes:,} boxes: blocks and repeats in the text would make it shorter"]
+
+
+def _bounded(
+    module: Module, wanted: Detail, expanded: frozenset[str], scope: Scope | None, marks: Marks | None
+) -> tuple[Plot, list[str]]:
+    """The detail that is asked for, or the next coarser one that can be drawn."""
+    order = list(Detail)
+    detail = wanted
+    while detail is not Detail.STAGE and Composer(detail).size(module) > LARGEST:
+        detail = order[order.index(detail) - 1]
+    plot = _plotted(module, Composer(detail, expanded, marks), scope)
+    if detail is wanted:
+        return plot, []
+    size = Composer(wanted).size(module)
+    reason = f"`{wanted}` would have {size:,} boxes, and {LARGEST:,} is the most"
+    return plot, [f"drawn at detail `{detail}`: {reason}"]
+
+
+def _plotted(module: Module, composer: Composer, scope: Scope | None) -> Plot:
+    plot = Plot(composer.detail)
+    plot.network(module, composer.network(module, scope))
+    plot.opened = frozenset(composer.opened)
+    return plot

@@ -1,0 +1,127 @@
+"""The words of a picture: tooltips, caption, legend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, cast
+
+from archdsl.algebra.fields import Status
+from archdsl.algebra.figures import short_number
+from archdsl.draw.levels import Member, Part
+from archdsl.draw.model import (
+    Edge,
+    Facts,
+    Kind,
+    Node,
+    Role,
+    Sample,
+    by_axes,
+)
+from archdsl.facts.receptive import Seen
+from archdsl.graph.marks import Mark
+from archdsl.graph.module import Module
+from archdsl.ops.dense import Flatten
+from archdsl.ops.operator import Operator, Style
+
+
+def facts_of(member: Member, part: Part) -> Facts:
+    """What a tooltip says of a step that a part stands for. Of folded parts the first may differ from the others in its
+    inputs: what is counted is counted over all of them."""
+    step, what = member.step, member.step.what
+    if isinstance(what, Operator):
+        label, arguments = what.label(what.operand(step.input_types)), what.arguments()
+    else:
+        label, arguments = part.title or what.name, what.arguments
+    leads = member is part.members[part.lead]
+    seen = member.seen if member.seen and step.outputs[0].is_known else ()
+    others = [each for each in part.members if each is not member]
+    count = 1 if isinstance(what, Flatten) else part.count
+    return Facts(
+        path=member.path,
+        what=label,
+        arguments=tuple((name, _written(value)) for name, value in arguments.items()),
+        inputs=tuple(kind.shape for kind in step.input_types),
+        output=step.outputs[0].shape if step.outputs else (),
+        params=part.params - sum(each.params for each in others) * part.count if leads else member.params * count,
+        macs=part.macs - sum(each.step.macs for each in others) * part.count if leads else step.macs * count,
+        seen=_field(seen[0]) if seen else "",
+        line=step.place.line_column[0],
+        count=count,
+        sees=_longest(seen[0]) if seen else 0,
+        sees_all=bool(seen) and any(axis.covers for axis in seen[0]),
+    )
+
+
+def _written(value: object) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case int() | float() | str() | None:
+            return str(value)
+        case tuple():
+            return f"({', '.join(map(_written, cast('tuple[Any, ...]', value)))})"
+        case _:
+            return str(value).removeprefix("block ").removeprefix("operator ")
+
+
+def _field(seen: Seen) -> str:
+    """A receptive field: `43×43`, `the whole input`, `at most 5×5`."""
+    if not seen:
+        return ""
+    if all(axis.status is Status.WHOLE for axis in seen):
+        return "the whole input"
+    sizes = "×".join("all" if axis.covers else str(axis.size) for axis in seen)
+    return f"at most {sizes}" if any(axis.bound for axis in seen) else sizes
+
+
+def _longest(seen: Seen) -> int:
+    """The longest side of a receptive field. Of one that is the whole input, what lies beyond it does not count."""
+    return max((axis.length if axis.covers else axis.size for axis in seen), default=0)
+
+
+def caption(module: Module, errors: int = 0) -> str:
+    """The network's input, parameters and MACs; of a text that is wrong, how much of it is."""
+    inputs = ", ".join(by_axes(kind.shape) for kind in module.inputs)
+    if errors:
+        return " · ".join(
+            filter(None, (f"input {inputs}" if inputs else "", f"{errors:,} error{'s' if errors > 1 else ''}"))
+        )
+    return f"input {inputs} · {short_number(module.params)} parameters · {short_number(module.macs)} MACs"
+
+
+_STYLES: Final = {
+    Style.CONV: "convolution",
+    Style.PROJECTION: "depthwise or projection",
+    Style.LINEAR: "linear",
+    Style.NORM: "norm",
+    Style.ACTIVATION: "activation",
+    Style.POOL: "pooling, resampling",
+    Style.ATTENTION: "attention",
+    Style.EMBEDDING: "embedding",
+    Style.RECURRENT: "recurrent",
+}
+
+
+def families(boxes: Sequence[tuple[Style | None, tuple[Style, ...]]]) -> Iterator[tuple[Style, str]]:
+    """The families that some boxes are of, and the words for each. boxes: the style of each and what else it holds."""
+    for style, text in _STYLES.items():
+        held = [holds for own, holds in boxes if own is style]
+        within = {each for holds in held for each in holds}
+        inside = [name for each, name in ((Style.NORM, "norm"), (Style.ACTIVATION, "activation")) if each in within]
+        if held:
+            yield style, " + ".join((text, *inside))
+
+
+def legend_of(nodes: Iterable[Node], edges: Iterable[Edge]) -> Iterator[Sample]:
+    """What the colours and lines of a picture mean, of those that are in it."""
+    for style, text in families([(node.style, node.holds) for node in nodes]):
+        yield Sample(style, text)
+    if any(node.kind is Kind.BLOCK for node in nodes):
+        yield Sample(Kind.BLOCK, "block")
+    if any(edge.role is Role.RESIDUAL for edge in edges):
+        yield Sample(Role.RESIDUAL, "shortcut")
+    if any(node.training for node in nodes):
+        yield Sample(Kind.OUTPUT, "in training only")
+    for mark, text in ((Mark.WRONG, "error"), (Mark.UNKNOWN, "depends on it")):
+        if any(node.mark is mark for node in nodes):
+            yield Sample(mark, text)

@@ -1,0 +1,630 @@
+"""The value of an expression in a scope. No loop is unbounded and no number grows without end."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, Never
+
+from archdsl.algebra.symbolic import Assumptions, at_example, fixed
+from archdsl.algebra.tensors import Kind, TensorType
+from archdsl.base.diagnostics import Edit, Fault, Report
+from archdsl.base.limits import LARGEST, Limits
+from archdsl.base.text import Place, Span
+from archdsl.elaborate import faults
+from archdsl.elaborate.scope import Scope, signature
+from archdsl.elaborate.values import (
+    NOTHING,
+    UNKNOWN,
+    Function,
+    Partial,
+    Template,
+    Tensor,
+    Unknown,
+    Value,
+    is_true,
+    is_whole,
+    kind_of,
+)
+from archdsl.graph.reserved import is_reserved_variable
+from archdsl.ops import Operators
+from archdsl.ops.arguments import arguments
+from archdsl.ops.faults import TwiceGiven, UnknownArgument
+from archdsl.syntax import tree
+
+_GRID_AXES = {1: ("width",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+
+INCOMING = "in"
+_TOO_MANY = "gets more arguments than it has parameters"
+
+Number = int | float
+
+
+class Stop(Exception):
+    """Ends elaboration: a limit was passed, and has been reported."""
+
+
+class Measure(NamedTuple):
+    """How large a value is: its parts, itself included, and how deep lists and arguments stand in each other."""
+
+    size: int
+    depth: int
+
+
+_SINGLE = Measure(1, 0)
+
+
+class Evaluator:
+    """Works out expressions; what is wrong with one goes into the report, and its value is then unknown. Counts what it
+    does, and how deep it is in brackets and calls: a limit ends everything at once.
+
+    settings: the hyper-parameters that were set from outside. used: the names that asked for one. switches: the names
+    of optional layers. calls: the calls of blocks that led to what is being worked out. known_block: finds the blocks
+    that every text knows. open_sizes: what is known of sizes that are left open.
+    """
+
+    def __init__(self, operators: Operators, settings: dict[str, Value], limits: Limits, report: Report) -> None:
+        self.operators = operators
+        self.settings = settings
+        self.limits = limits
+        self.report = report
+        self.used: set[str] = set()
+        self.switches: set[str] = set()
+        self.calls: list[tuple[Place, str]] = []
+        self.known_block: Callable[[str], Value | None] = lambda _: None
+        self.open_sizes: Assumptions | None = None
+        self.values = 0
+        self.depth = 0
+        self._applying: list[tree.Function] = []
+        self._measures: dict[int, tuple[Value, Measure]] = {}
+
+    def fault(
+        self,
+        fault: Fault,
+        scope: Scope,
+        span: Span,
+        also: tuple[tuple[Place, str], ...] = (),
+        edit: Edit | None = None,
+    ) -> Unknown:
+        """Report a fault at a span, with the calls that led here; the value of what failed."""
+        if len(self.report.diagnostics) >= self.limits.faults:
+            raise Stop
+        self.report.add(fault, scope.place(span), also=(*also, *self.called_from()), edit=edit)
+        return UNKNOWN
+
+    def limit(self, what: str, figure: int, name: str, scope: Scope, span: Span) -> Never:
+        """Report that a limit is passed, and end everything."""
+        self.fault(faults.LimitPassed(what, figure, getattr(self.limits, name), name), scope, span)
+        raise Stop
+
+    def count(self, values: int, scope: Scope, span: Span) -> None:
+        """Count what is worked out, so that no text costs more than the host allows."""
+        self.values += values
+        if self.values > self.limits.values:
+            self.limit("too many values to work out", self.values, "values", scope, span)
+
+    def enter(self, scope: Scope, span: Span) -> None:
+        """Go one level down: into a bracket, a block or a part of an expression. Who enters takes `depth` back."""
+        self.depth += 1
+        # the outermost chain stands in no bracket
+        if self.depth > self.limits.nesting + 1:
+            self.depth -= 1
+            self.limit("brackets, blocks and expressions are nested too deeply", self.depth, "nesting", scope, span)
+
+    def called_from(self) -> tuple[tuple[Place, str], ...]:
+        """The calls of blocks that led to what is being worked out, the last first."""
+        return tuple((place, f"in `{name}`, called here") for place, name in reversed(self.calls[-3:]))
+
+    def value(self, node: tree.Expression, scope: Scope) -> Value:
+        """The value of an expression."""
+        self.count(1, scope, node.span)
+        match node:
+            case tree.Number(_, value) | tree.Text(_, value):
+                return value
+            case tree.Name(span, text):
+                return self.name(text, scope, span)
+            case tree.Incoming(span):
+                return self._incoming(scope, span)
+            case _:
+                self.enter(scope, node.span)
+                try:
+                    return self._of_parts(node, scope)
+                finally:
+                    self.depth -= 1
+
+    def _of_parts(self, node: tree.Compound, scope: Scope) -> Value:
+        match node:
+            case tree.Sequence(_, items):
+                return self._list(tuple([self.value(item, scope) for item in items]), scope, node.span)
+            case tree.SequenceComprehension(_, item, loops, condition):
+                made = [self.value(item, inner) for inner in self.iterations(loops, condition, scope)]
+                return self._list(tuple(made), scope, node.span)
+            case tree.Operation():
+                return self._operation(node, scope)
+            case tree.Prefix():
+                return self._prefix(node, scope)
+            case tree.Conditional(_, cases, otherwise):
+                for value, condition in cases:
+                    if (truth := self.truth(condition, scope)) is None:
+                        return UNKNOWN
+                    if truth:
+                        return self.value(value, scope)
+                return self.value(otherwise, scope)
+            case tree.Attribute():
+                return self._attribute(node, scope)
+            case tree.Item():
+                return self._item(node, scope)
+            case tree.Call():
+                return self._call(node, scope)
+
+    def name(self, text: str, scope: Scope, span: Span) -> Value:
+        """What a name stands for: something defined, a word of the language, an operator, or a hyper-parameter."""
+        if (value := scope.find(text)) is not None:
+            return value
+        if text == INCOMING:
+            return self._incoming(scope, span)
+        if text in _CONSTANTS:
+            return _CONSTANTS[text]
+        if (found := self.operators.get(text.lower())) is not None:
+            return Partial(found)
+        if (block := self.known_block(text)) is not None:
+            return block
+        if any(each.free for each in scope.outward()):
+            return self.setting(text, scope, span)
+        known = tuple(sorted(scope.known() | set(_FUNCTIONS) | set(_CONSTANTS)))
+        return self.fault(faults.UnknownName(text, known), scope, span)
+
+    def _incoming(self, scope: Scope, span: Span) -> Value:
+        if scope.incoming is None:
+            return self.fault(faults.NothingComesIn(INCOMING), scope, span)
+        return scope.incoming
+
+    def setting(self, name: str, scope: Scope, span: Span) -> Value:
+        """The value that was set for a hyper-parameter from outside."""
+        self.used.add(name)
+        if is_reserved_variable(name):
+            return self.fault(faults.ReservedName(name), scope, span)
+        if name in self.settings:
+            return self.settings[name]
+        return self.fault(faults.NotSet(name, tuple(scope.known())), scope, span)
+
+    def truth(self, node: tree.Expression, scope: Scope) -> bool | None:
+        """Whether a condition holds, or None where that cannot be told."""
+        value = self.value(node, scope)
+        return None if isinstance(value, Unknown) else is_true(value)
+
+    def integer(self, node: tree.Expression, scope: Scope) -> int | None:
+        """A whole number, or None where that failed."""
+        value = self.value(node, scope)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        if not isinstance(value, Unknown):
+            self.fault(faults.WrongValue("a whole number", kind_of(value)), scope, node.span)
+        return None
+
+    def iterations(
+        self, loops: tuple[tree.Loop, ...], condition: tree.Expression | None, scope: Scope
+    ) -> Iterator[Scope]:
+        """A scope for each iteration of nested loops."""
+        if not loops:
+            if condition is None or self.truth(condition, scope):
+                yield scope
+            return
+        if len(loops) > self.limits.nesting:
+            self.limit("too many loops inside loops", len(loops), "nesting", scope, loops[0].span)
+        loop, *inner = loops
+        items = self.value(loop.source, scope)
+        if not isinstance(items, tuple):
+            if not isinstance(items, Unknown):
+                self.fault(faults.WrongValue("a list", kind_of(items)), scope, loop.source.span)
+            return
+        for item in items:
+            self.count(1, scope, loop.span)
+            child = scope.child()
+            if self._unpack(loop, item, child):
+                yield from self.iterations(tuple(inner), condition, child)
+
+    def _unpack(self, loop: tree.Loop, item: Value, scope: Scope) -> bool:
+        if len(loop.names) == 1:
+            scope.names[loop.names[0].text] = item
+            return True
+        values = item if isinstance(item, tuple) else (item,)
+        if len(values) != len(loop.names):
+            self.fault(faults.Unpacked(len(loop.names), len(values)), scope, loop.span)
+            return False
+        scope.names.update((name.text, value) for name, value in zip(loop.names, values, strict=True))
+        return True
+
+    # --- operations -------------------------------------------------------------------------------------------------
+
+    def _operation(self, node: tree.Operation, scope: Scope) -> Value:
+        sign = node.rest[0][0]
+        if sign in {"and", "or"}:
+            return self._logic(node, scope)
+        left = self.value(node.first, scope)
+        span = node.first.span
+        result: Value = left
+        for sign, operand in node.rest:
+            right = self.value(operand, scope)
+            if isinstance(left, Unknown) or isinstance(right, Unknown):
+                return UNKNOWN
+            result = self._binary(sign, (left, span), (right, operand.span), node, scope)
+            span = span.to(operand.span)
+            if sign in _COMPARISONS:
+                if result is not True:
+                    return result
+                left = right
+            else:
+                left = result
+        return result
+
+    def _logic(self, node: tree.Operation, scope: Scope) -> Value:
+        wanted = node.rest[0][0] == "or"
+        for operand in (node.first, *(operand for _, operand in node.rest)):
+            truth = self.truth(operand, scope)
+            if truth is None:
+                return UNKNOWN
+            if truth is wanted:
+                return wanted
+        return not wanted
+
+    def _binary(
+        self, sign: str, first: tuple[Value, Span], second: tuple[Value, Span], node: tree.Operation, scope: Scope
+    ) -> Value:
+        (left, _), (right, _) = first, second
+        if sign in {"==", "!="}:
+            self.count(min(self.size(left), self.size(right)), scope, node.span)
+            return (left == right) is (sign == "==")
+        if sign == "+" and isinstance(left, tuple) and isinstance(right, tuple):
+            return self._list(left + right, scope, node.span)
+        if sign == "*" and isinstance(left, tuple) and is_whole(right):
+            right = fixed(right)
+            self._require_items((self.size(left) - 1) * right, scope, node.span)
+            return self._list(left * right, scope, node.span)
+        for value, span in (first, second):
+            if not isinstance(value, (int, float)) or isinstance(value, bool):
+                return self.fault(faults.WrongValue("a number", kind_of(value)), scope, span)
+        assert isinstance(left, (int, float))
+        assert isinstance(right, (int, float))
+        if sign in _COMPARISONS:
+            return _COMPARISONS[sign](left, right)
+        return self._number(_ARITHMETIC[sign], (left, right), scope, node.span)
+
+    def _number(self, function: Callable[..., Number], values: tuple[Number, ...], scope: Scope, span: Span) -> Value:
+        """The result of an arithmetic function, or a fault where it has none or is too large."""
+        try:
+            result = function(*values)
+        except ZeroDivisionError:
+            return self.fault(faults.Uncomputable("this divides by zero"), scope, span)
+        except (OverflowError, ValueError):
+            return self.fault(faults.Uncomputable("this number is too large"), scope, span)
+        # beyond any network: an open size is judged by its example alone
+        if not -LARGEST <= at_example(result) <= LARGEST:
+            return self.fault(faults.Uncomputable("this number is too large"), scope, span)
+        return result
+
+    def _prefix(self, node: tree.Prefix, scope: Scope) -> Value:
+        if node.sign == "not":
+            truth = self.truth(node.operand, scope)
+            return UNKNOWN if truth is None else truth is (node.times % 2 == 0)
+        value = self.value(node.operand, scope)
+        if isinstance(value, Unknown):
+            return UNKNOWN
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            return self.fault(faults.WrongValue("a number", kind_of(value)), scope, node.span)
+        return -value if node.times % 2 else value
+
+    def _attribute(self, node: tree.Attribute, scope: Scope) -> Value:
+        value = self.value(node.value, scope)
+        # in a sketch there are tensors of which nothing is known
+        if isinstance(value, Unknown) or (isinstance(value, Tensor) and not value.type.is_known):
+            return UNKNOWN
+        if not isinstance(value, Tensor):
+            fault = faults.NoSuchProperty(node.name.text, kind_of(value), ())
+            return self.fault(fault, scope, node.name.span)
+        known = properties(value.type)
+        if node.name.text not in known:
+            fault = faults.NoSuchProperty(node.name.text, kind_of(value), tuple(known))
+            return self.fault(fault, scope, node.name.span)
+        return known[node.name.text]
+
+    def _item(self, node: tree.Item, scope: Scope) -> Value:
+        value, index = self.value(node.value, scope), self.value(node.index, scope)
+        if isinstance(value, Unknown) or isinstance(index, Unknown):
+            return UNKNOWN
+        if not isinstance(value, tuple):
+            return self.fault(faults.WrongValue("a list", kind_of(value)), scope, node.value.span)
+        if not isinstance(index, int):
+            return self.fault(faults.WrongValue("a whole number", kind_of(index)), scope, node.index.span)
+        if not -len(value) <= index < len(value):
+            reason = f"the list has {len(value)} items, counted from 0, and item {index} is asked for"
+            return self.fault(faults.Uncomputable(reason), scope, node.span)
+        return value[fixed(index)]
+
+    # --- functions --------------------------------------------------------------------------------------------------
+
+    def _call(self, node: tree.Call, scope: Scope) -> Value:
+        if isinstance(node.function, tree.Name) and scope.find(node.function.text) is None:
+            word = node.function.text
+            if word in _FUNCTIONS:
+                return self._builtin(word, node, scope)
+            if word.lower() not in self.operators and self.known_block(word) is None:
+                known = tuple(sorted(set(_FUNCTIONS) | scope.known()))
+                return self.fault(faults.UnknownName(word, known), scope, node.function.span)
+        function = self.value(node.function, scope)
+        if isinstance(function, Partial):
+            return self._partial(function, node.arguments, scope)
+        if isinstance(function, Function):
+            return self._applied(function, node, scope)
+        if isinstance(function, Template) and not function.definition.is_net:
+            return self._block(function, node, scope)
+        if not isinstance(function, Unknown):
+            self.fault(faults.WrongValue("a function", kind_of(function)), scope, node.function.span)
+        return UNKNOWN
+
+    def _partial(self, function: Partial, given: tree.Arguments, scope: Scope) -> Value:
+        """An operator with arguments, as in `act=leaky_relu(0.1)`."""
+        declared = arguments(function.operator)
+        values = dict(function.arguments)
+        for argument in given.items:
+            free = (name for name in declared if name not in values)
+            name = argument.name.text if argument.name else next(free, None)
+            value = self.value(argument.value, scope)
+            if name is None or name in values:
+                return self.fault(TwiceGiven(function.operator.word, name), scope, argument.span)
+            if name not in declared:
+                fault = UnknownArgument(function.operator.word, name, tuple(declared))
+                return self.fault(fault, scope, argument.span)
+            values[name] = value
+        made = Partial(function.operator, _in_order(declared, values))
+        self._require_measure(made, scope, given.span)
+        return made
+
+    def _given(
+        self,
+        definition: tree.Definition | tree.Function,
+        home: Scope,
+        arguments: tree.Arguments,
+        scope: Scope,
+        given: dict[str, Value],
+    ) -> bool:
+        """Put the arguments of a call into `given`, by parameter; whether all of them fit."""
+        names = [each.name.text for each in definition.parameters]
+        for argument in arguments.items:
+            free = (each for each in names if each not in given)
+            name = argument.name.text if argument.name else next(free, "")
+            if name not in names or name in given:
+                again = f"gets `{name}` twice" if name in given else f"has no parameter `{name}`"
+                self._misfit(definition, home, again if name else _TOO_MANY, argument.span, scope)
+                return False
+            given[name] = self.value(argument.value, scope)
+        return True
+
+    def _block(self, template: Template, node: tree.Call, scope: Scope) -> Value:
+        """A block with some of its arguments, as in `resnet(bottleneck(groups=32), [3, 4, 6, 3])`."""
+        given: dict[str, Value] = dict(template.arguments)
+        if not self._given(template.definition, template.scope, node.arguments, scope, given):
+            return UNKNOWN
+        if any(isinstance(value, Unknown) for value in given.values()):
+            return UNKNOWN
+        names = (each.name.text for each in template.definition.parameters)
+        made = Template(template.definition, template.scope, _in_order(names, given))
+        self._require_measure(made, scope, node.arguments.span)
+        return made
+
+    def _applied(self, function: Function, node: tree.Call, scope: Scope) -> Value:
+        """The value of a function that the text defines, at what its parameters are given."""
+        definition = function.definition
+        inner = Scope(function.scope.source, function.scope)
+        if not self._given(definition, function.scope, node.arguments, scope, inner.names):
+            return UNKNOWN
+        for parameter in definition.parameters:
+            if (name := parameter.name.text) not in inner.names:
+                if parameter.default is None:
+                    reason = f"has no value for `{name}`"
+                    return self._misfit(definition, function.scope, reason, node.span, scope)
+                inner.names[name] = self.value(parameter.default, inner)
+        if any(isinstance(value, Unknown) for value in inner.names.values()):
+            return UNKNOWN
+        if definition in self._applying:
+            path = [each.name.text for each in (*self._applying[self._applying.index(definition) :], definition)]
+            return self.fault(faults.Recursion(tuple(path), "function"), scope, node.function.span)
+        self._applying.append(definition)
+        self.calls.append((scope.place(node.span), definition.name.text))
+        try:
+            return self.value(definition.value, inner)
+        finally:
+            self._applying.pop()
+            self.calls.pop()
+
+    def _misfit(
+        self, definition: tree.Definition | tree.Function, home: Scope, reason: str, span: Span, scope: Scope
+    ) -> Unknown:
+        defined = (home.place(definition.name.span), "defined here")
+        fault = faults.BlockArguments(definition.name.text, reason, signature(definition, home))
+        return self.fault(fault, scope, span, (defined,))
+
+    def _builtin(self, word: str, node: tree.Call, scope: Scope) -> Value:
+        values: list[Value] = []
+        for argument in node.arguments.items:
+            if argument.name is not None:
+                return self.fault(
+                    faults.WrongValue(f"a plain argument of `{word}`", "a named one"), scope, argument.span
+                )
+            values.append(self.value(argument.value, scope))
+        if any(isinstance(value, Unknown) for value in values):
+            return UNKNOWN
+        if word == "len":
+            return self._length(values, node, scope)
+        if word == "range":
+            return self._range(values, node, scope)
+        if word in {"min", "max", "sum"} and len(values) == 1 and isinstance(values[0], tuple):
+            values = list(values[0])
+        numbers = [value for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)]
+        low, high = _ARITY[word]
+        if len(numbers) != len(values) or not low <= len(numbers) <= high:
+            wants = "one number" if high == 1 else "numbers"
+            return self.fault(faults.WrongValue(f"{wants} for `{word}`", _listed(values)), scope, node.span)
+        return self._number(_FUNCTIONS[word], tuple(numbers), scope, node.span)
+
+    def _length(self, values: list[Value], node: tree.Call, scope: Scope) -> Value:
+        match values:
+            case [tuple() as items]:
+                return len(items)
+            case _:
+                return self.fault(faults.WrongValue("one list for `len`", _listed(values)), scope, node.span)
+
+    def _range(self, values: list[Value], node: tree.Call, scope: Scope) -> Value:
+        numbers = [fixed(value) for value in values if isinstance(value, int) and not isinstance(value, bool)]
+        if numbers[2:] == [0]:
+            return self.fault(faults.Uncomputable("a `range` with steps of 0 never ends"), scope, node.span)
+        if len(numbers) != len(values) or not 1 <= len(numbers) <= 3:
+            return self.fault(
+                faults.WrongValue("one to three whole numbers for `range`", _listed(values)), scope, node.span
+            )
+        made = range(*numbers)
+        # a range of 10**18 numbers has no length that Python will tell
+        first, last = made.start, made.stop
+        self._require_items(abs(last - first) // abs(made.step), scope, node.span)
+        return self._list(tuple(made), scope, node.span)
+
+    # --- sizes ------------------------------------------------------------------------------------------------------
+
+    def size(self, value: Value) -> int:
+        """What comparing a value costs: lists share their items, so sixty lists can be a tree of 2**60."""
+        return self._measure(value).size
+
+    def _measure(self, value: Value) -> Measure:
+        match value:
+            case tuple():
+                parts = value
+            case Partial() | Template():
+                parts = tuple(each for _, each in value.arguments)
+            case _:
+                return _SINGLE
+        if (known := self._measures.get(id(value))) is None:
+            measures = [self._measure(each) for each in parts]
+            depth = 1 + max((each.depth for each in measures), default=0)
+            # the value is kept, so that its id stays its own
+            known = self._measures[id(value)] = (value, Measure(1 + sum(each.size for each in measures), depth))
+        return known[1]
+
+    def _list(self, items: tuple[Value, ...], scope: Scope, span: Span) -> Value:
+        """A list that was made, if it is neither too large nor too deep."""
+        self.count(len(items), scope, span)
+        self._require_measure(items, scope, span)
+        return items
+
+    def _require_measure(self, made: tuple[Value, ...] | Partial | Template, scope: Scope, span: Span) -> None:
+        """Refuse what has too many parts, or parts too deep inside each other: what compares values goes down into
+        them."""
+        measure = self._measure(made)
+        self._require_items(measure.size - 1, scope, span)
+        if measure.depth > self.limits.nesting:
+            self.limit("lists and arguments are nested too deeply", measure.depth, "nesting", scope, span)
+
+    def _require_items(self, figure: int, scope: Scope, span: Span) -> None:
+        if figure > self.limits.items:
+            self.limit("a list has too many items", figure, "items", scope, span)
+
+
+def _in_order(names: Iterable[str], given: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]:
+    """Arguments in the order of what takes them: what is given the same is equal, however it is written."""
+    return tuple((name, given[name]) for name in names if name in given)
+
+
+def properties(x: TensorType) -> dict[str, int]:
+    """What an expression may ask a tensor for."""
+    known = {"channels": x.channels, "rank": x.rank}
+    if x.kind is Kind.IMAGE and x.rank in _GRID_AXES:
+        known |= dict(zip(_GRID_AXES[x.rank], x.grid, strict=True))
+        known["size"] = x.grid[0]
+    if x.rank == 1:
+        known["length"] = x.grid[0]
+    if x.kind in {Kind.SEQUENCE, Kind.VECTOR}:
+        known["features"] = x.channels
+    return known
+
+
+def _listed(values: list[Value]) -> str:
+    return " and ".join(map(kind_of, values)) or "nothing"
+
+
+def _divide(left: Number, right: Number) -> Number:
+    """Exact division stays whole, so that `in.channels/4` is a width."""
+    if isinstance(left, int) and isinstance(right, int) and right and left % right == 0:
+        return left // right
+    return left / right
+
+
+def _floor_divide(left: Number, right: Number) -> Number:
+    return left // right
+
+
+def _power(left: Number, right: Number) -> Number:
+    # priced before it is worked out: 9**9**9 has 369 million digits
+    if isinstance(left, int) and abs(left) > 1 and right * math.log10(abs(left)) > 18:
+        raise OverflowError
+    result = left**right
+    if isinstance(result, complex):
+        raise ValueError  # noqa: TRY004 - the numbers are at fault, not their type
+    return result
+
+
+def _round(value: Number) -> int:
+    """Halves away from zero, as people round; Python's own rounds them to even."""
+    return math.floor(abs(value) + 0.5) * (1 if value >= 0 else -1)
+
+
+# Python's own take a single argument for a list of numbers
+def _sum(*values: Number) -> Number:
+    return sum(values)
+
+
+def _largest(*values: Number) -> Number:
+    return max(values)
+
+
+def _smallest(*values: Number) -> Number:
+    return min(values)
+
+
+_CONSTANTS: dict[str, Value] = {"true": True, "false": False, "none": NOTHING}
+_COMPARISONS: dict[str, Callable[[Number, Number], bool]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_ARITHMETIC: dict[str, Callable[[Number, Number], Number]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": _divide,
+    "//": _floor_divide,
+    "%": operator.mod,
+    "**": _power,
+}
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "abs": abs,
+    "ceil": math.ceil,
+    "floor": math.floor,
+    "len": len,
+    "max": _largest,
+    "min": _smallest,
+    "range": len,
+    "round": _round,
+    "sum": _sum,
+}
+_ARITY = {
+    "abs": (1, 1),
+    "ceil": (1, 1),
+    "floor": (1, 1),
+    "round": (1, 1),
+    "max": (1, 9**9),
+    "min": (1, 9**9),
+    "sum": (0, 9**9),
+}

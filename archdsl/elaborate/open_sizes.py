@@ -1,0 +1,196 @@
+"""Sizes of inputs that are left open: the example that they are worked out with, and what turned out to be needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from archdsl.algebra.conditions import Condition, Relation, Sizes, implied, together, told
+from archdsl.algebra.formulas import symbol
+from archdsl.algebra.symbolic import Asking, Assumptions, Decision, formula_of, is_open
+from archdsl.algebra.tensors import Kind, TensorType
+from archdsl.algebra.windows import Window
+from archdsl.base.diagnostics import Report
+from archdsl.base.text import Place
+from archdsl.elaborate import faults
+from archdsl.graph.module import Module, Step
+from archdsl.ops.operator import Operator
+
+# how the axes of an input's grid are called in formulas
+LETTERS: Final[Mapping[tuple[Kind, int], str]] = {
+    (Kind.IMAGE, 1): "L",
+    (Kind.IMAGE, 2): "HW",
+    (Kind.IMAGE, 3): "DHW",
+    (Kind.SEQUENCE, 1): "T",
+    (Kind.SEQUENCE, 2): "HW",
+    (Kind.TOKENS, 0): "T",
+}
+_USUAL = 224
+
+
+@dataclass(frozen=True)
+class Example:
+    """The sizes that stand for those that are left open, by name. opens_all: whether the sizes that the text states for
+    the grids of its inputs are left open too; they are then the example."""
+
+    sizes: Mapping[str, int] = field(default_factory=dict[str, int])
+    opens_all: bool = False
+
+    def opened(self, name: str, assumptions: Assumptions, stated: int = _USUAL) -> int:
+        """An open size of this name."""
+        return assumptions.open(name, self.sizes.get(name, stated))
+
+    def opened_type(self, kind: TensorType, name: str, assumptions: Assumptions) -> TensorType:
+        """The type of an input with its grid left open."""
+        letters = LETTERS.get((kind.kind, len(kind.grid)))
+        if letters is None or any(map(is_open, kind.shape)):
+            return kind
+        first = 1 if kind.kind is Kind.IMAGE else 0
+        shape = list(kind.shape)
+        for axis, letter in enumerate(letters, start=first):
+            unused = letter if letter not in assumptions.example else f"{letter}_{name}"
+            shape[axis] = self.opened(unused, assumptions, shape[axis])
+        return TensorType(tuple(shape), kind.kind)
+
+    def better(self, assumptions: Assumptions) -> Example | None:
+        """An example that meets what this one failed to meet; None where there is none to be found."""
+        assert assumptions.wanted is not None
+        wanted = assumptions.wanted.condition
+        met = [*assumptions.stated, *assumptions.decisions, wanted]
+        sizes = dict(assumptions.example)
+        for name in sorted(wanted.symbols):
+            found = together(met, name, sizes)
+            if found is not None and not found.is_empty:
+                return Example({**sizes, name: _nearest(found, sizes[name])}, self.opens_all)
+        first, *others = sorted(sizes)
+        equal = [each.put({other: symbol(first) for other in others}) for each in met]
+        found = together(equal, first, {})
+        if found is None or found.is_empty:
+            return None
+        return Example(dict.fromkeys(sizes, _nearest(found, sizes[first])), self.opens_all)
+
+
+def _nearest(found: Sizes, size: int) -> int:
+    return min(found.nearest(size), key=lambda each: abs(each - size))
+
+
+def other_sizes(assumptions: Assumptions, size: int) -> dict[str, int]:
+    """Sizes near to a given one, each another where that can be, with which the network is the same as with the
+    example; the example where there are none."""
+    met = [*assumptions.stated, *assumptions.decisions]
+    sizes = dict(assumptions.example)
+    for index, name in enumerate(sorted(sizes)):
+        found = together(met, name, sizes)
+        if found is not None and not found.is_empty:
+            sizes[name] = _nearest(found, size + 3 * index)
+    if sizes != assumptions.example:
+        return sizes
+    first, *others = sorted(sizes)
+    found = together([each.put({other: symbol(first) for other in others}) for each in met], first, {})
+    return sizes if found is None or found.is_empty else dict.fromkeys(sizes, _nearest(found, size))
+
+
+def told_by_size(assumptions: Assumptions) -> dict[str, str]:
+    """Which sizes the network takes, by name: `from 4 on, H % 4 == 0`. Names of sizes that may be any are left out."""
+    met = [*assumptions.stated, *assumptions.decisions]
+    told: dict[str, str] = {}
+    for name in sorted(assumptions.example):
+        found = Sizes.meeting([each for each in met if set(each.symbols) == {name}])
+        if found is not None and not found.is_everything:
+            told[name] = found.shown(name)
+    several = [str(each) for each in met if len(each.symbols) > 1 and not each.is_certain]
+    return {**told, **({" and ".join(sorted(assumptions.example)): ", ".join(several)} if several else {})}
+
+
+def settle(module: Module, assumptions: Assumptions, report: Report, example: Example) -> None:
+    """Work out the facts of a network that depend on its open sizes; from then on nothing is decided any more.
+
+    Where the text leaves sizes open, no weight may depend on them, and what is needed of them must be stated.
+    """
+    for each in module.distinct():
+        for step in each.steps:
+            if isinstance(step.what, Operator):
+                with assumptions.asked_by(Asking(step.place, needed=True, weights=True)):
+                    _weigh(step, step.what, report, example)
+    assumptions.closed = True
+    if example.opens_all:
+        return
+    groups: dict[Place | None, list[list[Decision]]] = {}
+    for decisions in _by_size(each for each in unstated(assumptions) if not each.asking.weights):
+        groups.setdefault(decisions[0].asking.place, []).append(decisions)
+    for place, sizes in groups.items():
+        needed, enough = zip(*(told([each.condition for each in decisions]) for decisions in sizes), strict=True)
+        others = dict.fromkeys(each.asking.place for decisions in sizes for each in decisions)
+        also = [(other, "and here") for other in others if other is not None and other != place]
+        fault = faults.NotForAllSizes(needed, tuple(each for each in enough if each))
+        report.add(fault, place, also=(*sizes[0][0].asking.also, *also))
+
+
+def _by_size(decisions: Iterable[Decision]) -> list[list[Decision]]:
+    """Decisions on one size together, others each for itself."""
+    found: dict[object, list[Decision]] = {}
+    for each in decisions:
+        key = each.condition.symbols if len(each.condition.symbols) == 1 else each.condition
+        found.setdefault(key, []).append(each)
+    return list(found.values())
+
+
+def _weigh(step: Step, operator: Operator[object], report: Report, example: Example) -> None:
+    weights = operator.weights(operator.operand(step.input_types))
+    for name, shape in weights.items():
+        if any(map(is_open, shape)) and not example.opens_all:
+            report.add(faults.WeightsOfOpenSize(step.name or operator.word, name, shape), step.place)
+    _ = step.facts
+
+
+def unstated(assumptions: Assumptions) -> list[Decision]:
+    """What is needed of the sizes and not stated, but for sizes that are merely too small; the strongest only."""
+    found = [each for each in depending(assumptions) if not is_least(each.condition)]
+    found = [each for each in found if not implied(each.condition, assumptions.stated)]
+    kept: list[Decision] = []
+    for index, each in enumerate(found):
+        others = [*(one.condition for one in found[index + 1 :]), *(one.condition for one in kept)]
+        if not any(implied(each.condition, [other]) for other in others):
+            kept.append(each)
+    return kept
+
+
+def depending(assumptions: Assumptions, *, needed: bool = False) -> list[Decision]:
+    """The decisions that not all sizes meet. needed: only those that an operator cannot work without."""
+    decisions = assumptions.decisions.values()
+    return [each for each in decisions if (each.asking.needed or not needed) and not each.condition.is_certain]
+
+
+def is_least(condition: Condition) -> bool:
+    """Whether a condition says only how large sizes must be at least."""
+    if len(condition.symbols) == 1:
+        found = Sizes.meeting([condition])
+        return found is not None and found.is_open_ended
+    values = [value for term, value in condition.formula.terms if term]
+    return condition.relation is Relation.POSITIVE and all(value > 0 for value in values)
+
+
+def exact(module: Module) -> list[Condition]:
+    """What must hold so that every stride divides, and no row of the input is left over: the textbook's rule."""
+    found: dict[Condition, None] = {}
+    for each in module.distinct():
+        for index, step in enumerate(each.steps):
+            if isinstance(step.what, Operator) and index not in each.train_only:
+                windows = step.what.windows(step.what.operand(step.input_types))
+                for window, length in zip(windows, step.input_types[0].grid, strict=False):
+                    if isinstance(window, Window):
+                        rest = formula_of((length - window.extent + window.padded) % window.stride)
+                        found[Condition.of(rest, Relation.ZERO)] = None
+    return [each for each in found if not each.is_certain]
+
+
+def training_only(module: Module) -> frozenset[Place]:
+    """The places of the steps that only training needs, and of nothing else."""
+    kept: set[Place] = set()
+    training: set[Place] = set()
+    for index, step in enumerate(module.steps):
+        inside = step.what.distinct() if isinstance(step.what, Module) else ()
+        places = {step.place, *(each.place for one in inside for each in one.steps)}
+        (training if index in module.train_only else kept).update(places)
+    return frozenset(training - kept)

@@ -1,0 +1,176 @@
+"""What an expression can be worth. Every value is immutable and can key what elaboration remembers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeGuard, cast
+
+from archdsl.algebra.tensors import TensorType
+from archdsl.algebra.traced import Named, Traced
+from archdsl.base.diagnostics import ArchError, Diagnostic
+from archdsl.base.limits import DEFAULT_LIMITS, LARGEST, Limits
+from archdsl.base.wanted import WrongType
+from archdsl.elaborate import faults
+from archdsl.ops import OperatorClass
+from archdsl.syntax import tree
+
+if TYPE_CHECKING:
+    from archdsl.elaborate.build import Builder
+    from archdsl.elaborate.scope import Scope
+    from archdsl.graph.module import Wire
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The value of what failed. Nothing that depends on it is said to be wrong."""
+
+    def __str__(self) -> str:
+        return "unknown"
+
+
+UNKNOWN: Final = Unknown()
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """`none`: an argument of this value counts as not given."""
+
+    def __str__(self) -> str:
+        return "`none`"
+
+
+NOTHING: Final = Nothing()
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A block or net as a value: its definition and the scope that the definition stands in. `arguments` are those that
+    a block was given where it became a value: `bottleneck(groups=32)`."""
+
+    definition: tree.Definition
+    scope: Scope
+    arguments: tuple[tuple[str, Any], ...] = ()
+
+    def __str__(self) -> str:
+        return f"{'net' if self.definition.is_net else 'block'} {self.definition.name.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function of expressions, with the scope that its definition stands in."""
+
+    definition: tree.Function
+    scope: Scope
+
+    def __str__(self) -> str:
+        return f"function {self.definition.name.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """An operator as a value, with some of its arguments: `leaky_relu(0.1)`."""
+
+    operator: OperatorClass
+    arguments: tuple[tuple[str, Any], ...] = ()
+
+    def __str__(self) -> str:
+        return f"operator {self.operator.word}"
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A tensor inside the module that is being built: an output of one of its steps, or one of its inputs."""
+
+    home: Builder
+    wire: Wire
+    type: TensorType
+
+    def __str__(self) -> str:
+        return f"tensor {self.type}"
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Weights declared by `share`, to be used wherever the name stands."""
+
+    statement: tree.Share
+    scope: Scope
+    home: Builder
+
+    def __str__(self) -> str:
+        return f"shared {self.statement.name.text}"
+
+
+_Defined = Template | Function | Shared
+Value = int | float | str | bool | tuple["Value", ...] | _Defined | Partial | Tensor | Unknown | Nothing
+
+
+def kind_of(value: Value) -> str:
+    """What a value is, in the words of messages."""
+    match value:
+        case bool():
+            return "`true`" if value else "`false`"
+        case int() | float():
+            return f"the number {value:,}"
+        case str():
+            return f'the text "{value[:40]}"'
+        case tuple():
+            return f"a list of {len(value)}"
+        case _:
+            return f"the {value}"
+
+
+def is_whole(value: Value) -> TypeGuard[int]:
+    """Whether a value is a whole number; a boolean is not."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_true(value: Value) -> bool:
+    """Whether a value counts as true, as a condition or as a switch; `none` does not."""
+    return bool(value) and not isinstance(value, Nothing)
+
+
+def traced_argument(name: str, value: Value) -> Value:
+    """The value of a parameter that remembers the parameter: a whole number, or each item of a list of them."""
+    if isinstance(value, tuple) and all(map(is_whole, value)):
+        return tuple(Traced(int(each), Named(f"{name}[{index}]")) for index, each in enumerate(value) if is_whole(each))
+    return Traced(int(value), Named(name)) if is_whole(value) else value
+
+
+def of_python(value: object, limits: Limits = DEFAULT_LIMITS) -> Value:
+    """A value of the language for a value of Python: numbers, strings, booleans, and lists or tuples of them. ArchError
+    where it passes a limit, as a list that is an item of itself does."""
+    _require_bounded(value, limits)
+    return _of_python(value)
+
+
+def _require_bounded(value: object, limits: Limits) -> None:
+    """Refuse lists that are too deep or too long, before anything goes down into them."""
+    waiting, items = [(value, 0)], 0
+    while waiting:
+        each, depth = waiting.pop()
+        if not isinstance(each, list | tuple):
+            continue
+        inside = cast("list[object]", each)
+        items += len(inside)
+        for figure, most, name, what in (
+            (depth + 1, limits.nesting, "nesting", "a hyper-parameter is a list that is nested too deeply"),
+            (items, limits.items, "items", "a hyper-parameter has too many items"),
+        ):
+            if figure > most:
+                raise ArchError([Diagnostic(faults.LimitPassed(what, figure, most, name))])
+        waiting += [(item, depth + 1) for item in inside]
+
+
+def _of_python(value: object) -> Value:
+    match value:
+        case bool() | str():
+            return value
+        case int() | float() if -LARGEST <= value <= LARGEST:
+            return value
+        case int() | float():
+            raise ArchError([Diagnostic(faults.Uncomputable("a hyper-parameter is too large a number, or none"))])
+        case list() | tuple():
+            return tuple(map(_of_python, cast("list[object]", value)))
+        case _:
+            raise WrongType(f"a hyper-parameter is a number, text, boolean or list of them, not {type(value).__name__}")
