@@ -16,11 +16,11 @@ from functools import cached_property, wraps
 from types import FunctionType, TracebackType
 from typing import Any, Final, Generic, ParamSpec, Self, TypeAlias, TypeVar
 
+from archdsl.base.carried import Carried
 from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.base.reading import TooLarge, reason
 from archdsl.base.version import __version__
 from archdsl.base.wanted import Refusal, WrongType, missing
-from archdsl.graph.carried import Carried
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -58,7 +58,7 @@ class Door:
         if not isinstance(error, Exception) or isinstance(error, ArchError | Refusal | OSError):
             return
         if isinstance(error, TooLarge):
-            from archdsl.elaborate.faults import LimitPassed
+            from archdsl.base.faults import LimitPassed
 
             raise ArchError([Diagnostic(LimitPassed(error.what, error.figure, error.limit, error.name))]) from error
         if isinstance(error, ModuleNotFoundError) and (absent := missing((error.name or "").partition(".")[0])):

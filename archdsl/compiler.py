@@ -12,9 +12,11 @@ from typing import cast
 
 from archdsl.algebra.conditions import told
 from archdsl.algebra.tensors import TensorType
+from archdsl.base.carried import Carried
 from archdsl.base.diagnostics import ArchError, Diagnostic, Fault, Report, Severity
 from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.resources import folder
+from archdsl.base.settings import of_python
 from archdsl.base.text import Place, Source, Span
 from archdsl.base.wanted import WrongType, require
 from archdsl.boundary import Door, door
@@ -24,8 +26,7 @@ from archdsl.elaborate.evaluate import Evaluator
 from archdsl.elaborate.library import SUFFIX, Library, read_text, zoo_names
 from archdsl.elaborate.open_sizes import Example, settle
 from archdsl.elaborate.program import Program, settable
-from archdsl.elaborate.values import Template, Value, of_python, traced_argument
-from archdsl.graph.carried import Carried
+from archdsl.elaborate.values import Template, Value, traced_argument
 from archdsl.graph.module import Module
 from archdsl.network import Network
 from archdsl.ops import OPERATORS, Operators

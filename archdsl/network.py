@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl.algebra.symbolic import Assumptions
 from archdsl.algebra.tensors import TensorType
+from archdsl.base.carried import Carried
 from archdsl.base.diagnostics import Diagnostic
 from archdsl.base.escaped import visible
 from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.text import Source
 from archdsl.base.wanted import WrongType, WrongValue, need, require, require_file, texts
 from archdsl.boundary import door, doors
-from archdsl.graph.carried import Carried
 from archdsl.graph.marks import Marks
 from archdsl.graph.module import Module
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from archdsl.algebra.tensors import TensorType
 from archdsl.base.diagnostics import ArchError, Diagnostic, Report
+from archdsl.base.faults import LimitPassed
 from archdsl.base.formats import HEAD, format_of
 from archdsl.base.limits import DEFAULT_LIMITS
 from archdsl.base.text import Source
@@ -149,7 +150,7 @@ def _standard_input() -> Source:
     if (kind := format_of(data[:HEAD])) is not None:
         raise ArchError([Diagnostic(faults.ForeignFile("<stdin>", kind))])
     if len(data) > most:
-        fault = faults.LimitPassed("the text has too many bytes", len(data), most, "text")
+        fault = LimitPassed("the text has too many bytes", len(data), most, "text")
         raise ArchError([Diagnostic(fault)])
     report = Report()
     text = decode(data, "<stdin>", report)

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import NoneType
 
 from archdsl.algebra.tensors import TensorType
+from archdsl.base.carried import Carried
 from archdsl.base.diagnostics import ArchError, Diagnostic, Severity
 from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.text import Source
@@ -17,7 +18,6 @@ from archdsl.boundary import door, doors
 from archdsl.compiler import Options, carried_by, compile_source, options_of, sketch_source, source_of
 from archdsl.elaborate import faults
 from archdsl.elaborate.library import SUFFIX
-from archdsl.graph.carried import Carried
 from archdsl.graph.module import Module
 from archdsl.network import Network
 from archdsl.ops import OPERATORS, Operators

@@ -295,7 +295,7 @@ def test_nothing_is_kept_where_nothing_failed(folder: Path, run: Run) -> None:
 
 
 def test_a_bug_before_there_was_a_text_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
-    monkeypatch.setattr("archdsl.graph.carried.format_of_file", planted)
+    monkeypatch.setattr("archdsl.base.carried.format_of_file", planted)
     assert run("--keep-input bug.py check whole.arch")[0] == INTERNAL
     kept = (folder / "bug.py").read_text()
     assert "asked: archdsl --keep-input bug.py check whole.arch" in kept

@@ -17,6 +17,7 @@ from archdsl.algebra.symbolic import Assumptions, FormulaTooLarge
 from archdsl.algebra.tensors import TensorType
 from archdsl.algebra.traced import traced_type
 from archdsl.base.collector import collector_paused
+from archdsl.base.faults import LimitPassed
 from archdsl.base.limits import LARGEST
 from archdsl.base.suggest import nearest
 from archdsl.base.text import Place, Span
@@ -104,7 +105,7 @@ class Elaborator(Chains):
         except Stop:
             return None
         except FormulaTooLarge as error:
-            fault = faults.LimitPassed("a size has too many terms", error.size, self.evaluator.limits.terms, "terms")
+            fault = LimitPassed("a size has too many terms", error.size, self.evaluator.limits.terms, "terms")
             self.evaluator.report.add(fault, error.place)
             return None
 

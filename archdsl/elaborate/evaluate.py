@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Never
 from archdsl.algebra.symbolic import Assumptions, at_example, fixed
 from archdsl.algebra.tensors import Kind, TensorType
 from archdsl.base.diagnostics import Edit, Fault, Report
+from archdsl.base.faults import LimitPassed, Uncomputable
 from archdsl.base.limits import LARGEST, Limits
 from archdsl.base.text import Place, Span
 from archdsl.elaborate import faults
@@ -95,7 +96,7 @@ class Evaluator:
 
     def limit(self, what: str, figure: int, name: str, scope: Scope, span: Span) -> Never:
         """Report that a limit is passed, and end everything."""
-        self.fault(faults.LimitPassed(what, figure, getattr(self.limits, name), name), scope, span)
+        self.fault(LimitPassed(what, figure, getattr(self.limits, name), name), scope, span)
         raise Stop
 
     def count(self, values: int, scope: Scope, span: Span) -> None:
@@ -296,12 +297,12 @@ class Evaluator:
         try:
             result = function(*values)
         except ZeroDivisionError:
-            return self.fault(faults.Uncomputable("this divides by zero"), scope, span)
+            return self.fault(Uncomputable("this divides by zero"), scope, span)
         except (OverflowError, ValueError):
-            return self.fault(faults.Uncomputable("this number is too large"), scope, span)
+            return self.fault(Uncomputable("this number is too large"), scope, span)
         # beyond any network: an open size is judged by its example alone
         if not -LARGEST <= at_example(result) <= LARGEST:
-            return self.fault(faults.Uncomputable("this number is too large"), scope, span)
+            return self.fault(Uncomputable("this number is too large"), scope, span)
         return result
 
     def _prefix(self, node: tree.Prefix, scope: Scope) -> Value:
@@ -339,7 +340,7 @@ class Evaluator:
             return self.fault(faults.WrongValue("a whole number", kind_of(index)), scope, node.index.span)
         if not -len(value) <= index < len(value):
             reason = f"the list has {len(value)} items, counted from 0, and item {index} is asked for"
-            return self.fault(faults.Uncomputable(reason), scope, node.span)
+            return self.fault(Uncomputable(reason), scope, node.span)
         return value[fixed(index)]
 
     # --- functions --------------------------------------------------------------------------------------------------
@@ -478,7 +479,7 @@ class Evaluator:
     def _range(self, values: list[Value], node: tree.Call, scope: Scope) -> Value:
         numbers = [fixed(value) for value in values if isinstance(value, int) and not isinstance(value, bool)]
         if numbers[2:] == [0]:
-            return self.fault(faults.Uncomputable("a `range` with steps of 0 never ends"), scope, node.span)
+            return self.fault(Uncomputable("a `range` with steps of 0 never ends"), scope, node.span)
         if len(numbers) != len(values) or not 1 <= len(numbers) <= 3:
             return self.fault(
                 faults.WrongValue("one to three whole numbers for `range`", _listed(values)), scope, node.span

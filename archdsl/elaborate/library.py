@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from archdsl.base.diagnostics import Fault, Report
+from archdsl.base.faults import LimitPassed
 from archdsl.base.files import SUFFIX
 from archdsl.base.formats import format_of_file
 from archdsl.base.limits import Limits
@@ -75,7 +76,7 @@ class Library:
         if key in self._files:
             return self._files[key]
         if len(self._files) >= self.limits.files:
-            return faults.LimitPassed("too many files", len(self._files) + 1, self.limits.files, "files")
+            return LimitPassed("too many files", len(self._files) + 1, self.limits.files, "files")
         read = read_text(path, self.limits, self.report)
         if isinstance(read, Fault):
             return read
@@ -102,7 +103,7 @@ def read_text(path: Path, limits: Limits, report: Report) -> str | Fault:
     except FileNotFoundError:
         return faults.UnknownFile(_shown(path), tuple(zoo_names()))
     except TooLarge as error:
-        return faults.LimitPassed(error.what, error.figure, error.limit, error.name)
+        return LimitPassed(error.what, error.figure, error.limit, error.name)
     except (OSError, ValueError) as error:
         return faults.UnreadableFile(_shown(path), reason(error))
     # a place in a text that long would cost more than it says

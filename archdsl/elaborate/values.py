@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeGuard, cast
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from archdsl.algebra.tensors import TensorType
 from archdsl.algebra.traced import Named, Traced
-from archdsl.base.diagnostics import ArchError, Diagnostic
-from archdsl.base.limits import DEFAULT_LIMITS, LARGEST, Limits
-from archdsl.base.wanted import WrongType
-from archdsl.elaborate import faults
 from archdsl.ops import OperatorClass
 from archdsl.syntax import tree
 
@@ -135,42 +131,3 @@ def traced_argument(name: str, value: Value) -> Value:
     if isinstance(value, tuple) and all(map(is_whole, value)):
         return tuple(Traced(int(each), Named(f"{name}[{index}]")) for index, each in enumerate(value) if is_whole(each))
     return Traced(int(value), Named(name)) if is_whole(value) else value
-
-
-def of_python(value: object, limits: Limits = DEFAULT_LIMITS) -> Value:
-    """A value of the language for a value of Python: numbers, strings, booleans, and lists or tuples of them. ArchError
-    where it passes a limit, as a list that is an item of itself does."""
-    _require_bounded(value, limits)
-    return _of_python(value)
-
-
-def _require_bounded(value: object, limits: Limits) -> None:
-    """Refuse lists that are too deep or too long, before anything goes down into them."""
-    waiting, items = [(value, 0)], 0
-    while waiting:
-        each, depth = waiting.pop()
-        if not isinstance(each, list | tuple):
-            continue
-        inside = cast("list[object]", each)
-        items += len(inside)
-        for figure, most, name, what in (
-            (depth + 1, limits.nesting, "nesting", "a hyper-parameter is a list that is nested too deeply"),
-            (items, limits.items, "items", "a hyper-parameter has too many items"),
-        ):
-            if figure > most:
-                raise ArchError([Diagnostic(faults.LimitPassed(what, figure, most, name))])
-        waiting += [(item, depth + 1) for item in inside]
-
-
-def _of_python(value: object) -> Value:
-    match value:
-        case bool() | str():
-            return value
-        case int() | float() if -LARGEST <= value <= LARGEST:
-            return value
-        case int() | float():
-            raise ArchError([Diagnostic(faults.Uncomputable("a hyper-parameter is too large a number, or none"))])
-        case list() | tuple():
-            return tuple(map(_of_python, cast("list[object]", value)))
-        case _:
-            raise WrongType(f"a hyper-parameter is a number, text, boolean or list of them, not {type(value).__name__}")

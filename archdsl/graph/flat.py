@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archdsl.algebra.tensors import Shape
 from archdsl.base.diagnostics import ArchError, Diagnostic
+from archdsl.base.faults import LimitPassed
 from archdsl.base.limits import Limits
-from archdsl.elaborate import faults
 from archdsl.graph.module import INPUT, Module, Step
 from archdsl.ops.operator import Operator
 
@@ -38,7 +38,7 @@ def full_name(path: str, tensor: str) -> str:
 def require_layers(module: Module, limits: Limits, what: str) -> None:
     """Refuse to write out more layers than the host allows."""
     if module.layers > limits.layers:
-        fault = faults.LimitPassed(f"{what} would have too many layers", module.layers, limits.layers, "layers")
+        fault = LimitPassed(f"{what} would have too many layers", module.layers, limits.layers, "layers")
         raise ArchError([Diagnostic(fault, module.place)])
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from archdsl.algebra.windows import Window
 from archdsl.base.diagnostics import Report
-from archdsl.elaborate import faults
 from archdsl.graph.module import Module, Step
 from archdsl.ops.operator import AXIS_NAMES, Operator
+from archdsl.passes import faults
 
 _NEAR = 64
 

@@ -1,11 +1,12 @@
-"""What can be wrong with a pass, with weights for a network, or with a file that is to be made of one. E08."""
+"""What can be wrong with a network, a pass, weights, or a file that is to be made. E06 what checks find, E08 the
+others."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
-from archdsl.base.diagnostics import Fault
+from archdsl.base.diagnostics import Fault, Severity
 from archdsl.base.suggest import did_you_mean
 from archdsl.passes.options import quoted
 
@@ -276,3 +277,70 @@ class NotInOnnx(Fault):
     @property
     def help(self) -> str | None:
         return "state the sizes of the input, in the text or with `--input`" if self.fixes_a_size else None
+
+
+# --- what checks find -------------------------------------------------------------------------------------------------
+
+
+@final
+@dataclass(frozen=True)
+class DoesNotDivide(Fault):
+    """Under `--exact`, a stride that does not divide: the window does not end at the edge, and rows of the input are
+    never read.
+
+    The textbook's rule wants (W - F + 2P)/S to be whole. PyTorch rounds down. The help lists what would fit.
+    """
+
+    code = "E0602"
+    title = "a stride that does not divide"
+    example = ""
+
+    operator: str
+    axis: str
+    arithmetic: str
+    paddings: tuple[int, ...]
+    sizes: tuple[int, ...]
+
+    @property
+    def message(self) -> str:
+        return f"the stride of `{self.operator}` does not divide along its {self.axis}"
+
+    @property
+    def label(self) -> str:
+        return "leaves positions over"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return (self.arithmetic,)
+
+    @property
+    def help(self) -> str | None:
+        fits: list[str] = []
+        if self.paddings:
+            fits.append(f"p={' or p='.join(map(str, self.paddings))}")
+        if self.sizes:
+            fits.append(f"a {self.axis} of {' or '.join(map(str, self.sizes))}")
+        return f"{', or '.join(fits)} would fit" if fits else None
+
+
+@final
+@dataclass(frozen=True)
+class DeadSteps(Fault):
+    """A layer whose result reaches no output. It is part of the module, and costs, for nothing."""
+
+    code = "W0603"
+    title = "a layer that no output needs"
+    example = "net n {\n  input 32x32x3\n  x = conv3-16\n  y = x -> conv3-32\n  x -> relu\n}"
+    severity: ClassVar[Severity] = Severity.WARNING
+
+    names: tuple[str, ...]
+
+    @property
+    def message(self) -> str:
+        shown = ", ".join(f"`{name}`" for name in self.names[:5])
+        more = f" and {len(self.names) - 5} more" if len(self.names) > 5 else ""
+        return f"no output needs {shown}{more}"
+
+    @property
+    def label(self) -> str:
+        return "is never used"

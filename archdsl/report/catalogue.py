@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from functools import cache
 
-import archdsl.elaborate.faults as graph_faults
+import archdsl.elaborate.faults as text_faults
+import archdsl.passes.faults as pass_faults
+from archdsl.base import faults as limit_faults
 from archdsl.base.diagnostics import Fault, catalogue
 from archdsl.ops import faults as operator_faults
-from archdsl.passes import faults as pass_faults
 from archdsl.report import faults as question_faults
 from archdsl.syntax import faults as syntax_faults
 
-MODULES = (syntax_faults, graph_faults, operator_faults, question_faults, pass_faults)
+MODULES = (syntax_faults, text_faults, operator_faults, question_faults, pass_faults, limit_faults)
 
 
 @cache

@@ -21,8 +21,8 @@ from test_terminal import COMMANDS
 from typing_extensions import override
 
 from archdsl import cli
+from archdsl.base.carried import METADATA
 from archdsl.cli.codes import INTERNAL
-from archdsl.graph.carried import METADATA
 
 READING = (
     "compile NAME --weights WEIGHTS -o OUT.py",

@@ -75,7 +75,7 @@ def _held(path: Path, limits: Limits) -> Generator[Held]:
             yield _reader(file, path)(file, limits.header)
     except TooLarge as error:
         # the words for faults are imported for a fault
-        from archdsl.elaborate.faults import LimitPassed
+        from archdsl.base.faults import LimitPassed
 
         fault = LimitPassed(f"`{path.name}`: {error.what}", error.figure, error.limit, error.name)
         raise ArchError([Diagnostic(fault)]) from error

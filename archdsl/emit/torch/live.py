@@ -91,7 +91,7 @@ def _require_weights(module: Module, limits: Limits, dtype: torch.dtype, device:
         return
     size = module.params * dtype.itemsize
     if size > limits.weights:
-        from archdsl.elaborate.faults import LimitPassed
+        from archdsl.base.faults import LimitPassed
 
         fault = LimitPassed("the weights would take too many bytes", size, limits.weights, "weights")
         raise ArchError([Diagnostic(fault, module.place)])

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from archdsl.algebra.tensors import TensorType
+from archdsl.base.carried import Carried
 from archdsl.base.python_text import INDENT, WIDTH
 from archdsl.base.text import Source
 from archdsl.emit.torch.long_lines import wrapped
@@ -19,7 +20,6 @@ from archdsl.emit.torch.program import Class, Parameter, Program, Reference
 from archdsl.emit.torch.stretches import NEEDS, lines
 from archdsl.emit.torch.surroundings import INITIALISATION, MODULES
 from archdsl.emit.torch.validate import Miscompiled, validate
-from archdsl.graph.carried import Carried
 from archdsl.graph.module import Init, Module
 
 LANGUAGE = 1

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from archdsl.base.carried import NAME
 from archdsl.emit.torch.unreadable import Unreadable
-from archdsl.graph.carried import NAME
 
 MODULES = Path(__file__).resolve().parent.parent.parent / "ops" / "modules"
 INITIALISATION = Path(__file__).resolve().parent / "initialisation"

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any, cast
 
+from archdsl.base.carried import METADATA
 from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.suggest import nearest
@@ -18,7 +19,6 @@ from archdsl.elaborate.zoo import network_with
 from archdsl.emit.torch import checkpoints
 from archdsl.emit.torch.checkpoints import Entry, entry_of
 from archdsl.emit.torch.live import require_model
-from archdsl.graph.carried import METADATA
 from archdsl.graph.flat import Layer, layers
 from archdsl.graph.module import Module
 from archdsl.ops.embedding import Param, PositionEmbedding

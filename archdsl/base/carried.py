@@ -16,7 +16,7 @@ from archdsl.base.formats import MADE_CODE, MADE_WEIGHTS, SAFETENSORS, format_of
 from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.python_text import INDENT, WIDTH, literal, long_literal
 from archdsl.base.reading import TooLarge, content, opened
-from archdsl.elaborate.values import of_python
+from archdsl.base.settings import of_python
 
 NAME = "ARCH"
 METADATA = "archdsl"
