@@ -8,13 +8,11 @@ from typing import Any, Final
 
 from archdsl.algebra.tensors import Kind
 from archdsl.draw.levels import INERT, Level, Part
-from archdsl.graph.module import INPUT, Wire
+from archdsl.graph.module import INPUT, StepRole, Wire
 from archdsl.ops.activation import AlongChannels
 from archdsl.ops.dense import Flatten
 from archdsl.ops.norm import LocalResponseNorm, Normalize
 from archdsl.ops.operator import Operator, Style
-
-FLATTEN: Final = "flatten"
 
 # what a textbook names wherever it stands
 _ALWAYS_NAMED: Final = (AlongChannels, LocalResponseNorm, Normalize)
@@ -140,7 +138,7 @@ def _unflattened(flatten: Part, part: Part) -> Part | None:
     if part.operator is not None:
         linear = part.operator.style is Style.LINEAR and flatten.training == part.training and flatten.mark is None
         return _together(flatten, part, 1 + part.lead) if linear else None
-    if flatten.step.role != FLATTEN:
+    if flatten.step.role != StepRole.FLATTEN:
         return None
     return replace(part, inputs=flatten.inputs, input_types=flatten.input_types)
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from archdsl.algebra.tensors import TensorType
 from archdsl.base.text import Place
 from archdsl.elaborate.values import Tensor, Value
-from archdsl.graph.module import INPUT, Init, Module, Step, Wire
+from archdsl.graph.module import INPUT, Init, Module, Step, StepRole, Wire
 from archdsl.ops.operator import Operator
 
 _Frozen = TypeVar("_Frozen", bound=Step | Module | Operator[Any])
@@ -67,7 +67,7 @@ class Builder:
         name: str = "",
         count: int = 1,
         shared: bool = False,
-        role: str = "",
+        role: StepRole = StepRole.NONE,
         arguments: Mapping[str, Value] | None = None,
     ) -> tuple[Tensor, ...]:
         """One more step; the tensors that come out of it. Without a name it is named by its kind and number."""
@@ -94,7 +94,7 @@ class Builder:
             self.taken.popitem()
         self.bindings = {wire: name for wire, name in self.bindings.items() if wire.step < steps}
 
-    def mark(self, wire: Wire, role: str) -> None:
+    def mark(self, wire: Wire, role: StepRole) -> None:
         """Give the step that a tensor comes from a role, if it is one of this module and has none."""
         if wire.step != INPUT and not self.steps[wire.step].role:
             self.steps[wire.step] = _changed(self.steps[wire.step], role=role)

@@ -22,7 +22,7 @@ from archdsl.elaborate.evaluate import INCOMING, Evaluator
 from archdsl.elaborate.scope import Scope
 from archdsl.elaborate.values import Partial, Shared, Template, Tensor, Unknown, Value, is_true, kind_of
 from archdsl.elaborate.words import Reading, Words, switch
-from archdsl.graph.module import INPUT, Module, Step, Wire
+from archdsl.graph.module import INPUT, PROJECTION, Module, Step, StepRole, Wire
 from archdsl.graph.reserved import is_reserved
 from archdsl.ops.arguments import SharedLayer, bind
 from archdsl.ops.faults import CannotMerge, Reject, UnknownArgument, WrongCount
@@ -33,11 +33,6 @@ from archdsl.syntax import tree
 Tensors = tuple[Tensor, ...] | None
 Make = Callable[[Scope, Builder, Tensors], Tensors]
 
-DOWNSAMPLE = "downsample"
-RESIDUAL = "residual"
-SHORTCUT = "shortcut"
-ALONE = "alone"
-FLATTEN = "flatten"
 _RESIDUAL_ARGUMENTS = {"project": bool, "drop": int | float}
 _HOLE = re.compile(r"\{(\w*)\}")
 _LAYER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}|[0-9]{1,18}")
@@ -336,7 +331,7 @@ class Chains(ABC):
             return None
         if found.operator.flattens and x.type.kind is Kind.IMAGE:
             flatten = self._made("flatten")
-            flat = self._apply(flatten, (x,), node, reading.spans, scope, builder, role=FLATTEN)
+            flat = self._apply(flatten, (x,), node, reading.spans, scope, builder, role=StepRole.FLATTEN)
             if flat is None:
                 return None
             x = flat
@@ -394,7 +389,7 @@ class Chains(ABC):
         scope: Scope,
         builder: Builder,
         name: str = "",
-        role: str = "",
+        role: StepRole = StepRole.NONE,
     ) -> Tensor | None:
         """One operator step, of which one tensor goes on."""
         results = self._results(operator, xs, node, spans, scope, builder, name, role)
@@ -409,7 +404,7 @@ class Chains(ABC):
         scope: Scope,
         builder: Builder,
         name: str = "",
-        role: str = "",
+        role: StepRole = StepRole.NONE,
     ) -> Tensors:
         """One operator step, with everything that comes out."""
         self.count_step(scope, node.name.span)
@@ -535,7 +530,7 @@ class Chains(ABC):
         node: tree.Mention,
         scope: Scope,
         builder: Builder,
-        role: str = "",
+        role: StepRole = StepRole.NONE,
     ) -> Tensors:
         tensors = tuple(end for end in ends if end is not None)
         if len(tensors) != len(ends):
@@ -569,11 +564,13 @@ class Chains(ABC):
         body = self._branch(inner, node, scope, builder, incoming)
         is_bare = given.get("project") is False and len(branches) == 1
         if is_bare and body and incoming and incoming[0].type != body.type:
-            builder.mark(body.wire, ALONE)
+            builder.mark(body.wire, StepRole.ALONE)
             return (body,)
-        role = SHORTCUT if is_bare else RESIDUAL if len(branches) == 1 else ""
+        role = StepRole.SHORTCUT if is_bare else StepRole.RESIDUAL if len(branches) == 1 else StepRole.NONE
         if body and "drop" in given:
-            body = self._dropped(given["drop"], body, node, scope, builder, SHORTCUT if is_bare else "")
+            body = self._dropped(
+                given["drop"], body, node, scope, builder, StepRole.SHORTCUT if is_bare else StepRole.NONE
+            )
         if len(branches) == 2:
             shortcut = self._branch(branches[1], node, scope, builder, incoming)
         elif body is None or (x := self.one(incoming, node, scope)) is None:
@@ -591,7 +588,7 @@ class Chains(ABC):
                 self.evaluator.fault(fault, scope, argument.span)
                 return None
             if (name := argument.name.text) not in _RESIDUAL_ARGUMENTS:
-                fault = UnknownArgument(RESIDUAL, name, tuple(_RESIDUAL_ARGUMENTS))
+                fault = UnknownArgument("residual", name, tuple(_RESIDUAL_ARGUMENTS))
                 self.evaluator.fault(fault, scope, argument.span)
                 return None
             value = self.evaluator.value(argument.value, scope)
@@ -605,7 +602,7 @@ class Chains(ABC):
         return given
 
     def _dropped(
-        self, p: Value, body: Tensor, node: tree.Mention, scope: Scope, builder: Builder, role: str
+        self, p: Value, body: Tensor, node: tree.Mention, scope: Scope, builder: Builder, role: StepRole
     ) -> Tensor | None:
         """The body of a `residual` with stochastic depth."""
         try:
@@ -626,8 +623,8 @@ class Chains(ABC):
         if operator is None:
             self.evaluator.fault(faults.NoProjection(x.type, body.type), scope, node.name.span)
             return None
-        name = DOWNSAMPLE if DOWNSAMPLE not in builder.taken else builder.free_name(DOWNSAMPLE)
-        inner = Builder(DOWNSAMPLE, scope.place(node.span), indexed=True)
+        name = PROJECTION if PROJECTION not in builder.taken else builder.free_name(PROJECTION)
+        inner = Builder(PROJECTION, scope.place(node.span), indexed=True)
         tensor: Tensor | None = inner.add_input(x.type, "x")
         for each in (operator, *_last_norm(builder.steps[before:])):
             if tensor is not None:
@@ -636,7 +633,7 @@ class Chains(ABC):
             return None
         module = self.interned(inner.finish((tensor,)))
         place = scope.place(node.span)
-        return builder.add(module, (x,), module.output_types, place, name=name, role=DOWNSAMPLE)[0]
+        return builder.add(module, (x,), module.output_types, place, name=name, role=StepRole.DOWNSAMPLE)[0]
 
     def _projecting(self, before: TensorType, after: TensorType) -> Operator[Any] | None:
         """The operator that takes one type to the other: a 1x1 convolution with a stride, or a linear map."""
@@ -678,11 +675,11 @@ class Chains(ABC):
         result = make(self._inside(scope, x, entry), inner, (entry,))
         if result is None or (end := self._single(result, node, scope)) is None:
             return None
-        if inner.steps and inner.steps[0].role == FLATTEN:
+        if inner.steps and inner.steps[0].role == StepRole.FLATTEN:
             # the step that a fully connected layer adds stands before its group, so that the layer itself comes first
             flatten = self.evaluator.operators["flatten"]()
             outputs = inner.steps[0].outputs
-            flat = builder.add(flatten, (x,), outputs, inner.steps[0].place, role=FLATTEN)
+            flat = builder.add(flatten, (x,), outputs, inner.steps[0].place, role=StepRole.FLATTEN)
             return self.scoped(name, node, scope, builder, flat, make)
         module = self.interned(inner.finish((end,)))
         if not self.is_counted(module, scope):

@@ -22,7 +22,7 @@ from archdsl.elaborate.evaluate import INCOMING, Evaluator, Stop
 from archdsl.elaborate.library import Library
 from archdsl.elaborate.scope import Scope
 from archdsl.elaborate.values import Tensor, Unknown, Value
-from archdsl.graph.module import Module, Wire
+from archdsl.graph.module import Module, StepRole, Wire
 from archdsl.ops.operator import Operator, Style
 from archdsl.syntax import tree
 from archdsl.syntax.brackets import masked
@@ -160,7 +160,7 @@ class Sketcher(Elaborator):
         node: tree.Mention,
         scope: Scope,
         builder: Builder,
-        role: str = "",
+        role: StepRole = StepRole.NONE,
     ) -> Tensors:
         tensors = tuple(end for end in ends if end is not None)
         place = scope.place(node.span)
@@ -173,7 +173,7 @@ class Sketcher(Elaborator):
         else:
             # a branch that gives nothing is one of those that the label speaks of
             blank = BlankMerge(operator.label(operator.operand((_ANY,) * max(len(ends), 2))))
-        return builder.add(blank, tensors, (_NOT_KNOWN,), place, role="" if blank.fault else role)
+        return builder.add(blank, tensors, (_NOT_KNOWN,), place, role=StepRole.NONE if blank.fault else role)
 
     @override
     def _projection(
@@ -250,7 +250,7 @@ class Sketcher(Elaborator):
         scope: Scope,
         builder: Builder,
         name: str = "",
-        role: str = "",
+        role: StepRole = StepRole.NONE,
     ) -> Tensors:
         if all(each.type.is_known for each in xs):
             return super()._results(operator, xs, node, spans, scope, builder, name, role)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from archdsl.elaborate.values import Value
 
 INPUT = -1
+# the name of the layer that projects a shortcut
+PROJECTION = "downsample"
 
 
 class Init(StrEnum):
@@ -39,6 +41,22 @@ class Init(StrEnum):
     DEFAULT = "default"
     KAIMING = "kaiming"
     XAVIER = "xavier"
+
+
+class StepRole(StrEnum):
+    """What a step is in the form of the text that it comes from.
+
+    RESIDUAL: the sum of a `residual` whose shortcut is not written. DOWNSAMPLE: the projection that it added. SHORTCUT:
+    what a `residual` without projections does where shapes agree; ALONE: the last step of its body where they do not.
+    FLATTEN: what stands before a fully connected layer.
+    """
+
+    NONE = ""
+    RESIDUAL = "residual"
+    DOWNSAMPLE = "downsample"
+    SHORTCUT = "shortcut"
+    ALONE = "alone"
+    FLATTEN = "flatten"
 
 
 class Wire(NamedTuple):
@@ -55,10 +73,7 @@ class Step:
     name: its name in a named module; in an indexed one the label, or nothing where its position is its name.
     count: how often it stands in a row; more than once only where its output is of its input's type.
     shared: whether other steps of the same name use the same weights. place: the element of the text.
-    role: `residual` for the sum of a `residual` whose shortcut is not written, `downsample` for the projection that it
-    added, `shortcut` for what a `residual` without projections does where shapes agree, `alone` for the last step of
-    its body where they do not, `flatten` for the step before a fully connected layer.
-    arguments: what a block is called with, as the caller has it.
+    role: what it is in the form that it comes from. arguments: what a block is called with, as the caller has it.
     """
 
     name: str
@@ -69,7 +84,7 @@ class Step:
     place: Place
     count: int = 1
     shared: bool = False
-    role: str = ""
+    role: StepRole = StepRole.NONE
     arguments: tuple[tuple[str, Value], ...] = ()
 
     @cached_property

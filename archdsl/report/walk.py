@@ -10,9 +10,8 @@ from typing import Any
 
 from archdsl.algebra.figures import short_number
 from archdsl.base.diagnostics import ArchError, Diagnostic
-from archdsl.elaborate.chains import DOWNSAMPLE
 from archdsl.facts.receptive import ReceptiveFields, Seen, start
-from archdsl.graph.module import INPUT, Module, Step, Wire
+from archdsl.graph.module import INPUT, Module, Step, StepRole, Wire
 from archdsl.ops.operator import Operator
 from archdsl.report.faults import UnknownLayer
 
@@ -296,7 +295,7 @@ def bare_label(step: Step) -> str:
     what = step.what
     if isinstance(what, Operator):
         return what.label(operand(step))
-    if step.role == DOWNSAMPLE:
+    if step.role == StepRole.DOWNSAMPLE:
         return "projection"
     if what.is_named:
         return what.name

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from archdsl.algebra.traced import dimension_names
-from archdsl.elaborate.chains import DOWNSAMPLE, SHORTCUT
 from archdsl.elaborate.values import Partial, Template
 from archdsl.emit.torch.conditional import projection, shortcut, with_stride
 from archdsl.emit.torch.lower import GATE, Draft, Lowering, free_name, value_node
 from archdsl.emit.torch.program import Class, Field, Node, Parameter
 from archdsl.emit.torch.solve import Arguments
 from archdsl.emit.torch.unify import Unification
-from archdsl.graph.module import Module
+from archdsl.graph.module import Module, StepRole
 
 
 def class_of(drafts: Sequence[Draft], optional: str, lowering: Lowering) -> Class:
@@ -45,11 +44,11 @@ def _fields(drafts: Sequence[Draft], optional: str, unification: Unification) ->
         having = [index for index, nodes in enumerate(found) if nodes.get(each.name) is not None]
         nodes = [cast("Node", found[index][each.name]) for index in having]
         condition = None
-        if each.role == DOWNSAMPLE:
+        if each.role == StepRole.DOWNSAMPLE:
             condition, stride = projection(unification.given)
             nodes = [with_stride(node, stride) for node in nodes]
         made.append(Field(each.name, unification.only(having).node(nodes), condition))
-    if optional == SHORTCUT and first.without:
+    if optional == StepRole.SHORTCUT and first.without:
         made.append(Field(free_name(first.module, GATE), shortcut(unification.given)))
     return tuple(made)
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from archdsl.elaborate.chains import DOWNSAMPLE, RESIDUAL, SHORTCUT
 from archdsl.emit.torch.calls import attribute, call_text, expression_of_step, gives, is_expanded, layer_text
 from archdsl.emit.torch.lists import Loops, lines_of_list
 from archdsl.emit.torch.names import Names
 from archdsl.emit.torch.nesting import Nesting
 from archdsl.facts.memory import Schedule, Statement, is_list
-from archdsl.graph.module import INPUT, Module, Step, Wire
+from archdsl.graph.module import INPUT, PROJECTION, Module, Step, StepRole, Wire
 from archdsl.ops.torchcall import Layer
 
 _SPELLED_OUT = 8
@@ -149,15 +148,15 @@ class ForwardPlan:
     def _expression(self, index: int) -> str:
         step = self.module.steps[index]
         inputs = [self._input(wire) for wire in step.inputs]
-        if self.optional and step.role == RESIDUAL and not self._projects(step):
-            inputs[1] = f"self.{DOWNSAMPLE}({inputs[1]})"
+        if self.optional and step.role == StepRole.RESIDUAL and not self._projects(step):
+            inputs[1] = f"self.{PROJECTION}({inputs[1]})"
         call = None if step.name in self.layers else expression_of_step(step)
         target = f"self[{step.name}]" if self.numbered else attribute(step.name)
         if index in self.nesting.inlined and is_expanded(step):
             # sums and products take one tensor for all samples
             return target
         text = call_text(call, inputs) if call else layer_text(step, target, inputs)
-        if self.gate and step.role == SHORTCUT and len(inputs) > 1:
+        if self.gate and step.role == StepRole.SHORTCUT and len(inputs) > 1:
             return f"{text} if self.{self.gate} else {self._body(step.inputs[0])}"
         return text
 
@@ -167,11 +166,11 @@ class ForwardPlan:
     def _body(self, wire: Wire) -> str:
         """The end of the body of a `residual`, without what is there for the sake of its shortcut."""
         step = self.module.steps[wire.step]
-        return self._input(step.inputs[0] if step.role == SHORTCUT else wire)
+        return self._input(step.inputs[0] if step.role == StepRole.SHORTCUT else wire)
 
     def _projects(self, step: Step) -> bool:
         shortcut = step.inputs[1].step
-        return shortcut != INPUT and self.module.steps[shortcut].role == DOWNSAMPLE
+        return shortcut != INPUT and self.module.steps[shortcut].role == StepRole.DOWNSAMPLE
 
 
 def schedule(module: Module) -> Schedule:

@@ -10,7 +10,6 @@ from typing import Any, cast
 from archdsl.algebra.tensors import TensorType
 from archdsl.algebra.traced import Traced, dimension_names
 from archdsl.base.text import Place
-from archdsl.elaborate.chains import DOWNSAMPLE, RESIDUAL, SHORTCUT
 from archdsl.elaborate.values import Partial
 from archdsl.emit.torch import series
 from archdsl.emit.torch.calls import call_text, expression_of_step
@@ -31,7 +30,7 @@ from archdsl.emit.torch.program import (
 )
 from archdsl.emit.torch.residuals import joins, without_shortcut
 from archdsl.facts.memory import is_list, overwrites
-from archdsl.graph.module import Module, Step
+from archdsl.graph.module import PROJECTION, Module, Step, StepRole
 from archdsl.ops.faults import Reject
 from archdsl.ops.torchcall import Layer, Learned, Option
 
@@ -46,7 +45,7 @@ class Drafted:
 
     name: str
     node: Node | None
-    role: str = ""
+    role: StepRole = StepRole.NONE
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class Draft:
     @property
     def frame(self) -> object:
         """What all modules of one class have in common: the names of what they set, and their `forward`."""
-        names = tuple(each.name for each in self.fields if each.role != SHORTCUT)
+        names = tuple(each.name for each in self.fields if each.role != StepRole.SHORTCUT)
         return names, self.without or self.forward, self.module.input_names, self.module.indexed
 
     @property
@@ -97,21 +96,23 @@ class Lowering:
         fields: list[Drafted] = []
         said: set[str] = set()
         for step in module.steps:
-            if optional == step.role == DOWNSAMPLE:
+            if optional == step.role == StepRole.DOWNSAMPLE:
                 continue
-            if optional == DOWNSAMPLE and step.role == RESIDUAL:
-                projection = next((each for each in module.steps if each.role == DOWNSAMPLE), None)
-                fields.append(Drafted(DOWNSAMPLE, projection and self.node(projection, module), DOWNSAMPLE))
+            if optional == StepRole.DOWNSAMPLE and step.role == StepRole.RESIDUAL:
+                projection = next((each for each in module.steps if each.role == StepRole.DOWNSAMPLE), None)
+                node = projection and self.node(projection, module)
+                fields.append(Drafted(PROJECTION, node, StepRole.DOWNSAMPLE))
                 continue
             if step.name in said or (node := self.node(step, module)) is None:
                 continue
             said.add(step.name)
-            fields.append(Drafted(step.name, node, SHORTCUT if optional == step.role == SHORTCUT else ""))
+            is_gone = optional == step.role == StepRole.SHORTCUT
+            fields.append(Drafted(step.name, node, StepRole.SHORTCUT if is_gone else StepRole.NONE))
         layers = self.layered.get(id(module), frozenset())
-        if optional == SHORTCUT and joins(module):
+        if optional == StepRole.SHORTCUT and joins(module):
             gated = ForwardPlan(module, gate=free_name(module, GATE), layers=layers).lines()
             return Draft(module, tuple(fields), gated, ForwardPlan(without_shortcut(module), layers=layers).lines())
-        forward = ForwardPlan(module, optional=optional == DOWNSAMPLE, layers=layers).lines()
+        forward = ForwardPlan(module, optional=optional == StepRole.DOWNSAMPLE, layers=layers).lines()
         return Draft(module, tuple(fields), forward)
 
     # --- what builds a step -------------------------------------------------------------------------------------------

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from archdsl.elaborate.chains import DOWNSAMPLE, SHORTCUT
 from archdsl.emit.torch.calls import expression_of_step, gives, is_expanded
 from archdsl.facts.memory import is_list
-from archdsl.graph.module import INPUT, Module, Step, Wire
+from archdsl.graph.module import INPUT, Module, Step, StepRole, Wire
 from archdsl.ops.operator import Operator, Style
 from archdsl.ops.torchcall import INFIX, Layer
 
@@ -97,7 +96,7 @@ class Nesting:
             return True
         if not isinstance(reader.what, Operator):
             return False
-        if step.role == reader.role == SHORTCUT:
+        if step.role == reader.role == StepRole.SHORTCUT:
             return True
         if self._in_short_branch(index):
             return not is_concat(reader)
@@ -107,7 +106,7 @@ class Nesting:
         sums = expression_of_step(reader)
         if sums is None or sums.function not in INFIX:
             return False
-        return step.role == DOWNSAMPLE or (is_expanded(step) and not all(map(self._is_learned, reader.inputs)))
+        return step.role == StepRole.DOWNSAMPLE or (is_expanded(step) and not all(map(self._is_learned, reader.inputs)))
 
     def _is_learned(self, wire: Wire) -> bool:
         return wire.step != INPUT and is_expanded(self.module.steps[wire.step])

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from archdsl.elaborate.chains import DOWNSAMPLE
-from archdsl.graph.module import Module
+from archdsl.graph.module import Module, StepRole
 from archdsl.ops.operator import Operator
 from archdsl.report.diff.arguments import Arguments
 from archdsl.report.diff.edits import NOTHING, Edit, Edits
@@ -23,7 +22,7 @@ from archdsl.report.diff.values import Given, given_of
 from archdsl.report.diff.wiring import Wiring
 from archdsl.report.diff.wraps import Wraps
 
-_IMPLIED: Final = frozenset({DOWNSAMPLE, "flatten"})
+_IMPLIED: Final = frozenset({StepRole.DOWNSAMPLE, StepRole.FLATTEN})
 
 # what is in a module: its repeats as they are, and written out where they are short
 _Ways = tuple[Body, Callable[[], Body]]
