@@ -30,7 +30,7 @@ _PASSES = "E08"  # the faults of passes, which a file carries and no text has
 class Sketch:
     """What could be worked out of a text, and what is wrong with it.
 
-    module: the network, with a blank (`archdsl.elaborate.sketch.Blank`) for each step that is wrong or depends on one.
+    module: the network, with a blank (`archdsl.graph.blanks.Blank`) for each step that is wrong or depends on one.
     errors: none of a text that is right. carried: what it was worked out of.
     """
 

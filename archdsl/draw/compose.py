@@ -13,8 +13,8 @@ from typing import Any, Final
 from archdsl.draw.joining import branches_folded, neighbours_folded, taken_in
 from archdsl.draw.levels import Level, Member, Part
 from archdsl.draw.model import Detail
-from archdsl.elaborate.sketch import Blank
 from archdsl.facts.receptive import ReceptiveFields, Seen, start
+from archdsl.graph.blanks import Blank
 from archdsl.graph.marks import Mark, Marked, Marks, prefixes
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops.embedding import Param

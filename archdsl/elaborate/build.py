@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from archdsl.algebra.tensors import TensorType
 from archdsl.base.text import Place
-from archdsl.elaborate.values import Tensor, Value
+from archdsl.elaborate.values import Tensor
+from archdsl.graph.arguments import Plain
+from archdsl.graph.biases import cancelled_biases
 from archdsl.graph.module import INPUT, Init, Module, Step, StepRole, Wire
 from archdsl.ops.operator import Operator
 
@@ -68,7 +70,7 @@ class Builder:
         count: int = 1,
         shared: bool = False,
         role: StepRole = StepRole.NONE,
-        arguments: Mapping[str, Value] | None = None,
+        arguments: Mapping[str, Plain] | None = None,
     ) -> tuple[Tensor, ...]:
         """One more step; the tensors that come out of it. Without a name it is named by its kind and number."""
         if not name and not self.indexed:
@@ -103,13 +105,13 @@ class Builder:
         self,
         outputs: tuple[Tensor, ...],
         *,
-        arguments: Mapping[str, Value] | None = None,
+        arguments: Mapping[str, Plain] | None = None,
         is_block: bool = False,
         is_network: bool = False,
         output_names: tuple[str, ...] = (),
         train_outputs: int = 0,
         doc: str = "",
-        defaults: Mapping[str, Value] | None = None,
+        defaults: Mapping[str, Plain] | None = None,
         init: Init = Init.DEFAULT,
     ) -> Module:
         """The module."""
@@ -145,16 +147,6 @@ class Builder:
             step = steps[index]
             steps[index] = _changed(step, what=_changed(step.what, bias=index not in cancelled))
         return tuple(steps)
-
-
-def cancelled_biases(steps: Sequence[Step], outputs: Iterable[Wire]) -> set[int]:
-    """The steps of a module, by their indices, whose output only batch norms read: a bias would do nothing."""
-    absorbed: set[int] = set()
-    felt = {wire.step for wire in outputs}
-    for step in steps:
-        absorbs = not isinstance(step.what, Module) and step.what.absorbs_bias
-        (absorbed if absorbs else felt).update([wire.step for wire in step.inputs])
-    return {index for index in absorbed - felt if steps[index].count == 1}
 
 
 def _changed(thing: _Frozen, **values: Any) -> _Frozen:

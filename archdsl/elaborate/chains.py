@@ -20,8 +20,9 @@ from archdsl.elaborate import faults
 from archdsl.elaborate.build import Builder
 from archdsl.elaborate.evaluate import INCOMING, Evaluator
 from archdsl.elaborate.scope import Scope
-from archdsl.elaborate.values import Partial, Shared, Template, Tensor, Unknown, Value, is_true, kind_of
+from archdsl.elaborate.values import Shared, Template, Tensor, Unknown, Value, is_true, kind_of
 from archdsl.elaborate.words import Reading, Words, switch
+from archdsl.graph.arguments import Partial
 from archdsl.graph.module import INPUT, PROJECTION, Module, Step, StepRole, Wire
 from archdsl.graph.reserved import is_reserved
 from archdsl.ops.arguments import SharedLayer, bind
@@ -811,7 +812,7 @@ class Chains(ABC):
             for kind in module.output_types
         )
 
-    def traced_names(self, scope: Scope) -> dict[str, Value]:
+    def traced_names(self, scope: Scope) -> dict[str, Traced]:
         """The traced names that can be used in a scope, which a class made there must be given."""
         if not self.tracing:
             return {}

@@ -31,15 +31,15 @@ from archdsl.elaborate.requirements import Requirement
 from archdsl.elaborate.scope import Scope, signature
 from archdsl.elaborate.values import (
     UNKNOWN,
-    Partial,
     Shared,
     Template,
     Tensor,
     Unknown,
     Value,
-    is_whole,
+    settled_arguments,
     traced_argument,
 )
+from archdsl.graph.arguments import Partial, is_whole
 from archdsl.graph.module import Init, Module
 from archdsl.ops.faults import NoShorthand, WrongCount
 from archdsl.syntax import tree
@@ -229,13 +229,13 @@ class Elaborator(Chains):
         outputs = body.outputs or [("", tensor) for tensor in ends]
         return body.builder.finish(
             tuple(tensor for _, tensor in (*outputs, *body.training)),
-            arguments=arguments,
+            arguments=settled_arguments(arguments),
             is_block=True,
             is_network=body.is_network,
             output_names=tuple(name for name, _ in (*outputs, *body.training)),
             train_outputs=len(body.training),
             doc=doc,
-            defaults=self._defaults(definition, arguments, is_network=body.is_network),
+            defaults=settled_arguments(self._defaults(definition, arguments, is_network=body.is_network)),
             init=body.init,
         )
 
@@ -434,7 +434,7 @@ class Elaborator(Chains):
             return None
         inputs = (x, *tensors)
         types = self.leaving(module, tuple(each.type for each in inputs), given)
-        plain = {name: value for name, value in given.items() if not isinstance(value, Tensor)}
+        plain = settled_arguments({name: value for name, value in given.items() if not isinstance(value, Tensor)})
         return builder.add(module, inputs, types, scope.place(node.span), name=label, arguments=plain)
 
     def _block(

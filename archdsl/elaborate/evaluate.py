@@ -15,19 +15,8 @@ from archdsl.base.limits import LARGEST, Limits
 from archdsl.base.text import Place, Span
 from archdsl.elaborate import faults
 from archdsl.elaborate.scope import Scope, signature
-from archdsl.elaborate.values import (
-    NOTHING,
-    UNKNOWN,
-    Function,
-    Partial,
-    Template,
-    Tensor,
-    Unknown,
-    Value,
-    is_true,
-    is_whole,
-    kind_of,
-)
+from archdsl.elaborate.values import UNKNOWN, Function, Template, Tensor, Unknown, Value, is_true, kind_of
+from archdsl.graph.arguments import NOTHING, Partial, is_whole
 from archdsl.graph.reserved import is_reserved_variable
 from archdsl.ops import Operators
 from archdsl.ops.arguments import arguments

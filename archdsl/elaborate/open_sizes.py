@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from archdsl.algebra.conditions import Condition, Relation, Sizes, implied, together, told
+from archdsl.algebra.conditions import implied, together, told
 from archdsl.algebra.formulas import symbol
-from archdsl.algebra.symbolic import Asking, Assumptions, Decision, formula_of, is_open
+from archdsl.algebra.symbolic import Asking, Assumptions, Decision, is_open
 from archdsl.algebra.tensors import Kind, TensorType
-from archdsl.algebra.windows import Window
 from archdsl.base.diagnostics import Report
 from archdsl.base.text import Place
 from archdsl.elaborate import faults
+from archdsl.facts.open_sizes import depending, is_least, nearest
 from archdsl.graph.module import Module, Step
 from archdsl.ops.operator import Operator
 
@@ -62,45 +62,13 @@ class Example:
         for name in sorted(wanted.symbols):
             found = together(met, name, sizes)
             if found is not None and not found.is_empty:
-                return Example({**sizes, name: _nearest(found, sizes[name])}, self.opens_all)
+                return Example({**sizes, name: nearest(found, sizes[name])}, self.opens_all)
         first, *others = sorted(sizes)
         equal = [each.put({other: symbol(first) for other in others}) for each in met]
         found = together(equal, first, {})
         if found is None or found.is_empty:
             return None
-        return Example(dict.fromkeys(sizes, _nearest(found, sizes[first])), self.opens_all)
-
-
-def _nearest(found: Sizes, size: int) -> int:
-    return min(found.nearest(size), key=lambda each: abs(each - size))
-
-
-def other_sizes(assumptions: Assumptions, size: int) -> dict[str, int]:
-    """Sizes near to a given one, each another where that can be, with which the network is the same as with the
-    example; the example where there are none."""
-    met = [*assumptions.stated, *assumptions.decisions]
-    sizes = dict(assumptions.example)
-    for index, name in enumerate(sorted(sizes)):
-        found = together(met, name, sizes)
-        if found is not None and not found.is_empty:
-            sizes[name] = _nearest(found, size + 3 * index)
-    if sizes != assumptions.example:
-        return sizes
-    first, *others = sorted(sizes)
-    found = together([each.put({other: symbol(first) for other in others}) for each in met], first, {})
-    return sizes if found is None or found.is_empty else dict.fromkeys(sizes, _nearest(found, size))
-
-
-def told_by_size(assumptions: Assumptions) -> dict[str, str]:
-    """Which sizes the network takes, by name: `from 4 on, H % 4 == 0`. Names of sizes that may be any are left out."""
-    met = [*assumptions.stated, *assumptions.decisions]
-    told: dict[str, str] = {}
-    for name in sorted(assumptions.example):
-        found = Sizes.meeting([each for each in met if set(each.symbols) == {name}])
-        if found is not None and not found.is_everything:
-            told[name] = found.shown(name)
-    several = [str(each) for each in met if len(each.symbols) > 1 and not each.is_certain]
-    return {**told, **({" and ".join(sorted(assumptions.example)): ", ".join(several)} if several else {})}
+        return Example(dict.fromkeys(sizes, nearest(found, sizes[first])), self.opens_all)
 
 
 def settle(module: Module, assumptions: Assumptions, report: Report, example: Example) -> None:
@@ -154,43 +122,3 @@ def unstated(assumptions: Assumptions) -> list[Decision]:
         if not any(implied(each.condition, [other]) for other in others):
             kept.append(each)
     return kept
-
-
-def depending(assumptions: Assumptions, *, needed: bool = False) -> list[Decision]:
-    """The decisions that not all sizes meet. needed: only those that an operator cannot work without."""
-    decisions = assumptions.decisions.values()
-    return [each for each in decisions if (each.asking.needed or not needed) and not each.condition.is_certain]
-
-
-def is_least(condition: Condition) -> bool:
-    """Whether a condition says only how large sizes must be at least."""
-    if len(condition.symbols) == 1:
-        found = Sizes.meeting([condition])
-        return found is not None and found.is_open_ended
-    values = [value for term, value in condition.formula.terms if term]
-    return condition.relation is Relation.POSITIVE and all(value > 0 for value in values)
-
-
-def exact(module: Module) -> list[Condition]:
-    """What must hold so that every stride divides, and no row of the input is left over: the textbook's rule."""
-    found: dict[Condition, None] = {}
-    for each in module.distinct():
-        for index, step in enumerate(each.steps):
-            if isinstance(step.what, Operator) and index not in each.train_only:
-                windows = step.what.windows(step.what.operand(step.input_types))
-                for window, length in zip(windows, step.input_types[0].grid, strict=False):
-                    if isinstance(window, Window):
-                        rest = formula_of((length - window.extent + window.padded) % window.stride)
-                        found[Condition.of(rest, Relation.ZERO)] = None
-    return [each for each in found if not each.is_certain]
-
-
-def training_only(module: Module) -> frozenset[Place]:
-    """The places of the steps that only training needs, and of nothing else."""
-    kept: set[Place] = set()
-    training: set[Place] = set()
-    for index, step in enumerate(module.steps):
-        inside = step.what.distinct() if isinstance(step.what, Module) else ()
-        places = {step.place, *(each.place for one in inside for each in one.steps)}
-        (training if index in module.train_only else kept).update(places)
-    return frozenset(training - kept)

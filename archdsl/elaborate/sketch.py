@@ -7,12 +7,11 @@ in no program, with the words of the text. What is right is worked out as always
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, NoReturn, final
+from typing import Any, Final, NamedTuple
 
 from typing_extensions import override
 
-from archdsl.algebra.tensors import Kind, TensorType
+from archdsl.algebra.tensors import TensorType
 from archdsl.base.diagnostics import Diagnostic
 from archdsl.base.text import Place, Span
 from archdsl.elaborate.build import Builder
@@ -22,54 +21,16 @@ from archdsl.elaborate.evaluate import INCOMING, Evaluator, Stop
 from archdsl.elaborate.library import Library
 from archdsl.elaborate.scope import Scope
 from archdsl.elaborate.values import Tensor, Unknown, Value
+from archdsl.graph.blanks import NOT_KNOWN, Blank, BlankMerge
 from archdsl.graph.module import Module, StepRole, Wire
-from archdsl.ops.operator import Operator, Style
+from archdsl.ops.operator import Operator
 from archdsl.syntax import tree
 from archdsl.syntax.brackets import masked
 from archdsl.syntax.faults import SyntaxFault
 from archdsl.syntax.mending import GAP, element_around
 
-_NOT_KNOWN: Final = TensorType((), Kind.UNKNOWN)
 _ANY: Final = TensorType.image(1, 1, 1)
 _LONGEST: Final = 40
-
-
-@dataclass(frozen=True)
-class Blank(Operator[tuple[TensorType, ...]]):
-    """An element that could not be worked out.
-
-    text: its words. fault: what is wrong with it; nothing where it only depends on something that is.
-    """
-
-    word = "blank"
-    style = Style.OTHER
-
-    text: str
-    fault: str = ""
-
-    @override
-    def operand(self, xs: tuple[TensorType, ...]) -> tuple[TensorType, ...]:
-        return xs
-
-    @override
-    def label(self, x: tuple[TensorType, ...]) -> str:
-        return self.text
-
-    @override
-    def output(self, x: tuple[TensorType, ...]) -> TensorType:
-        return _NOT_KNOWN
-
-    @override
-    def torch(self, x: tuple[TensorType, ...]) -> NoReturn:
-        raise TypeError("a blank is in no program")
-
-
-@final
-@dataclass(frozen=True)
-class BlankMerge(Blank):
-    """The place where branches meet that could not be worked out."""
-
-    variadic = True
 
 
 class _Words(NamedTuple):
@@ -134,7 +95,7 @@ class Sketcher(Elaborator):
             if node.shape is not None and found.place == scope.place(node.shape.span):
                 stated = _Words(node.shape.span, scope)
                 return self._blank(stated, builder, result, found.message, result[0].type, text=f": {stated.text}")
-            kind = _NOT_KNOWN if result == incoming else result[0].type
+            kind = NOT_KNOWN if result == incoming else result[0].type
             return self._blank(words, builder, result, found.message, kind)
         finally:
             self._begun = before
@@ -173,7 +134,7 @@ class Sketcher(Elaborator):
         else:
             # a branch that gives nothing is one of those that the label speaks of
             blank = BlankMerge(operator.label(operator.operand((_ANY,) * max(len(ends), 2))))
-        return builder.add(blank, tensors, (_NOT_KNOWN,), place, role=StepRole.NONE if blank.fault else role)
+        return builder.add(blank, tensors, (NOT_KNOWN,), place, role=StepRole.NONE if blank.fault else role)
 
     @override
     def _projection(
@@ -299,7 +260,7 @@ class Sketcher(Elaborator):
         builder: Builder,
         incoming: tuple[Tensor, ...],
         fault: str = "",
-        kind: TensorType = _NOT_KNOWN,
+        kind: TensorType = NOT_KNOWN,
         *,
         text: str = "",
         name: str = "",

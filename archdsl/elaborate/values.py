@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeGuard
+from typing import TYPE_CHECKING, Any, Final
 
 from archdsl.algebra.tensors import TensorType
 from archdsl.algebra.traced import Named, Traced
-from archdsl.ops import OperatorClass
+from archdsl.graph.arguments import Definition, Nothing, Partial, Plain, is_whole
 from archdsl.syntax import tree
 
 if TYPE_CHECKING:
@@ -25,17 +26,6 @@ class Unknown:
 
 
 UNKNOWN: Final = Unknown()
-
-
-@dataclass(frozen=True, slots=True)
-class Nothing:
-    """`none`: an argument of this value counts as not given."""
-
-    def __str__(self) -> str:
-        return "`none`"
-
-
-NOTHING: Final = Nothing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +50,6 @@ class Function:
 
     def __str__(self) -> str:
         return f"function {self.definition.name.text}"
-
-
-@dataclass(frozen=True, slots=True)
-class Partial:
-    """An operator as a value, with some of its arguments: `leaky_relu(0.1)`."""
-
-    operator: OperatorClass
-    arguments: tuple[tuple[str, Any], ...] = ()
-
-    def __str__(self) -> str:
-        return f"operator {self.operator.word}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +95,6 @@ def kind_of(value: Value) -> str:
             return f"the {value}"
 
 
-def is_whole(value: Value) -> TypeGuard[int]:
-    """Whether a value is a whole number; a boolean is not."""
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
 def is_true(value: Value) -> bool:
     """Whether a value counts as true, as a condition or as a switch; `none` does not."""
     return bool(value) and not isinstance(value, Nothing)
@@ -131,3 +105,27 @@ def traced_argument(name: str, value: Value) -> Value:
     if isinstance(value, tuple) and all(map(is_whole, value)):
         return tuple(Traced(int(each), Named(f"{name}[{index}]")) for index, each in enumerate(value) if is_whole(each))
     return Traced(int(value), Named(name)) if is_whole(value) else value
+
+
+def settled_arguments(values: Mapping[str, Value]) -> dict[str, Plain]:
+    """Arguments as the hierarchy holds them."""
+    return {name: settled(each) for name, each in values.items()}
+
+
+def settled(value: Value) -> Plain:
+    """A value as the hierarchy holds it, without tree and scopes."""
+    match value:
+        case tuple():
+            return tuple(map(settled, value))
+        case Template(definition, scope, arguments):
+            kind = "net" if definition.is_net else "block"
+            given = tuple((name, settled(each)) for name, each in arguments)
+            return Definition(kind, definition.name.text, scope.place(definition.name.span), given)
+        case Function(definition, scope):
+            return Definition("function", definition.name.text, scope.place(definition.name.span))
+        case Shared(statement, scope):
+            return Definition("shared", statement.name.text, scope.place(statement.name.span))
+        case Tensor() | Unknown():
+            raise TypeError(f"{value} is no argument of a module")
+        case _:
+            return value

@@ -13,7 +13,8 @@ from archdsl.base.text import Span
 from archdsl.elaborate import faults
 from archdsl.elaborate.evaluate import Evaluator
 from archdsl.elaborate.scope import Scope
-from archdsl.elaborate.values import Nothing, Partial, Shared, Tensor, Unknown, Value, kind_of
+from archdsl.elaborate.values import Shared, Tensor, Unknown, Value, kind_of
+from archdsl.graph.arguments import Nothing, Partial
 from archdsl.ops import OperatorClass, Operators
 from archdsl.ops.arguments import ArgumentKind, Role, SharedLayer, arguments, bind
 from archdsl.ops.faults import MissingArgument, NoShorthand, OperatorFault, Reject, TwiceGiven, UnknownArgument

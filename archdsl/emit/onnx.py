@@ -16,7 +16,7 @@ from archdsl.algebra.symbolic import Assumptions, formula_of, is_open
 from archdsl.algebra.tensors import Kind, TensorType
 from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.base.wanted import need
-from archdsl.elaborate.open_sizes import other_sizes, told_by_size
+from archdsl.facts.open_sizes import other_sizes, told_by_size
 from archdsl.graph.flat import Layer, layers
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops.arguments import SharedLayer

@@ -22,13 +22,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archdsl.algebra.tensors import Shape, TensorType
 from archdsl.base.text import Place
+from archdsl.graph.arguments import Plain
 from archdsl.ops.operator import Facts, Operator
 from archdsl.ops.torchcall import Apply, Layer, Learned
 
 if TYPE_CHECKING:
     import networkx as nx
-
-    from archdsl.elaborate.values import Value
 
 INPUT = -1
 # the name of the layer that projects a shortcut
@@ -85,7 +84,7 @@ class Step:
     count: int = 1
     shared: bool = False
     role: StepRole = StepRole.NONE
-    arguments: tuple[tuple[str, Value], ...] = ()
+    arguments: tuple[tuple[str, Plain], ...] = ()
 
     @cached_property
     def facts(self) -> Facts:
@@ -146,7 +145,7 @@ class Module:
     steps: tuple[Step, ...]
     outputs: tuple[Wire, ...]
     place: Place
-    arguments: Mapping[str, Value]
+    arguments: Mapping[str, Plain]
     indexed: bool = False
     transparent: bool = False
     is_block: bool = False
@@ -156,7 +155,7 @@ class Module:
     train_outputs: int = 0
     doc: str = ""
     bindings: Mapping[Wire, str] = field(default_factory=dict[Wire, str])
-    defaults: Mapping[str, Value] = field(default_factory=dict[str, "Value"])
+    defaults: Mapping[str, Plain] = field(default_factory=dict[str, Plain])
     init: Init = Init.DEFAULT
 
     def type_of(self, wire: Wire) -> TensorType:

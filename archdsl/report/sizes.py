@@ -9,7 +9,7 @@ from typing import Any
 from archdsl.algebra.conditions import Condition, Sizes, implied, together
 from archdsl.algebra.symbolic import Assumptions, Decision
 from archdsl.base.text import Place
-from archdsl.elaborate.open_sizes import depending, exact, training_only
+from archdsl.facts.open_sizes import depending, exact, training_only
 from archdsl.graph.module import Module
 from archdsl.report.terminal import NO_BREAK, Shown, lines, visible, wrapped
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from archdsl.algebra.traced import dimension_names
-from archdsl.elaborate.values import Partial, Template
 from archdsl.emit.torch.conditional import projection, shortcut, with_stride
 from archdsl.emit.torch.lower import GATE, Draft, Lowering, free_name, value_node
 from archdsl.emit.torch.program import Class, Field, Node, Parameter
 from archdsl.emit.torch.solve import Arguments
 from archdsl.emit.torch.unify import Unification
+from archdsl.graph.arguments import Definition, Partial
 from archdsl.graph.module import Module, StepRole
 
 
@@ -68,14 +68,14 @@ def _ordered(module: Module, used: set[str]) -> list[str]:
 
 def _parameter(modules: list[Module], name: str) -> Parameter:
     default: Any = modules[0].defaults.get(name)
-    node = None if default is None or isinstance(default, Template) else value_node(default)
+    node = None if default is None or isinstance(default, Definition) else value_node(default)
     return Parameter(name, _annotation([module.arguments.get(name) for module in modules]), node)
 
 
 def _annotation(values: list[Any]) -> str:
     """The type of an argument that has these values."""
     match values[0]:
-        case Partial() | Template():
+        case Partial() | Definition():
             return "type[nn.Module]"
         case bool():
             return "bool"

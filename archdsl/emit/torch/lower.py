@@ -10,7 +10,6 @@ from typing import Any, cast
 from archdsl.algebra.tensors import TensorType
 from archdsl.algebra.traced import Traced, dimension_names
 from archdsl.base.text import Place
-from archdsl.elaborate.values import Partial
 from archdsl.emit.torch import series
 from archdsl.emit.torch.calls import call_text, expression_of_step
 from archdsl.emit.torch.forward import Forward, ForwardPlan
@@ -30,6 +29,7 @@ from archdsl.emit.torch.program import (
 )
 from archdsl.emit.torch.residuals import joins, without_shortcut
 from archdsl.facts.memory import is_list, overwrites
+from archdsl.graph.arguments import Partial
 from archdsl.graph.module import PROJECTION, Module, Step, StepRole
 from archdsl.ops.faults import Reject
 from archdsl.ops.torchcall import Layer, Learned, Option

@@ -17,9 +17,9 @@ from archdsl.algebra.traced import (
     plain,
     python,
 )
-from archdsl.elaborate.values import Partial, is_whole
 from archdsl.emit.torch.lower import plain_layer
 from archdsl.emit.torch.program import Compared, Condition, Given, Literal, Node, Reference, skeleton
+from archdsl.graph.arguments import Partial, is_whole
 from archdsl.graph.module import Module
 
 Number = int | float

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from archdsl.algebra.traced import Expression, progression, python
-from archdsl.elaborate.values import Template
 from archdsl.emit.torch.lower import Lowering
 from archdsl.emit.torch.program import (
     Argument,
@@ -32,6 +31,7 @@ from archdsl.emit.torch.program import (
     skeleton,
 )
 from archdsl.emit.torch.solve import Arguments, Rejected
+from archdsl.graph.arguments import Definition
 
 
 @dataclass(frozen=True)
@@ -130,11 +130,11 @@ class Unification:
             return None
         for name in modules[0].arguments:
             blocks = [module.arguments.get(name) for module in modules]
-            if not all(isinstance(each, Template) for each in blocks):
+            if not all(isinstance(each, Definition) and each.is_block for each in blocks):
                 continue
             before = [chosen.get((id(module), name)) for module in modules]
             fits = all(one in (None, other) for one, other in zip(before, targets, strict=True))
-            named = (cast("Template", each).definition.name.text for each in blocks)
+            named = (cast("Definition", each).name for each in blocks)
             if fits and all(of_class[one] == block for one, block in zip(targets, named, strict=True)):
                 made = cast("Call", self._call([replace(each, target=Reference("")) for each in nodes]))
                 self.given.used.add(name)

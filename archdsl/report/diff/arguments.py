@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archdsl.elaborate.build import cancelled_biases
+from archdsl.graph.biases import cancelled_biases
 from archdsl.graph.module import Module, Step
 from archdsl.ops.arguments import arguments
 from archdsl.ops.operator import Operator

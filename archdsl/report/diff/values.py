@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archdsl.elaborate.values import Function, Partial, Shared, Template, Tensor
+from archdsl.graph.arguments import Definition, Partial
 from archdsl.graph.module import Module, Step
 
 # what differs in the arguments of the block that a module stands in, values that keep no formula; None in a network
@@ -25,14 +25,12 @@ def _has_formula(value: object) -> bool:
 
 
 def call_arguments(step: Step) -> dict[str, Any]:
-    """What a block is called with, but for tensors and what is as if it were not given."""
+    """What a block is called with, but for what is as if it were not given."""
     assert isinstance(step.what, Module)
     defaults = step.what.defaults
     given = step.arguments or tuple(step.what.arguments.items())
     return {
-        name: plain(value)
-        for name, value in given
-        if not isinstance(value, Tensor) and (name not in defaults or plain(defaults[name]) != plain(value))
+        name: plain(value) for name, value in given if name not in defaults or plain(defaults[name]) != plain(value)
     }
 
 
@@ -41,11 +39,11 @@ def plain(value: Any) -> Any:
     match value:
         case tuple():
             return tuple(map(plain, value))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-        case Template(definition, _, given):
-            return _called(definition.name.text, given)
+        case Definition() if value.is_block:
+            return _called(value.name, value.arguments)
         case Partial(operator, given):
             return _called(operator.word, given)
-        case Function() | Shared():
+        case Definition():
             return str(value)
         case int() if not isinstance(value, bool):
             return int(value)
