@@ -17,12 +17,12 @@ from archdsl.algebra.tensors import Kind, TensorType
 from archdsl.algebra.traced import Traced, dimension_names, substituted, traced_type
 from archdsl.base.text import Place, Span
 from archdsl.elaborate import faults
-from archdsl.elaborate.build import Builder
 from archdsl.elaborate.evaluate import INCOMING, Evaluator
 from archdsl.elaborate.scope import Scope
-from archdsl.elaborate.values import Shared, Template, Tensor, Unknown, Value, is_true, kind_of
+from archdsl.elaborate.values import Shared, Template, Unknown, Value, is_true, kind_of
 from archdsl.elaborate.words import Reading, Words, switch
 from archdsl.graph.arguments import Partial
+from archdsl.graph.build import Builder, Tensor
 from archdsl.graph.module import INPUT, PROJECTION, Module, Step, StepRole, Wire
 from archdsl.graph.reserved import is_reserved
 from archdsl.ops.arguments import SharedLayer, bind

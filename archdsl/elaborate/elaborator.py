@@ -22,24 +22,15 @@ from archdsl.base.limits import LARGEST
 from archdsl.base.suggest import nearest
 from archdsl.base.text import Place, Span
 from archdsl.elaborate import faults
-from archdsl.elaborate.build import Builder
 from archdsl.elaborate.chains import Chains, Tensors
 from archdsl.elaborate.evaluate import Evaluator, Stop
 from archdsl.elaborate.open_sizes import Example
 from archdsl.elaborate.program import Program, Programs
 from archdsl.elaborate.requirements import Requirement
 from archdsl.elaborate.scope import Scope, signature
-from archdsl.elaborate.values import (
-    UNKNOWN,
-    Shared,
-    Template,
-    Tensor,
-    Unknown,
-    Value,
-    settled_arguments,
-    traced_argument,
-)
+from archdsl.elaborate.values import UNKNOWN, Shared, Template, Unknown, Value, settled_arguments, traced_argument
 from archdsl.graph.arguments import Partial, is_whole
+from archdsl.graph.build import Builder, Tensor
 from archdsl.graph.module import Init, Module
 from archdsl.ops.faults import NoShorthand, WrongCount
 from archdsl.syntax import tree

@@ -12,7 +12,7 @@ from archdsl.ops import OperatorClass
 from archdsl.syntax import tree
 
 if TYPE_CHECKING:
-    from archdsl.elaborate.values import Tensor
+    from archdsl.graph.build import Tensor
 
 Defaults = Mapping[OperatorClass, Mapping[str, Value]]
 

@@ -14,14 +14,14 @@ from typing_extensions import override
 from archdsl.algebra.tensors import TensorType
 from archdsl.base.diagnostics import Diagnostic
 from archdsl.base.text import Place, Span
-from archdsl.elaborate.build import Builder
 from archdsl.elaborate.chains import Make, Tensors
 from archdsl.elaborate.elaborator import Body, Elaborator
 from archdsl.elaborate.evaluate import INCOMING, Evaluator, Stop
 from archdsl.elaborate.library import Library
 from archdsl.elaborate.scope import Scope
-from archdsl.elaborate.values import Tensor, Unknown, Value
+from archdsl.elaborate.values import Unknown, Value
 from archdsl.graph.blanks import NOT_KNOWN, Blank, BlankMerge
+from archdsl.graph.build import Builder, Tensor
 from archdsl.graph.module import Module, StepRole, Wire
 from archdsl.ops.operator import Operator
 from archdsl.syntax import tree

@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from archdsl.algebra.tensors import TensorType
 from archdsl.algebra.traced import Named, Traced
 from archdsl.graph.arguments import Definition, Nothing, Partial, Plain, is_whole
+from archdsl.graph.build import Tensor
 from archdsl.syntax import tree
 
 if TYPE_CHECKING:
-    from archdsl.elaborate.build import Builder
     from archdsl.elaborate.scope import Scope
-    from archdsl.graph.module import Wire
+    from archdsl.graph.build import Builder
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +49,6 @@ class Function:
 
     def __str__(self) -> str:
         return f"function {self.definition.name.text}"
-
-
-@dataclass(frozen=True, slots=True)
-class Tensor:
-    """A tensor inside the module that is being built: an output of one of its steps, or one of its inputs."""
-
-    home: Builder
-    wire: Wire
-    type: TensorType
-
-    def __str__(self) -> str:
-        return f"tensor {self.type}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ from archdsl.base.text import Span
 from archdsl.elaborate import faults
 from archdsl.elaborate.evaluate import Evaluator
 from archdsl.elaborate.scope import Scope
-from archdsl.elaborate.values import Shared, Tensor, Unknown, Value, kind_of
+from archdsl.elaborate.values import Shared, Unknown, Value, kind_of
 from archdsl.graph.arguments import Nothing, Partial
+from archdsl.graph.build import Tensor
 from archdsl.ops import OperatorClass, Operators
 from archdsl.ops.arguments import ArgumentKind, Role, SharedLayer, arguments, bind
 from archdsl.ops.faults import MissingArgument, NoShorthand, OperatorFault, Reject, TwiceGiven, UnknownArgument

@@ -8,13 +8,24 @@ from typing import Any, TypeVar
 
 from archdsl.algebra.tensors import TensorType
 from archdsl.base.text import Place
-from archdsl.elaborate.values import Tensor
 from archdsl.graph.arguments import Plain
 from archdsl.graph.biases import cancelled_biases
 from archdsl.graph.module import INPUT, Init, Module, Step, StepRole, Wire
 from archdsl.ops.operator import Operator
 
 _Frozen = TypeVar("_Frozen", bound=Step | Module | Operator[Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A tensor inside the module that is being built: an output of one of its steps, or one of its inputs."""
+
+    home: Builder
+    wire: Wire
+    type: TensorType
+
+    def __str__(self) -> str:
+        return f"tensor {self.type}"
 
 
 @dataclass(eq=False)
