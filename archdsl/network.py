@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from types import NoneType
+from types import MappingProxyType, NoneType
 from typing import TYPE_CHECKING, Any
 
 from archdsl.algebra.symbolic import Assumptions
@@ -14,7 +15,7 @@ from archdsl.base.carried import Carried
 from archdsl.base.diagnostics import Diagnostic
 from archdsl.base.escaped import visible
 from archdsl.base.limits import DEFAULT_LIMITS, Limits
-from archdsl.base.text import Source
+from archdsl.base.text import NOWHERE, Source
 from archdsl.base.wanted import WrongType, WrongValue, need, require, require_file, texts
 from archdsl.boundary import door, doors
 from archdsl.graph.marks import Marks
@@ -39,11 +40,16 @@ if TYPE_CHECKING:
     from archdsl.report.time import Time
 
 
+# a variable of the environment, set to hold each network to what every hierarchy is, as it is made
+_VERIFY = "ARCHDSL_VERIFY"
+
+
 @doors
 class Network:
     """A network with everything worked out.
 
-    module: the root of the hierarchy of modules. text: what it was compiled from. hyperparameters: their values.
+    module: the root of the hierarchy of modules, with which alone one can be made. text: what it was compiled from,
+    empty where there was no text. hyperparameters: their values.
     warnings: what is odd but not wrong. carried: what it was compiled from, which files made of it carry. open_sizes:
     what is known of sizes that are left open.
     """
@@ -51,8 +57,8 @@ class Network:
     def __init__(
         self,
         module: Module,
-        source: Source,
-        hyperparameters: Mapping[str, Any],
+        source: Source = NOWHERE.source,
+        hyperparameters: Mapping[str, Any] = MappingProxyType({}),
         warnings: tuple[Diagnostic, ...] = (),
         limits: Limits = DEFAULT_LIMITS,
         trace: Callable[[], Module] | None = None,
@@ -61,6 +67,7 @@ class Network:
         reopen: Callable[[], Network] | None = None,
         recompile: Callable[[Carried], Network] | None = None,
     ) -> None:
+        _verify(module)
         self.module = module
         self.text = source
         self.hyperparameters = dict(hyperparameters)
@@ -70,7 +77,7 @@ class Network:
         self.open_sizes = open_sizes
         self._reopen = reopen
         self._recompile = recompile
-        self.carried = carried or Carried(module.name, {source.name: source.text}, {})
+        self.carried = carried or Carried(module.name, {source.name: source.text} if source.text else {}, {})
 
     @property
     def name(self) -> str:
@@ -555,6 +562,7 @@ class Network:
 
         with collector_paused():
             traced = self._trace() if self._trace else self.module
+            _verify(traced)
             return source(traced, self.module, self.text, __version__, self.carried, self.module.macs)
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -603,6 +611,14 @@ def scatter_of(compared: Comparison) -> str:
     from archdsl.draw.scatter import Point, scatter
 
     return scatter([Point(entry.name, entry.params, entry.macs) for entry in compared.entries])
+
+
+def _verify(module: Module) -> None:
+    """Hold a hierarchy to what every one is, where that is asked for."""
+    if os.environ.get(_VERIFY):
+        from archdsl.graph.verify import verify
+
+        verify(module)
 
 
 def _require_network(**given: object) -> None:

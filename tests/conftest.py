@@ -11,6 +11,8 @@ import programme
 import pytest
 from hypothesis import HealthCheck, settings
 
+# each network that a test makes is held to what a hierarchy must be
+os.environ.setdefault("ARCHDSL_VERIFY", "1")
 if "PYTEST_XDIST_WORKER" in os.environ:
     # one worker for each processor: threads of PyTorch that wait for each other would take them from other workers
     os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -55,7 +55,10 @@ class Carried:
         return json.dumps({**held, **passes, "texts": dict(self.texts)})
 
     def to_python(self) -> str:
-        """As a Python file carries it, with the texts as they are: the last lines of the file."""
+        """As a Python file carries it, with the texts as they are: the last lines of the file. Nothing where there are
+        no texts, from which alone a network can be read back."""
+        if not self.texts:
+            return ""
         held: dict[str, Any] = {"net": self.net}
         held |= {"set": dict(self.settings)} if self.settings else {}
         held |= {"input": self.shape} if self.shape else {}

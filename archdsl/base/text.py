@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 # a string that is not closed ends with its line, so that no text makes the search start over and over
 _COMMENT_OR_STRING = re.compile(r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"?|#[^\n]*')
@@ -110,3 +110,12 @@ class Place(NamedTuple):
     def line_column(self) -> tuple[int, int]:
         """Line and column of its start, both counted from 1."""
         return self.source.line_column(self.span.start)
+
+    @property
+    def line(self) -> int | None:
+        """The line of its start, counted from 1; None where there is no text."""
+        return self.line_column[0] if self.source.text else None
+
+
+NOWHERE: Final = Place(Source("", ""), Span(0, 0))
+"""The place of what comes from no text."""

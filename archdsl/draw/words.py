@@ -45,7 +45,7 @@ def facts_of(member: Member, part: Part) -> Facts:
         params=part.params - sum(each.params for each in others) * part.count if leads else member.params * count,
         macs=part.macs - sum(each.step.macs for each in others) * part.count if leads else step.macs * count,
         seen=_field(seen[0]) if seen else "",
-        line=step.place.line_column[0],
+        line=step.place.line,
         count=count,
         sees=_longest(seen[0]) if seen else 0,
         sees_all=bool(seen) and any(axis.covers for axis in seen[0]),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from archdsl.algebra.tensors import TensorType
-from archdsl.base.text import Place
+from archdsl.base.text import NOWHERE, Place
 from archdsl.graph.arguments import Plain
 from archdsl.graph.biases import cancelled_biases
 from archdsl.graph.module import INPUT, Init, Module, Step, StepRole, Wire
@@ -36,8 +36,8 @@ class Builder:
     """
 
     name: str
-    place: Place
-    indexed: bool
+    place: Place = NOWHERE
+    indexed: bool = False
     transparent: bool = False
     parent: Builder | None = None
     captured: list[Tensor] = field(default_factory=list[Tensor])
@@ -75,7 +75,7 @@ class Builder:
         what: Operator[Any] | Module,
         inputs: tuple[Tensor, ...],
         outputs: tuple[TensorType, ...],
-        place: Place,
+        place: Place = NOWHERE,
         *,
         name: str = "",
         count: int = 1,
@@ -94,6 +94,14 @@ class Builder:
         index = len(self.steps)
         self.steps.append(Step(name, what, wires, types, outputs, place, count, shared, role, given))
         return tuple([Tensor(self, Wire(index, port), kind) for port, kind in enumerate(outputs)])
+
+    def apply(self, operator: Operator[Any], *inputs: Tensor, name: str = "") -> Tensor:
+        """What an operator makes of some tensors, the first of what comes out. Rejects what it cannot work on."""
+        return self.add(operator, inputs, operator.results(tuple(each.type for each in inputs)), name=name)[0]
+
+    def call(self, module: Module, *inputs: Tensor, name: str = "", count: int = 1) -> Tensor:
+        """What a module makes of some tensors, the first of what comes out; several times one after the other."""
+        return self.add(module, inputs, module.output_types, name=name, count=count)[0]
 
     def so_far(self) -> tuple[int, int]:
         """How much of it there is."""

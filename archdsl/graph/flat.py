@@ -133,7 +133,7 @@ class _Flattener:
             shape=step.outputs[0].shape,
             params=step.facts.params if self.times[path] == 1 else 0,
             macs=step.facts.macs,
-            line=step.place.line_column[0],
+            line=step.place.line,
             training_only=only,
         )
         for source, kind in zip(sources, step.input_types, strict=True):

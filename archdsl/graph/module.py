@@ -21,7 +21,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archdsl.algebra.tensors import Shape, TensorType
-from archdsl.base.text import Place
+from archdsl.base.text import NOWHERE, Place
 from archdsl.graph.arguments import Plain
 from archdsl.ops.operator import Facts, Operator
 from archdsl.ops.torchcall import Apply, Layer, Learned
@@ -80,7 +80,7 @@ class Step:
     inputs: tuple[Wire, ...]
     input_types: tuple[TensorType, ...]
     outputs: tuple[TensorType, ...]
-    place: Place
+    place: Place = NOWHERE
     count: int = 1
     shared: bool = False
     role: StepRole = StepRole.NONE
@@ -144,8 +144,8 @@ class Module:
     inputs: tuple[TensorType, ...]
     steps: tuple[Step, ...]
     outputs: tuple[Wire, ...]
-    place: Place
-    arguments: Mapping[str, Plain]
+    place: Place = NOWHERE
+    arguments: Mapping[str, Plain] = field(default_factory=dict[str, Plain])
     indexed: bool = False
     transparent: bool = False
     is_block: bool = False

@@ -204,5 +204,5 @@ def _said(reason: Reason) -> str:
 
 
 def _record(reason: Reason) -> dict[str, Any]:
-    line = reason.place.line_column[0] if reason.place else None
+    line = reason.place.line if reason.place else None
     return {"condition": str(reason.condition), "line": line, "weights": reason.weights}

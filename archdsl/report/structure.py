@@ -115,7 +115,7 @@ def _step(name: str, step: Step, ids: Mapping[int, str]) -> dict[str, Any]:
         "weights": plain(weights or {}),
         "params": step.params,
         "macs": plain(step.macs),
-        "line": step.place.line_column[0],
+        "line": step.place.line,
     }
 
 

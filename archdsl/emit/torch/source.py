@@ -47,7 +47,7 @@ def source(module: Module, meant: Module, text: Source, version: str, carried: C
     build or compute something else.
     """
     name = class_name(module.name, f"{module.doc}\n{text.heading()}")
-    header = _header(text, version, carried.passes)
+    header = _header(text, version, carried)
     try:
         return Emitted(_validated(module, meant, name, header, carried, macs, apart=False), name)
     except Miscompiled as error:
@@ -82,7 +82,8 @@ def _written(program: Program, header: str, carried: Carried, macs: int) -> str:
     code = "\n\n\n".join(body)
     if not re.search(r"\btorch\.", _without_docstrings(code)):
         imports.discard("import torch")
-    return f"{header}\n{_imports(imports)}\n\n\n{code}\n\n\n{carried.to_python()}"
+    end = carried.to_python()
+    return f"{header}\n{_imports(imports)}\n\n\n{code}\n" + (f"\n\n{end}" if end else "")
 
 
 def _without_docstrings(code: str) -> str:
@@ -110,11 +111,12 @@ def _reserved() -> frozenset[str]:
     return TAKEN | _CONSTANTS | {camel(path.stem) for path in MODULES.glob("*.py")}
 
 
-def _header(text: Source, version: str, passes: tuple[str, ...]) -> str:
+def _header(text: Source, version: str, carried: Carried) -> str:
+    title = text.heading().split("\n\n")[0] or f"{Path(text.name).stem or carried.net}, a network."
     digest = hashlib.sha256(text.text.encode()).hexdigest()[:16]
-    title = text.heading().split("\n\n")[0] or f"{Path(text.name).stem}, a network."
-    origin = f"Made by archdsl {version} (language {LANGUAGE}) from {text.name}, sha256 {digest}."
-    origin += f" Changed by {', '.join(passes)}." if passes else ""
+    origin = f" (language {LANGUAGE}) from {text.name}, sha256 {digest}" if text.text else ""
+    origin = f"Made by archdsl {version}{origin}."
+    origin += f" Changed by {', '.join(carried.passes)}." if carried.passes else ""
     return "\n".join([*_docstring(f"{' '.join(title.split())}\n\n{origin}", ""), ""])
 
 

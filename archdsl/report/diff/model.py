@@ -46,7 +46,7 @@ class About(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Side:
     """A step as it is in one of the networks. path: of its layer, `last` of its last repetition. word: its operator or
-    block. params, macs: of all its repetitions. line: of the text.
+    block. params, macs: of all its repetitions. line: of the text, None where there is none.
     is_quiet: whether a textbook gives it no box of its own."""
 
     path: str
@@ -60,7 +60,7 @@ class Side:
     outputs: tuple[TensorType, ...]
     params: int
     macs: int
-    line: int
+    line: int | None
     is_quiet: bool = False
 
     @property

@@ -211,6 +211,6 @@ def _side(node: Node, spot: _Spot) -> Side:
         outputs=step.outputs,
         params=node.params,
         macs=at_example(node.macs),
-        line=step.place.line_column[0],
+        line=step.place.line,
         is_quiet=is_operator and what.style in QUIET,
     )
