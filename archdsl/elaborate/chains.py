@@ -18,8 +18,7 @@ from archdsl.algebra.traced import Traced, dimension_names, substituted, traced_
 from archdsl.base.text import Place, Span
 from archdsl.elaborate import faults
 from archdsl.elaborate.evaluate import INCOMING, Evaluator
-from archdsl.elaborate.scope import Scope
-from archdsl.elaborate.values import Shared, Template, Unknown, Value, is_true, kind_of
+from archdsl.elaborate.values import Scope, Shared, Template, Unknown, Value, is_true, kind_of
 from archdsl.elaborate.words import Reading, Words, switch
 from archdsl.graph.arguments import Partial
 from archdsl.graph.build import Builder, Tensor

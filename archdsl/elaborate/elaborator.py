@@ -27,8 +27,17 @@ from archdsl.elaborate.evaluate import Evaluator, Stop
 from archdsl.elaborate.open_sizes import Example
 from archdsl.elaborate.program import Program, Programs
 from archdsl.elaborate.requirements import Requirement
-from archdsl.elaborate.scope import Scope, signature
-from archdsl.elaborate.values import UNKNOWN, Shared, Template, Unknown, Value, settled_arguments, traced_argument
+from archdsl.elaborate.values import (
+    UNKNOWN,
+    Scope,
+    Shared,
+    Template,
+    Unknown,
+    Value,
+    settled_arguments,
+    signature,
+    traced_argument,
+)
 from archdsl.graph.arguments import Partial, is_whole
 from archdsl.graph.build import Builder, Tensor
 from archdsl.graph.module import Init, Module

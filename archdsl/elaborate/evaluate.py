@@ -14,8 +14,7 @@ from archdsl.base.faults import LimitPassed, Uncomputable
 from archdsl.base.limits import LARGEST, Limits
 from archdsl.base.text import Place, Span
 from archdsl.elaborate import faults
-from archdsl.elaborate.scope import Scope, signature
-from archdsl.elaborate.values import UNKNOWN, Function, Template, Unknown, Value, is_true, kind_of
+from archdsl.elaborate.values import UNKNOWN, Function, Scope, Template, Unknown, Value, is_true, kind_of, signature
 from archdsl.graph.arguments import NOTHING, Partial, is_whole
 from archdsl.graph.build import Tensor
 from archdsl.graph.reserved import is_reserved_variable

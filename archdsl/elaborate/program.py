@@ -10,8 +10,7 @@ from archdsl.base.text import Place
 from archdsl.elaborate import faults
 from archdsl.elaborate.evaluate import Evaluator, Stop
 from archdsl.elaborate.library import Library
-from archdsl.elaborate.scope import Scope
-from archdsl.elaborate.values import UNKNOWN, Function, Template, Unknown, Value
+from archdsl.elaborate.values import UNKNOWN, Function, Scope, Template, Unknown, Value
 from archdsl.elaborate.words import DECORATIONS, split, switch
 from archdsl.graph.build import Tensor
 from archdsl.graph.reserved import is_reserved_variable

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from archdsl.algebra.fields import Status
 from archdsl.elaborate import faults
-from archdsl.elaborate.scope import Scope
-from archdsl.elaborate.values import Unknown
+from archdsl.elaborate.values import Scope, Unknown
 from archdsl.facts.receptive import first_output
 from archdsl.graph.module import Module, Step
 from archdsl.syntax import tree

@@ -18,8 +18,7 @@ from archdsl.elaborate.chains import Make, Tensors
 from archdsl.elaborate.elaborator import Body, Elaborator
 from archdsl.elaborate.evaluate import INCOMING, Evaluator, Stop
 from archdsl.elaborate.library import Library
-from archdsl.elaborate.scope import Scope
-from archdsl.elaborate.values import Unknown, Value
+from archdsl.elaborate.values import Scope, Unknown, Value
 from archdsl.graph.blanks import NOT_KNOWN, Blank, BlankMerge
 from archdsl.graph.build import Builder, Tensor
 from archdsl.graph.module import Module, StepRole, Wire

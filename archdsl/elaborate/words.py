@@ -12,8 +12,7 @@ from archdsl.base.suggest import nearest
 from archdsl.base.text import Span
 from archdsl.elaborate import faults
 from archdsl.elaborate.evaluate import Evaluator
-from archdsl.elaborate.scope import Scope
-from archdsl.elaborate.values import Shared, Unknown, Value, kind_of
+from archdsl.elaborate.values import Scope, Shared, Unknown, Value, kind_of
 from archdsl.graph.arguments import Nothing, Partial
 from archdsl.graph.build import Tensor
 from archdsl.ops import OperatorClass, Operators

@@ -6,14 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from enum import Enum, StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, ClassVar, Final, Protocol, TypeVar, cast
 
 from archdsl.algebra.symbolic import at_example
 from archdsl.base.limits import LARGEST
 from archdsl.ops.faults import BadArgument, MissingArgument, Reject, UnknownArgument, WrongType
-
-if TYPE_CHECKING:
-    from archdsl.ops.operator import Operator
 
 Axes = int | tuple[int, ...]
 
@@ -230,8 +227,23 @@ def given() -> Any:
     return field(default=())
 
 
+class Declares(Protocol):
+    """What declares arguments as the fields of its class: an operator."""
+
+    word: ClassVar[str]
+    operands: ClassVar[tuple[Operand, ...]]
+
+    @classmethod
+    def usage(cls, missing: str) -> str:
+        """An example of how an argument is written."""
+        ...
+
+
+_Bound = TypeVar("_Bound", bound=Declares)
+
+
 @cache
-def arguments(operator: type[Operator[Any]]) -> Mapping[str, Argument]:
+def arguments(operator: type[Declares]) -> Mapping[str, Argument]:
     """The declared arguments of an operator's class, by name, in the order of positional arguments."""
     return {each.name: _named(each) for each in fields(cast("Any", operator)) if "argument" in each.metadata}
 
@@ -242,19 +254,17 @@ def _named(each: Field[Any]) -> Argument:
 
 
 @cache
-def roles(operator: type[Operator[Any]]) -> Mapping[Role, str]:
+def roles(operator: type[Declares]) -> Mapping[Role, str]:
     """The names of the arguments that a shorthand sets."""
     return {each.role: each.name for each in arguments(operator).values() if each.role is not Role.NONE}
 
 
 @cache
-def _required(operator: type[Operator[Any]]) -> tuple[Argument, ...]:
+def _required(operator: type[Declares]) -> tuple[Argument, ...]:
     return tuple(each for each in arguments(operator).values() if each.required)
 
 
-def bind(
-    operator: type[Operator[Any]], given: Mapping[str, object], operands: frozenset[str] = frozenset()
-) -> Operator[Any]:
+def bind(operator: type[_Bound], given: Mapping[str, object], operands: frozenset[str] = frozenset()) -> _Bound:
     """An operator with these arguments, each checked, that takes the tensors of these names; Reject names the one at
     fault."""
     declared = arguments(operator)

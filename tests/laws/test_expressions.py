@@ -14,8 +14,7 @@ from archdsl.base.diagnostics import Report
 from archdsl.base.limits import LARGEST, Limits
 from archdsl.base.text import Source
 from archdsl.elaborate.evaluate import Evaluator
-from archdsl.elaborate.scope import Scope
-from archdsl.elaborate.values import Unknown, Value
+from archdsl.elaborate.values import Scope, Unknown, Value
 from archdsl.ops import OPERATORS
 from archdsl.syntax.parser import parse
 from archdsl.syntax.tree import Let

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from archdsl.graph.marks import Gone, Mark, Marked, Marks
-from archdsl.report.diff.model import Change, Diff, Kind
-from archdsl.report.diff.table import hidden_aspects
+from archdsl.report.diff.model import Change, Kind
+from archdsl.report.diff.table import Diff, hidden_aspects
 from archdsl.report.walk import times
 
 _SIGNS: Final = {Mark.ADDED: "+", Mark.REMOVED: "−", Mark.CHANGED: "~"}

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from archdsl.algebra.tensors import TensorType
 from archdsl.report.structure import kind_of, kinds_of, plain
-from archdsl.report.terminal import Shown
 
 FORMAT: Final = "archdsl.diff"
 VERSION: Final = 1
@@ -185,54 +184,3 @@ class Whole:
             "train_params": self.train_params,
             "layers": self.layers,
         }
-
-
-@dataclass(frozen=True, slots=True)
-class Diff:
-    """The difference of two networks: true where there is one. See `Change`.
-
-    changes: the steps with what became of them, in the order of the second network; those of which everything is as
-    it was are not there. aspects: what is different about the networks themselves. names: the paths that weights had,
-    with those that they have now; what is below them moved with them.
-    """
-
-    old: Whole
-    new: Whole
-    changes: tuple[Change, ...]
-    aspects: tuple[Aspect, ...] = ()
-    names: tuple[tuple[str, str], ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.changes or self.aspects or self.names)
-
-    def __str__(self) -> str:
-        return self.text()
-
-    def walk(self) -> Iterator[tuple[int, Change]]:
-        """Every change, also those inside others, with its depth."""
-        return (each for change in self.changes for each in change.walk())
-
-    @property
-    def authored(self) -> tuple[Change, ...]:
-        """What somebody changed, wherever it is."""
-        return tuple(change for _, change in self.walk() if change.is_authored)
-
-    def text(self, width: int | None = 80, *, colour: bool = False, everything: bool = False) -> Shown:
-        """The table for the screen, with `everything` also what only follows from other changes."""
-        from archdsl.report.diff.table import text
-
-        return text(self, width, colour=colour, everything=everything)
-
-    def to_json(self) -> Shown:
-        """The difference as JSON: the same bytes for the same networks."""
-        document = {
-            "format": FORMAT,
-            "version": VERSION,
-            "equal": not self,
-            "old": self.old.record(),
-            "new": self.new.record(),
-            "aspects": [each.record() for each in self.aspects],
-            "names": [{"old": old, "new": new} for old, new in self.names],
-            "changes": [each.record() for each in self.changes],
-        }
-        return Shown.json(document)

@@ -14,7 +14,8 @@ from archdsl.report.diff.edits import Edit, Edits
 from archdsl.report.diff.finder import Finder
 from archdsl.report.diff.form import Node
 from archdsl.report.diff.formulas import Trace
-from archdsl.report.diff.model import About, Aspect, Change, Diff, Kind, Side, Whole
+from archdsl.report.diff.model import About, Aspect, Change, Kind, Side, Whole
+from archdsl.report.diff.table import Diff
 from archdsl.report.diff.values import call_arguments
 from archdsl.report.structure import plain
 from archdsl.report.summary import QUIET

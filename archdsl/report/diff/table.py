@@ -9,7 +9,7 @@ from typing import Final, cast
 
 from archdsl.algebra.figures import short_number
 from archdsl.report.columns import painted
-from archdsl.report.diff.model import About, Aspect, Change, Diff, Kind, Side
+from archdsl.report.diff.model import FORMAT, VERSION, About, Aspect, Change, Kind, Side, Whole
 from archdsl.report.structure import plain
 from archdsl.report.terminal import Ink, Shown, cells, cut, padded, paint, visible
 from archdsl.report.walk import times
@@ -21,6 +21,55 @@ _SHOWN_NAMES: Final = 6
 _SIGN: Final = {Kind.ADDED: "+", Kind.REMOVED: "-", Kind.CHANGED: "~", Kind.WRAPPED: "~", Kind.UNWRAPPED: "~"}
 _INK: Final = {"+": Ink.ADDED, "-": Ink.REMOVED, "~": Ink.CHANGED}
 _TITLES: Final = ("layer", "change", "output", "parameters", "MACs")
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """The difference of two networks: true where there is one. See `Change`.
+
+    changes: the steps with what became of them, in the order of the second network; those of which everything is as
+    it was are not there. aspects: what is different about the networks themselves. names: the paths that weights had,
+    with those that they have now; what is below them moved with them.
+    """
+
+    old: Whole
+    new: Whole
+    changes: tuple[Change, ...]
+    aspects: tuple[Aspect, ...] = ()
+    names: tuple[tuple[str, str], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.changes or self.aspects or self.names)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def walk(self) -> Iterator[tuple[int, Change]]:
+        """Every change, also those inside others, with its depth."""
+        return (each for change in self.changes for each in change.walk())
+
+    @property
+    def authored(self) -> tuple[Change, ...]:
+        """What somebody changed, wherever it is."""
+        return tuple(change for _, change in self.walk() if change.is_authored)
+
+    def text(self, width: int | None = 80, *, colour: bool = False, everything: bool = False) -> Shown:
+        """The table for the screen, with `everything` also what only follows from other changes."""
+        return _text(self, width, colour=colour, everything=everything)
+
+    def to_json(self) -> Shown:
+        """The difference as JSON: the same bytes for the same networks."""
+        document = {
+            "format": FORMAT,
+            "version": VERSION,
+            "equal": not self,
+            "old": self.old.record(),
+            "new": self.new.record(),
+            "aspects": [each.record() for each in self.aspects],
+            "names": [{"old": old, "new": new} for old, new in self.names],
+            "changes": [each.record() for each in self.changes],
+        }
+        return Shown.json(document)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +86,7 @@ class _Row:
     ink: Ink | None = None
 
 
-def text(diff: Diff, width: int | None, *, colour: bool = False, everything: bool = False) -> Shown:
+def _text(diff: Diff, width: int | None, *, colour: bool = False, everything: bool = False) -> Shown:
     """The table for the screen, within a width where that is possible. everything: also what only follows."""
     title = Shown.filled("{} -> {}", visible(diff.old.name), visible(diff.new.name))
     if not diff:
