@@ -17,6 +17,7 @@ from archdsl.algebra.tensors import Kind, TensorType
 from archdsl.base.files import write_atomically
 from archdsl.cli import screen
 from archdsl.elaborate.library import zoo_names
+from archdsl.report.zoo import Entry
 from archdsl.request import Unclear, input_size, setting
 
 ROOT = Path(__file__).parent.parent
@@ -374,6 +375,20 @@ def test_the_zoo_fits_into_eighty_columns(run, monkeypatch):
     assert re.search(r"^resnet152 +60,192,808  11.5G  224x224x3 +He et al. 2015$", out, re.MULTILINE)
     assert re.search(r"^transformer +63,082,496  4.11G  2 × 64 tokens +Vaswani", out, re.MULTILINE)
     assert out.index("resnet18 ") < out.index("resnet101 ")
+
+
+@pytest.mark.parametrize(
+    ("paper", "authors"),
+    [
+        ("Krizhevsky 2014, One weird trick for parallelizing", "Krizhevsky 2014"),
+        ("Simonyan, Zisserman 2014, Very Deep Convolutional Networks", "Simonyan, Zisserman 2014"),
+        ("Ronneberger, Fischer, Brox 2015, U-Net", "Ronneberger et al. 2015"),
+        ("He, Zhang, Ren, Sun 2015, Deep Residual Learning", "He et al. 2015"),
+        ("a network of our own", "a network of our own"),
+    ],
+)
+def test_of_more_than_two_authors_the_first_is_named(paper, authors):
+    assert Entry("n", "8x8x3", 0, 0, paper, "").authors == authors
 
 
 def test_explain_prefers_a_file_to_a_page(run, folder):

@@ -250,6 +250,15 @@ def test_what_archdsl_made_is_read_whatever_its_name(tmp_path: Path) -> None:
         assert archdsl.load(tmp_path / name).params == net.params
 
 
+def test_weights_of_a_network_that_has_none_are_read_back(tmp_path: Path) -> None:
+    """Their file is its header, and nothing behind it."""
+    path = tmp_path / "none.safetensors"
+    assert cli.main(["compile", "-e", "INPUT[4x4x3] -> relu -> pool", "-o", str(path)]) == 0
+    net = archdsl.load(path)
+    assert net.outputs == archdsl.parse("INPUT[4x4x3] -> relu -> pool").outputs
+    assert str(net.load_weights(net.to_torch(), path)) == "all weights loaded"
+
+
 def test_no_text_of_ours_is_taken_for_another() -> None:
     for path in (*folder("specs").glob("*.arch"), *folder("grammar").glob("*.arch")):
         assert format_of(path.read_bytes()[:HEAD]) is None, path

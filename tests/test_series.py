@@ -5,12 +5,22 @@ from __future__ import annotations
 import pytest
 import torch
 from emitted import code_lines
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from programme import examples
 
 import archdsl
-from archdsl.algebra.traced import Named, Traced, difference, expression_of, progression, python
+from archdsl.algebra.traced import (
+    Derived,
+    Expression,
+    Named,
+    Traced,
+    difference,
+    evaluate,
+    expression_of,
+    progression,
+    python,
+)
 from archdsl.emit.torch.print import flat_text
 from archdsl.emit.torch.program import Hole, Label
 from archdsl.graph.flat import layers
@@ -107,6 +117,22 @@ def test_terms_that_both_have_leave_a_difference(a: int, k: int, first: int, sec
     found = difference(one, other)
     assert found == (second + 1) * k
     assert python(expression_of(found)) == ("k" if second == 0 else f"{second + 1} * k")
+
+
+_EXPRESSIONS: st.SearchStrategy[Expression] = st.recursive(
+    st.one_of(st.integers(-9, 9), st.sampled_from("ab").map(Named)),
+    lambda inner: st.builds(Derived, st.sampled_from(["+", "-", "*", "//", "%"]), inner, inner, st.just(3)),
+    max_leaves=5,
+)
+
+
+@examples(150, 20_000)
+@given(_EXPRESSIONS)
+def test_an_expression_has_the_brackets_that_it_needs(expression: Expression) -> None:
+    names = {"a": 7, "b": 5}
+    value = evaluate(expression, names)
+    assume(value is not None)
+    assert eval(python(expression), {"__builtins__": {}}, names) == value
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,13 @@ def test_a_larger_batch_takes_longer_and_less_for_a_sample() -> None:
     assert each == sorted(each, reverse=True)
 
 
+@pytest.mark.parametrize("batch", [1, 8, 1000])
+def test_the_samples_of_a_second_are_those_of_a_batch_in_its_time(batch: int) -> None:
+    made = archdsl.load("vgg16").time("h100", batch, "bfloat16")
+    (shown,) = re.findall(r", at most ([\d,]+) samples a second", made.text())
+    assert int(shown.replace(",", "")) == pytest.approx(batch / made.seconds, abs=0.51)
+
+
 # --- devices ----------------------------------------------------------------------------------------------------------
 
 
