@@ -187,6 +187,19 @@ def test_a_crop_sees_the_positions_that_it_leaves(window: str) -> None:
             check(field, at, touched)
 
 
+@pytest.mark.parametrize(("before", "after"), [(29, 7), (30, 7), (28, 7), (9, 4), (5, 8), (7, 6)])
+def test_a_position_of_an_adaptive_pool_sees_its_share(before: int, after: int) -> None:
+    """Shares are equally large only where the length divides; else some are a position larger than others."""
+    net = archdsl.parse(f"INPUT[{before}x4x2] -> adaptiveavgpool(({after}, 2))")
+    supports = Supports(net)
+    ((rows, columns),) = Tour(net.module).outputs()
+    for at in range(after):
+        touched = supports.of(at, 1)
+        check(rows, at, touched[0])
+        check(columns, 1, touched[1])
+    assert rows.status is (Status.BOUND if before % after else Status.EXACT)
+
+
 @pytest.mark.parametrize("grid", [(4, 9), (5, 4), (3, 4), (8, 5)])
 def test_a_window_that_covers_an_axis_sees_all_of_it(grid: tuple[int, int]) -> None:
     net = archdsl.parse(f"INPUT[sequence({grid[0]}, {grid[1]}, 8)] -> window_attention(2, window=4)")
