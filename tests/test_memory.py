@@ -51,6 +51,9 @@ TEXTS = (
     "INPUT[8x8x4] -> concat { conv1-2 | conv3-2 -> relu | pool3/1(p=1) -> conv1-2 } -> conv1-4",
     "INPUT[8x8x4] -> conv1-4 -> mul { | gap(keep=true) -> conv1-2 -> relu -> conv1-4 -> sigmoid } -> relu",
     "INPUT[8x8x4] -> conv1-6 -> dropout -> relu6 -> dropout(0.0) -> lrn -> fc-4 -> dropout -> fc-2 -> softmax",
+    # of whole channels a number for each is kept: torch takes the first axis for them, on a sequence the positions
+    "INPUT[8x8x4] -> conv1-6 -> dropout(channels=true) -> fc-4 -> dropout(channels=true) -> fc-2",
+    "net n {\n input (5, 4)\n fc-7 -> dropout(channels=true) -> fc-2\n}",
     "net n {\n input 8x8x4\n a, b = conv1-8 -> split(2)\n add { a | b -> relu } -> conv1-2\n}",
     # what goes in is data, which nothing is learned from
     "INPUT[8x8x4] -> pool -> relu -> conv1-2 -> pool -> relu",

@@ -47,7 +47,7 @@ class ArgumentKind(StrEnum):
 class Argument:
     """One declared argument: what it takes, within which bounds, and one line about it.
 
-    `required` arguments have no default. `low` and `high` are inclusive; `below` excludes the value itself.
+    `required` arguments have no default. `low` and `high` are inclusive.
     """
 
     name: str
@@ -100,11 +100,11 @@ class Argument:
 
     def _require_within_bounds(self, number: float) -> None:
         if self.low is not None and number < self.low:
-            raise Reject(BadArgument(self.name, f"{number:,} is below {self.low:g}"), self.name)
+            raise Reject(BadArgument(self.name, f"{number:,} is below {self.low:,}"), self.name)
         # beyond any network: an open size is judged by its example alone
         high, judged = (LARGEST, at_example(number)) if self.high is None else (self.high, number)
         if judged > high:
-            raise Reject(BadArgument(self.name, f"{number:,} is above {high:g}"), self.name)
+            raise Reject(BadArgument(self.name, f"{number:,} is above {high:,}"), self.name)
 
 
 def shown(value: object) -> str:

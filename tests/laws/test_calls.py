@@ -4,6 +4,8 @@ everywhere from one that has no effect."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
+from itertools import permutations
 
 import pytest
 import torch
@@ -75,6 +77,7 @@ CALLS: dict[str, tuple[str, Callable[[], nn.Module] | Callable[[Tensor], Tensor]
     "leaky_relu(0.3)": (IMAGE, lambda x: F.leaky_relu(x, 0.3)),
     "prelu": (IMAGE, nn.PReLU),
     "prelu(6)": (IMAGE, lambda: nn.PReLU(6)),
+    "prelu(slopes=6)": ("INPUT[6]", lambda: nn.PReLU(6)),
     "elu(0.7)": (IMAGE, lambda x: F.elu(x, 0.7)),
     "selu": (IMAGE, F.selu),
     "gelu": (IMAGE, F.gelu),
@@ -240,6 +243,15 @@ def test_branches_meet_in_their_order(word: str, wanted: Callable[[Tensor, Tenso
     kind = TensorType.image(6, 3, 4)
     a, b = torch.rand(2, 6, 3, 4), torch.rand(2, 6, 3, 4)
     assert torch.equal(run(cls().torch((kind, kind)), [a, b]), wanted(a, b))
+
+
+@pytest.mark.parametrize("shapes", [*permutations([(6, 3, 4), (6, 1, 1), (1, 3, 1)]), ((1, 3, 4), (6, 1, 1))], ids=str)
+def test_a_size_of_one_stretches_whichever_branch_has_it(shapes: tuple[tuple[int, ...], ...]) -> None:
+    kinds = tuple(TensorType.image(*shape) for shape in shapes)
+    operator, xs = OPERATORS["mul"](), [torch.rand(2, *shape) for shape in shapes]
+    wanted = reduce(torch.mul, xs)
+    assert operator.result(kinds).shape == wanted.shape[1:]
+    assert torch.equal(run(operator.torch(kinds), xs), wanted)
 
 
 @pytest.mark.parametrize("p", [0.0, 0.25, 1.0])

@@ -115,6 +115,13 @@ def test_a_projection_has_a_norm_wherever_that_of_the_body_stands(body: str) -> 
     assert words == ["conv", "bn"]
 
 
+@pytest.mark.parametrize("around", ["bn -> {}", "{} -> bn", "residual {{ bn -> conv3-6 -> bn }} -> {} -> bn"])
+def test_a_projection_has_no_norm_of_what_stands_around_its_residual(around: str) -> None:
+    net = archdsl.parse(f"INPUT[9x7x4] -> {around.format('residual { conv3-8 -> relu }')}")
+    *_, last = (node for node in net.graph if node.startswith("downsample"))
+    assert net.graph.nodes[last]["operator"] == "conv"
+
+
 # --- receptive fields -------------------------------------------------------------------------------------------------
 
 
@@ -173,6 +180,16 @@ WRITTEN_OUT = {
             "conv3-4 -> tanh -> conv3-4 -> tanh -> conv1-4 -> tanh",
             "conv3-6 -> relu -> conv3-6 -> relu -> conv1-6 -> relu",
             "conv3-4 -> relu -> conv3-4 -> relu -> conv1-4 -> relu",
+        ],
+    ),
+    "an activation with arguments": (
+        "block b(act, c) = [conv3-c -> act]*2",
+        ["b(leaky_relu(0.1), 4)", "b(leaky_relu(0.2), 4)", "b(leaky_relu, 4)", "b(leaky_relu(0.1), 6)"],
+        [
+            "conv3-4 -> leaky_relu(0.1) -> conv3-4 -> leaky_relu(0.1)",
+            "conv3-4 -> leaky_relu(0.2) -> conv3-4 -> leaky_relu(0.2)",
+            "conv3-4 -> leaky_relu -> conv3-4 -> leaky_relu",
+            "conv3-6 -> leaky_relu(0.1) -> conv3-6 -> leaky_relu(0.1)",
         ],
     ),
     "a block as an argument": (

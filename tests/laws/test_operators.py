@@ -248,6 +248,20 @@ def test_shapes_weights_and_refusals_are_those_of_torch(cls: OperatorClass, data
 
 
 @pytest.mark.parametrize("cls", OPERATORS.classes, ids=lambda cls: cls.word)
+def test_an_argument_may_reach_its_bounds_and_not_pass_them(cls: OperatorClass) -> None:
+    for argument in arguments(cls).values():
+        for bound, further, said in ((argument.low, -1, "below"), (argument.high, 1, "above")):
+            if bound is None:
+                continue
+            whole = argument.kind in {ArgumentKind.INTEGER, ArgumentKind.AXES}
+            reached, passed = (int(each) if whole else each for each in (bound, bound + further))
+            many = argument.kind is ArgumentKind.NUMBERS
+            assert argument.accept((reached,) if many else reached) == ((reached,) if many else reached)
+            with pytest.raises(Reject, match=f"{passed:,} is {said} {reached:,}"):
+                argument.accept((passed,) if many else passed)
+
+
+@pytest.mark.parametrize("cls", OPERATORS.classes, ids=lambda cls: cls.word)
 def test_every_operator_is_drawn_in_a_form_that_it_takes(cls: OperatorClass) -> None:
     """With each of its operands and without; the law above is no use for an operator that is always refused."""
     taken: set[tuple[str, ...]] = set()

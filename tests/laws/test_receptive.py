@@ -169,6 +169,54 @@ def test_what_is_open_is_said() -> None:
     assert vector.receptive_field() == ()
 
 
+@pytest.mark.parametrize("position", [0, 1, 7, 14, 15, -1, -2, -9, -16])
+def test_a_selected_position_sees_what_is_around_it_from_whichever_end_it_is_counted(position: int) -> None:
+    (seen,) = archdsl.parse(f"INPUT[16x4] -> conv3-8 -> to_sequence -> select({position})").receptive_field()
+    around = [each for each in range(16) if abs(each - range(16)[position]) <= 1]
+    assert (seen.start, seen.size, seen.stride, seen.status) == (around[0], len(around), 0, Status.EXACT)
+
+
+@pytest.mark.parametrize("window", ["1x1", "2x3", "4x5", "5x2", "9x8"])
+def test_a_crop_sees_the_positions_that_it_leaves(window: str) -> None:
+    """Of an odd difference the centre begins a position earlier."""
+    net = archdsl.parse(f"INPUT[9x8x1] -> crop {{ | conv{window}-1(p=0) }}")
+    supports = Supports(net)
+    for position in {(0, 0), *supports.positions(2)}:
+        for field, at, touched in zip(Tour(net.module).outputs()[0], position, supports.of(*position), strict=True):
+            assert (field.status, field.size) == (Status.EXACT, 1)
+            check(field, at, touched)
+
+
+@pytest.mark.parametrize(("before", "after"), [(29, 7), (30, 7), (28, 7), (9, 4), (5, 8), (7, 6)])
+def test_a_position_of_an_adaptive_pool_sees_its_share(before: int, after: int) -> None:
+    """Shares are equally large only where the length divides; else some are a position larger than others."""
+    net = archdsl.parse(f"INPUT[{before}x4x2] -> adaptiveavgpool(({after}, 2))")
+    supports = Supports(net)
+    ((rows, columns),) = Tour(net.module).outputs()
+    for at in range(after):
+        touched = supports.of(at, 1)
+        check(rows, at, touched[0])
+        check(columns, 1, touched[1])
+    assert rows.status is (Status.BOUND if before % after else Status.EXACT)
+
+
+@pytest.mark.parametrize("grid", [(4, 9), (5, 4), (3, 4), (8, 5)])
+def test_a_window_that_covers_an_axis_sees_all_of_it(grid: tuple[int, int]) -> None:
+    net = archdsl.parse(f"INPUT[sequence({grid[0]}, {grid[1]}, 8)] -> window_attention(2, window=4)")
+    for axis in net.receptive_field():
+        wanted = (Status.WHOLE, axis.length) if axis.length <= 4 else (Status.BOUND, 7)
+        assert (axis.status, axis.size) == wanted
+
+
+@pytest.mark.parametrize("word", ["rnn-6", "gru-6", "lstm-6"])
+def test_a_last_state_sees_all_and_a_position_at_most_all(word: str) -> None:
+    states = "h, c" if word == "lstm-6" else "h"
+    text = f"net n {{\n input (9, 8)\n y, {states} = {word}(states=true)\n output WHAT\n}}"
+    for what, status in (("y", Status.BOUND), *((each, Status.WHOLE) for each in states.split(", "))):
+        (seen,) = archdsl.parse(text.replace("WHAT", what)).receptive_field()
+        assert (seen.size, seen.status) == (9, status)
+
+
 def test_a_field_is_data() -> None:
     (height, width) = archdsl.load("resnet50").receptive_field("layer4")
     assert height == archdsl.load("resnet50").receptive_field("layer4.2.conv3")[0]
