@@ -5,13 +5,15 @@ Each is the text of a place in a file of the package, which must occur there onc
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
 class Planted:
     """A bug: its name, the file, the text there and what it becomes, and what goes wrong. cause: which of the six causes
-    of the first emitter it is; 0 if none."""
+    of the first emitter it is; 0 if none. area: which part of the compiler it is in. seen_by: the test that fails."""
 
     name: str
     file: str
@@ -19,6 +21,8 @@ class Planted:
     new: str
     why: str
     cause: int = 0
+    area: str = ""
+    seen_by: str = ""
 
 
 EMITTER = (
@@ -275,3 +279,9 @@ CHECKERS = (
     Planted("forward not looked at", "emit/torch/validate.py", "    if made != wanted:", "    if terms.keys[made][:3] != terms.keys[wanted][:3]:",
             "any `forward` with the right layers"),
 )  # fmt: skip
+
+# mistakes as a hasty developer makes them, chosen by readers who had written neither the code nor the tests; what each of
+# them changes can be seen by a user
+SUBTLE = tuple(
+    Planted(**each) for each in json.loads((Path(__file__).parent / "data" / "subtle_mistakes.json").read_text("utf-8"))
+)
