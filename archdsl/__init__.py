@@ -8,14 +8,18 @@ The most of it in two lines:
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from archdsl.algebra.tensors import TensorType
 from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.base.limits import Limits
 from archdsl.base.version import __version__
 from archdsl.compiler import load, parse
-from archdsl.emit.torch.weights import freeze
 from archdsl.network import Network, compare, diff
 from archdsl.sketching import Sketch, sketch
+
+if TYPE_CHECKING:
+    from archdsl.emit.torch.weights import freeze
 
 __all__ = [
     "ArchError",
@@ -32,3 +36,12 @@ __all__ = [
     "parse",
     "sketch",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """What only live modules need is imported when it is first asked for."""
+    if name == "freeze":
+        from archdsl.emit.torch.weights import freeze
+
+        return freeze
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,7 +18,6 @@ from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.text import NOWHERE, Source
 from archdsl.base.wanted import WrongType, WrongValue, need, require, require_file, texts
 from archdsl.boundary import door, doors
-from archdsl.graph.marks import Marks
 from archdsl.graph.module import Module
 
 if TYPE_CHECKING:
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from archdsl.emit.torch.weights import Loaded
     from archdsl.facts.im2col import Im2col
     from archdsl.facts.receptive import ReceptiveField
+    from archdsl.graph.marks import Marks
     from archdsl.page.document import Page
     from archdsl.passes.a_pass import Pass
     from archdsl.passes.moving import Moved

@@ -16,7 +16,7 @@ from archdsl.base.reading import TooLarge, content, reason
 from archdsl.base.resources import folder
 from archdsl.base.text import Source
 from archdsl.elaborate import faults
-from archdsl.syntax.faults import TextTooLong
+from archdsl.syntax import faults as syntax_faults
 from archdsl.syntax.parser import decode, parse
 from archdsl.syntax.tree import File
 
@@ -107,7 +107,7 @@ def read_text(path: Path, limits: Limits, report: Report) -> str | Fault:
     except (OSError, ValueError) as error:
         return faults.UnreadableFile(_shown(path), reason(error))
     # a place in a text that long would cost more than it says
-    return text if len(text) <= limits.text else TextTooLong(len(text), limits.text)
+    return text if len(text) <= limits.text else syntax_faults.TextTooLong(len(text), limits.text)
 
 
 def zoo_names() -> list[str]:

@@ -6,11 +6,11 @@ from functools import cache
 
 import archdsl.elaborate.faults as text_faults
 import archdsl.passes.faults as pass_faults
+import archdsl.syntax.faults as syntax_faults
 from archdsl.base import faults as limit_faults
 from archdsl.base.diagnostics import Fault, catalogue
 from archdsl.ops import faults as operator_faults
 from archdsl.report import faults as question_faults
-from archdsl.syntax import faults as syntax_faults
 
 MODULES = (syntax_faults, text_faults, operator_faults, question_faults, pass_faults, limit_faults)
 

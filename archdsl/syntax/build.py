@@ -14,16 +14,7 @@ from typing import Any
 from lark import Token, Transformer
 
 from archdsl.base.text import Span
-from archdsl.syntax import tree
-from archdsl.syntax.faults import (
-    LONGEST_NAME,
-    NameTooLong,
-    NothingToContinue,
-    NumberTooLarge,
-    NumberTooLong,
-    SyntaxFault,
-    UnexpectedCharacter,
-)
+from archdsl.syntax import faults, tree
 
 _DIGITS = 18
 _UNITS = {"k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -35,7 +26,7 @@ Children = list[Any]
 class Rejected(Exception):
     """A piece of text that the grammar takes and the language does not."""
 
-    def __init__(self, fault: SyntaxFault, span: Span) -> None:
+    def __init__(self, fault: faults.SyntaxFault, span: Span) -> None:
         super().__init__(fault)
         self.fault = fault
         self.span = span
@@ -50,14 +41,14 @@ def _span(first: Any, last: Any = None) -> Span:
 
 def _word(token: Token) -> tree.Word:
     span = _span(token)
-    if len(token) > LONGEST_NAME:
-        raise Rejected(NameTooLong(len(token)), span)
+    if len(token) > faults.LONGEST_NAME:
+        raise Rejected(faults.NameTooLong(len(token)), span)
     return tree.Word(span, str(token))
 
 
 def _integer(text: str, span: Span) -> int:
     if len(text) > _DIGITS:
-        raise Rejected(NumberTooLong(len(text)), span)
+        raise Rejected(faults.NumberTooLong(len(text)), span)
     return int(text)
 
 
@@ -194,7 +185,7 @@ class Builder(Transformer[Token, Any]):
         for index, character in enumerate(c[0]):
             if not character.isdigit() and character != "x":
                 # `1.5` and `5k` are numbers, and no sizes
-                raise Rejected(UnexpectedCharacter(character), Span(span.start + index, span.start + index + 1))
+                raise Rejected(faults.UnexpectedCharacter(character), Span(span.start + index, span.start + index + 1))
         return tree.Sizes(span, tuple(_integer(part, span) for part in c[0].split("x")))
 
     def axes(self, c: Children) -> tree.Axes:
@@ -268,10 +259,10 @@ class Builder(Transformer[Token, Any]):
         if (unit := _UNITS.get(text[-1])) is not None:
             value = Fraction(text[:-1]) * unit
             if value > 10**_DIGITS:
-                raise Rejected(NumberTooLarge(), span)
+                raise Rejected(faults.NumberTooLarge(), span)
             return tree.Number(span, int(value) if value.denominator == 1 else float(value))
         if isinf(value := float(text)):
-            raise Rejected(NumberTooLarge(), span)
+            raise Rejected(faults.NumberTooLarge(), span)
         return tree.Number(span, value)
 
     def name(self, c: Children) -> tree.Name:
@@ -327,7 +318,7 @@ def _joined(parts: Children) -> tuple[tree.Statement, ...]:
         elif statements and (longer := _continued(statements[-1], part.chain)):
             statements[-1] = longer
         else:
-            raise Rejected(NothingToContinue(), part.span)
+            raise Rejected(faults.NothingToContinue(), part.span)
     return tuple(statements)
 
 
