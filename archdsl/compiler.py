@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from types import NoneType
+from types import MappingProxyType, NoneType
 from typing import cast
 
 from archdsl.algebra.conditions import told
@@ -18,7 +18,7 @@ from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.resources import folder
 from archdsl.base.settings import of_python
 from archdsl.base.text import Place, Source, Span
-from archdsl.base.wanted import WrongType, require
+from archdsl.base.wanted import WrongType, WrongValue, require
 from archdsl.boundary import Door, door
 from archdsl.elaborate import faults
 from archdsl.elaborate.elaborator import Elaborator
@@ -39,7 +39,8 @@ class Options:
 
     settings: hyper-parameters by name. size: the type that replaces the one that the input declares. exact: whether a
     stride that does not divide is an error. texts: texts by name that `use` finds before files. opens_all: whether the
-    sizes of inputs are left open, and become formulas.
+    sizes of inputs are left open, and become formulas. keywords: those of the call in Python that were given, which
+    are no hyper-parameters of the network.
     """
 
     settings: Mapping[str, object] = field(default_factory=dict[str, object])
@@ -49,9 +50,11 @@ class Options:
     operators: Operators = OPERATORS
     texts: Mapping[str, str] = field(default_factory=dict[str, str])
     opens_all: bool = False
+    keywords: frozenset[str] = frozenset()
 
 
 _AS_WRITTEN = Options()
+_UNNAMED = "network"
 _EXAMPLES = 16
 _SYNTAX = "E01"
 
@@ -71,7 +74,7 @@ def _as_written(source: Source, net: str | None, options: Options) -> Network:
     library = elaborator.programs.library
     if template and module:
         with Door(lambda: carried_by(source, net, options, library)):
-            _check_settings(template, elaborator.evaluator, report)
+            _check_settings(template, elaborator.evaluator, report, options.keywords)
             _run_checks(module, options, report)
     report.raise_errors()
     assert module is not None
@@ -259,17 +262,19 @@ def load(
     input: TensorType | tuple[int, ...] | None = None,  # noqa: A002 - the word of the language
     limits: Limits = DEFAULT_LIMITS,
     operators: Operators = OPERATORS,
+    settings: Mapping[str, object] | None = None,
     **hyperparameters: object,
 ) -> Network:
     """The network that `name` means: a file, `file.arch:net`, or a network of the zoo.
 
     input: the input's shape in torch's order without the batch, instead of the one in the text. hyperparameters: by
-    name, as `classes=10`. Raises ArchError with every fault of the text.
+    name, as `classes=10`; settings: the same as a mapping, also of names that are keywords here. Raises ArchError with
+    every fault of the text, ValueError where a keyword is also the name of a hyper-parameter of the network.
     """
     require((str, PathLike), "the name of a file or network", name=name)
     require(Limits, "`archdsl.Limits`", limits=limits)
     source, net = source_of(str(name), limits)
-    return compile_source(source, net, options_of(input, limits, operators, hyperparameters))
+    return compile_source(source, net, options_of(input, limits, operators, hyperparameters, settings))
 
 
 @door
@@ -278,27 +283,52 @@ def parse(
     /,
     *,
     net: str | None = None,
-    name: str = "network",
+    name: str = _UNNAMED,
     input: TensorType | tuple[int, ...] | None = None,  # noqa: A002 - the word of the language
     limits: Limits = DEFAULT_LIMITS,
     operators: Operators = OPERATORS,
+    settings: Mapping[str, object] | None = None,
     **hyperparameters: object,
 ) -> Network:
-    """The network that a text describes. `net` chooses one of several; `name` is what a bare chain is called."""
+    """The network that a text describes. `net` chooses one of several; `name` is what a bare chain is called. The other
+    arguments are those of `load`."""
     require(str, "a text", text=text)
     require(str, "what a network is called", name=name)
     require((str, NoneType), "the name of a network", net=net)
     source = Source(f"{name}{SUFFIX}", text)
-    return compile_source(source, net, options_of(input, limits, operators, hyperparameters))
+    named = {"net": net is not None, "name": name != _UNNAMED}
+    return compile_source(source, net, options_of(input, limits, operators, hyperparameters, settings, named))
 
 
 def options_of(
-    size: TensorType | tuple[int, ...] | None, limits: Limits, operators: Operators, settings: Mapping[str, object]
+    size: TensorType | tuple[int, ...] | None,
+    limits: Limits,
+    operators: Operators,
+    hyperparameters: Mapping[str, object],
+    settings: Mapping[str, object] | None,
+    named: Mapping[str, bool] = MappingProxyType({}),
 ) -> Options:
-    """The options of a compilation from the arguments of a call."""
+    """The options of a compilation from the arguments of a call. named: other keywords, and whether they were given."""
     require(Limits, "`archdsl.Limits`", limits=limits)
     require(Operators, "a registry of operators, such as `collect` gives", operators=operators)
-    return Options(settings, None if size is None else _input_type(size), limits=limits, operators=operators)
+    require((Mapping, NoneType), "a mapping of names to values", settings=settings)
+    for name in settings or {}:
+        require(str, "a mapping of names to values", settings=name)
+        if name in hyperparameters:
+            raise WrongValue(f"`{name}` is given twice, by keyword and in `settings`")
+    given = {
+        **named,
+        "input": size is not None,
+        "limits": limits != DEFAULT_LIMITS,
+        "operators": operators != OPERATORS,
+    }
+    return Options(
+        {**hyperparameters, **(settings or {})},
+        None if size is None else _input_type(size),
+        limits=limits,
+        operators=operators,
+        keywords=frozenset(name for name, is_given in given.items() if is_given),
+    )
 
 
 def _input_type(size: object) -> TensorType:
@@ -376,10 +406,13 @@ def _is_open(template: Template, options: Options) -> bool:
     )
 
 
-def _check_settings(template: Template, evaluator: Evaluator, report: Report) -> None:
+def _check_settings(template: Template, evaluator: Evaluator, report: Report, keywords: frozenset[str]) -> None:
     if _is_unread(report):
         return
     known = evaluator.used | evaluator.switches | settable(template, evaluator.operators)
+    for name in sorted(keywords & known - evaluator.settings.keys()):
+        advice = f'give the hyper-parameter as `settings={{"{name}": ...}}`'
+        raise WrongValue(f"`{name}` is a keyword of this call, and a hyper-parameter of the network: {advice}")
     for name in evaluator.settings:
         if name not in known:
             place = Place(template.scope.source, template.definition.name.span)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -93,6 +93,7 @@ def sketch(
     input: TensorType | tuple[int, ...] | None = None,  # noqa: A002 - the word of the language
     limits: Limits = DEFAULT_LIMITS,
     operators: Operators = OPERATORS,
+    settings: Mapping[str, object] | None = None,
     **hyperparameters: object,
 ) -> Sketch:
     """What could be worked out of a network that may be wrong.
@@ -107,7 +108,8 @@ def sketch(
     source, chosen = (
         source_of(str(name), limits) if text is None else (Source(f"{name or 'network'}{SUFFIX}", text), None)
     )
-    options = options_of(input, limits, operators, hyperparameters)
+    named = {"text": text is not None, "net": net is not None}
+    options = options_of(input, limits, operators, hyperparameters, settings, named)
     found = network_or_sketch(source, net or chosen, options)
     return found if isinstance(found, Sketch) else Sketch(found.module, (), found.carried)
 

@@ -208,3 +208,39 @@ def test_a_path_where_nothing_stands_is_refused_by_pictures_too() -> None:
     ):
         with pytest.raises(ArchError, match="nope"):
             call()
+
+
+# --- hyper-parameters -------------------------------------------------------------------------------------------------
+
+COLLIDING = "net n(name=3, text=2, net=1, c=4) { input 8x8x3\n conv3-(name + text + net) -> conv3-c }"
+
+
+def test_hyperparameters_are_given_by_keyword_or_as_a_mapping() -> None:
+    assert archdsl.load("lenet5", settings={"classes": 7}).params == archdsl.load("lenet5", classes=7).params
+    both = archdsl.parse(COLLIDING, settings={"name": 5, "net": 2}, c=2)
+    assert both.outputs["y"].channels == 2
+    assert both.module.steps[0].outputs[0].channels == 9
+    assert pickle.loads(pickle.dumps(both)).params == both.params
+    assert archdsl.sketch(text=COLLIDING, settings={"text": 7}).module.steps[0].outputs[0].channels == 11
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: archdsl.parse(COLLIDING, name="x"),
+        lambda: archdsl.parse(COLLIDING, net="n"),
+        lambda: archdsl.sketch(text=COLLIDING),
+        lambda: archdsl.parse("net n(limits=3) { input 8x8x3\n conv3-limits }", limits=archdsl.Limits(layers=9)),
+        lambda: archdsl.parse("net n(input=3) { input 8x8x3\n conv3-input }", input=(3, 9, 9)),
+    ],
+)
+def test_a_keyword_that_is_a_hyperparameter_too_is_not_taken_for_one_of_them(call: Callable[[], object]) -> None:
+    with pytest.raises(ValueError, match="is a keyword of this call, and a hyper-parameter of the network: give"):
+        call()
+
+
+def test_a_hyperparameter_is_given_once() -> None:
+    with pytest.raises(ValueError, match="`c` is given twice, by keyword and in `settings`"):
+        archdsl.parse(COLLIDING, c=1, settings={"c": 2})
+    with pytest.raises(TypeError, match="`settings` is a mapping of names to values"):
+        archdsl.parse(COLLIDING, settings=[("c", 2)])  # pyright: ignore[reportArgumentType]
