@@ -23,8 +23,8 @@ from archdsl.report import manual
 from archdsl.report.catalogue import faults
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-import examples  # files beside this one
 import gallery
+import page_examples  # a file beside this one
 
 _STAGES = {
     "01": "Reading the text",
@@ -54,8 +54,10 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Check the examples of the written pages, and add the generated ones."""
     for file in files.documentation_pages():
-        if examples.refreshed(file.content_string) != file.content_string:
-            raise PluginError(f"{file.src_uri}: examples differ from what they give; run `python docs/examples.py`")
+        if page_examples.refreshed(file.content_string) != file.content_string:
+            raise PluginError(
+                f"{file.src_uri}: examples differ from what they give; run `python docs/page_examples.py`"
+            )
     for path, content in pages():
         files.append(File.generated(config, path, content=content))
     drawn = dict(gallery.pictures())
@@ -112,9 +114,9 @@ def as_markdown(page: str) -> str:
 
 def _fault_page(fault: type[Fault]) -> str:
     """The page of a diagnostic, whose example has to give it."""
-    if fault.example and fault.code not in examples.diagnostics(f"{fault.example}\n"):
+    if fault.example and fault.code not in page_examples.diagnostics(f"{fault.example}\n"):
         raise PluginError(f"the example of {fault.code} does not give it")
-    return as_markdown(manual.fault_page(fault, lambda text: examples.diagnostics(f"{text}\n")))
+    return as_markdown(manual.fault_page(fault, lambda text: page_examples.diagnostics(f"{text}\n")))
 
 
 def _operators_index() -> str:

@@ -28,14 +28,14 @@ def _loaded(path: Path) -> ModuleType:
     return module
 
 
-examples = _loaded(ROOT / "docs" / "examples.py")
+examples = _loaded(ROOT / "docs" / "page_examples.py")
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="the examples are written for bash")
 @pytest.mark.parametrize("page", examples.pages(), ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_examples_of_a_page_give_what_it_shows(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    assert examples.refreshed(text) == text, "run `python docs/examples.py` and look at the difference"
+    assert examples.refreshed(text) == text, "run `python docs/page_examples.py` and look at the difference"
 
 
 def test_an_example_that_gives_something_else_is_noticed() -> None:

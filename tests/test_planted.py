@@ -83,7 +83,7 @@ def test_some_subtle_mistakes_are_seen(bug: Planted, tmp_path: Path) -> None:
 
 def seen(bug: Planted, folder: Path) -> bool:
     """Whether the test that is to see a bug fails in a copy of the project that has it."""
-    parts = ("archdsl", "grammar", "specs", "tests", "docs", "benchmarks")
+    parts = ("archdsl", "grammar", "specs", "tests", "docs", "benchmarks", "examples")
     files = ("pyproject.toml", "README.md", "CONTRIBUTING.md", "mkdocs.yml", "hatch_build.py")
     for each in parts:
         shutil.copytree(ROOT / each, folder / each, ignore=shutil.ignore_patterns("__pycache__"))

@@ -10,8 +10,8 @@ A text sets its hyper-parameters in a comment on its first line, `# with N=2, M=
 start with `$ ` are commands and the others their output; in a block `pycon` the lines that start with `>>> ` are
 Python, which can import a block `python` whose first line names a file, `# my_operators.py`.
 
-    python docs/examples.py            writes the results into the pages; look at the difference
-    python docs/examples.py --check    only says which pages differ
+    python docs/page_examples.py            writes the results into the pages; look at the difference
+    python docs/page_examples.py --check    only says which pages differ
 """
 
 from __future__ import annotations
