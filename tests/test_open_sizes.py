@@ -75,6 +75,12 @@ def test_weights_must_know_their_size():
     assert archdsl.parse("net n {\n  input (3, H, 32)\n  conv3-8 -> gap -> fc-10\n}").params == 314
 
 
+def test_slopes_for_as_many_channels_as_open_sizes_make():
+    net = archdsl.parse("input 4x3x2\nflatten -> prelu(24)").symbolic()
+    assert [str(each.condition) for each in net.sizes().reasons] == ["H*W == 12"]
+    assert net.params == 24
+
+
 def test_requirements_at_odds():
     (found,) = refused("net n {\n  input (3, H, H)\n  require H % 4 == 1\n  require H % 2 == 0\n  gap\n}")
     assert found.code == "E0607"

@@ -112,7 +112,8 @@ class Prelu(Activation):
     @override
     def output(self, x: TensorType) -> TensorType:
         require_features(self, x)
-        if self.slopes not in {1, x.channels} or (self.slopes != 1 and x.kind not in {Kind.IMAGE, Kind.VECTOR}):
+        # an open number of channels is compared, since no set would find it
+        if self.slopes != 1 and (self.slopes != x.channels or x.kind not in {Kind.IMAGE, Kind.VECTOR}):
             raise Reject(BadArgument("slopes", f"{self.slopes} slopes for {x.channels} channels"), "slopes")
         return x
 
