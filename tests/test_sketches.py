@@ -104,6 +104,12 @@ def test_a_shape_that_is_stated_and_is_another():
     assert messages(made) == ["the text says 32x32x32, and 32x32x16 comes out"]
 
 
+def test_a_shape_that_is_stated_of_the_first_of_several_tensors():
+    made = drawn("net n {\n input 8\n a, b = split(2) : 2\n concat { a -> relu | b }\n}")
+    assert told(made) == ["input", "split, 2", "!: 2", "ReLU", "concat", "output"]
+    assert messages(made) == ["the text says 2, and 4 comes out"]
+
+
 def test_several_errors_and_one_behind_another():
     made = drawn("INPUT[32x32x3] -> nope -> conv3-16 -> fc-many")
     assert told(made) == ["input", "!nope", "?conv3-16", "!fc-many", "?output"]

@@ -88,14 +88,17 @@ class Sketcher(Elaborator):
                 if isinstance(node.item, tree.Gap):
                     return self._gap(words, builder, incoming)
                 return self._failed(words, builder, (*(incoming or ()), *_operands(node.item, scope, builder)))
-            if len(result) != 1 or (found := self._found(self._begun)) is None:
+            if not result or (found := self._found(self._begun)) is None:
                 return result
-            # something in it is wrong that no blank in it says
+            # something in it is wrong that no blank in it says; of several tensors that come out the first one says it
+            first, *others = result
             if node.shape is not None and found.place == scope.place(node.shape.span):
                 stated = _Words(node.shape.span, scope)
-                return self._blank(stated, builder, result, found.message, result[0].type, text=f": {stated.text}")
-            kind = NOT_KNOWN if result == incoming else result[0].type
-            return self._blank(words, builder, result, found.message, kind)
+                said = self._blank(stated, builder, (first,), found.message, first.type, text=f": {stated.text}")
+            else:
+                kind = NOT_KNOWN if result == incoming else first.type
+                said = self._blank(words, builder, (first,), found.message, kind)
+            return (*said, *others)
         finally:
             self._begun = before
 
