@@ -38,10 +38,18 @@ class Figures:
     escapes: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     def count(
-        self, outcome: str, seconds: float, megabytes: float, size: int, seed: int = -1, what: str | None = None
+        self,
+        outcome: str,
+        seconds: float,
+        megabytes: float,
+        size: int,
+        seed: int = -1,
+        what: str | None = None,
+        limit: float = SECONDS,
     ) -> None:
-        """An input that was right, or refused; one that took too long escaped. what: the input, if it is kept then."""
-        if seconds > SECONDS:
+        """An input that was right, or refused; one that took longer than the limit escaped. what: the input, if it is
+        kept then."""
+        if seconds > limit:
             self.escaped(seed, outcome if what is None else what, f"{outcome}: {seconds:.1f} s")
             return
         self.inputs += 1
