@@ -256,6 +256,11 @@ def test_an_element_that_cannot_be_read(line, boxes):
     assert "1 error" in made.caption
 
 
+def test_what_cannot_be_read_is_not_drawn_where_it_is_left_out():
+    made = drawn("INPUT[4x4x3] -> relu -> [= conv3-8]*0")
+    assert told(made) == ["input", "ReLU", "output"]
+
+
 def test_a_block_that_is_not_closed():
     made = drawn("block b(c) {\n conv3-c -> bn  # so\nnet n {\n input 32x32x3\n b(8) -> relu\n}")
     assert told(made) == ["input", "3×3 conv, 8", "output"]

@@ -7,7 +7,7 @@ from collections import Counter
 from itertools import permutations, product
 
 import pytest
-from laws.networks import LAWS, agreed, case_of, hold_place, mismatches, told
+from laws.networks import LAWS, agreed, case_of, hold_place, mismatches, told, with_fewer_biases
 from laws.rewritten import apart, unrolled
 from laws.test_networks import meaning
 from laws.wrong import planted
@@ -54,6 +54,17 @@ def test_texts_in_other_words_are_other_texts() -> None:
     assert written_out.count("b(4)") == 5
     assert copied.count("block b_") == 3
     assert meaning(archdsl.parse(written_out)) == meaning(archdsl.parse(copied)) == meaning(archdsl.parse(text))
+
+
+def test_only_a_bias_before_batch_norms_may_be_missing_where_a_repeat_is_written_out() -> None:
+    folded, written_out, biased, unbiased = (
+        archdsl.parse(f"INPUT[4x4x3] -> conv3-8{rest}")
+        for rest in (" -> bn*2", " -> bn -> bn", " -> relu", "(bias=false) -> relu")
+    )
+    assert meaning(written_out) != meaning(folded)
+    assert meaning(written_out) == with_fewer_biases(folded, written_out)
+    assert meaning(folded) != with_fewer_biases(written_out, folded)
+    assert meaning(unbiased) != with_fewer_biases(biased, unbiased)
 
 
 # --- places -----------------------------------------------------------------------------------------------------------

@@ -15,11 +15,16 @@ _NONE = "nosuchthing"
 
 @dataclass(frozen=True)
 class Wrong:
-    """A text that is wrong, what kind of fault it has, and the words of it that are at fault."""
+    """A text that is wrong, what kind of fault it has, and the words of it that are at fault.
+
+    readable: where the fault is a sign that cannot be read, the text with an element there that nothing knows, which is
+    wrong only if the network has an element there.
+    """
 
     text: str
     kind: str
     at: str
+    readable: str | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,9 @@ def planted(text: str, seed: int, *, any_size: bool = False) -> Wrong | None:
     if not places:
         return None
     put = random.choice(places)
-    return Wrong(f"{text[: put.start]}{put.words}{text[put.end :]}", kind, put.at)
+    before, after = text[: put.start], text[put.end :]
+    readable = f"{before}{_NONE} -> {after}" if kind == stray_signs.__name__ else None
+    return Wrong(f"{before}{put.words}{after}", kind, put.at, readable)
 
 
 def unknown_elements(_text: str, nodes: list[object]) -> Iterable[_Put]:
