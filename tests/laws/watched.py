@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from typing_extensions import override
@@ -47,6 +48,34 @@ class Watch(TorchDispatchMode):
             if isinstance(each, Tensor):
                 self.see(each)
         return given
+
+
+class Copies(TorchFunctionMode):
+    """Whether a linear layer or a flatten got what is not laid out in order, which torch copies for each of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found = False
+
+    @override
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = func(*args, **(kwargs or {}))
+        match getattr(func, "__name__", ""):
+            case "linear":
+                # rows of numbers may lie anywhere
+                self.found |= args[0].dim() > 2 and not args[0].is_contiguous()
+            case "flatten":
+                self.found |= _key(given) != _key(args[0])
+            case _:
+                pass
+        return given
+
+
+def copies(run: Callable[[], object]) -> bool:
+    """Whether a linear layer or a flatten copies what it gets while something runs."""
+    with torch.no_grad(), Copies() as watch:
+        run()
+    return watch.found
 
 
 def _key(tensor: Tensor) -> int:
