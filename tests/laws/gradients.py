@@ -165,13 +165,13 @@ class Positive(Reference):
         """Scale the gradient of what a window with padding gives, and note where none of it reaches what goes in."""
         call = next(self._calls)
 
-        def enters(gradient: Tensor) -> Tensor:
-            if gradient.any():
+        def enters(gradient: Tensor | None) -> Tensor | None:
+            if gradient is not None and gradient.any():
                 self.in_padding.add(call)
             return _scaled(gradient)
 
-        def leaves(gradient: Tensor) -> None:
-            if gradient.any():
+        def leaves(gradient: Tensor | None) -> None:
+            if gradient is not None and gradient.any():
                 self.in_padding.discard(call)
 
         result.register_hook(enters)
@@ -197,8 +197,10 @@ class Positive(Reference):
         return super().operator(step, path, around, xs)
 
 
-def _scaled(gradient: Tensor) -> Tensor:
-    """A gradient whose largest number is about 1. By a power of two, which rounds nothing."""
+def _scaled(gradient: Tensor | None) -> Tensor | None:
+    """A gradient whose largest number is about 1, if there is one. By a power of two, which rounds nothing."""
+    if gradient is None:
+        return None
     largest = gradient.abs().max()
     return torch.ldexp(gradient, -torch.frexp(largest).exponent) if largest else gradient
 
