@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from laws.watched import held, kept, peak
+from laws.watched import Copies, copies, held, kept, peak
 from torch import Tensor
 
 import archdsl
@@ -106,6 +106,12 @@ def measured(net: archdsl.Network) -> tuple[int, int, int]:
     return most, kept(lambda: model(*inputs), held(model)), sum(each.nbytes for each in model.buffers())
 
 
+def copied(net: archdsl.Network) -> Copies:
+    """What torch copies in training since it is not laid out in order."""
+    model, inputs = net.to_torch(), [data(kind) for kind in net.module.inputs]
+    return copies(lambda: model.train()(*inputs))
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_network_takes_what_torch_allocates(name: str) -> None:
     net = archdsl.load(name, **NETWORKS[name])
@@ -118,6 +124,18 @@ def test_a_text_takes_what_torch_allocates(text: str) -> None:
     net = archdsl.parse(text)
     needs = net.memory(BATCH).needs
     assert (needs.peak, needs.kept, needs.buffers) == measured(net)
+
+
+@pytest.mark.parametrize(
+    ("chain", "readers"), [("fc-16", 0), ("transpose -> fc-16", 1), ("transpose -> add { fc-16 | fc-16 }", 2)]
+)
+def test_what_is_not_laid_out_in_order_is_copied_for_each_linear_layer(chain: str, readers: int) -> None:
+    """The figures have it once, however many layers read it."""
+    net = archdsl.parse(f"net n {{\n input t: tokens(6)\n embedding-4(9) -> {chain}\n}}")
+    _, real, _ = measured(net)
+    size = BATCH * 6 * 4 * 4
+    assert copied(net).copied == readers * size
+    assert real - net.memory(BATCH).needs.kept == max(readers - 1, 0) * size
 
 
 @pytest.mark.parametrize("name", ["rnn_classifier", "gru_classifier", "lstm_classifier"])

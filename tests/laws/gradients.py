@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import reduce
+from itertools import count
 from itertools import product as every
 from math import ceil, floor
 from operator import add
@@ -125,11 +126,18 @@ def check(field: Field, at: int, touched: set[int], *, covers_ends: bool = False
 class Positive(Reference):
     """A network step by step in which nothing cancels: positive weights, sums for maxima, activations left out.
 
-    Tokens are numbers that are added to their vectors, so that there is a gradient with respect to them.
+    Tokens are numbers that are added to their vectors, so that there is a gradient with respect to them. The gradient
+    of each tensor is scaled on its way back, since thousands of means make it less than any number that is not zero.
+
+    in_padding: the calls of windows of which, since it was cleared, all that was asked for lies in their padding.
     """
+
+    in_padding: set[int]
 
     def __init__(self, root: Module) -> None:
         super().__init__(root)
+        self.in_padding = set()
+        self._calls = count()
         spread(self.parameters().values())
         for path, layer in self.layers.items():
             name = type(layer).__name__
@@ -140,6 +148,36 @@ class Positive(Reference):
 
     @override
     def operator(self, step: Step, path: str, around: str, xs: list[Tensor]) -> Sequence[Tensor]:
+        assert isinstance(step.what, Operator)
+        windows = step.what.windows(step.what.operand(step.input_types))
+        if any(isinstance(each, Window) and each.padded for each in windows) and xs[0].requires_grad:
+            (x,) = xs = [xs[0].view_as(xs[0])]
+            (result,) = self._linear(step, path, around, xs)
+            self._watch(x, result)
+            return [result]
+        results = self._linear(step, path, around, xs)
+        for each in results:
+            if each.requires_grad:
+                each.register_hook(_scaled)
+        return results
+
+    def _watch(self, x: Tensor, result: Tensor) -> None:
+        """Scale the gradient of what a window with padding gives, and note where none of it reaches what goes in."""
+        call = next(self._calls)
+
+        def enters(gradient: Tensor | None) -> Tensor | None:
+            if gradient is not None and gradient.any():
+                self.in_padding.add(call)
+            return _scaled(gradient)
+
+        def leaves(gradient: Tensor | None) -> None:
+            if gradient is not None and gradient.any():
+                self.in_padding.discard(call)
+
+        result.register_hook(enters)
+        x.register_hook(leaves)
+
+    def _linear(self, step: Step, path: str, around: str, xs: list[Tensor]) -> Sequence[Tensor]:
         assert isinstance(step.what, Operator)
         if step.what.style is Style.ACTIVATION and "softmax" not in step.what.word:
             return xs[:1]
@@ -153,8 +191,18 @@ class Positive(Reference):
             (x,) = xs
             if step.outputs[0].kind is Kind.MASK:
                 return [torch.zeros(x.shape, dtype=torch.bool)]
-            return [made + x[..., None] for made in super().operator(step, path, around, [torch.ones_like(x).long()])]
+            vectors = super().operator(step, path, around, [torch.ones_like(x).long()])
+            # not as much to each feature, since a norm takes away what all have in common
+            return [made + x[..., None] * torch.linspace(0.7, 1.3, made.shape[-1]) for made in vectors]
         return super().operator(step, path, around, xs)
+
+
+def _scaled(gradient: Tensor | None) -> Tensor | None:
+    """A gradient whose largest number is about 1, if there is one. By a power of two, which rounds nothing."""
+    if gradient is None:
+        return None
+    largest = gradient.abs().max()
+    return torch.ldexp(gradient, -torch.frexp(largest).exponent) if largest else gradient
 
 
 def hold_fields(root: Module, seed: int) -> int:
@@ -163,7 +211,8 @@ def hold_fields(root: Module, seed: int) -> int:
     torch.manual_seed(0)
     random, compared = Random(seed), 0
     xs = [torch.rand(1, *kind.shape, dtype=torch.float64).add_(0.5).requires_grad_() for kind in root.inputs]
-    outputs = Positive(root)(*xs)
+    network = Positive(root)
+    outputs = network(*xs)
     for port, (x, kind) in enumerate(zip(xs, root.inputs, strict=True)):
         given = tuple(start(kind) if index == port else NOTHING for index in range(len(xs)))
         seen = ReceptiveFields().module(root, given)
@@ -171,7 +220,11 @@ def hold_fields(root: Module, seed: int) -> int:
             if not start(kind) or result.kind not in {Kind.IMAGE, Kind.SEQUENCE, Kind.VECTOR}:
                 continue
             position = tuple(random.randrange(length) for length in result.grid)
-            _hold(fields, position, _touched(x, kind, made, result, position))
+            network.in_padding.clear()
+            touched = _touched(x, kind, made, result, position)
+            # a field is that on an endless line, where the padding of a map on the way has fields of its own
+            known = tuple(each.at_most() for each in fields) if network.in_padding else fields
+            _hold(known, position, touched)
             compared += 1
     return compared
 

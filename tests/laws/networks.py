@@ -117,13 +117,23 @@ def receptive_fields(case: Case) -> str:
 
 
 def memory(case: Case) -> str:
-    """What lives at once and what autograd keeps, to the byte, where torch does not do as it likes."""
+    """What lives at once and what autograd keeps, to the byte, where torch does not do as it likes.
+
+    What linear layers and flattens copy since it is not laid out in order, as after a `transpose`, is not counted, as
+    `docs/memory.md` says: where they do, the figures are held to within these copies.
+    """
     steps = [step for module in case.net.modules for step in module.steps if isinstance(step.what, Operator)]
     if not all(map(_is_exact, steps)):
         return "only about known"
-    needs = case.net.memory(test_memory.BATCH).needs
-    same("peak, kept and buffers", test_memory.measured(case.net), (needs.peak, needs.kept, needs.buffers))
-    return ""
+    needs, copied = case.net.memory(test_memory.BATCH).needs, test_memory.copied(case.net)
+    most, kept, held = test_memory.measured(case.net)
+    same("buffers", held, needs.buffers)
+    if not copied.copied:
+        same("peak and kept", (most, kept), (needs.peak, needs.kept))
+        return ""
+    for what, found, said, twice in (("peak", most, needs.peak, copied.twice), ("kept", kept, needs.kept, 0)):
+        assert -copied.spared <= found - said <= copied.copied + twice, f"{what}: {found}, and not about {said}"
+    return "within copies"
 
 
 def _is_exact(step: Step) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import assume, given, note
 from hypothesis import strategies as st
-from laws.gradients import Supports, check
+from laws.gradients import Supports, check, hold_fields
 from programme import examples
 
 import archdsl
@@ -262,3 +262,16 @@ def test_blocks_that_split_what_came_in_are_bounds_only_where_that_is_uneven() -
     twice = archdsl.parse(f"{text}net n {{ input 16x16x3\n conv1-4 -> split_half*2 }}").receptive_field()
     mixed = archdsl.parse(f"{text}net n {{ input 16x16x3\n conv1-4 -> [split_half -> conv1-4]*2 }}").receptive_field()
     assert [axes[0].status for axes in (once, twice, mixed)] == [Status.EXACT, Status.BOUND, Status.EXACT]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INPUT[1x1x2] -> [conv5-2]*300",  # each is a mean over its padding too
+        "INPUT[4x4x2] -> conv3-2 -> crop(offset=0) { pad(4) | } -> gap",  # nothing but padding is left
+        "net n {\n input t: tokens(5)\n embedding-4(9) -> ln -> transpose -> fc-3\n}",
+    ],
+)
+def test_a_field_is_held_to_gradients_however_little_of_them_is_left(text: str) -> None:
+    root = archdsl.parse(text).module
+    assert [hold_fields(root, seed) for seed in range(8)] == [1] * 8

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from typing_extensions import override
@@ -47,6 +48,38 @@ class Watch(TorchDispatchMode):
             if isinstance(each, Tensor):
                 self.see(each)
         return given
+
+
+class Copies(TorchFunctionMode):
+    """What linear layers and flattens copy since it is not laid out in order, each for itself.
+
+    copied: the bytes of the copies. twice: of what these linear layers give, which they make twice. spared: of what
+    lies in the memory that is copied from, and is in no copy.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.copied = self.twice = self.spared = 0
+
+    @override
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = func(*args, **(kwargs or {}))
+        name = getattr(func, "__name__", "")
+        # rows of numbers may lie anywhere
+        is_linear = name == "linear" and args[0].dim() > 2 and not args[0].is_contiguous()
+        if is_linear or (name == "flatten" and _key(given) != _key(args[0])):
+            size = args[0].nbytes
+            self.copied += size
+            self.twice += given.nbytes if is_linear else 0
+            self.spared += max(args[0].untyped_storage().nbytes() - size, 0)
+        return given
+
+
+def copies(run: Callable[[], object]) -> Copies:
+    """What linear layers and flattens copy while something runs without gradients."""
+    with torch.no_grad(), Copies() as watch:
+        run()
+    return watch
 
 
 def _key(tensor: Tensor) -> int:
