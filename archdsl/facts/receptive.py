@@ -159,13 +159,20 @@ def _after(before: Seen, own: Seen) -> Seen:
     if not before or not own:
         return NOTHING
     if len(before) == len(own) and not any(each.loose for each in before):
-        return tuple(first.then(second) for first, second in zip(before, own, strict=True))
+        seen = tuple(first.then(second) for first, second in zip(before, own, strict=True))
+        return NOTHING if any(map(_lies_outside, seen)) else seen
     shares = [each.channels for each in own]
     even, mixes = all(each.even for each in shares), all(each.mixes for each in shares)
     channels = Channels(even, mixes, any(each.picks for each in shares))
     bound = any(each.bound for each in own)
     seen = (_elsewhere(axis, own) for axis in before)
     return tuple(axis.then(Field(bound=bound, loose=axis.loose, channels=channels)) for axis in seen)
+
+
+def _lies_outside(axis: Field) -> bool:
+    """Whether a single position is looked at, and all that it sees is before the first or after the last: padding, or
+    another part of what it was joined with."""
+    return not axis.jump and not axis.loose and (axis.high < 0 or (axis.low >= axis.length > 0))
 
 
 def _elsewhere(axis: Field, own: Seen) -> Field:

@@ -275,3 +275,13 @@ def test_blocks_that_split_what_came_in_are_bounds_only_where_that_is_uneven() -
 def test_a_field_is_held_to_gradients_however_little_of_them_is_left(text: str) -> None:
     root = archdsl.parse(text).module
     assert [hold_fields(root, seed) for seed in range(8)] == [1] * 8
+
+
+@pytest.mark.parametrize("joined", ["param((1, 8)) | ", " | param((1, 8))"])
+def test_a_position_that_another_tensor_fills_sees_nothing(joined: str) -> None:
+    first = 1 if joined.startswith("param") else 0
+    for position in range(4):
+        net = archdsl.parse(f'input (3, 8)\nconcat("positions") {{ {joined} }} -> select({position})')
+        (seen,) = net.receptive_field()
+        inside = first <= position < first + 3
+        assert (seen.size, seen.start) == ((1, position - first) if inside else (None, None))
