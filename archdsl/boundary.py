@@ -179,7 +179,7 @@ class Broken:
             *"".join(traceback.format_exception(self.error, limit=-_FRAMES)).splitlines(),
         ]
         comments = "".join(f"# {_plain(line)}".rstrip() + "\n" for line in told)
-        return f"{_HEAD}\n{comments}\n{carried.to_python() if carried else _NO_TEXT}"
+        return f"{_HEAD}\n{comments}\n{(carried and carried.to_python()) or _NO_TEXT}"
 
 
 Answer: TypeAlias = Done[R] | Wrong | Refused | Broken

@@ -319,6 +319,7 @@ def options_of(
     given = {
         **named,
         "input": size is not None,
+        "settings": settings is not None,
         "limits": limits != DEFAULT_LIMITS,
         "operators": operators != OPERATORS,
     }

@@ -67,7 +67,8 @@ class Network:
         reopen: Callable[[], Network] | None = None,
         recompile: Callable[[Carried], Network] | None = None,
     ) -> None:
-        _verify(module)
+        if not source.text or _is_verifying():
+            _verify(module)
         self.module = module
         self.text = source
         self.hyperparameters = dict(hyperparameters)
@@ -166,7 +167,8 @@ class Network:
         for size in (near or {}).values():
             require(int, "a mapping of names to whole numbers", near=size)
         network = self.symbolic()
-        assert network.open_sizes is not None
+        if network.open_sizes is None:
+            raise WrongType(f"{self.name} was made without a text, from which alone other sizes can be worked out")
         return valid_sizes(network.module, network.open_sizes, near)
 
     def memory(
@@ -562,13 +564,15 @@ class Network:
 
         with collector_paused():
             traced = self._trace() if self._trace else self.module
-            _verify(traced)
+            if _is_verifying():
+                _verify(traced)
             return source(traced, self.module, self.text, __version__, self.carried, self.module.macs)
 
     def __reduce__(self) -> tuple[object, ...]:
         """What it was compiled from: a copy, or one that was pickled, is compiled from that anew."""
         if self._recompile is None:
-            raise WrongType(f"{self.name} is a part of a network, and is copied or pickled with that alone")
+            origin = "is a part of a network, and is copied or pickled with that" if self.text.text else "has no text"
+            raise WrongType(f"{self.name} {origin}, from which alone it could be made anew")
         return self._recompile, (self.carried,)
 
     def __repr__(self) -> str:
@@ -613,12 +617,15 @@ def scatter_of(compared: Comparison) -> str:
     return scatter([Point(entry.name, entry.params, entry.macs) for entry in compared.entries])
 
 
-def _verify(module: Module) -> None:
-    """Hold a hierarchy to what every one is, where that is asked for."""
-    if os.environ.get(_VERIFY):
-        from archdsl.graph.verify import verify
+def _is_verifying() -> bool:
+    return os.environ.get(_VERIFY, "0") not in {"", "0"}
 
-        verify(module)
+
+def _verify(module: Module) -> None:
+    """Hold a hierarchy to what every one is."""
+    from archdsl.graph.verify import verify
+
+    verify(module)
 
 
 def _require_network(**given: object) -> None:

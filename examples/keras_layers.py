@@ -15,6 +15,7 @@ from typing import Any
 
 import archdsl
 from archdsl import Network, TensorType
+from archdsl.algebra.tensors import Kind
 from archdsl.base.python_text import literal
 from archdsl.graph.flat import layers
 from archdsl.ops.activation import LeakyRelu, Plain, Softmax
@@ -39,6 +40,9 @@ class NotPlain(ValueError):
 def keras_text(net: Network) -> str:
     """The text of a function that makes the network. Raises NotPlain where it is no chain of layers that Keras has."""
     (kind,) = net.inputs.values() if len(net.inputs) == 1 else [_refuse("several inputs")]
+    branches = any(degree > 1 for _, degree in net.graph.out_degree())
+    if branches or len(net.outputs) > 1 or kind.kind not in {Kind.IMAGE, Kind.VECTOR}:
+        _refuse("it branches, or is no image or vector")
     lines = [f"layers.Input({_channels_last(kind)}),"]
     before = kind
     for layer in layers(net.module):

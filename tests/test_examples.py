@@ -80,6 +80,12 @@ def test_what_is_no_plain_chain_is_refused_and_nothing_else_happens() -> None:
         plain.add(name)
     assert set(PLAIN) <= plain
     assert not {"resnet18", "googlenet", "bert", "unet", "vit_b_16"} & plain
+    branching = "a = conv3-8\nb = a -> relu\nc = a -> tanh\n"
+    for end in ("output b, c", "output c"):
+        with pytest.raises(NotPlain):
+            keras_text(archdsl.parse(f"net n {{\ninput 8x8x3\n{branching}{end}\n}}"))
+    with pytest.raises(NotPlain):
+        keras_text(archdsl.parse("input (5, 4)\nfc-7"))
     for wrong in ("conv3-4 -> lrn", "add { relu | identity }", "pool3/2(p=1)", "prelu"):
         with pytest.raises(NotPlain):
             keras_text(archdsl.parse(f"INPUT[8x8x3] -> {wrong}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +12,8 @@ import pytest
 import torch
 
 import archdsl
-from archdsl import Network, TensorType
+from archdsl import ArchError, Diagnostic, Network, TensorType
+from archdsl.base.faults import LimitPassed
 from archdsl.graph.build import Builder
 from archdsl.graph.module import INPUT, Module, Wire
 from archdsl.graph.verify import Malformed, verify
@@ -128,6 +130,12 @@ def _pair() -> Module:
     return net.finish((net.apply(Relu(), x),), is_block=True, is_network=True)
 
 
+def _block(root: Module) -> Module:
+    what = root.steps[1].what
+    assert isinstance(what, Module)
+    return what
+
+
 def _with_step(root: Module, at: int, **values: object) -> Module:
     steps = list(root.steps)
     steps[at] = replace(steps[at], **values)  # pyright: ignore[reportArgumentType]
@@ -157,6 +165,13 @@ WRONG: dict[str, Callable[[Module], Module]] = {
     "names of inputs": lambda root: replace(root, input_names=("a", "b")),
     "outputs for training": lambda root: replace(root, train_outputs=2),
     "a body of a repeat": lambda root: replace(root, transparent=True),
+    "a body of a repeat without a row": lambda root: _with_step(root, 1, what=replace(_block(root), transparent=True)),
+    "one of a name shares": lambda root: _with_step(root, 1, name="conv1", shared=True),
+    "a name of nn.Module": lambda root: _with_step(root, 0, name="forward"),
+    "a name with a space": lambda root: _with_step(root, 0, name="a b"),
+    "fewer types than tensors": lambda root: _with_step(root, 0, input_types=()),
+    "what no operator takes": lambda root: _with_step(root, 0, what=Conv(4, 99, p=0)),
+    "a network without names of inputs": lambda root: replace(root, input_names=()),
     "a network in a network": lambda root: _with_step(root, 1, what=_pair()),
 }
 
@@ -171,3 +186,17 @@ def test_what_no_hierarchy_can_be_is_told(what: str) -> None:
 def test_each_network_of_a_test_is_verified() -> None:
     with pytest.raises(Malformed, match="conv1: it is there 2 times, and makes 8x8x4 of 8x8x3"):
         Network(WRONG["a count of what changes shape"](_pair()))
+
+
+def test_a_hierarchy_without_a_text_is_always_verified(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARCHDSL_VERIFY", "0")
+    with pytest.raises(Malformed, match="conv1: two steps have this name"):
+        Network(WRONG["two of a name"](_pair()))
+
+
+def test_what_needs_a_text_says_so(made: Network) -> None:
+    for asked in (made.sizes, lambda: pickle.dumps(made)):
+        with pytest.raises(TypeError, match="text, from which alone"):
+            asked()
+    fault = ArchError([Diagnostic(LimitPassed("too many", 2, 1, "layers"), made.module.place)])
+    assert fault.diagnostics[0].concise.startswith("E0901 ")

@@ -12,7 +12,7 @@ from archdsl.draw.dot import dot
 from archdsl.draw.mermaid import mermaid
 from archdsl.draw.model import Kind
 from archdsl.draw.picture import picture
-from archdsl.elaborate.sketch import Blank
+from archdsl.graph.blanks import Blank
 from archdsl.graph.marks import Mark
 
 

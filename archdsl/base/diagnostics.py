@@ -111,7 +111,7 @@ class Diagnostic:
     def concise(self) -> str:
         """The diagnostic in one line: `file:line:col: code message`."""
         where = ""
-        if self.place is not None:
+        if self.place is not None and self.place.line is not None:
             line, column = self.place.line_column
             where = f"{self.place.source.name}:{line}:{column}: "
         return f"{where}{self.code} {self.message}"

@@ -1,8 +1,8 @@
-"""What is set from outside: the values of hyper-parameters, as Python, a command line or a file gives them."""
+"""Settings: the values of hyper-parameters, as Python, a command line or a file gives them."""
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TypeGuard, cast
 
 from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.base.faults import LimitPassed, Uncomputable
@@ -49,3 +49,8 @@ def _of_python(value: object) -> Setting:
             return tuple(map(_of_python, cast("list[object]", value)))
         case _:
             raise WrongType(f"a hyper-parameter is a number, text, boolean or list of them, not {type(value).__name__}")
+
+
+def is_whole(value: object) -> TypeGuard[int]:
+    """Whether a value is a whole number; a boolean is not."""
+    return isinstance(value, int) and not isinstance(value, bool)

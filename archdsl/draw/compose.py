@@ -16,14 +16,13 @@ from archdsl.draw.model import Detail
 from archdsl.facts.receptive import ReceptiveFields, Seen, start
 from archdsl.graph.blanks import Blank
 from archdsl.graph.marks import Mark, Marked, Marks, prefixes
-from archdsl.graph.module import INPUT, Module, Step, Wire
+from archdsl.graph.module import INPUT, Module, Step, StepRole, Wire
 from archdsl.ops.embedding import Param
 from archdsl.ops.operator import Operator
 
 MOST_NESTED: Final = 2
 _MOST: Final = Fraction(1, 2)
 _NEARLY_ALL: Final = Fraction(3, 4)
-PROJECTION: Final = "downsample"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +111,7 @@ class Composer:
         melts = self._melts(step, within=scope.within, path=member.path)
         if part.mark is None and (dissolves(step) or melts):
             self.opened.update({member.path} & self._open)
-            return self.level(module, replace(scope, aside=scope.aside or step.role == PROJECTION))
+            return self.level(module, replace(scope, aside=scope.aside or step.role == StepRole.DOWNSAMPLE))
         if not self._opens(module, member.path, scope.depth):
             part = replace(part, look=self._look(module))
             if fault:
@@ -268,7 +267,8 @@ def _fault(what: Operator[Any] | Module) -> str:
 
 def dissolves(step: Step) -> bool:
     """Whether a module leaves no trace in a picture: a group or projection without a name, repeated or not."""
-    return step.role == PROJECTION or (step.count == 1 and isinstance(step.what, Module) and not title_of(step))
+    is_projection = step.role == StepRole.DOWNSAMPLE
+    return is_projection or (step.count == 1 and isinstance(step.what, Module) and not title_of(step))
 
 
 def _is_inner(module: Module) -> bool:

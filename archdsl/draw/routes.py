@@ -14,7 +14,7 @@ from archdsl.draw.levels import Level, Part
 from archdsl.draw.model import Role
 from archdsl.graph.module import INPUT, Wire
 
-NOWHERE = -(10**9)
+NO_POINT = -(10**9)
 _MANY = 5_000
 
 
@@ -49,7 +49,7 @@ def routes(level: Level, skips: frozenset[int]) -> Routes:
     outputs = enumerate(level.outputs)
     end = next((index for index, wire in outputs if not forks.is_passed(wire, level.outputs)), 0)
     spine = _spine(level, end, forks, roles, far)
-    entry = next((-1 - point for point in spine if NOWHERE < point < 0), None)
+    entry = next((-1 - point for point in spine if NO_POINT < point < 0), None)
     return Routes(roles, frozenset(aside), frozenset(point for point in spine if point >= 0), entry, end)
 
 
@@ -76,7 +76,7 @@ def _merge_roles(level: Level, index: int, forks: _Forks, roles: dict[tuple[int,
             # what came past the block around it is added here
             direct += [place for place in range(len(part.inputs)) if roles.get((index, place)) is Role.SKIP]
             roles.update(dict.fromkeys(((index, place) for place in direct), Role.RESIDUAL))
-            if not direct and len(part.inputs) == 2 and fork != NOWHERE:
+            if not direct and len(part.inputs) == 2 and fork != NO_POINT:
                 _shortcut_roles(level, index, fork, roles, aside)
         case "mul":
             pass
@@ -134,7 +134,7 @@ def _spine(
 ) -> list[int]:
     """The points from an output, the first that no other goes on from, back to an input, past what lies between a fork
     and where its branches meet."""
-    spine = [_point(level.outputs[end]) if level.outputs else NOWHERE]
+    spine = [_point(level.outputs[end]) if level.outputs else NO_POINT]
     while spine[-1] >= 0:
         point = spine[-1]
         inputs = level.parts[point].inputs
@@ -160,9 +160,9 @@ class _Forks:
     def __init__(self, level: Level) -> None:
         self._level = level
         self._above: dict[int, int] = {}
-        self._depth: dict[int, int] = {NOWHERE: 0}
+        self._depth: dict[int, int] = {NO_POINT: 0}
         for port in range(len(level.inputs)):
-            self._above[_point(Wire(INPUT, port))] = NOWHERE
+            self._above[_point(Wire(INPUT, port))] = NO_POINT
             self._depth[_point(Wire(INPUT, port))] = 1
         for index, part in enumerate(level.parts):
             fork = self.common(part.inputs)
@@ -172,7 +172,7 @@ class _Forks:
     def common(self, wires: tuple[Wire, ...]) -> int:
         """The last point on which all of these depend."""
         if not wires:
-            return NOWHERE
+            return NO_POINT
         first, *others = map(_point, wires)
         for each in others:
             other = each
@@ -203,7 +203,7 @@ class _Forks:
         """Whether another tensor goes on from this one. In a level of very many parts only the fork counts."""
         if len(self._level.parts) > _MANY:
             point = _point(wire)
-            return point == self.common(others) != NOWHERE and any(_point(other) != point for other in others)
+            return point == self.common(others) != NO_POINT and any(_point(other) != point for other in others)
         bit = self._bit(wire)
         return any(other.step != INPUT and self._before[other.step] >> bit & 1 for other in others)
 

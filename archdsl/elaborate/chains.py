@@ -15,6 +15,7 @@ from typing import Any
 from archdsl.algebra.symbolic import Asking, fixed, same
 from archdsl.algebra.tensors import Kind, TensorType
 from archdsl.algebra.traced import Traced, dimension_names, substituted, traced_type
+from archdsl.base.settings import is_whole
 from archdsl.base.text import Place, Span
 from archdsl.elaborate import faults
 from archdsl.elaborate.evaluate import INCOMING, Evaluator
@@ -160,7 +161,7 @@ class Chains(ABC):
 
     def _count(self, node: tree.Expression, scope: Scope) -> int | None:
         value = self.evaluator.value(node, scope)
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        if is_whole(value) and value >= 0:
             return fixed(value)
         if not isinstance(value, Unknown):
             self.evaluator.fault(faults.BadCount(kind_of(value)), scope, node.span)

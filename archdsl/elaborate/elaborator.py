@@ -19,6 +19,7 @@ from archdsl.algebra.traced import traced_type
 from archdsl.base.collector import collector_paused
 from archdsl.base.faults import LimitPassed
 from archdsl.base.limits import LARGEST
+from archdsl.base.settings import is_whole
 from archdsl.base.suggest import nearest
 from archdsl.base.text import Place, Span
 from archdsl.elaborate import faults
@@ -38,7 +39,7 @@ from archdsl.elaborate.values import (
     signature,
     traced_argument,
 )
-from archdsl.graph.arguments import Partial, is_whole
+from archdsl.graph.arguments import Partial
 from archdsl.graph.build import Builder, Tensor
 from archdsl.graph.module import Init, Module
 from archdsl.ops.faults import NoShorthand, WrongCount

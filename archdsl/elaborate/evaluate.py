@@ -12,10 +12,11 @@ from archdsl.algebra.tensors import Kind, TensorType
 from archdsl.base.diagnostics import Edit, Fault, Report
 from archdsl.base.faults import LimitPassed, Uncomputable
 from archdsl.base.limits import LARGEST, Limits
+from archdsl.base.settings import is_whole
 from archdsl.base.text import Place, Span
 from archdsl.elaborate import faults
 from archdsl.elaborate.values import UNKNOWN, Function, Scope, Template, Unknown, Value, is_true, kind_of, signature
-from archdsl.graph.arguments import NOTHING, Partial, is_whole
+from archdsl.graph.arguments import NOTHING, Partial
 from archdsl.graph.build import Tensor
 from archdsl.graph.reserved import is_reserved_variable
 from archdsl.ops import Operators
@@ -187,7 +188,7 @@ class Evaluator:
     def integer(self, node: tree.Expression, scope: Scope) -> int | None:
         """A whole number, or None where that failed."""
         value = self.value(node, scope)
-        if isinstance(value, int) and not isinstance(value, bool):
+        if is_whole(value):
             return value
         if not isinstance(value, Unknown):
             self.fault(faults.WrongValue("a whole number", kind_of(value)), scope, node.span)
@@ -466,7 +467,7 @@ class Evaluator:
                 return self.fault(faults.WrongValue("one list for `len`", _listed(values)), scope, node.span)
 
     def _range(self, values: list[Value], node: tree.Call, scope: Scope) -> Value:
-        numbers = [fixed(value) for value in values if isinstance(value, int) and not isinstance(value, bool)]
+        numbers = [fixed(value) for value in values if is_whole(value)]
         if numbers[2:] == [0]:
             return self.fault(Uncomputable("a `range` with steps of 0 never ends"), scope, node.span)
         if len(numbers) != len(values) or not 1 <= len(numbers) <= 3:

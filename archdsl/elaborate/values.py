@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from archdsl.algebra.traced import Named, Traced
+from archdsl.base.settings import is_whole
 from archdsl.base.text import Place, Source, Span
-from archdsl.graph.arguments import Definition, Nothing, Partial, Plain, is_whole
+from archdsl.graph.arguments import Defined, DefinedKind, Nothing, Partial, PlainValue
 from archdsl.graph.build import Builder, Tensor
 from archdsl.ops import OperatorClass
 from archdsl.syntax import tree
@@ -150,25 +151,36 @@ def traced_argument(name: str, value: Value) -> Value:
     return Traced(int(value), Named(name)) if is_whole(value) else value
 
 
-def settled_arguments(values: Mapping[str, Value]) -> dict[str, Plain]:
-    """Arguments as the hierarchy holds them."""
-    return {name: settled(each) for name, each in values.items()}
+def settled_arguments(values: Mapping[str, Value]) -> dict[str, PlainValue]:
+    """Arguments as the hierarchy holds them, but for those that hold a tensor or what failed."""
+    settled = ((name, settled_value(each)) for name, each in values.items())
+    return {name: each for name, each in settled if each is not None}
 
 
-def settled(value: Value) -> Plain:
-    """A value as the hierarchy holds it, without tree and scopes."""
+def settled_value(value: Value) -> PlainValue | None:
+    """A value as the hierarchy holds it, without tree and scopes; None where a tensor or what failed is in it."""
     match value:
         case tuple():
-            return tuple(map(settled, value))
+            items = tuple(each for each in map(settled_value, value) if each is not None)
+            return items if len(items) == len(value) else None
         case Template(definition, scope, arguments):
-            kind = "net" if definition.is_net else "block"
-            given = tuple((name, settled(each)) for name, each in arguments)
-            return Definition(kind, definition.name.text, scope.place(definition.name.span), given)
+            kind = DefinedKind.NET if definition.is_net else DefinedKind.BLOCK
+            given = _settled_pairs(arguments)
+            place = scope.place(definition.name.span)
+            return None if given is None else Defined(kind, definition.name.text, place, given)
+        case Partial(operator, arguments):
+            given = _settled_pairs(arguments)
+            return None if given is None else Partial(operator, given)
         case Function(definition, scope):
-            return Definition("function", definition.name.text, scope.place(definition.name.span))
+            return Defined(DefinedKind.FUNCTION, definition.name.text, scope.place(definition.name.span))
         case Shared(statement, scope):
-            return Definition("shared", statement.name.text, scope.place(statement.name.span))
+            return Defined(DefinedKind.SHARED, statement.name.text, scope.place(statement.name.span))
         case Tensor() | Unknown():
-            raise TypeError(f"{value} is no argument of a module")
+            return None
         case _:
             return value
+
+
+def _settled_pairs(arguments: tuple[tuple[str, Value], ...]) -> tuple[tuple[str, PlainValue], ...] | None:
+    settled = settled_arguments(dict(arguments))
+    return tuple(settled.items()) if len(settled) == len(arguments) else None

@@ -41,7 +41,7 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class CallWork:
     """What one call of something does. steps: the work of each step inside, all its repetitions; none in an operator.
 
     gives: for each result the input that it is, or a number from that of inputs on, the same where it is one tensor.
@@ -64,8 +64,8 @@ class Roofline:
         self.device = device
         self.peak = device.peak[dtype]
         self.sizes = Sizes(batch, dtype.itemsize)
-        self._known: dict[tuple[int, Given], Call] = {}
-        self._first: dict[int, Call] = {}
+        self._known: dict[tuple[int, Given], CallWork] = {}
+        self._first: dict[int, CallWork] = {}
 
     def of(self, root: Module) -> Work:
         """One forward pass of a network."""
@@ -76,14 +76,14 @@ class Roofline:
         called = self._first.get(id(module))
         return called.steps[index] if called else Work()
 
-    def _module(self, module: Module, given: Given) -> Call:
+    def _module(self, module: Module, given: Given) -> CallWork:
         key = id(module), given
         if key not in self._known:
             self._known[key] = self._steps(module, given)
             self._first.setdefault(id(module), self._known[key])
         return self._known[key]
 
-    def _steps(self, module: Module, given: Given) -> Call:
+    def _steps(self, module: Module, given: Given) -> CallWork:
         tensors = {Wire(INPUT, port): number for port, number in enumerate(given)}
         fresh = len(given)
         works: list[Work] = []
@@ -97,7 +97,7 @@ class Roofline:
         outputs = [tensors[wire] for wire in module.outputs]
         made = len(given)
         gives = (number if number < made else made + outputs.index(number) for number in outputs)
-        return Call(sum(works, Work()), tuple(works), tuple(gives))
+        return CallWork(sum(works, Work()), tuple(works), tuple(gives))
 
     def _repeated(self, step: Step, read: list[int]) -> tuple[Work, tuple[int, ...]]:
         """All repetitions of a step. Each is given what the one before gives, and what else the first one was."""
@@ -109,22 +109,22 @@ class Roofline:
         other = self._once(step, [passed_on, *read[1:]])
         return first.work + other.work.times(step.count - 1), first.gives
 
-    def _once(self, step: Step, read: list[int]) -> Call:
+    def _once(self, step: Step, read: list[int]) -> CallWork:
         given = tuple(map(read.index, read))
         return self._module(step.what, given) if isinstance(step.what, Module) else self._operator(step, given)
 
-    def _operator(self, step: Step, given: Given) -> Call:
+    def _operator(self, step: Step, given: Given) -> CallWork:
         what = step.what
         assert not isinstance(what, Module)
         gives = tuple(range(len(given), len(given) + len(step.outputs)))
         operand = what.operand(step.input_types)
         if what.shares(operand, training=False):
-            return Call(Work(), (), gives)
+            return CallWork(Work(), (), gives)
         flops = _PER_MAC * step.facts.macs * self.sizes.batch
         read = sorted(set(given[:1] if what.sized_like else given))
         moved = sum(self.sizes.of(step.input_types[port]) for port in read)
         moved += what.reads(operand) * self.sizes.itemsize
         moved += sum(map(self.sizes.of, step.outputs))
         if flops * self.device.bandwidth >= moved * self.peak:
-            return Call(Work(flops, moved, calculating=flops), (), gives)
-        return Call(Work(flops, moved, moving=moved), (), gives)
+            return CallWork(Work(flops, moved, calculating=flops), (), gives)
+        return CallWork(Work(flops, moved, moving=moved), (), gives)

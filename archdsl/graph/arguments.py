@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, TypeGuard
+from enum import StrEnum
+from typing import Any, Final
 
 from archdsl.base.text import Place
 from archdsl.ops import OperatorClass
@@ -22,7 +23,7 @@ NOTHING: Final = Nothing()
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """An operator as a value, with some of its arguments: `leaky_relu(0.1)`."""
+    """An operator as a value, with some of its arguments: `leaky_relu(0.1)`. In elaboration these may be any values."""
 
     operator: OperatorClass
     arguments: tuple[tuple[str, Any], ...] = ()
@@ -31,15 +32,24 @@ class Partial:
         return f"operator {self.operator.word}"
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """What a text defines, as a value: its kind, `block`, `net`, `function` or `shared`; its name; where it is defined,
-    if there is a text; and the arguments that it was given already."""
+class DefinedKind(StrEnum):
+    """What a definition of a text defines."""
 
-    kind: str
+    BLOCK = "block"
+    NET = "net"
+    FUNCTION = "function"
+    SHARED = "shared"
+
+
+@dataclass(frozen=True, slots=True)
+class Defined:
+    """A block, net, function or shared layer as a value: its name, where it is defined if there is a text, and the
+    arguments that it was given already."""
+
+    kind: DefinedKind
     name: str
     place: Place | None = None
-    arguments: tuple[tuple[str, Any], ...] = ()
+    arguments: tuple[tuple[str, PlainValue], ...] = ()
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
@@ -47,12 +57,7 @@ class Definition:
     @property
     def is_block(self) -> bool:
         """Whether it makes a module."""
-        return self.kind in {"block", "net"}
+        return self.kind in {DefinedKind.BLOCK, DefinedKind.NET}
 
 
-Plain = int | float | str | bool | tuple["Plain", ...] | Partial | Definition | Nothing
-
-
-def is_whole(value: object) -> TypeGuard[int]:
-    """Whether a value is a whole number; a boolean is not."""
-    return isinstance(value, int) and not isinstance(value, bool)
+PlainValue = int | float | str | bool | tuple["PlainValue", ...] | Partial | Defined | Nothing

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from archdsl.algebra.tensors import TensorType
 from archdsl.base.text import NOWHERE, Place
-from archdsl.graph.arguments import Plain
+from archdsl.graph.arguments import PlainValue
 from archdsl.graph.biases import cancelled_biases
 from archdsl.graph.module import INPUT, Init, Module, Step, StepRole, Wire
 from archdsl.ops.operator import Operator
@@ -81,7 +81,7 @@ class Builder:
         count: int = 1,
         shared: bool = False,
         role: StepRole = StepRole.NONE,
-        arguments: Mapping[str, Plain] | None = None,
+        arguments: Mapping[str, PlainValue] | None = None,
     ) -> tuple[Tensor, ...]:
         """One more step; the tensors that come out of it. Without a name it is named by its kind and number."""
         if not name and not self.indexed:
@@ -124,13 +124,13 @@ class Builder:
         self,
         outputs: tuple[Tensor, ...],
         *,
-        arguments: Mapping[str, Plain] | None = None,
+        arguments: Mapping[str, PlainValue] | None = None,
         is_block: bool = False,
         is_network: bool = False,
         output_names: tuple[str, ...] = (),
         train_outputs: int = 0,
         doc: str = "",
-        defaults: Mapping[str, Plain] | None = None,
+        defaults: Mapping[str, PlainValue] | None = None,
         init: Init = Init.DEFAULT,
     ) -> Module:
         """The module."""

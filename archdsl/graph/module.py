@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archdsl.algebra.tensors import Shape, TensorType
 from archdsl.base.text import NOWHERE, Place
-from archdsl.graph.arguments import Plain
+from archdsl.graph.arguments import PlainValue
 from archdsl.ops.operator import Facts, Operator
 from archdsl.ops.torchcall import Apply, Layer, Learned
 
@@ -84,7 +84,7 @@ class Step:
     count: int = 1
     shared: bool = False
     role: StepRole = StepRole.NONE
-    arguments: tuple[tuple[str, Plain], ...] = ()
+    arguments: tuple[tuple[str, PlainValue], ...] = ()
 
     @cached_property
     def facts(self) -> Facts:
@@ -145,7 +145,7 @@ class Module:
     steps: tuple[Step, ...]
     outputs: tuple[Wire, ...]
     place: Place = NOWHERE
-    arguments: Mapping[str, Plain] = field(default_factory=dict[str, Plain])
+    arguments: Mapping[str, PlainValue] = field(default_factory=dict[str, PlainValue])
     indexed: bool = False
     transparent: bool = False
     is_block: bool = False
@@ -155,7 +155,7 @@ class Module:
     train_outputs: int = 0
     doc: str = ""
     bindings: Mapping[Wire, str] = field(default_factory=dict[Wire, str])
-    defaults: Mapping[str, Plain] = field(default_factory=dict[str, Plain])
+    defaults: Mapping[str, PlainValue] = field(default_factory=dict[str, PlainValue])
     init: Init = Init.DEFAULT
 
     def type_of(self, wire: Wire) -> TensorType:

@@ -5,10 +5,14 @@ Nothing here knows how it was made. Types are worked out anew from the operators
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from itertools import chain
 
 from archdsl.graph.blanks import Blank
 from archdsl.graph.module import INPUT, Module, Step, Wire
+from archdsl.graph.reserved import is_reserved
+from archdsl.ops.faults import Reject
 from archdsl.ops.operator import Operator
 
 
@@ -19,16 +23,16 @@ class Malformed(AssertionError):
 def verify(root: Module) -> None:
     """Raises Malformed where a module breaks a rule. Each distinct module is looked at once."""
     for module in root.distinct():
-        for fault in (*_of_module(module, is_root=module is root), *_of_steps(module)):
+        for fault in chain(_of_module(module, is_root=module is root), _of_steps(module)):
             raise Malformed(f"{module.name or 'a module'}: {fault}")
 
 
 def _of_module(module: Module, *, is_root: bool) -> Iterator[str]:
-    if module.transparent and (is_root or not module.indexed):
-        yield "a body of a repeat stands in no row"
+    if module.transparent and is_root:
+        yield "it is the body of a repeat, and stands alone"
     if module.is_network and not is_root:
         yield "a network is a part of another module"
-    if module.input_names and len(module.input_names) != len(module.inputs):
+    if (module.input_names or is_root) and len(module.input_names) != len(module.inputs):
         yield f"{len(module.inputs)} inputs have {len(module.input_names)} names"
     if len(set(module.input_names)) != len(module.input_names):
         yield f"two inputs have one name: {', '.join(module.input_names)}"
@@ -42,23 +46,29 @@ def _of_module(module: Module, *, is_root: bool) -> Iterator[str]:
 
 
 def _of_steps(module: Module) -> Iterator[str]:
-    places: set[str] = set()
+    taken: dict[str, bool] = {}
     shared: dict[str, object] = {}
     for index, (step, name) in enumerate(zip(module.steps, module.names(), strict=True)):
-        for fault in (*_of_wires(step, index, module), *_of_types(step)):
+        for fault in chain(_of_wires(step, index, module), _of_types(step)):
             yield f"{name}: {fault}"
         if not step.name and not module.indexed:
             yield f"step {index} has no name"
+        if step.name and (is_reserved(step.name) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+", step.name)):
+            yield f"{name}: a layer of PyTorch cannot have this name"
+        if not (taken.setdefault(name, step.shared) and step.shared) and list(module.names()[:index]).count(name):
+            yield f"{name}: two steps have this name"
         if step.shared:
             held = step.what.weight_signature if isinstance(step.what, Module) else tuple(step.state.items())
             if shared.setdefault(name, held) != held:
                 yield f"{name}: its weights are shared with others of other shapes"
-        elif name in places or name in shared:
-            yield f"{name}: two steps have this name"
-        places.add(name)
+        if isinstance(step.what, Module) and step.what.transparent and not module.indexed:
+            yield f"{name}: the body of a repeat stands in no row"
 
 
 def _of_wires(step: Step, index: int, module: Module) -> Iterator[str]:
+    if len(step.inputs) != len(step.input_types):
+        yield f"it reads {len(step.inputs)} tensors of {len(step.input_types)} types"
+        return
     for wire, kind in zip(step.inputs, step.input_types, strict=True):
         if not _is_there(wire, module, index):
             yield f"it reads {wire}, which is not there before it"
@@ -75,7 +85,12 @@ def _of_types(step: Step) -> Iterator[str]:
     elif isinstance(what, Blank):
         return
     else:
-        given, gives = step.input_types, what.results(step.input_types)
+        given = step.input_types
+        try:
+            gives = what.results(step.input_types)
+        except Reject as rejected:
+            yield str(rejected.fault.message)
+            return
     if given != step.input_types:
         yield f"it is given {_shown(step.input_types)} and takes {_shown(given)}"
     if gives != step.outputs:

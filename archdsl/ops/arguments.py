@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final, Protocol, TypeVar, cast
 
 from archdsl.algebra.symbolic import at_example
 from archdsl.base.limits import LARGEST
+from archdsl.base.settings import is_whole
 from archdsl.ops.faults import BadArgument, MissingArgument, Reject, UnknownArgument, WrongType
 
 Axes = int | tuple[int, ...]
@@ -78,9 +79,9 @@ class Argument:
     def _takes(self, value: object) -> bool:
         match self.kind:
             case ArgumentKind.INTEGER:
-                return _is_integer(value)
+                return is_whole(value)
             case ArgumentKind.AXES:
-                return _is_integer(value) or _is_list_of(_is_integer, value)
+                return is_whole(value) or _is_list_of(is_whole, value)
             case ArgumentKind.NUMBER:
                 return _is_number(value)
             case ArgumentKind.NUMBERS:
@@ -150,10 +151,6 @@ class Operand:
 def _items(value: object) -> tuple[object, ...]:
     """The items of a list, or a single value as a list of one."""
     return cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
-
-
-def _is_integer(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _is_number(value: object) -> bool:

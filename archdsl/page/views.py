@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from archdsl.base.escaped import Markup
-from archdsl.draw.compose import PROJECTION, Scope, title_of
+from archdsl.draw.compose import Scope, title_of
 from archdsl.draw.dot import DEAR, dot
 from archdsl.draw.model import Detail, Direction, Kind, Node, Picture
 from archdsl.draw.picture import picture
 from archdsl.draw.render import CannotRender, render_all
 from archdsl.draw.shading import Cost, Shading, shading
-from archdsl.graph.module import Module
+from archdsl.graph.module import Module, StepRole
 from archdsl.page.steps import Steps
 from archdsl.page.svg import Marks, small
 
@@ -77,7 +77,7 @@ def views(
 def _opens(steps: Steps, index: int) -> bool:
     """Whether a block has a name under which a reader would look into it."""
     step = steps.entries[index].spot.step
-    return bool(title_of(step)) and step.role != PROJECTION
+    return bool(title_of(step)) and step.role != StepRole.DOWNSAMPLE
 
 
 def _views(

@@ -149,7 +149,8 @@ def time(table: Summary, root: Module, device: Device, dtype: Dtype, batch: int)
 
 
 def _works(root: Module, roofline: Roofline, depth: int) -> Iterator[Work]:
-    """The work of each row; what runs in training only does none."""
+    """The work of each row; what runs in training only does none. Rows in a block that is called in several ways are
+    those of its first call."""
     for spots, _ in Tour(root).rows(depth):
         yield sum((roofline.step(each.index, each.module) for each in spots if not each.training_only), Work())
 

@@ -36,10 +36,10 @@ from archdsl.base.diagnostics import Diagnostic
 from archdsl.base.dtypes import Dtype
 from archdsl.base.text import Place, Source
 from archdsl.compiler import Options, check_source
-from archdsl.elaborate.sketch import Blank
 from archdsl.facts.devices import device_of
 from archdsl.facts.memory import Sizes, buffers
 from archdsl.facts.roofline import Roofline, Work
+from archdsl.graph.blanks import Blank
 from archdsl.graph.module import Step
 from archdsl.ops import OPERATORS
 from archdsl.ops.arguments import bind

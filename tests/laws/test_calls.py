@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import archdsl
-from archdsl import TensorType
+from archdsl import ArchError, TensorType
 from archdsl.ops import OPERATORS
 from archdsl.ops.arguments import arguments
 from archdsl.ops.operator import Operator
@@ -294,3 +294,38 @@ def test_channels_come_last_and_first_again() -> None:
     x = torch.randn(2, 6, 5, 6, 7)
     assert [step.outputs[0].shape for step in net.module.steps] == [(5, 6, 7, 6), (6, 5, 6, 7)]
     assert torch.equal(net.to_torch()(x), x)
+
+
+# --- arguments that no hierarchy can hold -----------------------------------------------------------------------------
+
+FAILING = {
+    "net n(c) { input 8x8x3\n relu }": "E0203",
+    "net n(c=zz) { input 8x8x3\n relu }": "E0202",
+    "block f(xs) = relu\nnet n { input 8x8x3\n f([zz]) }": "E0202",
+    "block f(xs) = relu\nnet n { input 8x8x3\n f([1, [1/0]]) }": "E0206",
+    "block g(m) = relu\nblock f(b) = relu\nnet n { input 8x8x3\n f(g(m=zz)) }": "E0202",
+    "block f(b) = relu\nnet n { input 8x8x3\n f(leaky_relu(zz)) }": "E0202",
+}
+HOLDING_TENSORS = (
+    "block f(xs) = relu\nnet n { input 8x8x3\n f([in]) -> conv3-4 }",
+    "block f(xs) = relu\nnet n { input 8x8x3\n f([1, [in]]) -> conv3-4 }",
+    "block g(m) = relu\nblock f(b) = relu\nnet n { input 8x8x3\n f(g(m=in)) -> conv3-4 }",
+    "block f(op) = relu\nnet n { input 8x8x3\n share h = conv3-3\n f(tied(h)) -> conv3-4 }",
+)
+
+
+@pytest.mark.parametrize(("text", "code"), FAILING.items())
+def test_an_argument_that_fails_deep_inside_is_one_fault(text: str, code: str) -> None:
+    with pytest.raises(ArchError) as caught:
+        archdsl.parse(text)
+    assert [each.code for each in caught.value.diagnostics] == [code]
+    assert archdsl.sketch(text=text).errors
+
+
+@pytest.mark.parametrize("text", HOLDING_TENSORS)
+def test_an_argument_that_holds_a_tensor_is_none_of_the_module(text: str) -> None:
+    net = archdsl.parse(text)
+    assert net.params == 112
+    assert net.source()
+    assert net.structure()
+    assert not net.diff(archdsl.parse(text))

@@ -11,11 +11,11 @@ from archdsl.emit.torch.lower import GATE, Draft, Lowering, free_name, value_nod
 from archdsl.emit.torch.program import Class, Field, Node, Parameter
 from archdsl.emit.torch.solve import Arguments
 from archdsl.emit.torch.unify import Unification
-from archdsl.graph.arguments import Definition, Partial
+from archdsl.graph.arguments import Defined, Partial
 from archdsl.graph.module import Module, StepRole
 
 
-def class_of(drafts: Sequence[Draft], optional: str, lowering: Lowering) -> Class:
+def class_of(drafts: Sequence[Draft], optional: StepRole, lowering: Lowering) -> Class:
     """The class of some modules, without a name; Rejected where there is none. optional: see `residuals`."""
     modules = [draft.module for draft in drafts]
     given = Arguments.of(modules)
@@ -35,7 +35,7 @@ def _first(drafts: Sequence[Draft]) -> Draft:
     return next((draft for draft in drafts if draft.without), drafts[0])
 
 
-def _fields(drafts: Sequence[Draft], optional: str, unification: Unification) -> tuple[Field, ...]:
+def _fields(drafts: Sequence[Draft], optional: StepRole, unification: Unification) -> tuple[Field, ...]:
     """What the constructor sets."""
     first = _first(drafts)
     found = [{each.name: each.node for each in draft.fields} for draft in drafts]
@@ -68,14 +68,16 @@ def _ordered(module: Module, used: set[str]) -> list[str]:
 
 def _parameter(modules: list[Module], name: str) -> Parameter:
     default: Any = modules[0].defaults.get(name)
-    node = None if default is None or isinstance(default, Definition) else value_node(default)
+    node = None if default is None or isinstance(default, Defined) else value_node(default)
     return Parameter(name, _annotation([module.arguments.get(name) for module in modules]), node)
 
 
 def _annotation(values: list[Any]) -> str:
     """The type of an argument that has these values."""
     match values[0]:
-        case Partial() | Definition():
+        case Partial():
+            return "type[nn.Module]"
+        case Defined() if values[0].is_block:
             return "type[nn.Module]"
         case bool():
             return "bool"

@@ -84,7 +84,7 @@ class Lowering:
     classes: dict[tuple[int, str], str] = field(default_factory=dict[tuple[int, str], str])
     layered: dict[int, frozenset[str]] = field(default_factory=dict[int, frozenset[str]])
 
-    def draft(self, module: Module, optional: str = "") -> Draft:
+    def draft(self, module: Module, optional: StepRole = StepRole.NONE) -> Draft:
         """The draft of a module. optional: the role of what some modules of its block go without, and which the class
         then has under a condition: `downsample`, the projection of a shortcut, or `shortcut`."""
         if module.is_list:

@@ -16,7 +16,7 @@ from archdsl.emit.torch.program import Class, Function, Program
 from archdsl.emit.torch.residuals import optional_role
 from archdsl.emit.torch.solve import Rejected
 from archdsl.emit.torch.stretches import Functions, folded
-from archdsl.graph.module import Module
+from archdsl.graph.module import Module, StepRole
 
 _INDICES = ("i", "j", "k", "m", "n")
 _FEW = 8
@@ -75,7 +75,8 @@ class _Merging:
     def _add(self, modules: list[Module]) -> None:
         """The classes of a block."""
         if modules[0] is self.root:
-            self._keep(class_of([self._folded(self.lowering.draft(self.root))], "", self.lowering), self.name, modules)
+            draft = self._folded(self.lowering.draft(self.root))
+            self._keep(class_of([draft], StepRole.NONE, self.lowering), self.name, modules)
             return
         if self.apart:
             parts = [[module] for module in modules]

@@ -17,9 +17,10 @@ from archdsl.algebra.traced import (
     plain,
     python,
 )
+from archdsl.base.settings import is_whole
 from archdsl.emit.torch.lower import plain_layer
 from archdsl.emit.torch.program import Compared, Condition, Given, Literal, Node, Reference, skeleton
-from archdsl.graph.arguments import Partial, is_whole
+from archdsl.graph.arguments import Partial
 from archdsl.graph.module import Module
 
 Number = int | float

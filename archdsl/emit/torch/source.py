@@ -192,7 +192,10 @@ def _plain_doc(module: Module) -> str:
     names = {"add": "The sum", "concat": "The concatenation", "mul": "The product", "residual": "A residual connection"}
     if module.is_block:
         return f"The block {module.name}."
-    return f"{names.get(module.name, 'A part')} in line {module.place.line_column[0]} of the text."
+    what = names.get(module.name, "A part")
+    return (
+        f"{what} of the network." if module.place.line is None else f"{what} in line {module.place.line} of the text."
+    )
 
 
 def _torch_shape(kind: TensorType) -> str:

@@ -31,7 +31,7 @@ from archdsl.emit.torch.program import (
     skeleton,
 )
 from archdsl.emit.torch.solve import Arguments, Rejected
-from archdsl.graph.arguments import Definition
+from archdsl.graph.arguments import Defined
 
 
 @dataclass(frozen=True)
@@ -130,11 +130,11 @@ class Unification:
             return None
         for name in modules[0].arguments:
             blocks = [module.arguments.get(name) for module in modules]
-            if not all(isinstance(each, Definition) and each.is_block for each in blocks):
+            if not all(isinstance(each, Defined) and each.is_block for each in blocks):
                 continue
             before = [chosen.get((id(module), name)) for module in modules]
             fits = all(one in (None, other) for one, other in zip(before, targets, strict=True))
-            named = (cast("Definition", each).name for each in blocks)
+            named = (cast("Defined", each).name for each in blocks)
             if fits and all(of_class[one] == block for one, block in zip(targets, named, strict=True)):
                 made = cast("Call", self._call([replace(each, target=Reference("")) for each in nodes]))
                 self.given.used.add(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archdsl.graph.arguments import Definition, Partial
+from archdsl.graph.arguments import Defined, Partial
 from archdsl.graph.module import Module, Step
 
 # what differs in the arguments of the block that a module stands in, values that keep no formula; None in a network
@@ -39,11 +39,11 @@ def plain(value: Any) -> Any:
     match value:
         case tuple():
             return tuple(map(plain, value))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-        case Definition() if value.is_block:
+        case Defined() if value.is_block:
             return _called(value.name, value.arguments)
         case Partial(operator, given):
             return _called(operator.word, given)
-        case Definition():
+        case Defined():
             return str(value)
         case int() if not isinstance(value, bool):
             return int(value)
