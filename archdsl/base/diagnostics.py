@@ -1,7 +1,7 @@
 """Diagnostics: what is wrong with a text, as data.
 
 A fault is a frozen dataclass with the facts; its class holds the code, the words and the manual page. The faults of a
-layer stand together in that layer's `faults.py`, so that they can be proof-read as one text. A diagnostic is a fault
+room stand together in that room, so that they can be proof-read as one text. A diagnostic is a fault
 with places. Rendering them is the business of `report.messages`.
 """
 

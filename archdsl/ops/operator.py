@@ -30,7 +30,7 @@ In = TypeVar("In")
 
 
 class Style(StrEnum):
-    """The family of an operator in pictures: its colour."""
+    """The family of an operator: its colour in pictures, and what may be written over its result."""
 
     CONV = "conv"
     PROJECTION = "projection"
@@ -191,7 +191,7 @@ class Operator(ABC, Generic[In]):
         return tuple(window.field for window in windows) if windows else tuple(SAME for _ in lengths)
 
     def also_sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
-        """The same of what comes out besides."""
+        """What a position of the results but the first sees of an input: as a rule what one of the first does."""
         return self.sees(xs, index)
 
     @property

@@ -1,4 +1,4 @@
-"""`archdsl sizes`."""
+"""`archdsl sizes`: which sizes of its input a network takes, and the nearest to a given one."""
 
 from __future__ import annotations
 

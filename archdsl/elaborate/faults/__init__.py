@@ -1,4 +1,7 @@
-"""What can be wrong with the meaning of a text: names and values, chains and blocks, files, promises."""
+"""What can be wrong with the meaning of a text: names and values, chains and blocks, files, promises.
+
+Each class is listed here, or it has no page.
+"""
 
 from archdsl.elaborate.faults.chains import BadCount as BadCount
 from archdsl.elaborate.faults.chains import BlockArguments as BlockArguments
