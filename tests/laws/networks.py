@@ -393,7 +393,9 @@ def _hold_sketch(wrong: Wrong, settings: dict[str, Any], said: list[Diagnostic])
         step.what.fault for module in sketch.module.distinct() for step in module.steps if isinstance(step.what, Blank)
     }
     if wrong.readable is not None and not told(wrong.readable, settings):
-        same("blanks for what is left out", blanks, set[str]())
+        # what surrounds a sign that cannot be read may be drawn, and then says it
+        others = blanks - {"", *(each.message for each in said)}
+        same("other faults than that of what is left out", others, set[str]())
         return
     unsaid = {each.message for each in said} - blanks
     assert len(unsaid) < len(said), f"no blank says {unsaid}\n{wrong.text}"
