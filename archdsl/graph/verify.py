@@ -55,8 +55,9 @@ def _of_steps(module: Module) -> Iterator[str]:
             yield f"step {index} has no name"
         if step.name and (is_reserved(step.name) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*|[0-9]+", step.name)):
             yield f"{name}: a layer of PyTorch cannot have this name"
-        if not (taken.setdefault(name, step.shared) and step.shared) and list(module.names()[:index]).count(name):
+        if name in taken and not (taken[name] and step.shared):
             yield f"{name}: two steps have this name"
+        taken.setdefault(name, step.shared)
         if step.shared:
             held = step.what.weight_signature if isinstance(step.what, Module) else tuple(step.state.items())
             if shared.setdefault(name, held) != held:
