@@ -49,7 +49,11 @@ class Window:
 
     def exact(self, length: int) -> bool:
         """Whether the stride divides, so that no position of the input is left over."""
-        return (length - self.extent + self.padded) % self.stride == 0
+        return self.rest(length) == 0
+
+    def rest(self, length: int) -> int:
+        """How many positions of the input are left over at the end."""
+        return (length - self.extent + self.padded) % self.stride
 
     @property
     def field(self) -> Field:

@@ -68,8 +68,7 @@ def exact(module: Module) -> list[Condition]:
                 windows = step.what.windows(step.what.operand(step.input_types))
                 for window, length in zip(windows, step.input_types[0].grid, strict=False):
                     if isinstance(window, Window):
-                        rest = formula_of((length - window.extent + window.padded) % window.stride)
-                        found[Condition.of(rest, Relation.ZERO)] = None
+                        found[Condition.of(formula_of(window.rest(length)), Relation.ZERO)] = None
     return [each for each in found if not each.is_certain]
 
 
