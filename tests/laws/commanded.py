@@ -70,7 +70,7 @@ def hold_commands(seed: int) -> Counter[str]:
 
 def _names(random: Random, root: Path) -> dict[str, str]:
     """Files with hostile names and contents, in a folder with a hostile name; what each is called."""
-    folder = root / _name(random)
+    folder = root / f"{_name(random)}4"
     folder.mkdir()
     name, wrong, out, weights = (f"{_name(random)}{number}" for number in range(4))
     said = re.sub("[\r\n\0\ud800\u202a-\u202e\u2066-\u2069]", " ", pieces(random))
