@@ -357,12 +357,12 @@ def _worked_out(
         settings = {name: traced_argument(name, value) for name, value in settings.items()}
     library = Library(options.limits, report, options.texts, gaps=errors is not None)
     evaluator = Evaluator(options.operators, settings, options.limits, report)
-    if errors is None:
-        elaborator = Elaborator(evaluator, library, options.size, tracing=tracing, example=example)
-    else:
-        from archdsl.elaborate.sketch import Sketcher
+    recovery = None
+    if errors is not None:
+        from archdsl.elaborate.sketch import Sketching
 
-        elaborator = Sketcher(evaluator, library, options.size, errors=errors)
+        recovery = Sketching(report, errors)
+    elaborator = Elaborator(evaluator, library, options.size, tracing=tracing, example=example, recovery=recovery)
     # a sketch is one of another text than that which was given
     with Door((lambda: carried_by(source, None, options, library)) if errors is None else None):
         return elaborator, elaborator.programs.program(library.parse(source))

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import math
-import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, Never
+from typing import Final, assert_never
 
 from archdsl.algebra.symbolic import Assumptions, at_example, fixed
 from archdsl.algebra.tensors import Kind, TensorType
-from archdsl.base.diagnostics import Edit, Fault, Report
-from archdsl.base.faults import LimitPassed, Uncomputable
+from archdsl.base.diagnostics import Fault, Report
+from archdsl.base.faults import Uncomputable
 from archdsl.base.limits import LARGEST, Limits
 from archdsl.base.settings import is_whole
 from archdsl.base.text import Place, Span
 from archdsl.elaborate import faults
+from archdsl.elaborate.arithmetic import ARITHMETIC, ARITY, COMPARISONS, FUNCTIONS, Number
+from archdsl.elaborate.ledger import Ledger
+from archdsl.elaborate.measures import Measures
+from archdsl.elaborate.recorder import Recorder
 from archdsl.elaborate.values import UNKNOWN, Function, Scope, Template, Unknown, Value, is_true, kind_of, signature
 from archdsl.graph.arguments import NOTHING, Partial
 from archdsl.graph.build import Tensor
@@ -29,100 +31,59 @@ _GRID_AXES = {1: ("width",), 2: ("height", "width"), 3: ("depth", "height", "wid
 INCOMING = "in"
 _TOO_MANY = "gets more arguments than it has parameters"
 
-Number = int | float
-
-
-class Stop(Exception):
-    """Ends elaboration: a limit was passed, and has been reported."""
-
-
-class Measure(NamedTuple):
-    """How large a value is: its parts, itself included, and how deep lists and arguments stand in each other."""
-
-    size: int
-    depth: int
-
-
-_SINGLE = Measure(1, 0)
-
 
 class Evaluator:
-    """Works out expressions; what is wrong with one goes into the report, and its value is then unknown. Counts what it
-    does, and how deep it is in brackets and calls: a limit ends everything at once.
+    """Works out expressions. All that one depends on is its scope; what is wrong with it is reported, and its value is
+    then unknown.
 
     settings: the hyper-parameters that were set from outside. used: the names that asked for one. switches: the names
-    of optional layers. calls: the calls of blocks that led to what is being worked out. known_block: finds the blocks
-    that every text knows. open_sizes: what is known of sizes that are left open.
+    of optional layers. known_block: finds the blocks that every text knows. open_sizes: what is known of sizes that are
+    left open.
     """
 
-    def __init__(self, operators: Operators, settings: dict[str, Value], limits: Limits, report: Report) -> None:
+    def __init__(
+        self,
+        operators: Operators,
+        settings: dict[str, Value],
+        limits: Limits,
+        report: Report,
+        recorder: Recorder | None = None,
+    ) -> None:
         self.operators = operators
         self.settings = settings
-        self.limits = limits
-        self.report = report
+        self.ledger = Ledger(limits, report)
+        self.recorder = recorder
         self.used: set[str] = set()
         self.switches: set[str] = set()
-        self.calls: list[tuple[Place, str]] = []
         self.known_block: Callable[[str], Value | None] = lambda _: None
         self.open_sizes: Assumptions | None = None
-        self.values = 0
-        self.depth = 0
         self._applying: list[tree.Function] = []
-        self._measures: dict[int, tuple[Value, Measure]] = {}
+        self.measures = Measures(self.ledger)
 
-    def fault(
-        self,
-        fault: Fault,
-        scope: Scope,
-        span: Span,
-        also: tuple[tuple[Place, str], ...] = (),
-        edit: Edit | None = None,
-    ) -> Unknown:
-        """Report a fault at a span, with the calls that led here; the value of what failed."""
-        if len(self.report.diagnostics) >= self.limits.faults:
-            raise Stop
-        self.report.add(fault, scope.place(span), also=(*also, *self.called_from()), edit=edit)
+    def fault(self, fault: Fault, scope: Scope, span: Span, also: tuple[tuple[Place, str], ...] = ()) -> Unknown:
+        """Report a fault at a span; the value of what failed."""
+        self.ledger.fault(fault, scope.place(span), also)
         return UNKNOWN
-
-    def limit(self, what: str, figure: int, name: str, scope: Scope, span: Span) -> Never:
-        """Report that a limit is passed, and end everything."""
-        self.fault(LimitPassed(what, figure, getattr(self.limits, name), name), scope, span)
-        raise Stop
-
-    def count(self, values: int, scope: Scope, span: Span) -> None:
-        """Count what is worked out, so that no text costs more than the host allows."""
-        self.values += values
-        if self.values > self.limits.values:
-            self.limit("too many values to work out", self.values, "values", scope, span)
-
-    def enter(self, scope: Scope, span: Span) -> None:
-        """Go one level down: into a bracket, a block or a part of an expression. Who enters takes `depth` back."""
-        self.depth += 1
-        # the outermost chain stands in no bracket
-        if self.depth > self.limits.nesting + 1:
-            self.depth -= 1
-            self.limit("brackets, blocks and expressions are nested too deeply", self.depth, "nesting", scope, span)
-
-    def called_from(self) -> tuple[tuple[Place, str], ...]:
-        """The calls of blocks that led to what is being worked out, the last first."""
-        return tuple((place, f"in `{name}`, called here") for place, name in reversed(self.calls[-3:]))
 
     def value(self, node: tree.Expression, scope: Scope) -> Value:
         """The value of an expression."""
-        self.count(1, scope, node.span)
+        self.ledger.count(1, scope, node.span)
         match node:
             case tree.Number(_, value) | tree.Text(_, value):
                 return value
             case tree.Name(span, text):
-                return self.name(text, scope, span)
+                value = self.name(text, scope, span)
             case tree.Incoming(span):
-                return self._incoming(scope, span)
+                value = self._incoming(scope, span)
             case _:
-                self.enter(scope, node.span)
+                self.ledger.enter(scope, node.span)
                 try:
-                    return self._of_parts(node, scope)
+                    value = self._of_parts(node, scope)
                 finally:
-                    self.depth -= 1
+                    self.ledger.depth -= 1
+        if self.recorder is not None:
+            self.recorder.value(scope.place(node.span), value)
+        return value
 
     def _of_parts(self, node: tree.Compound, scope: Scope) -> Value:
         match node:
@@ -148,6 +109,8 @@ class Evaluator:
                 return self._item(node, scope)
             case tree.Call():
                 return self._call(node, scope)
+            case _:
+                assert_never(node)
 
     def name(self, text: str, scope: Scope, span: Span) -> Value:
         """What a name stands for: something defined, a word of the language, an operator, or a hyper-parameter."""
@@ -163,7 +126,7 @@ class Evaluator:
             return block
         if any(each.free for each in scope.outward()):
             return self.setting(text, scope, span)
-        known = tuple(sorted(scope.known() | set(_FUNCTIONS) | set(_CONSTANTS)))
+        known = tuple(sorted(scope.known() | set(FUNCTIONS) | set(_CONSTANTS)))
         return self.fault(faults.UnknownName(text, known), scope, span)
 
     def _incoming(self, scope: Scope, span: Span) -> Value:
@@ -202,8 +165,8 @@ class Evaluator:
             if condition is None or self.truth(condition, scope):
                 yield scope
             return
-        if len(loops) > self.limits.nesting:
-            self.limit("too many loops inside loops", len(loops), "nesting", scope, loops[0].span)
+        if len(loops) > self.ledger.limits.nesting:
+            self.ledger.limit("too many loops inside loops", len(loops), "nesting", scope, loops[0].span)
         loop, *inner = loops
         items = self.value(loop.source, scope)
         if not isinstance(items, tuple):
@@ -211,7 +174,7 @@ class Evaluator:
                 self.fault(faults.WrongValue("a list", kind_of(items)), scope, loop.source.span)
             return
         for item in items:
-            self.count(1, scope, loop.span)
+            self.ledger.count(1, scope, loop.span)
             child = scope.child()
             if self._unpack(loop, item, child):
                 yield from self.iterations(tuple(inner), condition, child)
@@ -242,7 +205,7 @@ class Evaluator:
                 return UNKNOWN
             result = self._binary(sign, (left, span), (right, operand.span), node, scope)
             span = span.to(operand.span)
-            if sign in _COMPARISONS:
+            if sign in COMPARISONS:
                 if result is not True:
                     return result
                 left = right
@@ -265,22 +228,22 @@ class Evaluator:
     ) -> Value:
         (left, _), (right, _) = first, second
         if sign in {"==", "!="}:
-            self.count(min(self.size(left), self.size(right)), scope, node.span)
+            self.ledger.count(min(self.measures.size(left), self.measures.size(right)), scope, node.span)
             return (left == right) is (sign == "==")
         if sign == "+" and isinstance(left, tuple) and isinstance(right, tuple):
             return self._list(left + right, scope, node.span)
         if sign == "*" and isinstance(left, tuple) and is_whole(right):
             right = fixed(right)
-            self._require_items((self.size(left) - 1) * right, scope, node.span)
+            self.measures.require_items((self.measures.size(left) - 1) * right, scope, node.span)
             return self._list(left * right, scope, node.span)
         for value, span in (first, second):
             if not isinstance(value, (int, float)) or isinstance(value, bool):
                 return self.fault(faults.WrongValue("a number", kind_of(value)), scope, span)
         assert isinstance(left, (int, float))
         assert isinstance(right, (int, float))
-        if sign in _COMPARISONS:
-            return _COMPARISONS[sign](left, right)
-        return self._number(_ARITHMETIC[sign], (left, right), scope, node.span)
+        if sign in COMPARISONS:
+            return COMPARISONS[sign](left, right)
+        return self._number(ARITHMETIC[sign], (left, right), scope, node.span)
 
     def _number(self, function: Callable[..., Number], values: tuple[Number, ...], scope: Scope, span: Span) -> Value:
         """The result of an arithmetic function, or a fault where it has none or is too large."""
@@ -338,10 +301,10 @@ class Evaluator:
     def _call(self, node: tree.Call, scope: Scope) -> Value:
         if isinstance(node.function, tree.Name) and scope.find(node.function.text) is None:
             word = node.function.text
-            if word in _FUNCTIONS:
+            if word in FUNCTIONS:
                 return self._builtin(word, node, scope)
             if word.lower() not in self.operators and self.known_block(word) is None:
-                known = tuple(sorted(set(_FUNCTIONS) | scope.known()))
+                known = tuple(sorted(set(FUNCTIONS) | scope.known()))
                 return self.fault(faults.UnknownName(word, known), scope, node.function.span)
         function = self.value(node.function, scope)
         if isinstance(function, Partial):
@@ -369,7 +332,7 @@ class Evaluator:
                 return self.fault(fault, scope, argument.span)
             values[name] = value
         made = Partial(function.operator, _in_order(declared, values))
-        self._require_measure(made, scope, given.span)
+        self.measures.require(made, scope, given.span)
         return made
 
     def _given(
@@ -401,7 +364,7 @@ class Evaluator:
             return UNKNOWN
         names = (each.name.text for each in template.definition.parameters)
         made = Template(template.definition, template.scope, _in_order(names, given))
-        self._require_measure(made, scope, node.arguments.span)
+        self.measures.require(made, scope, node.arguments.span)
         return made
 
     def _applied(self, function: Function, node: tree.Call, scope: Scope) -> Value:
@@ -422,12 +385,12 @@ class Evaluator:
             path = [each.name.text for each in (*self._applying[self._applying.index(definition) :], definition)]
             return self.fault(faults.Recursion(tuple(path), "function"), scope, node.function.span)
         self._applying.append(definition)
-        self.calls.append((scope.place(node.span), definition.name.text))
+        self.ledger.calls.append((scope.place(node.span), definition.name.text))
         try:
             return self.value(definition.value, inner)
         finally:
             self._applying.pop()
-            self.calls.pop()
+            self.ledger.calls.pop()
 
     def _misfit(
         self, definition: tree.Definition | tree.Function, home: Scope, reason: str, span: Span, scope: Scope
@@ -453,11 +416,11 @@ class Evaluator:
         if word in {"min", "max", "sum"} and len(values) == 1 and isinstance(values[0], tuple):
             values = list(values[0])
         numbers = [value for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)]
-        low, high = _ARITY[word]
+        low, high = ARITY[word]
         if len(numbers) != len(values) or not low <= len(numbers) <= high:
             wants = "one number" if high == 1 else "numbers"
             return self.fault(faults.WrongValue(f"{wants} for `{word}`", _listed(values)), scope, node.span)
-        return self._number(_FUNCTIONS[word], tuple(numbers), scope, node.span)
+        return self._number(FUNCTIONS[word], tuple(numbers), scope, node.span)
 
     def _length(self, values: list[Value], node: tree.Call, scope: Scope) -> Value:
         match values:
@@ -477,47 +440,14 @@ class Evaluator:
         made = range(*numbers)
         # a range of 10**18 numbers has no length that Python will tell
         first, last = made.start, made.stop
-        self._require_items(abs(last - first) // abs(made.step), scope, node.span)
+        self.measures.require_items(abs(last - first) // abs(made.step), scope, node.span)
         return self._list(tuple(made), scope, node.span)
-
-    # --- sizes ------------------------------------------------------------------------------------------------------
-
-    def size(self, value: Value) -> int:
-        """What comparing a value costs: lists share their items, so sixty lists can be a tree of 2**60."""
-        return self._measure(value).size
-
-    def _measure(self, value: Value) -> Measure:
-        match value:
-            case tuple():
-                parts = value
-            case Partial() | Template():
-                parts = tuple(each for _, each in value.arguments)
-            case _:
-                return _SINGLE
-        if (known := self._measures.get(id(value))) is None:
-            measures = [self._measure(each) for each in parts]
-            depth = 1 + max((each.depth for each in measures), default=0)
-            # the value is kept, so that its id stays its own
-            known = self._measures[id(value)] = (value, Measure(1 + sum(each.size for each in measures), depth))
-        return known[1]
 
     def _list(self, items: tuple[Value, ...], scope: Scope, span: Span) -> Value:
         """A list that was made, if it is neither too large nor too deep."""
-        self.count(len(items), scope, span)
-        self._require_measure(items, scope, span)
+        self.ledger.count(len(items), scope, span)
+        self.measures.require(items, scope, span)
         return items
-
-    def _require_measure(self, made: tuple[Value, ...] | Partial | Template, scope: Scope, span: Span) -> None:
-        """Refuse what has too many parts, or parts too deep inside each other: what compares values goes down into
-        them."""
-        measure = self._measure(made)
-        self._require_items(measure.size - 1, scope, span)
-        if measure.depth > self.limits.nesting:
-            self.limit("lists and arguments are nested too deeply", measure.depth, "nesting", scope, span)
-
-    def _require_items(self, figure: int, scope: Scope, span: Span) -> None:
-        if figure > self.limits.items:
-            self.limit("a list has too many items", figure, "items", scope, span)
 
 
 def _in_order(names: Iterable[str], given: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]:
@@ -542,80 +472,4 @@ def _listed(values: list[Value]) -> str:
     return " and ".join(map(kind_of, values)) or "nothing"
 
 
-def _divide(left: Number, right: Number) -> Number:
-    """Exact division stays whole, so that `in.channels/4` is a width."""
-    if isinstance(left, int) and isinstance(right, int) and right and left % right == 0:
-        return left // right
-    return left / right
-
-
-def _floor_divide(left: Number, right: Number) -> Number:
-    return left // right
-
-
-def _power(left: Number, right: Number) -> Number:
-    # priced before it is worked out: 9**9**9 has 369 million digits
-    if isinstance(left, int) and abs(left) > 1 and right * math.log10(abs(left)) > 18:
-        raise OverflowError
-    result = left**right
-    if isinstance(result, complex):
-        raise ValueError  # noqa: TRY004 - the numbers are at fault, not their type
-    return result
-
-
-def _round(value: Number) -> int:
-    """Halves away from zero, as people round; Python's own rounds them to even."""
-    return math.floor(abs(value) + 0.5) * (1 if value >= 0 else -1)
-
-
-# Python's own take a single argument for a list of numbers
-def _sum(*values: Number) -> Number:
-    return sum(values)
-
-
-def _largest(*values: Number) -> Number:
-    return max(values)
-
-
-def _smallest(*values: Number) -> Number:
-    return min(values)
-
-
-_CONSTANTS: dict[str, Value] = {"true": True, "false": False, "none": NOTHING}
-_COMPARISONS: dict[str, Callable[[Number, Number], bool]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
-_ARITHMETIC: dict[str, Callable[[Number, Number], Number]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": _divide,
-    "//": _floor_divide,
-    "%": operator.mod,
-    "**": _power,
-}
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "abs": abs,
-    "ceil": math.ceil,
-    "floor": math.floor,
-    "len": len,
-    "max": _largest,
-    "min": _smallest,
-    "range": len,
-    "round": _round,
-    "sum": _sum,
-}
-_ARITY = {
-    "abs": (1, 1),
-    "ceil": (1, 1),
-    "floor": (1, 1),
-    "round": (1, 1),
-    "max": (1, 9**9),
-    "min": (1, 9**9),
-    "sum": (0, 9**9),
-}
+_CONSTANTS: Final[dict[str, Value]] = {"true": True, "false": False, "none": NOTHING}

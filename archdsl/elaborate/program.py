@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import assert_never
 
 from archdsl.base.diagnostics import Fault
 from archdsl.base.text import Place
 from archdsl.elaborate import faults
-from archdsl.elaborate.evaluate import Evaluator, Stop
+from archdsl.elaborate.evaluate import Evaluator
+from archdsl.elaborate.ledger import Stop
 from archdsl.elaborate.library import Library
 from archdsl.elaborate.values import UNKNOWN, Function, Scope, Template, Unknown, Value
 from archdsl.elaborate.words import DECORATIONS, split, switch
@@ -19,7 +21,8 @@ from archdsl.ops.arguments import arguments
 from archdsl.ops.faults import UnknownArgument
 from archdsl.syntax import tree
 
-_CHAIN_STATEMENTS = (tree.Run, tree.Binding, tree.Input, tree.Output, tree.Share, tree.Init, tree.Require)
+# the statements that only define names, and so may stand outside a net
+Defining = tree.Use | tree.Let | tree.Function | tree.Default
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +54,7 @@ class Programs:
         self._programs: dict[int, Program] = {}
         self._open: list[tree.File] = []
         self.cut_short = False
+        evaluator.known_block = self.known_block
 
     def program(self, file: tree.File) -> Program:
         """The program of a file."""
@@ -77,7 +81,8 @@ class Programs:
                     scope.names[statement.name.text] = template
                     (nets if statement.is_net else blocks)[statement.name.text] = template
             for statement in file.statements:
-                self.statement(statement, scope)
+                if isinstance(statement, Defining):
+                    self.statement(statement, scope)
         except Stop:
             self.cut_short = True
         program = Program(file, scope, nets, blocks)
@@ -85,25 +90,32 @@ class Programs:
             nets.setdefault(program.stem, bare)
         return program
 
-    def statement(self, statement: tree.Statement, scope: Scope) -> bool:
-        """Work out a statement that only defines names; whether it was one."""
+    def known_block(self, word: str) -> Template | None:
+        """A block that every text knows."""
+        return self.prelude().blocks.get(word.lower())
+
+    def known_words(self, scope: Scope) -> tuple[str, ...]:
+        """Every word that could stand in a chain."""
+        return tuple(sorted({*self.evaluator.operators, *scope.known(), *self.prelude().blocks, "residual"}))
+
+    def statement(self, statement: Defining, scope: Scope) -> None:
+        """Work out a statement that only defines names."""
         match statement:
             case tree.Use():
                 self._use(statement, scope)
             case tree.Let():
-                self.let(statement, scope)
+                self._let(statement, scope)
             case tree.Function(_, name):
                 if self.define(name, scope):
                     scope.names[name.text] = Function(statement, scope)
             case tree.Default():
                 self._default(statement, scope)
             case _:
-                return False
-        return True
+                assert_never(statement)
 
     def _bare(self, file: tree.File, program: Program) -> Template | None:
         """The statements of a file that stand in no definition, as a network of their own."""
-        body = tuple(each for each in file.statements if isinstance(each, _CHAIN_STATEMENTS))
+        body = tuple(each for each in file.statements if not isinstance(each, Defining | tree.Definition))
         if not body:
             return None
         span = body[0].span.to(body[-1].span)
@@ -131,7 +143,7 @@ class Programs:
             self.evaluator.fault(fault, scope, name.span, also)
         return fault is None
 
-    def let(self, statement: tree.Let, scope: Scope) -> None:
+    def _let(self, statement: tree.Let, scope: Scope) -> None:
         """`let a, b = ...`."""
         value = self.evaluator.value(statement.value, scope)
         names = statement.names

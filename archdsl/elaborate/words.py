@@ -11,8 +11,9 @@ from archdsl.base.diagnostics import Edit
 from archdsl.base.suggest import nearest
 from archdsl.base.text import Span
 from archdsl.elaborate import faults
-from archdsl.elaborate.evaluate import Evaluator
-from archdsl.elaborate.values import Scope, Shared, Unknown, Value, kind_of
+from archdsl.elaborate.frame import Frame
+from archdsl.elaborate.ledger import Attempt, Failed
+from archdsl.elaborate.values import Shared, Unknown, Value, kind_of
 from archdsl.graph.arguments import Nothing, Partial
 from archdsl.graph.build import Tensor
 from archdsl.ops import OperatorClass, Operators
@@ -64,202 +65,193 @@ def switch(node: tree.Mention, operators: Operators) -> str:
 
 
 class Words:
-    """Reads words; what is wrong with one goes into the report."""
+    """Reads words. A fault in one is reported, and with it what else is wrong with its arguments."""
 
-    def __init__(self, evaluator: Evaluator) -> None:
-        self.evaluator = evaluator
+    def __init__(self, operators: Operators) -> None:
+        self.operators = operators
         self._bare: dict[tuple[int, OperatorClass], Reading | None] = {}
         self._splits: dict[str, tuple[Partial, str] | None] = {}
 
     def split(self, word: str) -> tuple[Partial, str] | None:
         """The operator that a word means, and the window digits at its end."""
         if word not in self._splits:
-            found = split(word, self.evaluator.operators)
+            found = split(word, self.operators)
             self._splits[word] = found and (Partial(found[0]), found[1])
         return self._splits[word]
 
-    def read(self, node: tree.Mention, found: Partial, digits: str, scope: Scope) -> Reading | None:
-        """The operator of a word with everything that the text gives it, or None where something is wrong."""
+    def read(self, node: tree.Mention, found: Partial, digits: str, frame: Frame) -> Reading:
+        """The operator of a word with everything that the text gives it."""
         operator = found.operator
-        defaults = scope.defaults.get(operator)
+        defaults = frame.scope.defaults.get(operator)
         if node.width or node.stride or node.arguments or found.arguments or defaults:
-            return self._read(node, found, digits, scope, defaults)
+            return _read(node, found, digits, frame, defaults)
         # a bare word says the same wherever its block is worked out
         key = (id(node), operator)
         if key not in self._bare:
-            self._bare[key] = self._read(node, found, digits, scope, defaults)
-        return self._bare[key]
+            attempt: Attempt[Reading] = Attempt()
+            with attempt:
+                attempt.result = _read(node, found, digits, frame, defaults)
+            self._bare[key] = attempt.result
+        if (reading := self._bare[key]) is None:
+            raise Failed
+        return reading
 
-    def _read(
-        self, node: tree.Mention, found: Partial, digits: str, scope: Scope, defaults: Mapping[str, Value] | None
-    ) -> Reading | None:
-        operator = found.operator
-        given = _Given(dict(found.arguments))
-        complete = self._shorthand(node, operator, digits, given, scope)
-        if node.arguments is not None:
-            complete &= self._named_and_positional(node.arguments, operator, given, scope)
-        values: dict[str, Value] = {}
-        layers: dict[str, SharedLayer] = {}
-        for name, value in {**(defaults or {}), **given.values}.items():
-            if isinstance(value, Unknown):
-                return None
-            if isinstance(value, Shared):
-                if (found_layer := self._layer(value, given.spans.get(name, node.name.span), scope)) is None:
-                    return None
-                layers[name] = found_layer
-                continue
-            if not isinstance(value, Nothing):
-                values[name] = value
-        if not complete:
-            return None
-        operands = self._operands(operator, values, given.spans, scope, node)
-        if operands is None:
-            return None
-        decorations = {name: values.pop(name) for name in DECORATIONS if name in values and operator.decorated}
-        made = self._bound(node, operator, {**values, **layers}, frozenset(operands), given.spans, scope)
-        followers = self._followers(node, decorations, given.spans, scope) if decorations else ()
-        if made is None or followers is None:
-            return None
-        return Reading(made, followers, given.spans, tuple(operands.values()))
 
-    def _layer(self, value: Shared, span: Span, scope: Scope) -> SharedLayer | None:
-        """A shared layer as an argument: it must have been used before, so that its weights are known."""
-        name = value.statement.name.text
-        first = value.home.shared.get(name)
-        if first is None or not isinstance(first.what, Operator):
-            fault = faults.WrongValue("a shared layer that is used before", f"`{name}`, which is not")
-            self.evaluator.fault(fault, scope, span)
-            return None
-        return SharedLayer(name, tuple(first.facts.weights.items()))
+def _read(
+    node: tree.Mention, found: Partial, digits: str, frame: Frame, defaults: Mapping[str, Value] | None
+) -> Reading:
+    operator = found.operator
+    given = _Given(dict(found.arguments))
+    complete = _shorthand(node, operator, digits, given, frame)
+    if node.arguments is not None:
+        complete &= _named_and_positional(node.arguments, operator, given, frame)
+    values: dict[str, Value] = {}
+    layers: dict[str, SharedLayer] = {}
+    for name, value in {**(defaults or {}), **given.values}.items():
+        if isinstance(value, Unknown):
+            raise Failed
+        if isinstance(value, Shared):
+            layers[name] = _layer(value, given.spans.get(name, node.name.span), frame)
+        elif not isinstance(value, Nothing):
+            values[name] = value
+    if not complete:
+        raise Failed
+    operands = _operands(operator, values, given.spans, frame, node)
+    decorations = {name: values.pop(name) for name in DECORATIONS if name in values and operator.decorated}
+    made: Attempt[Operator[Any]] = Attempt()
+    with made:
+        made.result = _bound(node, operator, {**values, **layers}, frozenset(operands), given.spans, frame)
+    followers = _followers(node, decorations, given.spans, frame) if decorations else ()
+    if made.result is None:
+        raise Failed
+    return Reading(made.result, followers, given.spans, tuple(operands.values()))
 
-    def _operands(
-        self,
-        operator: OperatorClass,
-        values: dict[str, Value],
-        spans: dict[str, Span],
-        scope: Scope,
-        node: tree.Mention,
-    ) -> dict[str, Tensor] | None:
-        """The tensors among the arguments, taken out of them, in the order in which the operator declares them; None
-        where something else stands for one."""
-        found: dict[str, Tensor] = {}
-        for each in operator.operands:
-            if each.name not in values:
-                continue
-            value = values.pop(each.name)
-            if not isinstance(value, Tensor):
-                span = spans.get(each.name, node.name.span)
-                self.evaluator.fault(faults.WrongValue("a tensor", kind_of(value)), scope, span)
-                return None
-            found[each.name] = value
-        return found
 
-    def reject(self, reject: Reject, node: tree.Mention, spans: dict[str, Span], scope: Scope) -> None:
-        """Report what an operator refuses, at the argument at fault or at the word."""
-        span = spans.get(reject.argument or "", node.name.span)
-        self.evaluator.fault(reject.fault, scope, span)
+def _layer(value: Shared, span: Span, frame: Frame) -> SharedLayer:
+    """A shared layer as an argument: it must have been used before, so that its weights are known."""
+    name = value.statement.name.text
+    first = value.home.shared.get(name)
+    if first is None or not isinstance(first.what, Operator):
+        raise frame.fault(faults.WrongValue("a shared layer that is used before", f"`{name}`, which is not"), span)
+    return SharedLayer(name, tuple(first.facts.weights.items()))
 
-    def _shorthand(self, node: tree.Mention, operator: OperatorClass, digits: str, given: _Given, scope: Scope) -> bool:
-        """Put what the word itself says into `given`; whether the operator takes all of it."""
-        said: list[tuple[Role, Value, Span]] = []
-        if digits:
-            end = node.name.span.end
-            sizes = tuple(map(int, digits.split("x")))
-            said.append((Role.WINDOW, sizes[0] if len(sizes) == 1 else sizes, Span(end - len(digits), end)))
-        if node.width is not None:
-            said.append((Role.WIDTH, self.evaluator.value(node.width, scope), node.width.span))
-        if node.stride is not None:
-            said.append((Role.STRIDE, self.evaluator.value(node.stride, scope), node.stride.span))
-        complete = True
-        for role, value, span in said:
-            if (argument := operator.by_role(role)) is not None:
-                given.values[argument] = value
-                given.spans[argument] = span
-            else:
-                text = scope.source.text[node.name.span.start : span.end]
-                self.evaluator.fault(NoShorthand(operator.word, role.value, text), scope, span)
-                complete = False
-        return complete
 
-    def _named_and_positional(
-        self, stated: tree.Arguments, operator: OperatorClass, given: _Given, scope: Scope
-    ) -> bool:
-        """Put the arguments in parentheses into `given`; whether all of them are right."""
-        complete = True
-        declared = arguments(operator)
-        operands = tuple(each.name for each in operator.operands)
-        for argument in stated.items:
-            value = self.evaluator.value(argument.value, scope)
-            name = argument.name.text if argument.name else self._next_positional(operator, given, value)
-            span = argument.name.span if argument.name else argument.span
-            if name is None or name in given.spans:
-                self.evaluator.fault(TwiceGiven(operator.word, name), scope, span)
-                complete = False
-            elif name in DECORATIONS and operator.decorated:
-                given.values[name] = value
-                given.spans[name] = argument.value.span
-            elif name not in declared and name not in operands:
-                known = (*declared, *operands, *(DECORATIONS if operator.decorated else ()))
-                self._unknown(UnknownArgument(operator.word, name, known), scope, span)
-                complete = False
-            else:
-                if name in declared and declared[name].kind is ArgumentKind.CHOICE and isinstance(value, Partial):
-                    value = value.operator.word
-                given.values[name] = value
-                given.spans[name] = argument.value.span
-        return complete
+def _operands(
+    operator: OperatorClass, values: dict[str, Value], spans: dict[str, Span], frame: Frame, node: tree.Mention
+) -> dict[str, Tensor]:
+    """The tensors among the arguments, taken out of them, in the order in which the operator declares them."""
+    found: dict[str, Tensor] = {}
+    for each in operator.operands:
+        if each.name not in values:
+            continue
+        value = values.pop(each.name)
+        if not isinstance(value, Tensor):
+            raise frame.fault(faults.WrongValue("a tensor", kind_of(value)), spans.get(each.name, node.name.span))
+        found[each.name] = value
+    return found
 
-    def _unknown(self, fault: UnknownArgument, scope: Scope, span: Span) -> None:
-        near = nearest(fault.argument, fault.known)
-        self.evaluator.fault(fault, scope, span, edit=Edit(scope.place(span), near) if near else None)
 
-    def _next_positional(self, operator: OperatorClass, given: _Given, value: Value) -> str | None:
-        """The argument that a value without a name is for: a tensor is an operand."""
-        operands = (each.name for each in operator.operands)
-        names = operands if isinstance(value, Tensor) else arguments(operator)
-        return next((name for name in names if name not in given.spans), None)
+def _shorthand(node: tree.Mention, operator: OperatorClass, digits: str, given: _Given, frame: Frame) -> bool:
+    """Put what the word itself says into `given`; whether the operator takes all of it."""
+    said: list[tuple[Role, Value, Span]] = []
+    if digits:
+        end = node.name.span.end
+        sizes = tuple(map(int, digits.split("x")))
+        said.append((Role.WINDOW, sizes[0] if len(sizes) == 1 else sizes, Span(end - len(digits), end)))
+    if node.width is not None:
+        said.append((Role.WIDTH, frame.value(node.width), node.width.span))
+    if node.stride is not None:
+        said.append((Role.STRIDE, frame.value(node.stride), node.stride.span))
+    complete = True
+    for role, value, span in said:
+        if (argument := operator.by_role(role)) is not None:
+            given.values[argument] = value
+            given.spans[argument] = span
+        else:
+            text = frame.text(Span(node.name.span.start, span.end))
+            frame.fault(NoShorthand(operator.word, role.value, text), span)
+            complete = False
+    return complete
 
-    def _bound(
-        self,
-        node: tree.Mention,
-        operator: OperatorClass,
-        values: Mapping[str, object],
-        operands: frozenset[str],
-        spans: dict[str, Span],
-        scope: Scope,
-    ) -> Operator[Any] | None:
+
+def _named_and_positional(stated: tree.Arguments, operator: OperatorClass, given: _Given, frame: Frame) -> bool:
+    """Put the arguments in parentheses into `given`; whether all of them are right."""
+    complete = True
+    declared = arguments(operator)
+    operands = tuple(each.name for each in operator.operands)
+    for argument in stated.items:
+        value = frame.value(argument.value)
+        name = argument.name.text if argument.name else _next_positional(operator, given, value)
+        span = argument.name.span if argument.name else argument.span
+        if name is None or name in given.spans:
+            frame.fault(TwiceGiven(operator.word, name), span)
+            complete = False
+        elif name in DECORATIONS and operator.decorated:
+            given.values[name] = value
+            given.spans[name] = argument.value.span
+        elif name not in declared and name not in operands:
+            known = (*declared, *operands, *(DECORATIONS if operator.decorated else ()))
+            near = nearest(name, known)
+            edit = Edit(frame.place(span), near) if near else None
+            frame.fault(UnknownArgument(operator.word, name, known), span, edit=edit)
+            complete = False
+        else:
+            if name in declared and declared[name].kind is ArgumentKind.CHOICE and isinstance(value, Partial):
+                value = value.operator.word
+            given.values[name] = value
+            given.spans[name] = argument.value.span
+    return complete
+
+
+def _next_positional(operator: OperatorClass, given: _Given, value: Value) -> str | None:
+    """The argument that a value without a name is for: a tensor is an operand."""
+    operands = (each.name for each in operator.operands)
+    names = operands if isinstance(value, Tensor) else arguments(operator)
+    return next((name for name in names if name not in given.spans), None)
+
+
+def _bound(
+    node: tree.Mention,
+    operator: OperatorClass,
+    values: Mapping[str, object],
+    operands: frozenset[str],
+    spans: dict[str, Span],
+    frame: Frame,
+) -> Operator[Any]:
+    try:
+        return bind(operator, values, operands)
+    except Reject as reject:
+        if isinstance(reject.fault, MissingArgument):
+            raise frame.fault(_missing(node, reject.fault, frame), node.name.span) from None
+        raise frame.fault(reject.fault, spans.get(reject.argument or "", node.name.span)) from None
+
+
+def _missing(node: tree.Mention, fault: MissingArgument, frame: Frame) -> OperatorFault:
+    """The same fault with what was written in the example: `CONV3` makes `CONV3-64`, `CONV-16` makes `CONV3-16`."""
+    written, how = node.name.text, fault.how
+    if fault.argument == "width" and written[-1].isdigit():
+        how = f"{written}-64"
+    elif fault.argument == "window" and node.width is not None:
+        how = f"{written}3{frame.text(Span(node.name.span.end, node.width.span.end))}"
+    return MissingArgument(fault.operator, fault.argument, fault.doc, how)
+
+
+def _followers(
+    node: tree.Mention, decorations: dict[str, Value], spans: dict[str, Span], frame: Frame
+) -> tuple[Operator[Any], ...]:
+    """The norm and the activation after an operator. `act=false` is none."""
+    wanted = {name: value for name, value in decorations.items() if value is not False}
+    followers: list[Operator[Any]] = []
+    for name, value in wanted.items():
+        span = spans.get(name, node.name.span)
+        if not isinstance(value, Partial):
+            wants = "an activation such as `relu`" if name == "act" else "a norm such as `bn`"
+            frame.fault(faults.WrongValue(wants, kind_of(value)), span)
+            continue
         try:
-            return bind(operator, values, operands)
+            followers.append(bind(value.operator, dict(value.arguments)))
         except Reject as reject:
-            if isinstance(reject.fault, MissingArgument):
-                self.evaluator.fault(self._missing(node, reject.fault, scope), scope, node.name.span)
-            else:
-                self.reject(reject, node, spans, scope)
-            return None
-
-    def _missing(self, node: tree.Mention, fault: MissingArgument, scope: Scope) -> OperatorFault:
-        """The same fault with what was written in the example: `CONV3` makes `CONV3-64`, `CONV-16` makes `CONV3-16`."""
-        written, how = node.name.text, fault.how
-        if fault.argument == "width" and written[-1].isdigit():
-            how = f"{written}-64"
-        elif fault.argument == "window" and node.width is not None:
-            how = f"{written}3{scope.source.text[node.name.span.end : node.width.span.end]}"
-        return MissingArgument(fault.operator, fault.argument, fault.doc, how)
-
-    def _followers(
-        self, node: tree.Mention, decorations: dict[str, Value], spans: dict[str, Span], scope: Scope
-    ) -> tuple[Operator[Any], ...] | None:
-        """The norm and the activation after an operator, or None where one is wrong. `act=false` is none."""
-        wanted = {name: value for name, value in decorations.items() if value is not False}
-        followers: list[Operator[Any]] = []
-        for name, value in wanted.items():
-            span = spans.get(name, node.name.span)
-            if not isinstance(value, Partial):
-                wants = "an activation such as `relu`" if name == "act" else "a norm such as `bn`"
-                self.evaluator.fault(faults.WrongValue(wants, kind_of(value)), scope, span)
-                continue
-            try:
-                followers.append(bind(value.operator, dict(value.arguments)))
-            except Reject as reject:
-                self.evaluator.fault(reject.fault, scope, span)
-        return tuple(followers) if len(followers) == len(wanted) else None
+            frame.fault(reject.fault, span)
+    if len(followers) != len(wanted):
+        raise Failed
+    return tuple(followers)
