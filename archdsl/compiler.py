@@ -25,7 +25,8 @@ from archdsl.elaborate.elaborator import Elaborator
 from archdsl.elaborate.evaluate import Evaluator
 from archdsl.elaborate.library import SUFFIX, Library, read_text, zoo_names
 from archdsl.elaborate.open_sizes import Example, settle
-from archdsl.elaborate.program import Program, settable
+from archdsl.elaborate.program import UNNAMED, Program, settable
+from archdsl.elaborate.recorder import Recorder
 from archdsl.elaborate.values import Template, Value, traced_argument
 from archdsl.graph.module import Module
 from archdsl.network import Network
@@ -40,7 +41,7 @@ class Options:
     settings: hyper-parameters by name. size: the type that replaces the one that the input declares. exact: whether a
     stride that does not divide is an error. texts: texts by name that `use` finds before files. opens_all: whether the
     sizes of inputs are left open, and become formulas. keywords: those of the call in Python that were given, which
-    are no hyper-parameters of the network.
+    are no hyper-parameters of the network. recorder: of what the parts of the text come to.
     """
 
     settings: Mapping[str, object] = field(default_factory=dict[str, object])
@@ -51,10 +52,10 @@ class Options:
     texts: Mapping[str, str] = field(default_factory=dict[str, str])
     opens_all: bool = False
     keywords: frozenset[str] = frozenset()
+    recorder: Recorder | None = None
 
 
 _AS_WRITTEN = Options()
-_UNNAMED = "network"
 _EXAMPLES = 16
 _SYNTAX = "E01"
 
@@ -206,6 +207,14 @@ def check_source(source: Source, options: Options = _AS_WRITTEN) -> tuple[Report
             return report, _right_networks(source, options, report, elaborator, program)
 
 
+def types_by_span(source: Source, options: Options = _AS_WRITTEN) -> dict[Span, tuple[tuple[TensorType, ...], ...]]:
+    """The types of the tensors after each element of the chains of a text that may be wrong, by the element's span:
+    several where calls of a block differ, and none where it failed."""
+    recorder = Recorder()
+    check_source(source, replace(options, recorder=recorder))
+    return {place.span: types for place, types in recorder.types.items() if place.source is source}
+
+
 def _right_networks(
     source: Source, options: Options, report: Report, elaborator: Elaborator, program: Program
 ) -> list[Network]:
@@ -283,7 +292,7 @@ def parse(
     /,
     *,
     net: str | None = None,
-    name: str = _UNNAMED,
+    name: str = UNNAMED,
     input: TensorType | tuple[int, ...] | None = None,  # noqa: A002 - the word of the language
     limits: Limits = DEFAULT_LIMITS,
     operators: Operators = OPERATORS,
@@ -296,7 +305,7 @@ def parse(
     require(str, "what a network is called", name=name)
     require((str, NoneType), "the name of a network", net=net)
     source = Source(f"{name}{SUFFIX}", text)
-    named = {"net": net is not None, "name": name != _UNNAMED}
+    named = {"net": net is not None, "name": name != UNNAMED}
     return compile_source(source, net, options_of(input, limits, operators, hyperparameters, settings, named))
 
 
@@ -356,7 +365,7 @@ def _worked_out(
     if tracing:
         settings = {name: traced_argument(name, value) for name, value in settings.items()}
     library = Library(options.limits, report, options.texts, gaps=errors is not None)
-    evaluator = Evaluator(options.operators, settings, options.limits, report)
+    evaluator = Evaluator(options.operators, settings, options.limits, report, options.recorder)
     recovery = None
     if errors is not None:
         from archdsl.elaborate.sketch import Sketching

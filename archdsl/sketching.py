@@ -18,6 +18,7 @@ from archdsl.boundary import door, doors
 from archdsl.compiler import Options, carried_by, compile_source, options_of, sketch_source, source_of
 from archdsl.elaborate import faults
 from archdsl.elaborate.library import SUFFIX
+from archdsl.elaborate.program import UNNAMED
 from archdsl.graph.module import Module
 from archdsl.network import Network
 from archdsl.ops import OPERATORS, Operators
@@ -106,7 +107,7 @@ def sketch(
     require((str, NoneType), "the name of a network", net=net)
     require(Limits, "`archdsl.Limits`", limits=limits)
     source, chosen = (
-        source_of(str(name), limits) if text is None else (Source(f"{name or 'network'}{SUFFIX}", text), None)
+        source_of(str(name), limits) if text is None else (Source(f"{name or UNNAMED}{SUFFIX}", text), None)
     )
     named = {"text": text is not None, "net": net is not None}
     options = options_of(input, limits, operators, hyperparameters, settings, named)

@@ -17,10 +17,6 @@ def _divide(left: Number, right: Number) -> Number:
     return left / right
 
 
-def _floor_divide(left: Number, right: Number) -> Number:
-    return left // right
-
-
 def _power(left: Number, right: Number) -> Number:
     # priced before it is worked out: 9**9**9 has 369 million digits
     if isinstance(left, int) and abs(left) > 1 and right * math.log10(abs(left)) > 18:
@@ -36,19 +32,6 @@ def _round(value: Number) -> int:
     return math.floor(abs(value) + 0.5) * (1 if value >= 0 else -1)
 
 
-# Python's own take a single argument for a list of numbers
-def _sum(*values: Number) -> Number:
-    return sum(values)
-
-
-def _largest(*values: Number) -> Number:
-    return max(values)
-
-
-def _smallest(*values: Number) -> Number:
-    return min(values)
-
-
 COMPARISONS: Final[dict[str, Callable[[Number, Number], bool]]] = {
     "==": operator.eq,
     "!=": operator.ne,
@@ -62,28 +45,19 @@ ARITHMETIC: Final[dict[str, Callable[[Number, Number], Number]]] = {
     "-": operator.sub,
     "*": operator.mul,
     "/": _divide,
-    "//": _floor_divide,
+    "//": lambda left, right: left // right,
     "%": operator.mod,
     "**": _power,
 }
-FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
-    "abs": abs,
-    "ceil": math.ceil,
-    "floor": math.floor,
-    "len": len,
-    "max": _largest,
-    "min": _smallest,
-    "range": len,
-    "round": _round,
-    "sum": _sum,
-}
-# how many numbers each takes
-ARITY: Final = {
-    "abs": (1, 1),
-    "ceil": (1, 1),
-    "floor": (1, 1),
-    "round": (1, 1),
-    "max": (1, 9**9),
-    "min": (1, 9**9),
-    "sum": (0, 9**9),
+# with the least and the most numbers that each takes; Python's own take a single argument for a list of them
+FUNCTIONS: Final[dict[str, tuple[Callable[..., Any], int, int]]] = {
+    "abs": (abs, 1, 1),
+    "ceil": (math.ceil, 1, 1),
+    "floor": (math.floor, 1, 1),
+    "len": (len, 1, 1),
+    "max": (lambda *values: max(values), 1, 9**9),
+    "min": (lambda *values: min(values), 1, 9**9),
+    "range": (range, 1, 3),
+    "round": (_round, 1, 1),
+    "sum": (lambda *values: sum(values), 0, 9**9),
 }

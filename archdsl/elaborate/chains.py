@@ -54,8 +54,7 @@ class Chains:
         try:
             for index, element in enumerate(node.elements):
                 with frame.asked_by(element.span, needed=False):
-                    attempt = recovery.attempt(element, frame, incoming)
-                    with attempt:
+                    with recovery.attempt(element, frame, incoming) as attempt:
                         attempt.result = self._element(element, frame, incoming, is_first=index == 0)
                     incoming = attempt.result
                 if recorder is not None and incoming:

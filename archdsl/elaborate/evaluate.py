@@ -13,7 +13,7 @@ from archdsl.base.limits import LARGEST, Limits
 from archdsl.base.settings import is_whole
 from archdsl.base.text import Place, Span
 from archdsl.elaborate import faults
-from archdsl.elaborate.arithmetic import ARITHMETIC, ARITY, COMPARISONS, FUNCTIONS, Number
+from archdsl.elaborate.arithmetic import ARITHMETIC, COMPARISONS, FUNCTIONS, Number
 from archdsl.elaborate.ledger import Ledger
 from archdsl.elaborate.measures import Measures
 from archdsl.elaborate.recorder import Recorder
@@ -416,11 +416,11 @@ class Evaluator:
         if word in {"min", "max", "sum"} and len(values) == 1 and isinstance(values[0], tuple):
             values = list(values[0])
         numbers = [value for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)]
-        low, high = ARITY[word]
+        function, low, high = FUNCTIONS[word]
         if len(numbers) != len(values) or not low <= len(numbers) <= high:
             wants = "one number" if high == 1 else "numbers"
             return self.fault(faults.WrongValue(f"{wants} for `{word}`", _listed(values)), scope, node.span)
-        return self._number(FUNCTIONS[word], tuple(numbers), scope, node.span)
+        return self._number(function, tuple(numbers), scope, node.span)
 
     def _length(self, values: list[Value], node: tree.Call, scope: Scope) -> Value:
         match values:

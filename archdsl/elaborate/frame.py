@@ -46,9 +46,12 @@ class Recovery:
 
     goes_on = False
 
-    def attempt(self, element: tree.Element, frame: Frame, incoming: Incoming) -> Attempt[Tensors]:
+    def attempt(
+        self, element: tree.Element, frame: Frame, incoming: Incoming
+    ) -> AbstractContextManager[Attempt[Tensors]]:
         """Works out an element of a chain; its result is what goes on from it, whether it failed or not."""
-        return Attempt()
+        attempt: Attempt[Tensors] = Attempt()
+        return attempt
 
     def failed(self, span: Span, frame: Frame, said: int) -> Incoming:
         """What goes on from a statement that failed. said: how much the report had said before it."""

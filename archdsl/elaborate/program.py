@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Final, assert_never
 
 from archdsl.base.diagnostics import Fault
 from archdsl.base.text import Place
@@ -21,6 +21,7 @@ from archdsl.ops.arguments import arguments
 from archdsl.ops.faults import UnknownArgument
 from archdsl.syntax import tree
 
+UNNAMED: Final = "network"  # what a network is called that nobody named
 # the statements that only define names, and so may stand outside a net
 Defining = tree.Use | tree.Let | tree.Function | tree.Default
 
@@ -39,7 +40,7 @@ class Program:
         """The name that a bare chain gets."""
         name = self.file.source.name.rsplit("/", 1)[-1]
         # a text that is no file is shown as `<stdin>`
-        return "network" if name.startswith("<") else name.removesuffix(".arch") or "network"
+        return UNNAMED if name.startswith("<") else name.removesuffix(".arch") or UNNAMED
 
 
 class Programs:

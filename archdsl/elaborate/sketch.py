@@ -6,8 +6,8 @@ in no program, with the words of the text. What is right is worked out as always
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from types import TracebackType
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 from typing_extensions import override
@@ -74,29 +74,36 @@ class Sketching(Recovery):
     # --- what fails -------------------------------------------------------------------------------------------------
 
     @override
-    def attempt(self, element: tree.Element, frame: Frame, incoming: Incoming) -> Attempt[Tensors]:
-        return _Element(self, element, frame, incoming)
+    @contextmanager
+    def attempt(self, element: tree.Element, frame: Frame, incoming: Incoming) -> Generator[Attempt[Tensors]]:
+        before, self.begun = self.begun, self.report.mark()
+        so_far, words = frame.builder.so_far(), _Words(element.item.span, frame)
+        attempt: Attempt[Tensors] = Attempt()
+        try:
+            with attempt:
+                yield attempt
+            if attempt.result is not None:
+                attempt.result = self._checked(element, words, incoming, attempt.result)
+                return
+            frame.builder.back_to(so_far)
+            if isinstance(element.item, tree.Gap):
+                attempt.result = self._gap(words, incoming)
+            else:
+                attempt.result = self._failed(words, (*(incoming or ()), *_operands(element.item, frame)))
+        finally:
+            self.begun = before
 
-    def element(self, node: tree.Element, frame: Frame, incoming: Incoming) -> Tensors:
-        """A blank for an element that failed."""
-        words = _Words(node.item.span, frame)
-        if isinstance(node.item, tree.Gap):
-            return self._gap(words, incoming)
-        return self._failed(words, (*(incoming or ()), *_operands(node.item, frame)))
-
-    def checked(self, node: tree.Element, frame: Frame, incoming: Incoming, result: Tensors) -> Tensors:
-        """What goes on from an element that did not fail: with a blank behind it where something in it is wrong that no
-        blank in it says."""
-        if not result or (found := self.found(self.begun)) is None:
+    def _checked(self, node: tree.Element, words: _Words, incoming: Incoming, result: Tensors) -> Tensors:
+        """What comes out of an element; with a blank behind it where something in it is wrong that no blank in it says.
+        Of several tensors that come out the first one says it."""
+        if not result or (found := self._found(self.begun)) is None:
             return result
-        # of several tensors that come out the first one says it
         first, *others = result
-        if node.shape is not None and found.place == frame.place(node.shape.span):
-            stated = _Words(node.shape.span, frame)
+        if node.shape is not None and found.place == words.frame.place(node.shape.span):
+            stated = _Words(node.shape.span, words.frame)
             said = self._blank(stated, (first,), found.message, first.type, text=f": {stated.text}")
         else:
-            kind = NOT_KNOWN if result == incoming else first.type
-            said = self._blank(_Words(node.item.span, frame), (first,), found.message, kind)
+            said = self._blank(words, (first,), found.message, NOT_KNOWN if result == incoming else first.type)
         return (*said, *others)
 
     @override
@@ -119,7 +126,7 @@ class Sketching(Recovery):
         names, known = statement.names, frame.scope.names
         if not current or not any(isinstance(known.get(each.text), Unknown) for each in names):
             return current
-        if (found := self.found(said)) is not None:
+        if (found := self._found(said)) is not None:
             words = _Words(names[0].span.to(names[-1].span), frame)
             current = self._blank(words, current, found.message, current[0].type)
         known.update((each.text, current[0]) for each in names)
@@ -131,7 +138,7 @@ class Sketching(Recovery):
     ) -> Tensors:
         tensors = tuple(end for end in ends if end is not None)
         if all(each.type.is_known for each in tensors):
-            found = self.found(self.begun)
+            found = self._found(self.begun)
             blank = BlankMerge(node.name.text, found.message if found else "")
         else:
             # a branch that gives nothing is one of those that the label speaks of
@@ -153,7 +160,7 @@ class Sketching(Recovery):
         attempt: Attempt[object] = Attempt()
         with attempt:
             attempt.result = work()
-        found = self.found(said)
+        found = self._found(said)
         inputs = (*incoming, *_operands(node, frame))
         return self._blank(_Words(node.span, frame), inputs, found.message if found else "", name=label)
 
@@ -162,9 +169,9 @@ class Sketching(Recovery):
     def _failed(self, words: _Words, incoming: Tensors) -> Tensors:
         """A blank with what was found to be wrong since the element began; with what was found before if nothing that
         comes in is unknown, so that it must be a value."""
-        found = self.found(self.begun)
+        found = self._found(self.begun)
         if found is None and all(each.type.is_known for each in incoming):
-            found = self.found(0) or next((each for each in self.errors if each.message not in self._said), None)
+            found = self._found(0) or next((each for each in self.errors if each.message not in self._said), None)
         return self._blank(words, incoming, found.message if found else "")
 
     def _gap(self, words: _Words, incoming: Incoming) -> Tensors:
@@ -183,10 +190,10 @@ class Sketching(Recovery):
                 self._told.add(index)
                 whole = _Words(element_around(text, place.span, line), words.frame)
                 return self._blank(whole, incoming or (), each.message)
-        found = self.found(self.begun)
+        found = self._found(self.begun)
         return self._blank(words, incoming or (), found.message if found else "")
 
-    def found(self, begun: int) -> Diagnostic | None:
+    def _found(self, begun: int) -> Diagnostic | None:
         """The first thing that was found to be wrong since then, was printed, and that no blank says yet."""
         for index, each in enumerate(self.report.diagnostics[begun:], begun):
             if index not in self._told and any(key in self._printed for key in _keys(each)):
@@ -207,34 +214,6 @@ class Sketching(Recovery):
         words.frame.count_step(words.span)
         self._said.add(fault)
         return words.frame.builder.add(Blank(text or words.text, fault), incoming, (kind,), words.place, name=name)
-
-
-class _Element(Attempt[Tensors]):
-    """An element of a chain, with a blank for it where it fails, and one behind it for what else it has to say."""
-
-    __slots__ = ("_before", "_frame", "_incoming", "_node", "_recovery", "_so_far")
-
-    def __init__(self, recovery: Sketching, node: tree.Element, frame: Frame, incoming: Incoming) -> None:
-        super().__init__()
-        self._recovery = recovery
-        self._node = node
-        self._frame = frame
-        self._incoming = incoming
-        self._so_far = frame.builder.so_far()
-        self._before, recovery.begun = recovery.begun, recovery.report.mark()
-
-    @override
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: TracebackType | None) -> bool:
-        recovery, node, frame, incoming = self._recovery, self._node, self._frame, self._incoming
-        try:
-            if isinstance(error, Failed):
-                frame.builder.back_to(self._so_far)
-                self.result = recovery.element(node, frame, incoming)
-            elif self.result is not None:
-                self.result = recovery.checked(node, frame, incoming, self.result)
-        finally:
-            recovery.begun = self._before
-        return isinstance(error, Failed)
 
 
 def _operands(node: object, frame: Frame) -> list[Tensor]:
