@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
+from archdsl.algebra.tensors import TensorType
 from archdsl.base.suggest import nearest
 from archdsl.base.text import Span
 from archdsl.elaborate import faults
 from archdsl.elaborate.frame import Frame, Incoming, Run, Tensors
-from archdsl.elaborate.ledger import Attempt, Failed
+from archdsl.elaborate.ledger import Failed, attempted
 from archdsl.elaborate.program import Programs
 from archdsl.elaborate.rows import check_labels
 from archdsl.elaborate.statements import Body, Statements
@@ -40,10 +40,8 @@ class Blocks:
         if node.branches is not None:
             fault = WrongCount(node.name.text, "one tensor, without braces", len(node.branches.chains))
             raise frame.fault(fault, node.branches.span)
-        bound: Attempt[dict[str, Value]] = Attempt()
-        with bound:
-            bound.result = _bound(template, node, frame)
-        x, given = frame.one(incoming, node), bound.result
+        given = attempted(_bound, template, node, frame)
+        x = frame.one(incoming, node)
         if given is None or any(isinstance(value, Unknown) for value in given.values()):
             raise Failed
         reached = [frame.reached(value) for value in given.values() if isinstance(value, Tensor)]
@@ -65,17 +63,15 @@ class Blocks:
         key = (id(template.definition), x.type, tuple((name, _identity(value)) for name, value in given.items()))
         if key not in self._made:
             frame.count_step(node.name.span)
-            made: Attempt[Module] = Attempt()
-            with made, self._entered(template, node, frame):
-                made.result = self._worked_out(template, given, x)
-            self._made[key] = made.result
+            self._made[key] = attempted(self._worked_out, template, given, x, node, frame)
         if (module := self._made[key]) is None:
             raise Failed
         return module
 
-    @contextmanager
-    def _entered(self, template: Template, node: tree.Mention, frame: Frame) -> Generator[None]:
-        """Inside a block's call; it fails where that would never end."""
+    def _worked_out(
+        self, template: Template, given: Mapping[str, Value], x: Tensor, node: tree.Mention, frame: Frame
+    ) -> Module:
+        """The module of a block, unless it is called inside itself, which would never end."""
         definition, calls = template.definition, self._run.evaluator.ledger.calls
         active = [each.definition for each in self._run.active]
         if definition in active:
@@ -84,12 +80,12 @@ class Blocks:
         self._run.active.append(template)
         calls.append((frame.place(node.span), node.name.text))
         try:
-            yield
+            return self._made_of(template, given, x.type)
         finally:
             self._run.active.pop()
             calls.pop()
 
-    def _worked_out(self, template: Template, given: Mapping[str, Value], outside: Tensor) -> Module:
+    def _made_of(self, template: Template, given: Mapping[str, Value], kind: TensorType) -> Module:
         run, definition = self._run, template.definition
         run.reached.add(definition)
         scope = Scope(template.scope.source, template.scope)
@@ -98,7 +94,7 @@ class Blocks:
         entry = "x"
         while isinstance(given.get(entry), Tensor):
             entry += "_"
-        x = builder.add_input(run.entering(outside.type), entry)
+        x = builder.add_input(run.entering(kind), entry)
         scope.incoming = x
         # every parameter is looked at, so that each wrong name is said
         definable = [self._programs.define(each.name, scope) for each in definition.parameters]

@@ -8,7 +8,7 @@ from typing import Any
 from archdsl.algebra.tensors import Kind, TensorType
 from archdsl.elaborate import faults
 from archdsl.elaborate.frame import Frame, Incoming, Tensors
-from archdsl.elaborate.ledger import Attempt, Failed
+from archdsl.elaborate.ledger import Failed, attempted
 from archdsl.elaborate.values import Value, kind_of
 from archdsl.graph.build import Builder, Tensor
 from archdsl.graph.module import PROJECTION, Module, Step, StepRole
@@ -36,10 +36,10 @@ def merging(operator: Operator[Any], node: tree.Mention, frame: Frame, incoming:
 def _branch(branch: tree.Chain | None, node: tree.Mention, frame: Frame, incoming: Incoming) -> Tensor | None:
     """The end of a branch, which starts from the incoming tensor, or None where it failed; an empty one is the
     identity."""
-    end: Attempt[Tensor] = Attempt()
-    with end:
-        end.result = frame.one(frame.chain(branch, incoming) if branch else incoming, node)
-    return end.result
+    try:
+        return frame.one(frame.chain(branch, incoming) if branch else incoming, node)
+    except Failed:
+        return None
 
 
 def _merged(
@@ -51,11 +51,8 @@ def _merged(
 ) -> Tensors:
     """What comes out where branches meet."""
     tensors = tuple(end for end in ends if end is not None and end.type.is_known)
-    met: Attempt[Tensors] = Attempt()
-    with met:
-        if len(tensors) == len(ends):
-            met.result = _met(operator, tensors, node, frame, role)
-    return met.result or frame.run.recovery.unmerged(operator, ends, node, frame, role)
+    met = attempted(_met, operator, tensors, node, frame, role) if len(tensors) == len(ends) else None
+    return met or frame.run.recovery.unmerged(operator, ends, node, frame, role)
 
 
 def _met(operator: Operator[Any], tensors: Tensors, node: tree.Mention, frame: Frame, role: StepRole) -> Tensors:
@@ -91,7 +88,8 @@ def residual(node: tree.Mention, frame: Frame, incoming: Incoming) -> Tensors:
         return (body,)
     role = StepRole.SHORTCUT if is_bare else StepRole.RESIDUAL if len(branches) == 1 else StepRole.NONE
     if body and "drop" in given:
-        body = _dropped(given["drop"], body, node, frame, StepRole.SHORTCUT if is_bare else StepRole.NONE)
+        part = StepRole.SHORTCUT if is_bare else StepRole.NONE
+        body = attempted(_dropped, given["drop"], body, node, frame, part)
     add = frame.made("add")
     if len(branches) == 2:
         return _merged(add, [body, _branch(branches[1], node, frame, incoming)], node, frame, role)
@@ -121,16 +119,13 @@ def _residual_arguments(node: tree.Mention, frame: Frame) -> dict[str, Value]:
     return given
 
 
-def _dropped(p: Value, body: Tensor, node: tree.Mention, frame: Frame, role: StepRole) -> Tensor | None:
-    """The body of a `residual` with stochastic depth, or None where that failed."""
-    dropped: Attempt[Tensor] = Attempt()
-    with dropped:
-        try:
-            drop = frame.made("drop_path", p=p)
-        except Reject as reject:
-            raise frame.fault(reject.fault, node.name.span) from None
-        dropped.result = frame.apply(drop, (body,), node, role=role)[0]
-    return dropped.result
+def _dropped(p: Value, body: Tensor, node: tree.Mention, frame: Frame, role: StepRole) -> Tensor:
+    """The body of a `residual` with stochastic depth."""
+    try:
+        drop = frame.made("drop_path", p=p)
+    except Reject as reject:
+        raise frame.fault(reject.fault, node.name.span) from None
+    return frame.apply(drop, (body,), node, role=role)[0]
 
 
 def _projected(x: Tensor, wanted: TensorType, body: Sequence[Step], node: tree.Mention, frame: Frame) -> Tensor:

@@ -18,7 +18,7 @@ from archdsl.elaborate.blocks import Blocks
 from archdsl.elaborate.branches import merging, residual
 from archdsl.elaborate.evaluate import INCOMING
 from archdsl.elaborate.frame import Frame, Incoming, Run, Tensors
-from archdsl.elaborate.ledger import Attempt, Failed
+from archdsl.elaborate.ledger import Failed, attempted
 from archdsl.elaborate.program import Programs
 from archdsl.elaborate.rows import grouped, repeated, shared
 from archdsl.elaborate.shapes import Inputs, check_shape
@@ -70,22 +70,18 @@ class Chains:
             result = self._item(node, frame, incoming, is_first=is_first)
         else:
             make = partial(self._item, node, is_first=is_first)
-            count: Attempt[int] = Attempt()
-            with count:
-                count.result = 1 if node.count is None else self._count(node.count, frame)
-            label: Attempt[str] = Attempt()
-            with label:
-                label.result = self._label(node.label, frame) if node.label else ""
-            if count.result == 0:
+            count = 1 if node.count is None else attempted(self._count, node.count, frame)
+            label = attempted(self._label, node.label, frame) if node.label else ""
+            if count == 0:
                 return _known(incoming)
-            if count.result is None or label.result is None:
+            if count is None or label is None:
                 return self._run.recovery.uncounted(frame, make)
             if node.count is not None:
-                result = repeated(count.result, label.result, node.span, frame, incoming, make)
+                result = repeated(count, label, node.span, frame, incoming, make)
             elif isinstance(node.item, tree.Group | tree.Comprehension):
-                result = grouped(label.result, node.span, frame, incoming, make)
+                result = grouped(label, node.span, frame, incoming, make)
             else:
-                result = make(frame, incoming, label.result)
+                result = make(frame, incoming, label)
         if node.shape is not None and result and self._run.as_written:
             check_shape(node.shape, result, frame)
         return result
@@ -115,10 +111,7 @@ class Chains:
     def _comprehension(self, node: tree.Comprehension, frame: Frame, incoming: Incoming) -> Tensors:
         for scope in self._run.evaluator.iterations(node.loops, node.condition, frame.scope):
             frame.count_step(node.span)
-            attempt: Attempt[Tensors] = Attempt()
-            with attempt:
-                attempt.result = self.chain(node.chain, frame.within(scope), incoming)
-            incoming = attempt.result
+            incoming = attempted(self.chain, node.chain, frame.within(scope), incoming)
         return _known(incoming)
 
     def _switched_on(self, node: tree.Element, frame: Frame) -> bool:
@@ -196,13 +189,11 @@ class Chains:
     ) -> Tensors:
         if found.operator.variadic:
             return merging(self._words.read(node, found, digits, frame).operator, node, frame, incoming, label)
-        attempt: Attempt[Reading] = Attempt()
-        with attempt:
-            attempt.result = self._words.read(node, found, digits, frame)
+        reading = attempted(self._words.read, node, found, digits, frame)
         if node.branches is not None:
             fault = WrongCount(found.operator.word, "one tensor, without braces", len(node.branches.chains))
             raise frame.fault(fault, node.branches.span)
-        if (reading := attempt.result) is None:
+        if reading is None:
             raise Failed
         x = frame.one(incoming, node)
         if found.operator.flattens and x.type.kind is Kind.IMAGE:

@@ -16,7 +16,7 @@ from archdsl.elaborate.blocks import Blocks, arguments_of
 from archdsl.elaborate.chains import Chains
 from archdsl.elaborate.evaluate import Evaluator
 from archdsl.elaborate.frame import Frame, Recovery, Run
-from archdsl.elaborate.ledger import Attempt, Failed, Stop
+from archdsl.elaborate.ledger import Failed, Stop, attempted
 from archdsl.elaborate.library import Library
 from archdsl.elaborate.open_sizes import Example
 from archdsl.elaborate.program import Program, Programs
@@ -105,10 +105,8 @@ class Elaborator:
             path = (*list(seen.values())[list(seen).index(value.definition) :], value.definition.name.text)
             raise frame.fault(faults.Recursion(path, "network"), node.name.span)
         seen[value.definition] = value.definition.name.text
-        given: Attempt[dict[str, Value]] = Attempt()
-        with given:
-            given.result = arguments_of(value, node, frame)
-        return None if given.result is None else (value, given.result)
+        given = attempted(arguments_of, value, node, frame)
+        return None if given is None else (value, given)
 
     def _frame(
         self, template: Template, name: str, given: dict[str, Value], hyperparameters: dict[str, Value]

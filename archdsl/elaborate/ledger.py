@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
-from typing import Generic, Never, Self, TypeVar
+from typing import Generic, Never, ParamSpec, Self, TypeVar
 
 from archdsl.base.diagnostics import Edit, Fault, Report
 from archdsl.base.faults import LimitPassed
@@ -11,6 +12,7 @@ from archdsl.base.limits import Limits
 from archdsl.base.text import Place, Span
 from archdsl.elaborate.values import Scope
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -22,8 +24,16 @@ class Stop(Exception):
     """Ends elaboration: a limit was passed, and has been reported."""
 
 
+def attempted(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+    """What some work gives, or None where it failed: what follows is worked out all the same."""
+    try:
+        return work(*args, **kwargs)
+    except Failed:
+        return None
+
+
 class Attempt(Generic[T]):
-    """What is worked out inside it may fail; what follows is worked out all the same. result: None where it failed."""
+    """What is worked out inside it may fail. result: what goes on from it, None where nothing does."""
 
     __slots__ = ("result",)
 

@@ -10,7 +10,7 @@ from archdsl.base.limits import LARGEST
 from archdsl.base.text import Span
 from archdsl.elaborate import faults
 from archdsl.elaborate.frame import Frame, Incoming, Run, Tensors
-from archdsl.elaborate.ledger import Attempt, Failed
+from archdsl.elaborate.ledger import Failed, attempted
 from archdsl.elaborate.open_sizes import Example
 from archdsl.elaborate.program import Programs
 from archdsl.graph.build import Tensor
@@ -26,10 +26,7 @@ def check_shape(node: tree.ShapeExpression, result: Tensors, frame: Frame) -> No
     actual = result[0].type
     if not actual.is_known:
         return
-    stated: Attempt[TensorType] = Attempt()
-    with stated:
-        stated.result = type_of(node, frame)
-    if (sizes := stated.result) is None:
+    if (sizes := attempted(type_of, node, frame)) is None:
         return
     with frame.asked_by(node.span):
         agree = sizes.shape == actual.shape if isinstance(node, tree.Axes) else sizes.paper == actual.paper

@@ -16,7 +16,7 @@ from archdsl.algebra.tensors import TensorType
 from archdsl.base.diagnostics import Diagnostic, Report
 from archdsl.base.text import Place, Span
 from archdsl.elaborate.frame import Frame, Incoming, Make, Recovery, Tensors
-from archdsl.elaborate.ledger import Attempt, Failed
+from archdsl.elaborate.ledger import Attempt, Failed, attempted
 from archdsl.elaborate.values import Unknown
 from archdsl.graph.blanks import NOT_KNOWN, Blank, BlankMerge
 from archdsl.graph.build import Tensor
@@ -114,9 +114,7 @@ class Sketching(Recovery):
     @override
     def uncounted(self, frame: Frame, make: Make) -> Tensors:
         so_far, told, said = frame.builder.so_far(), set(self._told), set(self._said)
-        attempt: Attempt[Tensors] = Attempt()
-        with attempt:
-            attempt.result = make(frame, None)
+        attempted(make, frame, None)
         frame.builder.back_to(so_far)
         self._told, self._said = told, said
         raise Failed
@@ -157,9 +155,7 @@ class Sketching(Recovery):
         self, node: tree.Mention, frame: Frame, incoming: Tensors, label: str, work: Callable[[], object]
     ) -> Tensors:
         said = self.report.mark()
-        attempt: Attempt[object] = Attempt()
-        with attempt:
-            attempt.result = work()
+        attempted(work)
         found = self._found(said)
         inputs = (*incoming, *_operands(node, frame))
         return self._blank(_Words(node.span, frame), inputs, found.message if found else "", name=label)

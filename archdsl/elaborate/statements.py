@@ -9,8 +9,8 @@ from typing import assert_never
 from archdsl.base.settings import is_whole
 from archdsl.base.text import Span
 from archdsl.elaborate import faults
-from archdsl.elaborate.frame import Frame, Incoming, Run, Tensors
-from archdsl.elaborate.ledger import Attempt, Failed, Stop
+from archdsl.elaborate.frame import Frame, Incoming, Run
+from archdsl.elaborate.ledger import Failed, Stop, attempted
 from archdsl.elaborate.program import Programs
 from archdsl.elaborate.requirements import Requirement
 from archdsl.elaborate.shapes import Inputs
@@ -125,12 +125,11 @@ class Statements:
             # a net that is used as a block starts from what comes in
             tensor: Value = body.current[0] if body.current else UNKNOWN
         else:
-            made: Attempt[Tensor] = Attempt()
-            with made:
-                made.result = self._inputs.declared(node.shape, name.text if name else "", node.span, frame)
-            tensor = made.result or UNKNOWN
-            body.current = (made.result,) if made.result else None
-            body.failed |= made.result is None
+            word = name.text if name else ""
+            made = attempted(self._inputs.declared, node.shape, word, node.span, frame)
+            tensor = made or UNKNOWN
+            body.current = (made,) if made else None
+            body.failed |= made is None
             if frame.scope.incoming is None:
                 frame.scope.incoming = tensor
         if name is not None and self._programs.define(name, frame.scope):
@@ -165,10 +164,7 @@ class Statements:
 
 def _chain(chain: tree.Chain, body: Body) -> None:
     """Go on with a chain from what the statement above gave."""
-    attempt: Attempt[Tensors] = Attempt()
-    with attempt:
-        attempt.result = body.frame.chain(chain, body.current)
-    body.current = attempt.result
+    body.current = attempted(body.frame.chain, chain, body.current)
     body.failed |= body.current is None
 
 

@@ -12,7 +12,7 @@ from archdsl.base.suggest import nearest
 from archdsl.base.text import Span
 from archdsl.elaborate import faults
 from archdsl.elaborate.frame import Frame
-from archdsl.elaborate.ledger import Attempt, Failed
+from archdsl.elaborate.ledger import Failed, attempted
 from archdsl.elaborate.values import Shared, Unknown, Value, kind_of
 from archdsl.graph.arguments import Nothing, Partial
 from archdsl.graph.build import Tensor
@@ -88,10 +88,7 @@ class Words:
         # a bare word says the same wherever its block is worked out
         key = (id(node), operator)
         if key not in self._bare:
-            attempt: Attempt[Reading] = Attempt()
-            with attempt:
-                attempt.result = _read(node, found, digits, frame, defaults)
-            self._bare[key] = attempt.result
+            self._bare[key] = attempted(_read, node, found, digits, frame, defaults)
         if (reading := self._bare[key]) is None:
             raise Failed
         return reading
@@ -118,13 +115,11 @@ def _read(
         raise Failed
     operands = _operands(operator, values, given.spans, frame, node)
     decorations = {name: values.pop(name) for name in DECORATIONS if name in values and operator.decorated}
-    made: Attempt[Operator[Any]] = Attempt()
-    with made:
-        made.result = _bound(node, operator, {**values, **layers}, frozenset(operands), given.spans, frame)
+    made = attempted(_bound, node, operator, {**values, **layers}, frozenset(operands), given.spans, frame)
     followers = _followers(node, decorations, given.spans, frame) if decorations else ()
-    if made.result is None:
+    if made is None:
         raise Failed
-    return Reading(made.result, followers, given.spans, tuple(operands.values()))
+    return Reading(made, followers, given.spans, tuple(operands.values()))
 
 
 def _layer(value: Shared, span: Span, frame: Frame) -> SharedLayer:
