@@ -7,14 +7,14 @@ from typing import Any
 
 from archdsl.algebra.tensors import TensorType
 from archdsl.base.suggest import nearest
-from archdsl.base.text import Span
 from archdsl.elaborate import faults
+from archdsl.elaborate.evaluate import TOO_MANY
 from archdsl.elaborate.frame import Frame, Incoming, Run, Tensors
 from archdsl.elaborate.ledger import Failed, attempted
 from archdsl.elaborate.program import Programs
 from archdsl.elaborate.rows import check_labels
 from archdsl.elaborate.statements import Body, Statements
-from archdsl.elaborate.values import Scope, Template, Unknown, Value, settled_arguments, signature
+from archdsl.elaborate.values import Scope, Template, Unknown, Value, settled_arguments
 from archdsl.graph.arguments import Partial
 from archdsl.graph.build import Builder, Tensor
 from archdsl.graph.module import Module
@@ -115,6 +115,7 @@ class Blocks:
 
 def arguments_of(template: Template, node: tree.Mention, frame: Frame) -> dict[str, Value]:
     """The arguments that a call states, by parameter."""
+    misfit = frame.run.evaluator.misfit
     names = [each.name.text for each in template.definition.parameters]
     given: dict[str, Value] = dict(template.arguments)
     complete = True
@@ -125,11 +126,12 @@ def arguments_of(template: Template, node: tree.Mention, frame: Frame) -> dict[s
         name = argument.name.text if argument.name else next(free, "")
         reason = ""
         if name not in known:
-            reason = f"has no parameter `{name}`" if name else "gets more arguments than it has parameters"
+            reason = f"has no parameter `{name}`" if name else TOO_MANY
         elif name in given:
             reason = f"gets `{name}` twice"
         if reason:
-            _misfit(template, reason, argument.span, frame, nearest(name, names) if name else None)
+            near = nearest(name, names) if name else None
+            misfit(template.definition, template.scope, reason, argument.span, frame.scope, near)
             complete = False
         given[name] = value
     if not complete:
@@ -139,7 +141,7 @@ def arguments_of(template: Template, node: tree.Mention, frame: Frame) -> dict[s
 
 def _bound(template: Template, node: tree.Mention, frame: Frame) -> dict[str, Value]:
     """The arguments of a call with those that have defaults, in the order of the parameters."""
-    definition = template.definition
+    definition, misfit = template.definition, frame.run.evaluator.misfit
     given = arguments_of(template, node, frame)
     complete = True
     inner = frame.within(Scope(template.scope.source, template.scope, names={**given}))
@@ -150,19 +152,12 @@ def _bound(template: Template, node: tree.Mention, frame: Frame) -> dict[str, Va
         if parameter.default is not None:
             given[name] = inner.scope.names[name] = inner.value(parameter.default)
         elif not definition.is_net:
-            _misfit(template, f"has no value for `{name}`", node.name.span, frame)
+            misfit(definition, template.scope, f"has no value for `{name}`", node.name.span, frame.scope)
             complete = False
     if not complete:
         raise Failed
     names = [each.name.text for each in definition.parameters]
     return {name: given[name] for name in names if name in given}
-
-
-def _misfit(template: Template, reason: str, span: Span, frame: Frame, near: str | None = None) -> None:
-    definition = template.definition
-    head = signature(definition, template.scope)
-    defined = (template.scope.place(definition.name.span), "defined here")
-    frame.fault(faults.BlockArguments(definition.name.text, reason, head, near), span, (defined,))
 
 
 def _identity(value: Value) -> object:

@@ -29,7 +29,7 @@ from archdsl.syntax import tree
 _GRID_AXES = {1: ("width",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
 INCOMING = "in"
-_TOO_MANY = "gets more arguments than it has parameters"
+TOO_MANY: Final = "gets more arguments than it has parameters"
 
 
 class Evaluator:
@@ -274,10 +274,7 @@ class Evaluator:
         # in a sketch there are tensors of which nothing is known
         if isinstance(value, Unknown) or (isinstance(value, Tensor) and not value.type.is_known):
             return UNKNOWN
-        if not isinstance(value, Tensor):
-            fault = faults.NoSuchProperty(node.name.text, kind_of(value), ())
-            return self.fault(fault, scope, node.name.span)
-        known = properties(value.type)
+        known = properties(value.type) if isinstance(value, Tensor) else {}
         if node.name.text not in known:
             fault = faults.NoSuchProperty(node.name.text, kind_of(value), tuple(known))
             return self.fault(fault, scope, node.name.span)
@@ -350,7 +347,7 @@ class Evaluator:
             name = argument.name.text if argument.name else next(free, "")
             if name not in names or name in given:
                 again = f"gets `{name}` twice" if name in given else f"has no parameter `{name}`"
-                self._misfit(definition, home, again if name else _TOO_MANY, argument.span, scope)
+                self.misfit(definition, home, again if name else TOO_MANY, argument.span, scope)
                 return False
             given[name] = self.value(argument.value, scope)
         return True
@@ -377,7 +374,7 @@ class Evaluator:
             if (name := parameter.name.text) not in inner.names:
                 if parameter.default is None:
                     reason = f"has no value for `{name}`"
-                    return self._misfit(definition, function.scope, reason, node.span, scope)
+                    return self.misfit(definition, function.scope, reason, node.span, scope)
                 inner.names[name] = self.value(parameter.default, inner)
         if any(isinstance(value, Unknown) for value in inner.names.values()):
             return UNKNOWN
@@ -392,20 +389,26 @@ class Evaluator:
             self._applying.pop()
             self.ledger.calls.pop()
 
-    def _misfit(
-        self, definition: tree.Definition | tree.Function, home: Scope, reason: str, span: Span, scope: Scope
+    def misfit(
+        self,
+        definition: tree.Definition | tree.Function,
+        home: Scope,
+        reason: str,
+        span: Span,
+        scope: Scope,
+        near: str | None = None,
     ) -> Unknown:
+        """Report an argument of a block or function that does not fit. near: the parameter that may have been meant."""
         defined = (home.place(definition.name.span), "defined here")
-        fault = faults.BlockArguments(definition.name.text, reason, signature(definition, home))
+        fault = faults.BlockArguments(definition.name.text, reason, signature(definition, home), near)
         return self.fault(fault, scope, span, (defined,))
 
     def _builtin(self, word: str, node: tree.Call, scope: Scope) -> Value:
         values: list[Value] = []
         for argument in node.arguments.items:
             if argument.name is not None:
-                return self.fault(
-                    faults.WrongValue(f"a plain argument of `{word}`", "a named one"), scope, argument.span
-                )
+                fault = faults.WrongValue(f"a plain argument of `{word}`", "a named one")
+                return self.fault(fault, scope, argument.span)
             values.append(self.value(argument.value, scope))
         if any(isinstance(value, Unknown) for value in values):
             return UNKNOWN
@@ -423,20 +426,17 @@ class Evaluator:
         return self._number(function, tuple(numbers), scope, node.span)
 
     def _length(self, values: list[Value], node: tree.Call, scope: Scope) -> Value:
-        match values:
-            case [tuple() as items]:
-                return len(items)
-            case _:
-                return self.fault(faults.WrongValue("one list for `len`", _listed(values)), scope, node.span)
+        if len(values) == 1 and isinstance(values[0], tuple):
+            return len(values[0])
+        return self.fault(faults.WrongValue("one list for `len`", _listed(values)), scope, node.span)
 
     def _range(self, values: list[Value], node: tree.Call, scope: Scope) -> Value:
         numbers = [fixed(value) for value in values if is_whole(value)]
         if numbers[2:] == [0]:
             return self.fault(Uncomputable("a `range` with steps of 0 never ends"), scope, node.span)
         if len(numbers) != len(values) or not 1 <= len(numbers) <= 3:
-            return self.fault(
-                faults.WrongValue("one to three whole numbers for `range`", _listed(values)), scope, node.span
-            )
+            wants = "one to three whole numbers for `range`"
+            return self.fault(faults.WrongValue(wants, _listed(values)), scope, node.span)
         made = range(*numbers)
         # a range of 10**18 numbers has no length that Python will tell
         first, last = made.start, made.stop
