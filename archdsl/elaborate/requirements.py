@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from archdsl.elaborate import faults
 from archdsl.elaborate.values import Scope, Unknown, Value
-from archdsl.facts.fact import Fact, View
-from archdsl.facts.table import shown_in
 from archdsl.graph.module import Module, Step
 from archdsl.graph.sums import Sum
 from archdsl.syntax import tree
 
 if TYPE_CHECKING:
     from archdsl.elaborate.evaluate import Evaluator
+    from archdsl.facts.fact import Fact
 
 _COMPARISONS = {"==", "!=", "<", "<=", ">", ">="}
 _COSTLY = 3
@@ -74,6 +73,9 @@ class Requirement:
 
 def _required() -> Mapping[str, Fact[Any]]:
     """What a text can require something of, of the network as a whole."""
+    from archdsl.facts.fact import View
+    from archdsl.facts.table import shown_in
+
     return {fact.name: fact for fact in shown_in(View.REQUIREMENTS)}
 
 

@@ -4,15 +4,17 @@ for the backward pass."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
 from archdsl.algebra.figures import short_bytes
-from archdsl.base.dtypes import Dtype
 from archdsl.facts.counts import PARAMS
 from archdsl.facts.fact import Added, Fact, Figures, Place, Shade
-from archdsl.facts.memory import Sizes, Tape, Training
 from archdsl.graph.module import Module
+
+if TYPE_CHECKING:
+    from archdsl.facts.memory import Sizes, Tape
 
 _Flags = tuple[bool, ...]
 
@@ -22,6 +24,8 @@ class _Tapes:
     stand before it, and on what needs its results. A module is worked out once for each way in which it stands."""
 
     def __init__(self, root: Module, sizes: Sizes) -> None:
+        from archdsl.facts.memory import Training
+
         self.root = root
         self.training = Training(sizes)
         self._tapes: dict[tuple[int, _Flags], Tape] = {}
@@ -57,6 +61,8 @@ class _Tapes:
         return learns, outside
 
     def _tape(self, module: Module, learns: _Flags) -> Tape:
+        from archdsl.facts.memory import Tape
+
         key = (id(module), learns)
         if key not in self._tapes:
             self._tapes[key] = Tape(self.training, module, learns)
@@ -129,11 +135,12 @@ def weights(sizes: Sizes) -> Fact[int]:
     return Fact("weights", "weights", "weights", over, bytes_or_nothing, views=frozenset())
 
 
-def kept(sizes: Sizes) -> Fact[int]:
-    """What autograd keeps of activations until the backward pass, for a batch and a type of numbers."""
+def kept(sizes: Sizes | None = None) -> Fact[int]:
+    """What autograd keeps of activations until the backward pass, for a batch and a type of numbers; one sample in
+    float32 if none are given."""
 
     def over(root: Module) -> Figures[int]:
-        return _Kept(root, sizes)
+        return _Kept(root, sizes or _of_one_sample())
 
     return Fact(
         "kept",
@@ -157,4 +164,11 @@ def made(sizes: Sizes) -> Fact[int]:
     return Fact("activations", "activations", "activations", over, bytes_or_nothing, views=frozenset())
 
 
-KEPT = kept(Sizes(1, Dtype.FLOAT32.itemsize))
+def _of_one_sample() -> Sizes:
+    from archdsl.base.dtypes import Dtype
+    from archdsl.facts.memory import Sizes
+
+    return Sizes(1, Dtype.FLOAT32.itemsize)
+
+
+KEPT = kept()

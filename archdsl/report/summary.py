@@ -136,8 +136,9 @@ class Summary:
     facts: tuple[Fact[Any], ...] = field(repr=False)
 
     def showing(self, *names: str) -> Summary:
-        """The table with other facts as its columns, by their names: `table.showing("params", "kept")`."""
-        return replace(self, facts=columns(names))
+        """The table with other facts as its columns, by their names: `table.showing("params", "kept")`. As it is where
+        none are named."""
+        return replace(self, facts=columns(dict.fromkeys(names))) if names else self
 
     @property
     def params(self) -> int:
