@@ -33,8 +33,7 @@ class Named(_Choice):
     def __getattr__(self, name: str) -> object:
         if name != "choices":
             raise AttributeError(name)
-        self.choices = tuple(self._names())
-        return self.choices
+        return tuple(self._names())
 
 
 def columns() -> Iterable[str]:
