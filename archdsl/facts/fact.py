@@ -209,8 +209,7 @@ class _Total(Added):
 
     @override
     def at(self, place: Place, count: int) -> int:
-        # weights that several steps share are those of the first
-        return 0 if place.again and self.summed.once else place.step.total(self.summed) * count
+        return self.summed.of(place.step, count, again=place.again)
 
 
 def number_or_nothing(value: int) -> str:

@@ -36,6 +36,11 @@ def totals() -> tuple[AnyFact, ...]:
     return tuple(fact for fact in shown_in(View.TABLE) if fact.shares)
 
 
+def counts() -> tuple[Fact[int], ...]:
+    """Those of them that are sums of what operators have, wherever these stand."""
+    return tuple(fact for fact in totals() if fact.summed)
+
+
 def by_name(value: Callable[[AnyFact], Any]) -> Mapping[str, Any]:
     """The facts by their names, each worked out when it is asked for."""
     return ByName(FACTS, value)

@@ -23,6 +23,10 @@ class Sum:
     once: bool = False
     training: bool = False
 
+    def of(self, step: Step, count: int, *, again: bool) -> int:
+        """What so many repetitions of a step have. again: whether its weights are those of an earlier one."""
+        return 0 if again and self.once else step.total(self) * count
+
 
 def _params(step: Step) -> int:
     return step.facts.params
