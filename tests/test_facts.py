@@ -201,6 +201,21 @@ def test_what_is_kept_is_that_of_the_place() -> None:
     assert boxes == [known[KEPT].of((tour.at(path),)) for path in ("one.pool1", "one.conv1", "two.pool1", "two.conv1")]
 
 
+def test_what_training_and_inference_share_is_there_at_inference() -> None:
+    """A batch norm that the text names first in a branch for training: its weights, and the statistics that it holds."""
+    text = """net n {
+ input 8x8x3
+ share t = bn
+ aux = in -> t -> conv1-2
+ y = in -> t -> conv1-4
+ output y
+ output aux (train)
+}"""
+    needs = archdsl.parse(text, net="n").memory().needs
+    assert needs.inference_weights == 4 * (2 * 3 + 3 * 4 + 4)
+    assert needs.inference_buffers == needs.buffers == 4 * 2 * 3 + 8
+
+
 def test_facts_are_those_of_the_attributes() -> None:
     net = archdsl.load("googlenet")
     assert (net.facts["params"], net.facts["macs"], net.facts["layers"]) == (net.params, net.macs, net.module.layers)

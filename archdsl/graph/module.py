@@ -222,12 +222,13 @@ class Module:
         training = summed.training if training is None else training
         key = (summed, training)
         if key not in self._totals:
-            steps = self._summed(once=summed.once, training=training)
+            steps = self.counted(once=summed.once, training=training)
             self._totals[key] = sum([step.total(summed, training=training) * step.count for step in steps])
         return self._totals[key]
 
-    def _summed(self, *, once: bool, training: bool) -> Iterator[Step]:
-        """The steps that a sum is over. once: of those that share weights one, if any is to be counted."""
+    def counted(self, *, once: bool, training: bool) -> Iterator[Step]:
+        """The steps that a sum is over. once: of those that share weights one, if any is to be counted. training:
+        whether with those that training alone needs."""
         used = {step.name for index, step in enumerate(self.steps) if step.shared and index not in self.train_only}
         for index, step in self.owned_with_index() if once else enumerate(self.steps):
             if training or index not in self.train_only or (once and step.name in used):
