@@ -34,6 +34,7 @@ class _Fields(Figures[OnInputs]):
 
     def __init__(self, root: Module) -> None:
         self.root = root
+        self._line: OnInputs | None = None
 
     @property
     @override
@@ -46,7 +47,9 @@ class _Fields(Figures[OnInputs]):
     @override
     def line(self) -> OnInputs:
         """What a position sees of the last map that is computed at inference, before a head takes it all together."""
-        return OnInputs(_of_last_map(self.root), self.root.inputs)
+        if self._line is None:
+            self._line = OnInputs(_of_last_map(self.root), self.root.inputs)
+        return self._line
 
     @override
     def at(self, place: Place, count: int) -> OnInputs:

@@ -226,13 +226,15 @@ class Module:
             self._totals[key] = sum([step.total(summed, training=training) * step.count for step in steps])
         return self._totals[key]
 
-    def counted(self, *, once: bool, training: bool) -> Iterator[Step]:
+    def counted(self, *, once: bool, training: bool) -> list[Step]:
         """The steps that a sum is over. once: of those that share weights one, if any is to be counted. training:
         whether with those that training alone needs."""
-        used = {step.name for index, step in enumerate(self.steps) if step.shared and index not in self.train_only}
-        for index, step in self.owned_with_index() if once else enumerate(self.steps):
-            if training or index not in self.train_only or (once and step.name in used):
-                yield step
+        steps = self.owned_with_index() if once else enumerate(self.steps)
+        if training or not self.train_only:
+            return [step for _, step in steps]
+        needed = [step for index, step in enumerate(self.steps) if index not in self.train_only]
+        shared = {step.name for step in needed if step.shared} if once else ()
+        return [step for index, step in steps if index not in self.train_only or step.name in shared]
 
     @property
     def params(self) -> int:

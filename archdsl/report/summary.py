@@ -63,10 +63,13 @@ class Row:
     same_as: str
     places: Spots = field(repr=False)
     known: Known = field(repr=False, compare=False)
+    _values: dict[Fact[Any], Any] = field(default_factory=dict[Fact[Any], Any], init=False, repr=False, compare=False)
 
     def value(self, fact: Fact[_V]) -> _V:
         """What is known of all its repetitions."""
-        return self.known[fact].of(self.places)
+        if fact not in self._values:
+            self._values[fact] = self.known[fact].of(self.places)
+        return self._values[fact]
 
     @property
     def facts(self) -> Mapping[str, Any]:
