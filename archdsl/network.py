@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from archdsl.page.document import Page
     from archdsl.passes.a_pass import Pass
     from archdsl.passes.moving import Moved
-    from archdsl.report.compare import Comparison, Sort
+    from archdsl.report.compare import Comparison
     from archdsl.report.diff import Diff
     from archdsl.report.memory import Measure, Memory
     from archdsl.report.sizes import ValidSizes
@@ -111,6 +111,16 @@ class Network:
     def train_macs(self) -> int:
         """Multiply-accumulates of one forward pass in training mode for one sample, auxiliary heads included."""
         return self.module.train_macs
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What is known of it, by name, each worked out when it is asked for: `net.facts["kept"]`.
+        `archdsl.facts.table` lists them."""
+        from archdsl.facts.fact import Known
+        from archdsl.facts.table import by_name
+
+        known = Known(self.module)
+        return by_name(lambda fact: known[fact].whole)
 
     @property
     def inputs(self) -> dict[str, TensorType]:
@@ -283,9 +293,9 @@ class Network:
         `TB` or `LR`. expand: paths of blocks that are opened whatever the detail. since: another network: the picture
         then shows what was added, changed and removed since. focus: the path of the one block or layer that is shown,
         with what it is joined to. color: the cost that boxes are shaded by, `macs`, `params`, `memory` (the numbers
-        that come out) or `rf` (the receptive field), not together with since. dark: for a dark page. Raises
-        `archdsl.draw.render.NoGraphviz` where the file cannot be made; DOT and Mermaid always can. ArchError where
-        nothing stands at one of the paths.
+        that come out), `rf` (the receptive field) or `kept` (for the backward pass), not together with since. dark: for
+        a dark page. Raises `archdsl.draw.render.NoGraphviz` where the file cannot be made; DOT and Mermaid always can.
+        ArchError where nothing stands at one of the paths.
         """
         from archdsl.base.files import write_atomically
         from archdsl.draw.files import drawn, kept
@@ -588,9 +598,7 @@ def diff(old: Network, new: Network) -> Diff:
 
 
 @door
-def compare(
-    networks: Iterable[Network], *, sort: Sort | str | None = None, plot: str | Path | None = None
-) -> Comparison:
+def compare(networks: Iterable[Network], *, sort: str | None = None, plot: str | Path | None = None) -> Comparison:
     """Networks side by side: `str()` prints a line for each, `.entries` are their data, `.to_json()` is for tools.
 
     sort: `params`, `macs`, `name` or `receptive-field`, the smallest first; else they stay in their order. plot: an SVG
@@ -651,10 +659,10 @@ def _require_file(**path: object) -> None:
 
 def _require_cost(color: str | None) -> None:
     """Refuse what is no cost that boxes can be shaded by."""
-    from archdsl.draw.shading import Cost
+    from archdsl.facts.table import colour
 
     try:
-        _ = color is None or Cost(color)
+        _ = color is None or colour(color)
     except (WrongType, WrongValue) as error:
         raise type(error)(f"`color`: {error}") from None
 

@@ -388,7 +388,7 @@ def test_the_zoo_fits_into_eighty_columns(run, monkeypatch):
     ],
 )
 def test_of_more_than_two_authors_the_first_is_named(paper, authors):
-    assert Entry("n", "8x8x3", 0, 0, paper, "").authors == authors
+    assert Entry("n", "8x8x3", (0, 0), paper, "").authors == authors
 
 
 def test_explain_prefers_a_file_to_a_page(run, folder):

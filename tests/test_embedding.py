@@ -141,7 +141,7 @@ WRONG: dict[str, tuple[Callable[[Any], object], str]] = {
     "volumes": (lambda x: NET.draw_volumes([x]), "`path` is the name of a file, not list"),
     "detail": (lambda x: NET.draw(detail=[x]), "the detail is one of stage, block, layer, op, not list"),
     "direction": (lambda x: NET.draw(direction=x), "the direction is one of TB, LR, not "),
-    "colour": (lambda x: NET.draw(color=[x]), "the cost is one of macs, params, memory, rf, not list"),
+    "colour": (lambda x: NET.draw(color=[x]), "the cost is one of macs, params, memory, rf, kept, not list"),
     "focus": (lambda x: NET.draw(focus=[x]), "`focus` is the path of a layer, such as `layer1.0.conv1`, not list"),
     "expand": (lambda x: NET.draw(expand=x), "`expand` is a list of paths of blocks, not "),
     "one of expand": (lambda x: NET.page(expand=[x]), "`expand` is a list of paths of blocks, and one of them is "),

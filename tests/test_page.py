@@ -16,8 +16,9 @@ from archdsl import cli
 from archdsl.draw import render as rendering
 from archdsl.draw.graphviz import DARK, LIGHT, mixed
 from archdsl.draw.render import NoGraphviz, render_all
-from archdsl.draw.shading import WORDS
 from archdsl.elaborate.library import zoo_names
+from archdsl.facts.fact import View
+from archdsl.facts.table import colours
 from archdsl.page import steps, views
 from archdsl.report.walk import Tour
 
@@ -77,7 +78,7 @@ def data_of(html):
         for index in range(len(columns["path"]))
     ]
     for index, step in enumerate(data["steps"]):
-        usual = {"last": step["path"], "row": index, "output": "", "params": "", "macs": "", "sees": ""}
+        usual = {"last": step["path"], "row": index, "output": "", "params": "", "macs": "", "receptive_field": ""}
         field = data["fields"][step["field"]] if "field" in step else None
         lines = [data["lines"][line] for line in step["lines"]]
         called = {"field": field, "lines": lines, "text": data["places"][step["text"]]}
@@ -139,7 +140,7 @@ def test_the_field_of_a_step_is_as_wide_as_its_row_says(name):
             + ("all" if axis["jump"] == 0 and axis["size"] == axis["length"] else str(axis["size"]))
             for axis in field["axes"]
         ]
-        assert step["sees"] == (sizes[0] if len(set(sizes)) == 1 else "x".join(sizes))
+        assert step["receptive_field"] == (sizes[0] if len(set(sizes)) == 1 else "x".join(sizes))
         for axis in field["axes"]:
             if axis["low"] is not None:
                 assert int(axis["high"] - axis["low"]) + 1 == axis["size"]
@@ -568,7 +569,7 @@ def test_a_block_that_the_table_opens_elsewhere_has_its_own_field(opened):
     browser.key("Escape")
     known = data_of(net.page().html)["steps"]
     last = next(step for step in known if step["path"] == "b.conv2")
-    assert last["sees"] == "13"
+    assert last["receptive_field"] == "13"
     assert known[last["row"]]["path"] == "a.conv2"
 
 
@@ -709,7 +710,10 @@ def fill(browser, selector):
 def test_colours_say_what_boxes_cost(opened):
     browser = opened("alexnet")
     kind = fill(browser, "#stage .of-linear")
-    assert texts(browser, "#color option") == ["kind", *WORDS.values()]
+    assert texts(browser, "#color option") == [
+        "kind",
+        *(fact.words for fact in colours().values() if View.COLOURS in fact.views),
+    ]
     browser.key("c")
     assert browser.value("document.querySelector('#color').value") == "macs"
     assert browser.value("location.hash") == "#?color=macs"

@@ -10,12 +10,13 @@ from work import growth
 
 import archdsl
 from archdsl.elaborate.library import zoo_names
+from archdsl.facts.seen import field_of
 from archdsl.graph.flat import layers
 from archdsl.graph.module import Module
 from archdsl.report import structure
 from archdsl.report.summary import share
 from archdsl.report.terminal import cells
-from archdsl.report.walk import Tour, field_of
+from archdsl.report.walk import Tour
 
 
 def of(text, **settings):

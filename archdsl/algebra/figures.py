@@ -19,6 +19,11 @@ def short_number(value: int) -> str:
     return f"{value:.2e}" if value < _LARGEST else f"about 10^{len(str(value)) - 1}"
 
 
+def count_shown(count: int) -> str:
+    """A count, exact below a million."""
+    return f"{count:,}" if count < 10**6 else short_number(count)
+
+
 def short_bytes(count: int) -> str:
     """A number of bytes to three digits: `102 MB`."""
     return f"{short_number(count)}B" if count >= 10_000 else f"{count:,} B"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,44 @@ from archdsl.cli.screen import show
 if TYPE_CHECKING:
     from archdsl.network import Network
     from archdsl.request import Request
+
+    _Choice = click.Choice[str]
+else:
+    _Choice = click.Choice
+
+
+class Named(_Choice):
+    """One of some names, which are looked up when they are needed, so that other commands need not wait for them."""
+
+    def __init__(self, names: Callable[[], Iterable[str]]) -> None:
+        self.case_sensitive = True
+        self._names = names
+
+    def __getattr__(self, name: str) -> object:
+        if name != "choices":
+            raise AttributeError(name)
+        return tuple(self._names())
+
+
+def columns() -> Iterable[str]:
+    """The facts that a table can show."""
+    from archdsl.facts.table import column_names
+
+    return column_names()
+
+
+def colours() -> Iterable[str]:
+    """The costs that boxes can be shaded by."""
+    from archdsl.facts.table import colours
+
+    return colours()
+
+
+def sorts() -> Iterable[str]:
+    """What networks can be sorted by."""
+    from archdsl.facts.table import sort_names
+
+    return sort_names()
 
 
 def complete_network(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:

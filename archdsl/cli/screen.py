@@ -125,8 +125,10 @@ def write(files: dict[str, bytes], read: Iterable[str | None]) -> None:
 
 
 def totals(net: Network) -> str:
-    """The size of a network in a line."""
-    return f"{net.inference_params:,} parameters, {net.macs:,} MACs"
+    """What a network comes to, in a line."""
+    from archdsl.facts.table import totals
+
+    return ", ".join(f"{fact.over(net.module).inference:,} {fact.words}" for fact in totals())
 
 
 def file_name(net: Network | Sketch, suffix: str) -> str:

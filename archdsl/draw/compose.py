@@ -11,9 +11,11 @@ from fractions import Fraction
 from typing import Any, Final
 
 from archdsl.draw.joining import branches_folded, neighbours_folded, taken_in
-from archdsl.draw.levels import Level, Member, Part
+from archdsl.draw.levels import Costs, Level, Member, Part
 from archdsl.draw.model import Detail
+from archdsl.facts.fact import Fact, Known, Place, View
 from archdsl.facts.receptive import ReceptiveFields, Seen, start
+from archdsl.facts.table import shown_in
 from archdsl.graph.blanks import Blank
 from archdsl.graph.marks import Mark, Marked, Marks, prefixes
 from archdsl.graph.module import INPUT, Module, Step, StepRole, Wire
@@ -28,8 +30,9 @@ _NEARLY_ALL: Final = Fraction(3, 4)
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Where a module stands: the path of what is around it, its position in a row, what its inputs see, how many open
-    blocks are around it. again: whether its weights are those of an earlier module.
-    within: whether a block is around it. alone: whether it is looked at without its place."""
+    blocks are around it. around: the step that it is. known: the facts of the network; those of the module itself if
+    there are none. again: whether its weights are those of an earlier module. within: whether a block is around it.
+    alone: whether it is looked at without its place."""
 
     seen: tuple[Seen, ...]
     prefix: str = ""
@@ -40,11 +43,13 @@ class Scope:
     again: bool = False
     within: bool = False
     alone: bool = False
+    around: Place | None = None
+    known: Known | None = None
 
 
 class Composer:
     """Makes the levels of one network at one detail. `expanded` are paths of blocks to open besides; all that is inside
-    of the block at `focus` is open too, two levels of it."""
+    of the block at `focus` is open too, two levels of it. `facts` are told of each part."""
 
     def __init__(
         self,
@@ -52,12 +57,15 @@ class Composer:
         expanded: frozenset[str] = frozenset(),
         marks: Marks | None = None,
         focus: str = "",
+        facts: tuple[Fact[Any], ...] | None = None,
     ) -> None:
         self.detail = detail
+        self.facts = shown_in(View.TABLE) if facts is None else facts
         self.marks = marks
         self.opened: set[str] = set()
         self._open = {prefix for path in (*expanded, *filter(None, [focus])) for prefix in prefixes(path)}
         self._focus = focus
+        self._known: Known | None = None
         self._layers = 0
         self._fields = ReceptiveFields()
         self._single: dict[int, Part | None] = {}
@@ -69,10 +77,13 @@ class Composer:
     def network(self, root: Module, scope: Scope | None = None) -> Level:
         """What is drawn of a network, or with a scope of a block where it stands."""
         self._layers = root.layers
-        return self.level(root, scope or Scope(tuple(map(start, root.inputs))))
+        scope = scope or Scope(tuple(map(start, root.inputs)))
+        self._known = scope.known or Known(root)
+        return self.level(root, scope)
 
     def level(self, module: Module, scope: Scope) -> Level:
         """What is drawn of a module."""
+        known = self._known = self._known or Known(module)
         parts: list[Part] = []
         made: list[tuple[Wire, ...]] = []
         position = scope.position
@@ -83,27 +94,29 @@ class Composer:
             before = tuple(scope.seen[w.port] if w.step == INPUT else fields[w.step][w.port] for w in step.inputs)
             training = scope.training or index in module.train_only
             again = scope.again or index not in owned
-            member = Member(f"{scope.prefix}{step.name or position}", step, fields[index], again)
+            path = f"{scope.prefix}{step.name or position}"
+            member = Member(path, module, index, fields[index], scope.around, again, training)
             within = scope.within or _is_inner(module)
             inner = replace(scope, seen=before, position=position, training=training, again=again, within=within)
-            made.append(_placed(self._drawn(member, inner), inputs, parts))
+            costs = Costs.of(member, known, self.facts)
+            made.append(_placed(self._drawn(member, inner, costs), inputs, parts))
             position += step.slots
         level = Level(module.inputs, tuple(parts), _moved(module.outputs, made))
         if self.detail is not Detail.OP:
             level = taken_in(level)
         return branches_folded(neighbours_folded(level))
 
-    def _drawn(self, member: Member, scope: Scope) -> Part | Level:
+    def _drawn(self, member: Member, scope: Scope, costs: Costs) -> Part | Level:
         """The part that a step is drawn as, or the level that takes its place."""
         step, module = member.step, member.step.what
-        part = _part(member, scope, self._mark(member, scope))
+        part = _part(member, scope, costs, self._mark(member, scope))
         if isinstance(module, Operator):
             return part
         if contents := self._contents(module):
             part = replace(part, contents=contents)
         prefix = scope.prefix if module.transparent else f"{member.path}."
         position = scope.position if module.transparent else 0
-        scope = replace(scope, prefix=prefix, position=position)
+        scope = replace(scope, prefix=prefix, position=position, around=member)
         is_marked = self.marks is not None and not scope.alone and member.path in self.marks.inside
         fault = self._fault(module)
         if not is_marked and not fault and (only := self._as_one(module)) is not None:
@@ -300,7 +313,7 @@ def _read(step: Step) -> tuple[Wire, ...]:
     return step.inputs[:1] if isinstance(step.what, Operator) and step.what.sized_like else step.inputs
 
 
-def _part(member: Member, scope: Scope, mark: Marked | None) -> Part:
+def _part(member: Member, scope: Scope, costs: Costs, mark: Marked | None) -> Part:
     """The part that a step is drawn as if it stays closed."""
     step, read = member.step, _read(member.step)
     return Part(
@@ -308,8 +321,7 @@ def _part(member: Member, scope: Scope, mark: Marked | None) -> Part:
         inputs=read,
         input_types=step.input_types[: len(read)],
         outputs=step.outputs,
-        params=member.params * step.count,
-        macs=step.macs * step.count,
+        costs=costs,
         title=title_of(step),
         count=step.count,
         shared=step.name if step.shared else "",
@@ -324,24 +336,38 @@ def _wrapped(only: Part, part: Part) -> Part:
     names = dict.fromkeys(filter(None, (part.title, only.title.rpartition(", ")[2])))
     members = only.members if only.inside is None else part.members
     count = part.count * only.count
-    return replace(only, title=", ".join(names), members=members, count=count, params=part.params, macs=part.macs)
+    return replace(only, title=", ".join(names), members=members, count=count, costs=part.costs)
 
 
 def _renamed(only: Part, part: Part, prefix: str) -> Part:
     """The box of a module at the place where the module stands."""
     whole = part.members[0]
-    members = tuple(Member(f"{prefix}{each.path}", each.step, whole.seen, whole.again) for each in only.members)
+    members = tuple(
+        replace(
+            each,
+            path=f"{prefix}{each.path}",
+            after=whole.after,
+            around=_inside(whole, each.around),
+            again=whole.again,
+            training_only=whole.training_only,
+        )
+        for each in only.members
+    )
     return replace(
         only,
         members=members,
         count=only.count * part.count,
-        params=part.params,
-        macs=part.macs,
+        costs=part.costs,
         shared=part.shared,
         training=part.training,
         aside=part.aside,
         mark=part.mark or only.mark,
     )
+
+
+def _inside(whole: Member, around: Place | None) -> Member:
+    """What is around a member of a module that was looked at without its place, where the module is that of `whole`."""
+    return replace(around, around=_inside(whole, around.around)) if isinstance(around, Member) else whole
 
 
 def _opened_in_place(level: Level) -> tuple[str, Level] | None:

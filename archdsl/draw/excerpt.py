@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from archdsl.algebra.figures import short_number
 from archdsl.draw.model import Cluster, Edge, Facts, Kind, Picture, Sample, by_axes, hierarchy, told
+from archdsl.draw.words import sums
 
 
 def focused(picture: Picture, path: str) -> Picture | None:
@@ -54,7 +54,7 @@ def _caption(picture: Picture, path: str) -> str:
     everything = (facts for each in (*picture.clusters, *picture.nodes) for facts in each.facts)
     facts = next((facts for facts in everything if facts.path == path), Facts(path, ""))
     arrow = f"{' + '.join(map(by_axes, facts.inputs))} → {by_axes(facts.output)}"
-    return f"{arrow} · {short_number(facts.params)} parameters · {short_number(facts.macs)} MACs"
+    return " · ".join((arrow, *sums(facts.known)))
 
 
 def side_by_side(pictures: Sequence[Picture]) -> Picture:

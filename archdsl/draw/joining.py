@@ -104,12 +104,9 @@ def _folded(first: Part, second: Part) -> Part | None:
     if len(first.outputs) != 1 or first.is_merge or first.shared or first.key != second.key:
         return None
     # open blocks show what is in each of them, which differs where their inputs do
-    costs = (first.params * second.count, first.macs * second.count)
-    if first.inside is not None and costs != (second.params * first.count, second.macs * first.count):
+    if first.inside is not None and not first.costs.is_alike(first.count, second.costs, second.count):
         return None
-    return replace(
-        first, count=first.count + second.count, params=first.params + second.params, macs=first.macs + second.macs
-    )
+    return replace(first, count=first.count + second.count, costs=first.costs + second.costs)
 
 
 def _taken_in(first: Part, second: Part, readers: set[str]) -> Part | None:
@@ -177,8 +174,7 @@ def _together(first: Part, second: Part, lead: int) -> Part:
         lead=lead,
         outputs=second.outputs,
         mark=second.mark if lead >= len(first.members) else first.mark,
-        params=first.params + second.params,
-        macs=first.macs + second.macs,
+        costs=first.costs + second.costs,
     )
 
 

@@ -6,14 +6,17 @@ A part is one box, one closed block, or an open block with a level of its own.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
 from archdsl.algebra.tensors import TensorType
+from archdsl.facts.fact import Fact, Known, Place
 from archdsl.facts.receptive import Seen
+from archdsl.facts.table import totals
 from archdsl.graph.marks import Marked
-from archdsl.graph.module import INPUT, Step, Wire
+from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops.operator import Operator
 from archdsl.ops.regular import Dropout, DropPath, Identity
 
@@ -23,18 +26,58 @@ INERT: Final = (Dropout, DropPath, Identity)
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A step that a part stands for: its path, and what its output sees of the network's input. again: whether its
-    weights are those of an earlier step, where they are counted."""
+    """A step that a part stands for, at its place (`facts.fact.Place`): its path, and what its output sees of the
+    network's input. around: the member that it is in. again: whether its weights are those of an earlier step, where
+    they are counted."""
 
     path: str
-    step: Step
-    seen: tuple[Seen, ...]
+    module: Module
+    index: int
+    after: tuple[Seen, ...]
+    around: Place | None = None
     again: bool = False
+    training_only: bool = False
 
     @property
-    def params(self) -> int:
-        """The parameters of one repetition."""
-        return 0 if self.again else self.step.params
+    def step(self) -> Step:
+        """The step itself."""
+        return self.module.steps[self.index]
+
+
+@dataclass(frozen=True, eq=False)
+class Costs:
+    """What a part stands for, in numbers. known: the facts of the network. facts: those that are told of each part.
+    sums: those of them that add up, of all that the part stands for."""
+
+    known: Known
+    facts: tuple[Fact[Any], ...]
+    sums: Mapping[Fact[Any], int]
+
+    @staticmethod
+    def of(member: Member, known: Known, facts: tuple[Fact[Any], ...]) -> Costs:
+        """Those of all repetitions of a step."""
+        sums = {fact: known[fact].at(member, member.step.count) for fact in facts if fact.shares}
+        return Costs(known, facts, sums)
+
+    def __add__(self, other: Costs) -> Costs:
+        return replace(self, sums={fact: value + other.sums[fact] for fact, value in self.sums.items()})
+
+    def is_alike(self, count: int, other: Costs, others: int) -> bool:
+        """Whether one of so many costs what one of so many others does, as far as pictures say it."""
+        return all(self.sums[fact] * others == other.sums[fact] * count for fact in totals())
+
+    def told(self, member: Member, others: Iterable[Member], count: int, leads: int) -> dict[Fact[Any], Any]:
+        """What is known of one of the steps that a part stands for, which stands there so many times. leads: where it
+        gives the part its name, how often the part stands there: of folded parts the first may differ from the others
+        in its inputs, so that what adds up is counted over all of them; else 0."""
+        told: dict[Fact[Any], Any] = {}
+        for fact in self.facts:
+            figures = self.known[fact]
+            if leads and fact in self.sums:
+                told[fact] = self.sums[fact] - sum(figures.at(each, 1) for each in others) * leads
+            else:
+                told[fact] = figures.at(member, count)
+        return told
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,16 +87,14 @@ class Part:
     members: the steps that it stands for, of which `lead` gives it its name; of equal ones that are folded, the first.
     inputs, input_types: those of which more than the size matters. contents: the blocks in a closed one. look: what
     would be drawn of that. inside: what is drawn of it if it is open. shared: the name of weights that it shares with
-    others. aside: whether it is a projection that `residual` added. params, macs: of all that it stands for. mark: what
-    a picture says of it.
+    others. aside: whether it is a projection that `residual` added. mark: what a picture says of it.
     """
 
     members: tuple[Member, ...]
     inputs: tuple[Wire, ...]
     input_types: tuple[TensorType, ...]
     outputs: tuple[TensorType, ...]
-    params: int
-    macs: int
+    costs: Costs
     lead: int = 0
     title: str = ""
     contents: str = ""

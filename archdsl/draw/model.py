@@ -6,13 +6,15 @@ What is drawn is decided in `draw.picture`; how it looks as text in `draw.dot`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from archdsl.algebra.tensors import Shape
 from archdsl.base.wanted import Choice
 from archdsl.draw.graphviz import LIGHT, Theme
+from archdsl.facts.fact import Fact, View
+from archdsl.facts.table import shown_in
 from archdsl.graph.marks import Mark
 from archdsl.ops.operator import Style
 
@@ -60,8 +62,8 @@ class Role(StrEnum):
 class Facts:
     """What is known of a layer, block or tensor: the text of a tooltip.
 
-    count: how often it stands there; params and macs are of all of them together, seen is of the last, sees its longest
-    side; sees_all: whether it is the whole input along an axis. line: of the text, None where nothing of it stands.
+    count: how often it stands there. known: the facts of all of them together. line: of the text, None where nothing of
+    it stands.
     """
 
     path: str
@@ -69,13 +71,9 @@ class Facts:
     arguments: tuple[tuple[str, str], ...] = ()
     inputs: tuple[Shape, ...] = ()
     output: Shape = ()
-    params: int = 0
-    macs: int = 0
-    seen: str = ""
     line: int | None = None
     count: int = 1
-    sees: int = 0
-    sees_all: bool = False
+    known: Mapping[Fact[Any], Any] = field(default_factory=dict[Fact[Any], Any])
 
     def lines(self) -> Iterator[str]:
         """The facts one by one, as a reader wants them."""
@@ -88,12 +86,7 @@ class Facts:
                 if self.inputs
                 else by_axes(self.output)
             )
-        if self.params:
-            yield f"{self.params:,} parameters"
-        if self.macs:
-            yield f"{self.macs:,} MACs"
-        if self.seen:
-            yield f"receptive field {self.seen}"
+        yield from filter(None, (fact.said(self.known[fact]) for fact in shown_in(View.TABLE) if fact in self.known))
         if self.line is not None:
             yield f"line {self.line}"
 

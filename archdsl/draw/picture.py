@@ -5,9 +5,9 @@ The folded picture is the hierarchy of modules itself, so drawing a thousand equ
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from archdsl.base.wanted import WrongValue
 from archdsl.draw.compose import Composer, Scope
@@ -16,8 +16,10 @@ from archdsl.draw.graphviz import theme
 from archdsl.draw.marked import legend_of_marks, with_marks
 from archdsl.draw.model import Detail, Direction, Picture
 from archdsl.draw.plot import Plot
-from archdsl.draw.shading import Cost, shaded
+from archdsl.draw.shading import shaded
 from archdsl.draw.words import caption, legend_of
+from archdsl.facts.fact import Fact, View
+from archdsl.facts.table import colour, shown_in
 from archdsl.graph.marks import Marks
 from archdsl.graph.module import Module
 
@@ -35,7 +37,8 @@ def picture(
     scope: Scope | None = None,
     marks: Marks | None = None,
     focus: str | None = None,
-    color: Cost | str | None = None,
+    color: str | None = None,
+    facts: Iterable[Fact[Any]] = (),
     dark: bool = False,
     errors: int = 0,
 ) -> Picture:
@@ -45,20 +48,25 @@ def picture(
     `stage` opens the groups of the network if they fit. expand: paths of blocks that are opened whatever the detail.
     marks: what became of steps since another network: the colours then say that, and a block in which something changed
     is open where there is room. focus: the path of the one block or layer that is shown, open, with what it is joined
-    to. color: the cost that boxes are shaded by, `macs`, `params`, `memory` or `rf`; not together with marks. dark:
-    whether it is for a dark page. errors: how many there are in the text of a sketch. A picture of more than 5,000
-    boxes is made coarser, with a remark that says so.
+    to. color: the cost that boxes are shaded by, one of `facts.table.colours`; not together with marks. facts: those by
+    which boxes may be shaded later. dark: whether it is for a dark page. errors: how many there are in the text of a
+    sketch. A picture of more than 5,000 boxes is made coarser, with a remark that says so.
     """
     if marks is not None and color:
         raise WrongValue("colours say either what became of a step or what it costs")
     expanded = frozenset(expand)
+    cost = colour(color) if color else None
+    told = tuple(dict.fromkeys((*shown_in(View.TABLE), *facts, *filter(None, [cost]))))
+
+    def composer(detail: Detail, expanded: frozenset[str], focus: str = "") -> Composer:
+        return Composer(detail, expanded, marks, focus, told)
+
     if focus:
-        composer = Composer(Detail(detail or Detail.STAGE), expanded, marks, focus)
-        plot, remarks = _plotted(module, composer, scope), []
+        plot, remarks = _plotted(module, composer(Detail(detail or Detail.STAGE), expanded, focus), scope), []
     elif detail is None:
-        plot, remarks = _readable(module, expanded, scope, marks)
+        plot, remarks = _readable(module, expanded, scope, marks, composer)
     else:
-        plot, remarks = _bounded(module, Detail(detail), expanded, scope, marks)
+        plot, remarks = _bounded(module, Detail(detail), expanded, scope, composer)
     missing = sorted(expanded - plot.opened)
     made = Picture(
         name=module.name,
@@ -81,42 +89,45 @@ def picture(
         made = replace(
             made, legend=tuple(legend_of(made.nodes, made.edges) if marks is None else legend_of_marks(made))
         )
-    return shaded(made, Cost(color)) if color else made
+    return shaded(made, cost) if cost else made
+
+
+_Composing = Callable[[Detail, frozenset[str]], Composer]
 
 
 def _readable(
-    module: Module, expanded: frozenset[str], scope: Scope | None, marks: Marks | None
+    module: Module, expanded: frozenset[str], scope: Scope | None, marks: Marks | None, composing: _Composing
 ) -> tuple[Plot, list[str]]:
     """The finest detail that a reader takes in at a glance."""
     if marks is not None and marks.opened:
         # where something changed is what a reader looks for
         for detail in (Detail.LAYER, Detail.BLOCK, Detail.STAGE):
-            composer = Composer(detail, expanded | marks.opened, marks)
+            composer = composing(detail, expanded | marks.opened)
             if composer.size(module) <= LARGEST and (plot := _plotted(module, composer, scope)).boxes <= READABLE:
                 return plot, []
     for detail in (Detail.LAYER, Detail.BLOCK):
-        composer = Composer(detail, expanded, marks)
+        composer = composing(detail, expanded)
         if composer.size(module) <= LARGEST and (plot := _plotted(module, composer, scope)).boxes <= READABLE:
             return plot, []
     # a network that is all one labelled group would be a single box
     prefix = scope.prefix if scope else ""
     groups = (f"{prefix}{step.name}" for step in module.steps if isinstance(step.what, Module) and step.what.indexed)
     for opened in (expanded.union(groups), expanded):
-        plot = _plotted(module, Composer(Detail.STAGE, opened, marks), scope)
+        plot = _plotted(module, composing(Detail.STAGE, opened), scope)
         if plot.boxes <= READABLE:
             return plot, []
     return plot, [f"the picture has {plot.boxes:,} boxes: blocks and repeats in the text would make it shorter"]
 
 
 def _bounded(
-    module: Module, wanted: Detail, expanded: frozenset[str], scope: Scope | None, marks: Marks | None
+    module: Module, wanted: Detail, expanded: frozenset[str], scope: Scope | None, composing: _Composing
 ) -> tuple[Plot, list[str]]:
     """The detail that is asked for, or the next coarser one that can be drawn."""
     order = list(Detail)
     detail = wanted
     while detail is not Detail.STAGE and Composer(detail).size(module) > LARGEST:
         detail = order[order.index(detail) - 1]
-    plot = _plotted(module, Composer(detail, expanded, marks), scope)
+    plot = _plotted(module, composing(detail, expanded), scope)
     if detail is wanted:
         return plot, []
     size = Composer(wanted).size(module)

@@ -24,6 +24,7 @@ from archdsl.draw.plot import box_style, closed_label
 from archdsl.draw.routes import routes
 from archdsl.draw.scene import Group, Line, Point, Polygon, Scene, Shape, Text
 from archdsl.draw.words import caption, facts_of, families
+from archdsl.facts.counts import PARAMS
 from archdsl.graph.module import INPUT, Module, Wire
 from archdsl.ops.embedding import Param
 from archdsl.ops.operator import Style
@@ -187,7 +188,7 @@ def _block_label(part: Part) -> str:
 
 def _passes(part: Part) -> bool:
     """Whether a part beside the main path only hands on what comes in: a crop of a skip."""
-    if part.operator is None or part.params or len(part.inputs) != 1:
+    if part.operator is None or part.costs.sums[PARAMS] or len(part.inputs) != 1:
         return False
     before, after = part.input_types[0], part.outputs[0]
     return before.kind is after.kind and before.channels == after.channels

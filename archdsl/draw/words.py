@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
-from archdsl.algebra.fields import Status
 from archdsl.algebra.figures import short_number
 from archdsl.draw.levels import Member, Part
 from archdsl.draw.model import (
@@ -17,7 +16,8 @@ from archdsl.draw.model import (
     Sample,
     by_axes,
 )
-from archdsl.facts.receptive import Seen
+from archdsl.facts.fact import Fact
+from archdsl.facts.table import totals
 from archdsl.graph.marks import Mark
 from archdsl.graph.module import Module
 from archdsl.ops.dense import Flatten
@@ -25,15 +25,13 @@ from archdsl.ops.operator import Operator, Style
 
 
 def facts_of(member: Member, part: Part) -> Facts:
-    """What a tooltip says of a step that a part stands for. Of folded parts the first may differ from the others in its
-    inputs: what is counted is counted over all of them."""
+    """What a tooltip says of a step that a part stands for."""
     step, what = member.step, member.step.what
     if isinstance(what, Operator):
         label, arguments = what.label(what.operand(step.input_types)), what.arguments()
     else:
         label, arguments = part.title or what.name, what.arguments
     leads = member is part.members[part.lead]
-    seen = member.seen if member.seen and step.outputs[0].is_known else ()
     others = [each for each in part.members if each is not member]
     count = 1 if isinstance(what, Flatten) else part.count
     return Facts(
@@ -42,13 +40,9 @@ def facts_of(member: Member, part: Part) -> Facts:
         arguments=tuple((name, _written(value)) for name, value in arguments.items()),
         inputs=tuple(kind.shape for kind in step.input_types),
         output=step.outputs[0].shape if step.outputs else (),
-        params=part.params - sum(each.params for each in others) * part.count if leads else member.params * count,
-        macs=part.macs - sum(each.step.macs for each in others) * part.count if leads else step.macs * count,
-        seen=_field(seen[0]) if seen else "",
         line=step.place.line,
         count=count,
-        sees=_longest(seen[0]) if seen else 0,
-        sees_all=bool(seen) and any(axis.covers for axis in seen[0]),
+        known=part.costs.told(member, others, count, part.count if leads else 0),
     )
 
 
@@ -64,29 +58,19 @@ def _written(value: object) -> str:
             return str(value).removeprefix("block ").removeprefix("operator ")
 
 
-def _field(seen: Seen) -> str:
-    """A receptive field: `43×43`, `the whole input`, `at most 5×5`."""
-    if not seen:
-        return ""
-    if all(axis.status is Status.WHOLE for axis in seen):
-        return "the whole input"
-    sizes = "×".join("all" if axis.covers else str(axis.size) for axis in seen)
-    return f"at most {sizes}" if any(axis.bound for axis in seen) else sizes
-
-
-def _longest(seen: Seen) -> int:
-    """The longest side of a receptive field. Of one that is the whole input, what lies beyond it does not count."""
-    return max((axis.length if axis.covers else axis.size for axis in seen), default=0)
-
-
 def caption(module: Module, errors: int = 0) -> str:
-    """The network's input, parameters and MACs; of a text that is wrong, how much of it is."""
+    """The network's input and what it comes to; of a text that is wrong, how much of it is."""
     inputs = ", ".join(by_axes(kind.shape) for kind in module.inputs)
     if errors:
         return " · ".join(
             filter(None, (f"input {inputs}" if inputs else "", f"{errors:,} error{'s' if errors > 1 else ''}"))
         )
-    return f"input {inputs} · {short_number(module.params)} parameters · {short_number(module.macs)} MACs"
+    return " · ".join((f"input {inputs}", *sums({fact: fact.over(module).whole for fact in totals()})))
+
+
+def sums(values: Mapping[Fact[Any], Any]) -> Iterator[str]:
+    """What something comes to: `11.7 M parameters`, `1.81 G MACs`."""
+    return (f"{short_number(values.get(fact, 0))} {fact.words}" for fact in totals())
 
 
 _STYLES: Final = {

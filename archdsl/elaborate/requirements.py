@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from archdsl.algebra.fields import Status
 from archdsl.elaborate import faults
-from archdsl.elaborate.values import Scope, Unknown
-from archdsl.facts.receptive import first_output
+from archdsl.elaborate.values import Scope, Unknown, Value
 from archdsl.graph.module import Module, Step
+from archdsl.graph.sums import Sum
 from archdsl.syntax import tree
 
 if TYPE_CHECKING:
     from archdsl.elaborate.evaluate import Evaluator
+    from archdsl.facts.fact import Fact
 
 _COMPARISONS = {"==", "!=", "<", "<=", ">", ">="}
 _COSTLY = 3
@@ -38,7 +38,8 @@ class Requirement:
     @property
     def facts(self) -> tuple[str, ...]:
         """The facts of the whole network that it speaks of."""
-        return tuple(name for name in FACTS if name in _names(self.node.condition) and self.scope.find(name) is None)
+        said = _names(self.node.condition)
+        return tuple(name for name in _required() if name in said and self.scope.find(name) is None)
 
     def check(self, evaluator: Evaluator) -> bool | None:
         """Whether it holds of the sizes that it speaks of; None where that cannot be told. If not, it is reported."""
@@ -55,53 +56,53 @@ class Requirement:
 
     def check_whole(self, module: Module, evaluator: Evaluator) -> None:
         """Report it where it does not hold of the whole network."""
-        inner = Scope(self.scope.source, self.scope, names={name: FACTS[name](module) for name in self.facts})
+        names: dict[str, Value] = {name: _number(_required()[name], module) for name in self.facts}
+        inner = Scope(self.scope.source, self.scope, names=names)
         self._holds(inner, evaluator, module)
 
     def _holds(self, scope: Scope, evaluator: Evaluator, module: Module | None = None) -> bool | None:
         truth = evaluator.truth(self.node.condition, scope)
         if truth is False:
             shown = tuple(dict.fromkeys(_sides(self.node.condition, scope, evaluator)))
-            cost = next((_COSTS[name] for name in self.facts if name in _COSTS), None)
+            costs = (fact.summed for name, fact in _required().items() if name in self.facts and fact.shares)
+            cost = next(filter(None, costs), None)
             most = costly(module, cost) if module and cost else ()
             evaluator.fault(faults.DoesNotHold(self.text, shown, most), self.scope, self.node.condition.span)
         return truth
 
 
-def _receptive_field(module: Module) -> float:
-    """Along the shorter axis of the first output; that of everything is endless."""
-    sizes = (math.inf if axis.status is Status.WHOLE else axis.size or 0 for axis in first_output(module))
-    return min(sizes, default=math.inf)
+def _required() -> Mapping[str, Fact[Any]]:
+    """What a text can require something of, of the network as a whole."""
+    from archdsl.facts.fact import View
+    from archdsl.facts.table import shown_in
+
+    return {fact.name: fact for fact in shown_in(View.REQUIREMENTS)}
 
 
-# what a text can require something of, of the network as a whole
-FACTS: Final[Mapping[str, Callable[[Module], int | float]]] = {
-    "params": lambda module: module.inference_params,
-    "macs": lambda module: module.macs,
-    "layers": lambda module: module.layers,
-    "receptive_field": _receptive_field,
-}
-# the facts that are sums over steps, with the property of a step that is summed up
-_COSTS: Final = {"params": "inference_params", "macs": "macs"}
+def _number(fact: Fact[Any], module: Module) -> int | float:
+    """A fact of a network at inference, as it is compared."""
+    assert fact.number is not None
+    return fact.number(fact.over(module).inference)
 
 
-def costly(module: Module, name: str) -> tuple[tuple[str, int], ...]:
-    """The parts of a network that cost most, by path: blocks are opened until there is something to see. name: the
-    property of a step that is the cost."""
-    parts = _parts(module, "", 1, name)
+def costly(module: Module, cost: Sum) -> tuple[tuple[str, int], ...]:
+    """The parts of a network that cost most, by path: blocks are opened until there is something to see."""
+    parts = _parts(module, "", 1, cost)
     for _ in range(_OPENED):
-        cost, path, step, times = max(parts, key=lambda part: part[0], default=(0, "", None, 1))
-        if step is None or not isinstance(step.what, Module) or 2 * cost < sum(part[0] for part in parts):
+        most, path, step, times = max(parts, key=lambda part: part[0], default=(0, "", None, 1))
+        if step is None or not isinstance(step.what, Module) or 2 * most < sum(part[0] for part in parts):
             break
         inside = "" if step.what.transparent else f"{path}."
-        parts = [part for part in parts if part[1] != path] + _parts(step.what, inside, times * step.count, name)
+        parts = [part for part in parts if part[1] != path] + _parts(step.what, inside, times * step.count, cost)
     parts.sort(key=lambda part: -part[0])
-    return tuple((path, cost) for cost, path, _, _ in parts[:_COSTLY] if cost)
+    return tuple((path, part) for part, path, _, _ in parts[:_COSTLY] if part)
 
 
-def _parts(module: Module, prefix: str, times: int, fact: str) -> list[tuple[int, str, Step, int]]:
+def _parts(module: Module, prefix: str, times: int, cost: Sum) -> list[tuple[int, str, Step, int]]:
     named = zip(module.names(), module.steps, strict=True)
-    return [(getattr(step, fact) * step.count * times, f"{prefix}{name}", step, times) for name, step in named]
+    return [
+        (step.total(cost, training=False) * step.count * times, f"{prefix}{name}", step, times) for name, step in named
+    ]
 
 
 def _names(node: object) -> set[str]:

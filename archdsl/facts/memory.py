@@ -302,9 +302,7 @@ def buffers(root: Module, sizes: Sizes, *, training: bool) -> int:
     found: dict[int, int] = {}
     for module in root.distinct():
         total = 0
-        for index, step in module.owned_with_index():
-            if index in module.train_only and not training:
-                continue
+        for step in module.counted(once=True, training=training):
             what = step.what
             if isinstance(what, Module):
                 total += step.count * found[id(what)]

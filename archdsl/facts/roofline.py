@@ -7,10 +7,14 @@ one after another, so that times add up; that of n equal blocks is n times that 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from typing_extensions import override
 
 from archdsl.base.dtypes import Dtype
 from archdsl.facts.devices import Device
+from archdsl.facts.fact import Figures, Place
 from archdsl.facts.memory import Sizes
 from archdsl.graph.module import INPUT, Module, Step, Wire
 
@@ -128,3 +132,26 @@ class Roofline:
         if flops * self.device.bandwidth >= moved * self.peak:
             return CallWork(Work(flops, moved, calculating=flops), (), gives)
         return CallWork(Work(flops, moved, moving=moved), (), gives)
+
+
+class Works(Figures[Work]):
+    """What the steps of one network do; what runs in training only does nothing. Steps in a block that is called in
+    several ways are those of its first call."""
+
+    def __init__(self, root: Module, roofline: Roofline) -> None:
+        self._roofline = roofline
+        self._whole = roofline.of(root)
+
+    @property
+    @override
+    def whole(self) -> Work:
+        return self._whole
+
+    @override
+    def at(self, place: Place, count: int) -> Work:
+        """Of all repetitions of a step."""
+        return Work() if place.training_only else self._roofline.step(place.index, place.module)
+
+    @override
+    def of(self, places: Sequence[Place]) -> Work:
+        return sum((self.at(place, place.step.count) for place in places), Work())

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archdsl.algebra.tensors import Shape, TensorType
 from archdsl.base.text import NOWHERE, Place
 from archdsl.graph.arguments import PlainValue
+from archdsl.graph.sums import LAYERS, MACS, PARAMS, Sum
 from archdsl.ops.operator import Facts, Operator
 from archdsl.ops.torchcall import Apply, Layer, Learned
 
@@ -103,25 +104,30 @@ class Step:
         """The PyTorch call of an operator step; None of a module."""
         return self.what.torch(self.what.operand(self.input_types)) if isinstance(self.what, Operator) else None
 
+    def total(self, summed: Sum, *, training: bool | None = None) -> int:
+        """What one repetition has of a number that adds up. training: as in `Module.total`."""
+        what = self.what
+        return what.total(summed, training=training) if isinstance(what, Module) else summed.each(self)
+
     @property
     def params(self) -> int:
         """Parameters of one repetition."""
-        return self.what.params if isinstance(self.what, Module) else self.facts.params
+        return self.total(PARAMS)
 
     @property
     def macs(self) -> int:
         """Multiply-accumulates of one repetition, for one sample."""
-        return self.what.macs if isinstance(self.what, Module) else self.facts.macs
+        return self.total(MACS)
 
     @property
     def inference_params(self) -> int:
         """Parameters of one repetition without those that training alone needs."""
-        return self.what.inference_params if isinstance(self.what, Module) else self.facts.params
+        return self.total(PARAMS, training=False)
 
     @property
     def train_macs(self) -> int:
         """Multiply-accumulates of one repetition in training mode, for one sample."""
-        return self.what.train_macs if isinstance(self.what, Module) else self.facts.macs
+        return self.total(MACS, training=True)
 
     @property
     def slots(self) -> int:
@@ -206,34 +212,54 @@ class Module:
     # --- facts ------------------------------------------------------------------------------------------------------
 
     @cached_property
+    def _totals(self) -> dict[tuple[Sum, bool], int]:
+        """The sums that were asked for."""
+        return {}
+
+    def total(self, summed: Sum, *, training: bool | None = None) -> int:
+        """What it has of a number that adds up, worked out once. training: whether with what training alone needs; None
+        for as the number itself says."""
+        training = summed.training if training is None else training
+        key = (summed, training)
+        if key not in self._totals:
+            steps = self.counted(once=summed.once, training=training)
+            self._totals[key] = sum([step.total(summed, training=training) * step.count for step in steps])
+        return self._totals[key]
+
+    def counted(self, *, once: bool, training: bool) -> list[Step]:
+        """The steps that a sum is over. once: of those that share weights one, if any is to be counted. training:
+        whether with those that training alone needs."""
+        steps = self.owned_with_index() if once else enumerate(self.steps)
+        if training or not self.train_only:
+            return [step for _, step in steps]
+        needed = [step for index, step in enumerate(self.steps) if index not in self.train_only]
+        shared = {step.name for step in needed if step.shared} if once else ()
+        return [step for index, step in steps if index not in self.train_only or step.name in shared]
+
+    @property
     def params(self) -> int:
         """Learned numbers, weights that several steps share counted once. What training alone needs is included."""
-        return sum([step.params * step.count for _, step in self.owned_with_index()])
+        return self.total(PARAMS)
 
-    @cached_property
+    @property
     def macs(self) -> int:
         """Multiply-accumulates of one forward pass at inference, for one sample."""
-        return sum([step.macs * step.count for index, step in enumerate(self.steps) if index not in self.train_only])
+        return self.total(MACS)
 
-    @cached_property
+    @property
     def inference_params(self) -> int:
         """Learned numbers without those that training alone needs."""
-        used = {step.name for index, step in enumerate(self.steps) if step.shared and index not in self.train_only}
-        return sum(
-            step.inference_params * step.count
-            for index, step in self.owned_with_index()
-            if index not in self.train_only or step.name in used
-        )
+        return self.total(PARAMS, training=False)
 
-    @cached_property
+    @property
     def train_macs(self) -> int:
         """Multiply-accumulates of one forward pass in training mode, for one sample."""
-        return sum(step.train_macs * step.count for step in self.steps)
+        return self.total(MACS, training=True)
 
-    @cached_property
+    @property
     def layers(self) -> int:
         """Operator steps when every repeat is written out."""
-        return sum((step.what.layers if isinstance(step.what, Module) else 1) * step.count for step in self.steps)
+        return self.total(LAYERS)
 
     @cached_property
     def train_only(self) -> frozenset[int]:

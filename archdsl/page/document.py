@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, LiteralString
 from archdsl.base.escaped import Markup
 from archdsl.base.version import __version__
 from archdsl.draw.model import Direction
-from archdsl.draw.shading import WORDS, Cost
 from archdsl.draw.words import caption
+from archdsl.facts.fact import Fact, View
+from archdsl.facts.table import colours, shown_in
 from archdsl.page.colours import rules
 from archdsl.page.data import as_json, legend, steps_data, views_data
-from archdsl.page.steps import Steps
+from archdsl.page.steps import Steps, share_name
 from archdsl.page.texts import Texts
 from archdsl.page.views import views
 from archdsl.report.summary import Summary
@@ -49,13 +50,14 @@ def page(
     direction: Direction | str = Direction.TB,
     show_legend: bool = True,
     expand: Iterable[str] = (),
-    color: Cost | str | None = None,
+    color: str | None = None,
 ) -> Page:
-    """The page of a network. table: its summary; detail, direction, expand: of its first picture, as `picture` takes
-    them; color: the cost that colours say at first."""
-    cost = Cost(color) if color else None
-    steps = Steps(root)
-    drawn, remarks = views(steps, detail, Direction(direction), expand, show_legend=show_legend)
+    """The page of a network. table: its summary, whose facts the page has; detail, direction, expand: of its first
+    picture, as `picture` takes them; color: the cost that colours say at first."""
+    shown = shown_in(View.COLOURS)
+    costs = {name: fact for name, fact in colours().items() if fact in shown or fact in table.facts or name == color}
+    steps = Steps(root, table.known, table.facts)
+    drawn, remarks = views(steps, detail, Direction(direction), expand, costs=costs.values(), show_legend=show_legend)
     texts = Texts(source, [entry.spot.step.place for entry in steps.entries])
     records = steps.records()
     if steps.more:
@@ -64,8 +66,9 @@ def page(
     pictures, svgs = views_data(drawn)
     data = {
         "name": visible(root.name),
-        "color": cost,
-        "costs": WORDS,
+        "color": color,
+        "costs": {name: fact.words for name, fact in costs.items()},
+        "sums": {fact.name: fact.words for fact in table.facts if fact.shares},
         **steps_data(steps, records, texts),
         **pictures,
     }
@@ -84,6 +87,7 @@ def page(
         remarks=_written(remarks),
         picture=first.svg or _NO_PICTURE,
         legend=Markup.joined(starmap(_sample, legend(first))),
+        heads=Markup.joined(map(_head, table.facts)),
         rows=Markup.joined(_row(index, records[index], steps) for index in range(steps.rows)),
         texts=Markup.joined(starmap(_text, texts.html())),
         templates=Markup.joined(Markup.filled('<template id="view{}">{}</template>', *view) for view in svgs.items()),
@@ -130,6 +134,13 @@ def _paragraphs(lines: Iterable[str]) -> list[str]:
     return [" ".join(each.split()) for each in "\n".join(lines).split("\n\n") if each.strip()]
 
 
+def _head(fact: Fact[Any]) -> Markup:
+    """The head of the columns of a fact."""
+    about = Markup.filled('<abbr title="{}">{}</abbr>', Markup.of(fact.about), Markup.of(fact.title))
+    span = Markup(' colspan="2"') if fact.shares else Markup()
+    return Markup.filled('<th scope="col"{}>{}</th>', span, about if fact.about else Markup.of(fact.title))
+
+
 def _row(index: int, record: dict[str, Any], steps: Steps) -> Markup:
     """A row of the table."""
     entry = steps.entries[index]
@@ -137,7 +148,7 @@ def _row(index: int, record: dict[str, Any], steps: Steps) -> Markup:
     shown = f"{record['label']}{same}{' (shared)' if record['again'] else ''}{' †' if record['training'] else ''}"
     outputs = entry.spot.step.outputs
     shapes = record["output"] if len(outputs) == 1 else f"{len(outputs)} tensors"
-    names = ("params", "paramsShare", "macs", "macsShare", "sees")
+    names = (name for fact in steps.facts for name in (fact.name, *([share_name(fact)] if fact.shares else [])))
     texts = (shown, shapes, *(record[name] for name in names))
     cells = Markup.joined(Markup.filled("<td>{}</td>", Markup.of(text)) for text in texts)
     row = '<tr><th scope="row" class="depth{}">{}</th>{}</tr>\n'

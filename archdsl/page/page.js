@@ -8,7 +8,7 @@
   const NETWORK = null; // as a block: the whole of it
   const KIND = "kind";
   const byId = (id) => document.getElementById(id);
-  const { name, rows: rowCount, costs, views, ...data } = JSON.parse(byId("data").textContent);
+  const { name, rows: rowCount, costs, sums, views, ...data } = JSON.parse(byId("data").textContent);
   const steps = data.steps.path.map(restored);
   const main = document.querySelector("main");
   const stage = byId("stage");
@@ -28,7 +28,7 @@
     const said = Object.entries(data.steps).filter(([, values]) => values[index] !== "");
     const own = Object.fromEntries(said.map(([key, values]) => [key, values[index]]));
     const none = { parent: NETWORK, block: false, same: "", output: "", call: "" };
-    const free = { params: "", paramsShare: "", macs: "", macsShare: "" };
+    const free = Object.fromEntries(Object.keys(sums).flatMap((fact) => [[fact, ""], [`${fact}Share`, ""]]));
     const usual = { key: path, last: path, title: own.label, row: index, count: 1 };
     const called = {
       field: data.fields[own.field],
@@ -477,17 +477,16 @@
   }
 
   /** What a step costs beside the whole network; in numbers where its lines do not have them. */
-  function costFacts({ count, block, lines, params, paramsShare, macs, macsShare }) {
+  function costFacts(step) {
+    const { count, block, lines } = step;
+    const figures = Object.entries(sums).map(([fact, words]) => [words, step[fact], step[`${fact}Share`]]);
     if (count > 1 || block || !lines.some(([word]) => word === "weights" || word === "MACs")) {
       const all = count > 1 ? " in all" : "";
       const share = (value, of) => (value ? `${value}${of && ` (${of} of the network)`}` : "none");
-      return [
-        [`parameters${all}`, share(params, paramsShare)],
-        [`MACs${all}`, share(macs, macsShare)],
-      ];
+      return figures.map(([words, value, of]) => [`${words}${all}`, share(value, of)]);
     }
-    const parts = [paramsShare && `${paramsShare} of the parameters`, macsShare && `${macsShare} of the MACs`];
-    return parts.some(Boolean) ? [["share", parts.filter(Boolean).join(", ")]] : [];
+    const parts = figures.filter(([, , of]) => of).map(([words, , of]) => `${of} of the ${words}`);
+    return parts.length ? [["share", parts.join(", ")]] : [];
   }
 
   const lineElement = (step) => byId(`text${step.text[2]}-${step.text[3]}`);
@@ -764,11 +763,11 @@
 
   function showTip(node, event) {
     const step = steps[node.steps[0]];
-    const lines = [step.output, step.params && `${step.params} parameters`, step.macs && `${step.macs} MACs`];
+    const said = Object.entries(sums).map(([fact, words]) => step[fact] && `${step[fact]} ${words}`);
     const hint = node.opens === undefined ? "" : "click to open";
     tip.replaceChildren(
       make("b", {}, `${step.path}: ${node.steps.map((each) => steps[each].label).join(", ")}`),
-      [...lines, hint].filter(Boolean).join(" · "),
+      [step.output, ...said, hint].filter(Boolean).join(" · "),
     );
     tip.hidden = false;
     const { width, height } = tip.getBoundingClientRect();

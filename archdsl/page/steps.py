@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
 from archdsl.algebra.fields import Field
 from archdsl.algebra.symbolic import is_open
+from archdsl.facts.fact import Fact, Known
 from archdsl.facts.receptive import ReceptiveField, described, number_of
 from archdsl.graph.module import Module
 from archdsl.ops.operator import Operator, axes_of
@@ -17,7 +18,7 @@ from archdsl.report.manual import torch_call
 from archdsl.report.structure import plain
 from archdsl.report.summary import share
 from archdsl.report.terminal import visible
-from archdsl.report.walk import Spot, Tour, field_of, label
+from archdsl.report.walk import Spot, Tour, label
 
 MOST: Final = 2_000
 ROW: Final = ":row"
@@ -41,10 +42,13 @@ class Entry:
 
 class Steps:
     """The steps of a network: first those of its table, each distinct block opened once; then those that a picture
-    shows at another place. more: how many rows the table would have besides."""
+    shows at another place. known: the facts of the network; facts: those that are told of each step. more: how many
+    rows the table would have besides."""
 
-    def __init__(self, root: Module) -> None:
+    def __init__(self, root: Module, known: Known, facts: Sequence[Fact[Any]]) -> None:
         self.root = root
+        self.known = known
+        self.facts = facts
         self.entries: list[Entry] = []
         self._tour = Tour(root)
         self._index: dict[str, int] = {}
@@ -110,11 +114,18 @@ class Steps:
                 if isinstance(spot.step.what, Module) and spot.step.what.transparent:
                     waiting.append(made)
 
+    def _figures(self, fact: Fact[Any], spot: Spot) -> Iterator[tuple[str, str]]:
+        """What is known of a step in words, with the part that it has of the whole."""
+        figures = self.known[fact]
+        value = figures.of((spot,))
+        yield fact.name, fact.text(value)
+        if fact.shares:
+            yield share_name(fact), share(value, figures.training)
+
     def _record(self, entry: Entry) -> dict[str, Any]:
         spot = entry.spot
         step, what = spot.step, spot.step.what
         made = explained(spot)
-        params = 0 if spot.again else step.params * step.count
         return {
             "key": entry.key,
             "path": spot.path,
@@ -128,11 +139,7 @@ class Steps:
             "row": entry.row,
             "count": plain(step.count),
             "output": visible(", ".join(map(str, step.outputs))),
-            "params": number(params),
-            "macs": number(step.macs * step.count),
-            "paramsShare": share(params, self.root.params),
-            "macsShare": share(step.macs * step.count, self.root.train_macs),
-            "sees": field_of(spot.after[0]) if spot.after else "",
+            **{name: value for fact in self.facts for name, value in self._figures(fact, spot)},
             "field": _field(spot, self.root),
             "lines": [[word, visible(line)] for word, line in made.lines],
             "call": _call(what, spot),
@@ -141,9 +148,9 @@ class Steps:
         }
 
 
-def number(value: int) -> str:
-    """A count for a reader; nothing of none."""
-    return f"{value:,}" if value else ""
+def share_name(fact: Fact[Any]) -> str:
+    """The name of a step's part of the whole."""
+    return f"{fact.name}Share"
 
 
 def _call(what: Operator[Any] | Module, spot: Spot) -> str:

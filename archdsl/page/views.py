@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from archdsl.base.escaped import Markup
 from archdsl.draw.compose import Scope, title_of
@@ -13,7 +13,9 @@ from archdsl.draw.dot import DEAR, dot
 from archdsl.draw.model import Detail, Direction, Kind, Node, Picture
 from archdsl.draw.picture import picture
 from archdsl.draw.render import CannotRender, render_all
-from archdsl.draw.shading import Cost, Shading, shading
+from archdsl.draw.shading import Shading, shading
+from archdsl.facts.fact import Fact
+from archdsl.facts.receptive import start
 from archdsl.graph.module import Module, StepRole
 from archdsl.page.steps import Steps
 from archdsl.page.svg import Marks, small
@@ -33,7 +35,7 @@ class View:
     picture: Picture
     first: bool
     shown: Mapping[str, list[int]]
-    shadings: Mapping[Cost, Shading]
+    shadings: Mapping[Fact[Any], Shading]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +52,14 @@ def views(
     direction: Direction = Direction.TB,
     expand: Iterable[str] = (),
     *,
+    costs: Iterable[Fact[Any]] = (),
     show_legend: bool = True,
 ) -> tuple[list[Drawn], list[str]]:
-    """The pictures, those of the network first, and what there is to say about them."""
-    expand = tuple(expand)
-    root = picture(steps.root, detail, direction=direction, expand=expand, legend=show_legend)
-    wanted = list(_views(steps, None, steps.root, None, direction, root, expand))
+    """The pictures, those of the network first, and what there is to say of them. costs: by which boxes are shaded."""
+    expand, costs = tuple(expand), tuple(costs)
+    scope = Scope(tuple(map(start, steps.root.inputs)), known=steps.known)
+    root = picture(steps.root, detail, direction=direction, expand=expand, scope=scope, legend=show_legend, facts=costs)
+    wanted = list(_views(steps, None, steps.root, scope, direction, root, expand, costs))
     remarks = list(root.remarks)
     for index in range(steps.rows):
         entry = steps.entries[index]
@@ -63,11 +67,16 @@ def views(
         if not isinstance(step.what, Module) or entry.same_as is not None or not _opens(steps, index):
             continue
         scope = Scope(
-            entry.spot.before, f"{entry.spot.path}.", training=entry.spot.training_only, again=entry.spot.again
+            entry.spot.before,
+            f"{entry.spot.path}.",
+            training=entry.spot.training_only,
+            again=entry.spot.again,
+            around=entry.spot,
+            known=steps.known,
         )
-        inside = picture(step.what, direction=direction, scope=scope, legend=show_legend)
+        inside = picture(step.what, direction=direction, scope=scope, legend=show_legend, facts=costs)
         if inside.size > 1:
-            wanted += _views(steps, index, step.what, scope, direction, inside, ())
+            wanted += _views(steps, index, step.what, scope, direction, inside, (), costs)
         if len(wanted) > MOST_VIEWS:
             remarks.append(f"only the first {index + 1:,} steps can be opened")
             break
@@ -88,6 +97,7 @@ def _views(
     direction: Direction,
     first: Picture,
     expand: tuple[str, ...],
+    costs: tuple[Fact[Any], ...],
 ) -> Iterator[View]:
     """The first picture of a block, and those at other levels of detail that look different and are not too large."""
     found: list[Picture] = []
@@ -98,7 +108,8 @@ def _views(
         is_first = detail is first.detail and detail is not Detail.STAGE
         made = first
         if not is_first:
-            made = picture(module, detail, direction=direction, expand=expand, scope=scope, legend=bool(first.legend))
+            legend = bool(first.legend)
+            made = picture(module, detail, direction=direction, expand=expand, scope=scope, legend=legend, facts=costs)
         if made.size > MOST_BOXES or made.remarks or made.price > DEAR:
             break
         if not any(_looks(made) == _looks(other) for other in found):
@@ -110,7 +121,7 @@ def _views(
     else:
         found.append(first)
     for made in sorted(found, key=lambda each: (each.size, each.price)):
-        shadings = {cost: shading(made, cost) for cost in Cost}
+        shadings = {cost: shading(made, cost) for cost in costs}
         yield View(block, made, made is first, _shown(steps, made), shadings)
 
 

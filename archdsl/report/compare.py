@@ -2,53 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
-from archdsl.algebra.fields import Status
-from archdsl.algebra.figures import short_number
 from archdsl.algebra.tensors import TensorType
-from archdsl.base.wanted import Choice
-from archdsl.facts.receptive import Seen
+from archdsl.facts.counts import LAYERS, MACS, PARAMS
+from archdsl.facts.fact import Fact, Known, View
+from archdsl.facts.seen import RECEPTIVE_FIELD
+from archdsl.facts.table import shown_in, sort_fact
 from archdsl.graph.module import Module
 from archdsl.report.columns import listed, listed_width
 from archdsl.report.structure import kinds_of
 from archdsl.report.terminal import Shown, visible
-from archdsl.report.walk import Spot, Tour, count_shown, field_of
 from archdsl.report.zoo import counted, kinds_shown
 
 FORMAT: Final = "archdsl.compare"
 VERSION: Final = 1
 _ALL: Final = 10**9
-
-
-class Sort(Choice):
-    """What networks are sorted by."""
-
-    PARAMS = "params"
-    MACS = "macs"
-    NAME = "name"
-    RECEPTIVE_FIELD = "receptive-field"
+_V = TypeVar("_V")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One network. params, macs: at inference. layers: operators, repeats written out. seen: what a position of its
-    last map sees of the input; nothing where no layer gives a map."""
+    """One network, with its facts."""
 
     name: str
     inputs: Mapping[str, TensorType]
     outputs: Mapping[str, TensorType]
-    params: int
-    macs: int
-    layers: int
-    seen: Seen
+    known: Known = dataclasses.field(repr=False, compare=False)
+
+    def value(self, fact: Fact[_V]) -> _V:
+        """What is known of it, in a line: at inference, where that is told apart."""
+        return self.known[fact].line
+
+    @property
+    def params(self) -> int:
+        """Learned numbers, at inference."""
+        return self.value(PARAMS)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates at inference, for one sample."""
+        return int(self.value(MACS))
+
+    @property
+    def layers(self) -> int:
+        """Operators, repeats written out."""
+        return self.value(LAYERS)
 
     @property
     def field(self) -> str:
-        """Its receptive field in short."""
-        return field_of(self.seen)
+        """What a position of its last map sees of the input, in short; nothing where no layer gives a map."""
+        return RECEPTIVE_FIELD.text(self.value(RECEPTIVE_FIELD))
 
     def record(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -56,10 +64,7 @@ class Entry:
             "name": self.name,
             "inputs": kinds_of(self.inputs),
             "outputs": kinds_of(self.outputs),
-            "params": self.params,
-            "macs": self.macs,
-            "layers": self.layers,
-            "receptive_field": self.field,
+            **{fact.name: _plain(fact, self.value(fact)) for fact in shown_in(View.COMPARISON)},
         }
 
 
@@ -84,82 +89,63 @@ class Comparison:
 
 def entry_of(module: Module, name: str, inputs: Mapping[str, TensorType], outputs: Mapping[str, TensorType]) -> Entry:
     """The line of a network."""
-    seen = _last_field(Tour(module))
-    return Entry(name, inputs, outputs, module.inference_params, int(module.macs), module.layers, seen)
+    return Entry(name, inputs, outputs, Known(module))
 
 
-def comparison(entries: Iterable[Entry], sort: Sort | str | None = None) -> Comparison:
+def comparison(entries: Iterable[Entry], sort: str | None = None) -> Comparison:
     """Networks side by side, in their order or sorted, the smallest first."""
     found = list(entries)
     if sort is not None:
-        found.sort(key=_KEYS[Sort(sort)])
+        found.sort(key=partial(_rank, sort_fact(sort)))
     return Comparison(tuple(found))
 
 
-def _last_field(tour: Tour) -> Seen:
-    """What a position sees of the last map that is computed at inference, before a head takes it all together."""
-    waiting = [list(tour.spots())]
-    while waiting:
-        spots = [spot for spot in waiting.pop() if not spot.training_only]
-        if (last := next((spot for spot in reversed(spots) if _is_map(spot)), None)) is not None:
-            return last.after[0]
-        waiting.extend(list(tour.below(spot)) for spot in spots if isinstance(spot.step.what, Module))
-    return ()
+def _rank(fact: Fact[Any] | None, entry: Entry) -> Any:
+    """What an entry is sorted by: a fact, or else its name."""
+    return counted(entry.name) if fact is None or fact.sort is None else fact.sort(entry.value(fact))
 
 
-def _is_map(spot: Spot) -> bool:
-    return spot.step.outputs[0].rank > 0 and spot.step.outputs[0].positions > 1 and bool(spot.after[0])
-
-
-def _size_seen(entry: Entry) -> tuple[bool, int]:
-    whole = [axis.status is Status.WHOLE for axis in entry.seen]
-    sizes = (axis.size or 0 for axis, all_of_it in zip(entry.seen, whole, strict=True) if not all_of_it)
-    return any(whole), max(sizes, default=0)
-
-
-_KEYS: Final[Mapping[Sort, Callable[[Entry], Any]]] = {
-    Sort.PARAMS: lambda entry: entry.params,
-    Sort.MACS: lambda entry: entry.macs,
-    Sort.NAME: lambda entry: counted(entry.name),
-    Sort.RECEPTIVE_FIELD: _size_seen,
-}
+def _plain(fact: Fact[Any], value: object) -> Any:
+    """A fact in a line of JSON: a number as it is, anything else in short."""
+    return int(value) if isinstance(value, int) else fact.text(value)
 
 
 # --- the table --------------------------------------------------------------------------------------------------------
 
-
-_TITLES: Final = ("network", "input", "output", "parameters", "MACs", "layers", "sees")
-_RIGHT: Final = (False, False, False, True, True, True, True)
-
-# the columns that go first where there is no room
-_LEANER: Final = ("output", "sees", "layers", "input")
+_KINDS: Final = ("network", "input", "output")
 
 
 def _text(entries: tuple[Entry, ...], width: int, *, colour: bool) -> Shown:
-    exact = [_TITLES, *map(_cells, entries)]
-    short = list(map(_shortened, exact))
-    ways = [(exact, 0), (exact, 1), *((short, gone) for gone in range(len(_LEANER)))]
-    fitting = ((rows, kept) for rows, gone in ways if listed_width(_only(rows, kept := _kept(gone))) <= width)
-    rows, kept = next(fitting, (short, _kept(len(_LEANER))))
-    return listed(_only(rows, kept), [_RIGHT[index] for index in kept], width, colour=colour)
+    facts = shown_in(View.COMPARISON)
+    titles = (*_KINDS, *(fact.title for fact in facts))
+    leaner = _leaner(facts)
+    exact, short = ([titles, *(_cells(entry, facts, short=short) for entry in entries)] for short in (False, True))
+    ways = [(exact, 0), (exact, 1), *((short, gone) for gone in range(len(leaner)))]
+    kept = [
+        [index for index, title in enumerate(titles) if title not in leaner[:gone]] for gone in range(len(leaner) + 1)
+    ]
+    fitting = ((rows, kept[gone]) for rows, gone in ways if listed_width(_only(rows, kept[gone])) <= width)
+    rows, columns = next(fitting, (short, kept[-1]))
+    return listed(_only(rows, columns), [index >= len(_KINDS) for index in columns], width, colour=colour)
 
 
-def _kept(gone: int) -> list[int]:
-    """The columns but for some that go."""
-    return [index for index, title in enumerate(_TITLES) if title not in _LEANER[:gone]]
+def _leaner(facts: Sequence[Fact[Any]]) -> list[str]:
+    """The titles of the columns that go where there is no room, the first one first: at last the sizes and totals
+    stay."""
+    yielding = [fact.title for fact in facts if fact.yields]
+    others = [fact.title for fact in facts if not fact.yields and not fact.shares]
+    return ["output", *yielding, *others, "input"]
 
 
 def _only(rows: list[tuple[str, ...]], columns: list[int]) -> list[list[str]]:
     return [[row[index] for index in columns] for row in rows]
 
 
-def _cells(entry: Entry) -> tuple[str, ...]:
+def _cells(entry: Entry, facts: Iterable[Fact[Any]], *, short: bool) -> tuple[str, ...]:
     kinds = kinds_shown(entry.inputs.values()), kinds_shown(entry.outputs.values())
-    numbers = f"{entry.params:,}", f"{entry.macs:,}", count_shown(entry.layers)
-    return visible(entry.name), *kinds, *numbers, entry.field
+    return visible(entry.name), *kinds, *(_cell(fact, entry.value(fact), short=short) for fact in facts)
 
 
-def _shortened(row: tuple[str, ...]) -> tuple[str, ...]:
-    """The same row with its numbers to three digits."""
-    numbers = (short_number(int(each.replace(",", ""))) if each[:1].isdigit() else each for each in row[3:5])
-    return (*row[:3], *numbers, *row[5:])
+def _cell(fact: Fact[Any], value: object, *, short: bool) -> str:
+    """A fact of a network; here nothing is a number too."""
+    return fact.shown(value, short=short) or ("0" if isinstance(value, int) else "")

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from archdsl.algebra.figures import short_bytes
 from archdsl.base.dtypes import Dtype
 from archdsl.base.wanted import Choice
-from archdsl.facts.memory import Inference, Scheduler, Sizes, Tape, Training, buffers
+from archdsl.facts.fact import Fact
+from archdsl.facts.kept import kept, made, weights
+from archdsl.facts.memory import Inference, Scheduler, Sizes, Training, buffers
 from archdsl.graph.module import Module
 from archdsl.report.columns import Column, printed
 from archdsl.report.structure import plain
-from archdsl.report.summary import WIDTH, Row, Summary, place_record, with_figures
+from archdsl.report.summary import WIDTH, Row, Summary, column_of, place_record, with_figures
 from archdsl.report.terminal import Shown
-from archdsl.report.walk import Tour
 
 FORMAT = "archdsl.memory"
 VERSION = 1
@@ -140,6 +141,7 @@ class Memory:
     optimizer: Optimizer
     needs: Needs
     rows: tuple[MemoryRow, ...]
+    facts: tuple[Fact[int], ...] = field(repr=False)
     fit: Fit | None = None
 
     def __str__(self) -> str:
@@ -153,13 +155,8 @@ class Memory:
         return printed(self._columns(width), inks, head, self.footers(), width, colour=colour)
 
     def _columns(self, width: int | None) -> list[Column]:
-        rows = self.rows
-        output = Column("output", tuple(each.row.short_shapes for each in rows))
-        figures = [
-            Column("weights", tuple(_shown(each.weights) for each in rows), right=True),
-            Column("activations", tuple(_shown(each.activations) for each in rows), right=True),
-            Column("kept", tuple(_shown(each.kept) for each in rows), right=True),
-        ]
+        output = Column("output", tuple(row.short_shapes for row in self.table.rows))
+        figures = [column_of(fact, self.table.rows) for fact in self.facts]
         return with_figures(self.table, ([output, *figures], figures), width)
 
     def footers(self) -> list[str]:
@@ -223,7 +220,7 @@ class Memory:
                 "kept_activations": plain(needs.kept),
                 "all_activations": plain(needs.activations),
             },
-            "rows": [_record(each) for each in self.rows],
+            "rows": [self._record(row) for row in self.table.rows],
         }
         if self.fit is not None:
             document["fit"] = {
@@ -233,48 +230,18 @@ class Memory:
             }
         return Shown.json(document)
 
+    def _record(self, row: Row) -> dict[str, Any]:
+        figures = {fact.name: plain(row.value(fact)) for fact in self.facts}
+        return {**place_record(row), **figures, "same_as": row.same_as}
+
 
 def memory(table: Summary, measure: Measure, batch: int, fitting: int | None = None) -> Memory:
     """What a batch needs. table: the rows to show. fitting: a memory for which to find the largest batches."""
-    figures = _figures(measure.root, Sizes(batch, measure.dtype.itemsize), table.depth)
-    rows = tuple(
-        MemoryRow(row, row.params * measure.dtype.itemsize, made, kept)
-        for row, (made, kept) in zip(table.rows, figures, strict=True)
-    )
+    sizes = Sizes(batch, measure.dtype.itemsize)
+    facts = (weights(sizes), made(sizes), kept(sizes))
+    rows = tuple(MemoryRow(row, *map(row.value, facts)) for row in table.rows)
     fit = None
     if fitting is not None:
         batches = (measure.largest_batch(fitting, training=training) for training in (False, True))
         fit = Fit(fitting, *batches)
-    return Memory(table, batch, measure.dtype, measure.optimizer, measure.needs(batch), rows, fit)
-
-
-def _figures(root: Module, sizes: Sizes, depth: int) -> Iterator[tuple[int, int]]:
-    """What each row of the table makes and keeps. A block counts as it is where it is opened."""
-    facts = Training(sizes)
-    outside = (False,) * len(root.outputs)
-    tape = Tape(facts, root, facts.start(root))
-    opened: dict[int, tuple[Tape, tuple[bool, ...], Sequence[int]]] = {id(root): (tape, outside, tape.each(outside))}
-    for spots, _ in Tour(root).rows(depth):
-        spot = spots[0]
-        tape, outside, kept = opened[id(spot.module)]
-        what = spot.step.what
-        if isinstance(what, Module) and id(what) not in opened:
-            learns, needed = tape.inside(spot.index, outside)
-            inner = Tape(facts, what, learns)
-            opened[id(what)] = (inner, needed, inner.each(needed))
-        yield sum(tape.steps[each.index].made for each in spots), sum(kept[each.index] for each in spots)
-
-
-def _shown(count: int) -> str:
-    return short_bytes(count) if count else ""
-
-
-def _record(each: MemoryRow) -> dict[str, Any]:
-    row = each.row
-    return {
-        **place_record(row),
-        "weights": each.weights,
-        "activations": plain(each.activations),
-        "kept": plain(each.kept),
-        "same_as": row.same_as,
-    }
+    return Memory(table, batch, measure.dtype, measure.optimizer, measure.needs(batch), rows, facts, fit)

@@ -6,21 +6,25 @@ First the rows, as data; then the printers, for the screen, for a pipe, for note
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
-from archdsl.algebra.figures import short_bytes, short_number
+from archdsl.algebra.figures import short_bytes
 from archdsl.algebra.tensors import TensorType
 from archdsl.base.escaped import Markup
-from archdsl.facts.receptive import ReceptiveField, described
+from archdsl.facts.counts import MACS, PARAMS
+from archdsl.facts.fact import Fact, Known, View
+from archdsl.facts.receptive import ReceptiveField
+from archdsl.facts.seen import RECEPTIVE_FIELD, field_of
+from archdsl.facts.table import by_name, columns, shown_in
 from archdsl.graph.module import Module
 from archdsl.ops.operator import Operator, Style
 from archdsl.report.columns import Column, printed, width_of
 from archdsl.report.structure import kind_of, kinds_of, plain
 from archdsl.report.terminal import Ink, Shown, cells, cut, visible
-from archdsl.report.walk import Spots, Tour, bare_label, field_of, name_of, times
+from archdsl.report.walk import Spots, Tour, bare_label, name_of, times
 
 FORMAT = "archdsl.summary"
 VERSION = 2
@@ -30,6 +34,7 @@ _ALL = 10**9
 _NARROW = 16
 _NARROWEST = 12
 _MARK = " †"
+_V = TypeVar("_V")
 QUIET = {Style.NORM, Style.ACTIVATION, Style.OTHER}
 
 
@@ -38,9 +43,8 @@ class Row:
     """One step, or one repeat of equal steps, inside one repetition of the block around it. Equal blocks in a row whose
     names count up, as `layer_0` to `layer_11`, are a repeat too.
 
-    path: of its layer in PyTorch, `last` of its last repetition. params, macs: of all its repetitions; weights that
-    were counted above count 0. same_as: the path where its block was opened. seen: its receptive field in short;
-    receptive_field: along each axis of the input, after all its repetitions.
+    path: of its layer in PyTorch, `last` of its last repetition. places: the steps that it stands for, mostly one.
+    known: the facts of the network. same_as: the path where its block was opened.
     """
 
     depth: int
@@ -52,15 +56,45 @@ class Row:
     arguments: Mapping[str, Any]
     count: int
     outputs: tuple[TensorType, ...]
-    params: int
-    macs: int
-    seen: str
-    receptive_field: tuple[ReceptiveField, ...]
     is_module: bool
     is_quiet: bool
     training_only: bool
     shared: bool
     same_as: str
+    places: Spots = field(repr=False)
+    known: Known = field(repr=False, compare=False)
+    _values: dict[Fact[Any], Any] = field(default_factory=dict[Fact[Any], Any], init=False, repr=False, compare=False)
+
+    def value(self, fact: Fact[_V]) -> _V:
+        """What is known of all its repetitions."""
+        if fact not in self._values:
+            self._values[fact] = self.known[fact].of(self.places)
+        return self._values[fact]
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What is known of all its repetitions, by the names of facts."""
+        return by_name(self.value)
+
+    @property
+    def params(self) -> int:
+        """Learned numbers; weights that were counted above count 0."""
+        return self.value(PARAMS)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates at inference, for one sample."""
+        return self.value(MACS)
+
+    @property
+    def seen(self) -> str:
+        """Its receptive field in short."""
+        return field_of(self.value(RECEPTIVE_FIELD).seen)
+
+    @property
+    def receptive_field(self) -> tuple[ReceptiveField, ...]:
+        """Its receptive field along each axis of the input, after all its repetitions."""
+        return self.value(RECEPTIVE_FIELD).axes
 
     @property
     def shown(self) -> str:
@@ -89,7 +123,7 @@ class Summary:
     """The rows down to a depth, and the totals. `params` and `train_macs` include what only training needs.
 
     depth: how many levels the rows have. more: how many rows the next level would add. example: of the sizes that are
-    left open.
+    left open. known: the facts of the network. facts: those that it shows.
     """
 
     name: str
@@ -101,10 +135,33 @@ class Summary:
     depth: int
     more: int
     example: Mapping[str, int]
-    params: int
-    inference_params: int
-    macs: int
-    train_macs: int
+    known: Known = field(repr=False, compare=False)
+    facts: tuple[Fact[Any], ...] = field(repr=False)
+
+    def showing(self, *names: str) -> Summary:
+        """The table with other facts as its columns, by their names: `table.showing("params", "kept")`. As it is where
+        none are named."""
+        return replace(self, facts=columns(dict.fromkeys(names))) if names else self
+
+    @property
+    def params(self) -> int:
+        """Learned numbers."""
+        return self.known[PARAMS].training
+
+    @property
+    def inference_params(self) -> int:
+        """Learned numbers without those that only training needs."""
+        return self.known[PARAMS].inference
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates at inference, for one sample."""
+        return self.known[MACS].inference
+
+    @property
+    def train_macs(self) -> int:
+        """Multiply-accumulates in training, for one sample."""
+        return self.known[MACS].training
 
     def __str__(self) -> str:
         return self.text()
@@ -143,6 +200,8 @@ class Summary:
                 f"{self.params:,} parameters, {self.train_macs:,} MACs in training,"
                 f" with {', '.join(self.train_outputs)} (†)"
             )
+        told = (fact for fact in self.facts if fact.footer)
+        lines += (f"{fact.footer.format(fact.text(self.known[fact].whole))}{self.at_example}" for fact in told)
         counted = {row.depth for row in self.rows if row.count > 1 and row.is_module}
         if any(row.depth - 1 in counted for row in self.rows):
             lines.append("inside a repeat (×), one repetition is shown")
@@ -160,13 +219,17 @@ class Summary:
             "inputs": kinds_of(self.inputs),
             "outputs": kinds_of(self.outputs),
             "train_outputs": kinds_of(self.train_outputs),
-            "params": self.inference_params,
-            "macs": plain(self.macs),
-            "train_params": self.params,
-            "train_macs": plain(self.train_macs),
-            "rows": [_record(row) for row in self.rows],
+            **self._totals(),
+            "rows": [_record(row, self.facts) for row in self.rows],
         }
         return Shown.json(document)
+
+    def _totals(self) -> dict[str, Any]:
+        """What steps have parts of, at inference and, where that is told apart, in training."""
+        whole = [fact for fact in self.facts if fact.shares]
+        inference = {fact.name: plain(fact.data(self.known[fact].inference)) for fact in whole}
+        training = {f"train_{each.name}": plain(each.data(self.known[each].training)) for each in whole if each.summed}
+        return {**inference, **training}
 
     def html(self) -> Markup:
         """The table for a notebook."""
@@ -193,10 +256,10 @@ def summary(
 
     named: the inputs, the outputs and the outputs of training by name. example: of the sizes that are left open.
     """
-    tour = Tour(module)
+    tour, known = Tour(module), Known(module)
     most = max((spots[0].depth for spots, _ in tour.rows()), default=0) + 1
     chosen = _levels(tour, most) if depth is None else min(depth or most, most)
-    rows = tuple(_row(spots, opened, module.inputs) for spots, opened in tour.rows(chosen))
+    rows = tuple(_row(spots, opened, known) for spots, opened in tour.rows(chosen))
     inputs, outputs, training = named
     return Summary(
         module.name,
@@ -208,10 +271,8 @@ def summary(
         chosen,
         sum(1 for _ in tour.rows(chosen + 1)) - len(rows),
         example or {},
-        module.params,
-        module.inference_params,
-        module.macs,
-        module.train_macs,
+        known,
+        shown_in(View.TABLE),
     )
 
 
@@ -222,7 +283,7 @@ def _levels(tour: Tour, most: int) -> int:
     return next(fitting, most)
 
 
-def _row(spots: Spots, opened: str, inputs: tuple[TensorType, ...]) -> Row:
+def _row(spots: Spots, opened: str, known: Known) -> Row:
     spot, last = spots[0], spots[-1]
     step, count = spot.step, spot.step.count * len(spots)
     what = step.what
@@ -237,15 +298,13 @@ def _row(spots: Spots, opened: str, inputs: tuple[TensorType, ...]) -> Row:
         arguments=plain(what.arguments() if is_operator else what.arguments),
         count=count,
         outputs=step.outputs,
-        params=0 if spot.again else step.params * count,
-        macs=step.macs * count,
-        seen=field_of(last.after[0]),
-        receptive_field=described(last.after[0], inputs),
         is_module=not is_operator,
         is_quiet=is_operator and what.style in QUIET,
         training_only=spot.training_only,
         shared=spot.again,
         same_as=opened,
+        places=spots,
+        known=known,
     )
 
 
@@ -253,23 +312,27 @@ def _row(spots: Spots, opened: str, inputs: tuple[TensorType, ...]) -> Row:
 
 
 def _figures(
-    table: Summary, *, field: bool = True, shapes: bool = True, shares: int = 2, short: bool = False
+    table: Summary, *, yielding: bool = True, shapes: bool = True, shares: int = _ALL, short: bool = False
 ) -> list[Column]:
-    """What the table says of each layer. shares: of how many of MACs and parameters it shows the part of the whole."""
+    """What the table says of each layer. yielding: whether also what a reader misses least. shares: of how many facts,
+    the last ones, it shows the part of the whole. short: whether numbers are short that need not be exact."""
     rows = table.rows
-    macs = _short if short else _number
-    wanted = [
-        Column("output", tuple(row.shapes if shapes else row.short_shapes for row in rows)),
-        Column("parameters", tuple(_number(row.params) for row in rows), right=True),
-    ]
-    if shares > 1:
-        wanted.append(Column("", tuple(share(row.params, table.params) for row in rows), right=True, gap=" "))
-    wanted.append(Column("MACs", tuple(macs(row.macs) for row in rows), right=True))
-    if shares:
-        wanted.append(Column("", tuple(share(row.macs, table.train_macs) for row in rows), right=True, gap=" "))
-    if field:
-        wanted.append(Column("sees", tuple(row.seen for row in rows), right=True))
+    wanted = [Column("output", tuple(row.shapes if shapes else row.short_shapes for row in rows))]
+    shared = [fact for fact in table.facts if fact.shares]
+    shown = shared[max(len(shared) - shares, 0) :]
+    for fact in table.facts:
+        if fact.yields and not yielding:
+            continue
+        wanted.append(column_of(fact, rows, short=short and not fact.exact))
+        if fact in shown:
+            whole = table.known[fact].training
+            wanted.append(Column("", tuple(share(row.value(fact), whole) for row in rows), right=True, gap=" "))
     return wanted
+
+
+def column_of(fact: Fact[Any], rows: Iterable[Row], *, short: bool = False) -> Column:
+    """What is known of each row."""
+    return Column(fact.title, tuple(fact.shown(row.value(fact), short=short) for row in rows), right=True)
 
 
 def _leading(rows: Sequence[Row], operator: int = _ALL) -> tuple[Column, Column]:
@@ -303,26 +366,19 @@ def _fitting(table: Summary, width: int | None) -> tuple[list[Column], bool]:
     at last the labels are cut."""
     if width_of(made := [*_leading(table.rows), *_figures(table)]) <= (width or _ALL):
         return made, False
-    if width_of(made := [*_leading(table.rows), *_figures(table, field=False)]) <= (width or _ALL):
+    if width_of(made := [*_leading(table.rows), *_figures(table, yielding=False)]) <= (width or _ALL):
         return made, False
-    leaner = partial(_figures, table, field=False, short=True)
+    leaner = partial(_figures, table, yielding=False, short=True)
     for figures in (leaner(), leaner(shapes=False)):
         if width_of(made := [*_leading(table.rows), *figures]) <= (width or _ALL):
             return made, True
-    leanest = (leaner(shapes=False, shares=shares) for shares in (1, 0))
+    most = sum(fact.shares for fact in table.facts)
+    leanest = (leaner(shapes=False, shares=shares) for shares in range(max(most - 1, 0), -1, -1))
     return with_figures(table, leanest, width), True
 
 
 def _side(column: Column) -> Markup:
     return Markup("right") if column.right else Markup("left")
-
-
-def _number(value: int) -> str:
-    return f"{value:,}" if value else ""
-
-
-def _short(value: int) -> str:
-    return short_number(value) if value else ""
 
 
 def share(value: int, whole: int) -> str:
@@ -342,7 +398,7 @@ def _listed(kinds: Mapping[str, TensorType]) -> str:
 # --- for tools and notebooks ------------------------------------------------------------------------------------------
 
 
-def _record(row: Row) -> dict[str, Any]:
+def _record(row: Row, facts: Iterable[Fact[Any]]) -> dict[str, Any]:
     return {
         "depth": row.depth,
         "path": row.path,
@@ -352,9 +408,7 @@ def _record(row: Row) -> dict[str, Any]:
         "arguments": row.arguments,
         "count": row.count,
         "outputs": [kind_of(kind) for kind in row.outputs],
-        "params": row.params,
-        "macs": plain(row.macs),
-        "receptive_field": {each.axis: each.to_json() for each in row.receptive_field},
+        **{fact.name: plain(fact.data(row.value(fact))) for fact in facts},
         "training_only": row.training_only,
         "shared": row.shared,
         "same_as": row.same_as,

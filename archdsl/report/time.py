@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from archdsl.algebra.figures import short_bytes, short_number, short_seconds
 from archdsl.base.dtypes import Dtype
 from archdsl.facts.devices import Device
-from archdsl.facts.roofline import Roofline, Work
+from archdsl.facts.roofline import Roofline, Work, Works
 from archdsl.graph.module import Module
 from archdsl.report.columns import Column, printed
 from archdsl.report.summary import WIDTH, Row, Summary, place_record, share, with_figures
 from archdsl.report.terminal import Shown
-from archdsl.report.walk import Tour
 
 FORMAT = "archdsl.time"
 VERSION = 1
@@ -141,18 +140,9 @@ class Time:
 
 def time(table: Summary, root: Module, device: Device, dtype: Dtype, batch: int) -> Time:
     """The lower bounds of a network's times. table: the rows to show. device: one that has a peak of this type."""
-    roofline = Roofline(device, dtype, batch)
-    whole = roofline.of(root)
-    works = _works(root, roofline, table.depth)
-    rows = tuple(TimeRow(row, work) for row, work in zip(table.rows, works, strict=True))
-    return Time(table, device, batch, dtype, whole, rows)
-
-
-def _works(root: Module, roofline: Roofline, depth: int) -> Iterator[Work]:
-    """The work of each row; what runs in training only does none. Rows in a block that is called in several ways are
-    those of its first call."""
-    for spots, _ in Tour(root).rows(depth):
-        yield sum((roofline.step(each.index, each.module) for each in spots if not each.training_only), Work())
+    works = Works(root, Roofline(device, dtype, batch))
+    rows = tuple(TimeRow(row, works.of(row.places)) for row in table.rows)
+    return Time(table, device, batch, dtype, works.whole, rows)
 
 
 def bound(work: Work) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from archdsl.algebra.figures import short_number
+from archdsl.algebra.figures import count_shown
 from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.facts.receptive import ReceptiveFields, Seen, start
 from archdsl.graph.module import INPUT, Module, Step, StepRole, Wire
@@ -20,10 +20,11 @@ _SUGGESTED = 2000
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A step at its place in a network, in the first of its repetitions and of those around it.
+    """A step at its place in a network (`facts.fact.Place`), in the first of its repetitions and of those around it.
 
-    path: of its layer in PyTorch; `last` of its last repetition. before, after: what its inputs and outputs see of the
-    network's input, after all its repetitions. again: it uses the weights of an earlier step of the same path.
+    path: of its layer in PyTorch; `last` of its last repetition. around: the spot that it is in. before, after: what
+    its inputs and outputs see of the network's input, after all its repetitions. again: it uses the weights of an
+    earlier step of the same path.
     """
 
     path: str
@@ -36,6 +37,7 @@ class Spot:
     after: tuple[Seen, ...]
     training_only: bool
     again: bool
+    around: Spot | None = None
 
     @property
     def step(self) -> Step:
@@ -79,11 +81,11 @@ class Tour:
         inputs: tuple[Seen, ...],
         prefix: str = "",
         position: int = 0,
-        depth: int = 0,
-        *,
-        training_only: bool = False,
+        around: Spot | None = None,
     ) -> Iterator[Spot]:
-        """The steps of a module whose inputs see `inputs`."""
+        """The steps of a module whose inputs see `inputs`. around: the spot that it is in, if any."""
+        depth = around.depth + 1 if around else 0
+        training_only = around is not None and around.training_only
         seen: list[tuple[Seen, ...]] = []
         owned = {index for index, _ in module.owned_with_index()}
         for index, step in enumerate(module.steps):
@@ -101,6 +103,7 @@ class Tour:
                 after=seen[-1],
                 training_only=training_only or index in module.train_only,
                 again=index not in owned,
+                around=around,
             )
             position += step.slots
 
@@ -117,14 +120,7 @@ class Tour:
         outer = spot.path.rpartition(".")[0]
         own = f"{outer}.{position}".lstrip(".") if repetition else spot.path
         prefix, position = (outer, position) if step.what.transparent else (own, 0)
-        return self.inside(
-            step.what,
-            inputs,
-            f"{prefix}." if prefix else "",
-            position,
-            spot.depth + 1,
-            training_only=spot.training_only,
-        )
+        return self.inside(step.what, inputs, f"{prefix}." if prefix else "", position, spot)
 
     def folded(self, levels: int | None = None) -> Iterator[tuple[Spot, str]]:
         """Every step of the hierarchy down to `levels`, each distinct module opened once.
@@ -272,13 +268,6 @@ def _at(level: list[Spot], part: str) -> tuple[Spot, int] | None:
     return None
 
 
-def field_of(seen: Seen) -> str:
-    """A receptive field in short: `43`, `1x7` where the axes differ, `all` for the whole input, `<=` for a bound;
-    nothing where nothing is seen."""
-    sizes = [("<=" if axis.bound else "") + ("all" if axis.covers else str(axis.size)) for axis in seen]
-    return sizes[0] if len(set(sizes)) == 1 else "x".join(sizes)
-
-
 def operand(step: Step) -> Any:
     """The inputs of an operator step in the form that its rules take."""
     assert isinstance(step.what, Operator)
@@ -308,8 +297,3 @@ def bare_label(step: Step) -> str:
 def times(count: int) -> str:
     """How a repeat is marked: ` ×3`, and nothing where there is none."""
     return "" if count == 1 else f" ×{count_shown(count)}"
-
-
-def count_shown(count: int) -> str:
-    """A count, exact below a million."""
-    return f"{count:,}" if count < 10**6 else short_number(count)

@@ -7,29 +7,27 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from archdsl.algebra.figures import short_number
 from archdsl.algebra.tensors import TensorType
 from archdsl.base.text import Source
+from archdsl.facts.table import totals
 from archdsl.graph.module import Module
 from archdsl.report.columns import listed
 from archdsl.report.terminal import Shown
 
 FORMAT = "archdsl.zoo"
 VERSION = 1
-_TITLES = ("network", "parameters", "MACs", "input", "paper")
-_RIGHT = (False, True, True, False, False)
 _DIGITS = re.compile(r"(\d+)")
 _YEAR = re.compile(r"^(.*?)\s+((?:19|20)\d\d)\b")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One network. params, macs: at inference. paper: the citation that opens its file."""
+    """One network. facts: what it comes to at inference, by `facts.table.totals`. paper: the citation that opens its
+    file."""
 
     name: str
     input: str
-    params: int
-    macs: int
+    facts: tuple[int, ...]
     paper: str
     doc: str
 
@@ -37,8 +35,8 @@ class Entry:
     def of(name: str, module: Module, source: Source) -> Entry:
         """The entry of a network, its paper taken from the heading of its file."""
         paper = " ".join(source.heading().split("\n\n")[0].split())
-        inputs = kinds_shown(module.inputs)
-        return Entry(name, inputs, module.inference_params, module.macs, paper.rstrip("."), module.doc)
+        facts = tuple(fact.over(module).line for fact in totals())
+        return Entry(name, kinds_shown(module.inputs), facts, paper.rstrip("."), module.doc)
 
     @property
     def authors(self) -> str:
@@ -50,7 +48,11 @@ class Entry:
 
     def cells(self) -> tuple[str, ...]:
         """The row of the table."""
-        return self.name, f"{self.params:,}", short_number(self.macs).replace(" ", ""), self.input, self.authors
+        numbers = (
+            fact.shown(value, short=not fact.exact).replace(" ", "")
+            for fact, value in zip(totals(), self.facts, strict=True)
+        )
+        return self.name, *numbers, self.input, self.authors
 
 
 def by_name(names: Iterable[str]) -> list[str]:
@@ -71,7 +73,9 @@ def kinds_shown(kinds: Iterable[TensorType]) -> str:
 
 def text(entries: list[Entry], width: int, *, colour: bool = False) -> Shown:
     """The table for the screen."""
-    return listed([_TITLES, *(entry.cells() for entry in entries)], _RIGHT, width, colour=colour)
+    titles = ("network", *(fact.title for fact in totals()), "input", "paper")
+    right = (False, *(True for _ in totals()), False, False)
+    return listed([titles, *(entry.cells() for entry in entries)], right, width, colour=colour)
 
 
 def to_json(entries: list[Entry]) -> Shown:
@@ -80,8 +84,7 @@ def to_json(entries: list[Entry]) -> Shown:
         {
             "name": entry.name,
             "input": entry.input,
-            "params": entry.params,
-            "macs": entry.macs,
+            **{fact.name: value for fact, value in zip(totals(), entry.facts, strict=True)},
             "paper": entry.paper,
             "doc": entry.doc,
         }

@@ -26,10 +26,9 @@ from archdsl.cli.codes import INTERNAL
 from archdsl.draw.files import drawn, drawn_scene
 from archdsl.draw.model import Detail, Direction
 from archdsl.draw.picture import picture
-from archdsl.draw.shading import Cost
 from archdsl.draw.volumes import scene
+from archdsl.facts.table import colours, sort_names
 from archdsl.report import messages
-from archdsl.report.compare import Sort
 from archdsl.report.walk import Tour
 
 _PATHS = 5
@@ -60,8 +59,8 @@ def pictures(net: Network) -> Iterator[Door]:
     for detail, direction in product(_DETAILS, Direction):
         yield f"draw {detail} {direction}", lambda d=detail, r=direction: net.draw(detail=d, direction=r, dark=True)
         yield f"mermaid {detail} {direction}", lambda d=detail, r=direction: _mermaid(net, d, r)
-    for detail, cost in product(_DETAILS, Cost):
-        yield f"draw {detail} by {cost}", lambda d=detail, c=cost: net.draw(detail=d, color=str(c), legend=False)
+    for detail, cost in product(_DETAILS, colours()):
+        yield f"draw {detail} by {cost}", lambda d=detail, c=cost: net.draw(detail=d, color=c, legend=False)
     for path in paths:
         yield f"draw focus {path}", lambda p=path: net.draw(focus=p)
         yield f"draw focus {path} op", lambda p=path: net.draw(focus=p, detail="op", color="rf")
@@ -119,7 +118,7 @@ def pairs(net: Network, other: Network) -> Iterator[Door]:
     yield "diff of itself", lambda: _difference(net, net)
     for detail in _DETAILS:
         yield f"draw since {detail}", lambda d=detail: net.draw(since=other, detail=d)
-    for sort in (None, *Sort):
+    for sort in (None, *sort_names()):
         yield f"compare {sort}", lambda s=sort: _both(archdsl.compare([net, other, net], sort=s))
 
 

@@ -6,17 +6,15 @@ import sys
 
 import click
 
-from archdsl.cli.given import Given, complete_network, settings_options
+from archdsl.cli.given import Given, Named, complete_network, settings_options, sorts
 from archdsl.cli.outputs import output_kind
 from archdsl.cli.screen import has_colour, put, say, width, write
-
-_SORTS = ("params", "macs", "name", "receptive-field")
 
 
 @click.command()
 @click.argument("names", nargs=-1, required=True, shell_complete=complete_network)
 @settings_options
-@click.option("--sort", type=click.Choice(_SORTS), help="The smallest first; else in the order given.")
+@click.option("--sort", type=Named(sorts), help="The smallest first; else in the order given.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 @click.option("-o", "--output", metavar="FILE", help="Plot parameters against MACs: a file of .svg.")
 def compare(names: tuple[str, ...], given: Given, sort: str | None, as_json: bool, output: str | None) -> None:

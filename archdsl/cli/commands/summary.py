@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from archdsl.cli.given import Given, batch_options, name_argument, need, network_options
+from archdsl.cli.given import Given, Named, batch_options, columns, name_argument, need, network_options
 from archdsl.cli.screen import has_colour, put, width
 
 
@@ -14,6 +14,13 @@ from archdsl.cli.screen import has_colour, put, width
 @name_argument
 @network_options
 @click.option("--depth", type=click.IntRange(min=0), metavar="N", help="Levels to show, 0 for all; else one page full.")
+@click.option(
+    "--column",
+    "columns",
+    type=Named(columns),
+    multiple=True,
+    help="Show this fact of each layer, in place of the usual ones; several times for several.",
+)
 @click.option("--symbolic", is_flag=True, help="Leave the sizes of the inputs open: shapes and MACs are formulas.")
 @click.option("--memory", "as_memory", is_flag=True, help="Show what it needs in memory instead.")
 @batch_options
@@ -30,6 +37,7 @@ def summary(
     name: str | None,
     given: Given,
     depth: int | None,
+    columns: tuple[str, ...],
     symbolic: bool,
     as_memory: bool,
     batch: int,
@@ -49,9 +57,11 @@ def summary(
     net = given.network(name)
     if symbolic:
         net = net.symbolic()
+    if as_memory and columns:
+        raise click.UsageError("--memory has columns of its own, and takes no --column")
     levels = (depth or 0) if as_json else depth
     needs = net.memory(batch, dtype, optimizer, depth=levels, fit=_bytes(fit)) if as_memory else None
-    table = needs or net.summary(levels)
+    table = needs or net.summary(levels).showing(*columns)
     put(table.to_json() if as_json else table.text(width(), colour=has_colour(sys.stdout)))
 
 

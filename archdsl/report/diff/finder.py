@@ -162,7 +162,7 @@ def _kind(old: Node, new: Node, aspects: list[Aspect], follows: list[Aspect], in
         return Kind.CHANGED
     if inside is not None and any(each.is_authored for each in inside.edits):
         return Kind.KEPT
-    sizes = [(node.step.input_types, node.step.outputs, node.params, node.macs) for node in (old, new)]
+    sizes = [(node.step.input_types, node.step.outputs, node.counts) for node in (old, new)]
     return Kind.FOLLOWS if follows or sizes[0] != sizes[1] or (inside is not None and inside.edits) else None
 
 

@@ -12,6 +12,8 @@ from functools import cached_property
 from typing import Any, Final
 
 from archdsl.algebra.tensors import TensorType
+from archdsl.facts.fact import Fact
+from archdsl.facts.table import counts
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops.operator import Operator
 
@@ -55,14 +57,10 @@ class Node:
         return "" if is_counted or self.name == self.step.role or _is_repeat(self.name) else self.name
 
     @property
-    def params(self) -> int:
-        """Parameters of all repetitions; none where they are those of an earlier step."""
-        return 0 if self.again else self.step.params * self.count
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates of all repetitions."""
-        return self.step.macs * self.count
+    def counts(self) -> dict[Fact[int], int]:
+        """What all repetitions have of what adds up."""
+        sums = ((fact, fact.summed) for fact in counts())
+        return {fact: each.of(self.step, self.count, again=self.again) for fact, each in sums if each}
 
 
 def _is_repeat(name: str) -> bool:

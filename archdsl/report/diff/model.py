@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import Any, Final
 
 from archdsl.algebra.tensors import TensorType
+from archdsl.facts.counts import MACS, PARAMS
+from archdsl.facts.fact import Fact
 from archdsl.report.structure import kind_of, kinds_of, plain
 
 FORMAT: Final = "archdsl.diff"
@@ -45,7 +47,7 @@ class About(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Side:
     """A step as it is in one of the networks. path: of its layer, `last` of its last repetition. word: its operator or
-    block. params, macs: of all its repetitions. line: of the text, None where there is none.
+    block. facts: what all its repetitions have of what adds up. line: of the text, None where there is none.
     is_quiet: whether a textbook gives it no box of its own."""
 
     path: str
@@ -57,8 +59,7 @@ class Side:
     count: int
     inputs: tuple[TensorType, ...]
     outputs: tuple[TensorType, ...]
-    params: int
-    macs: int
+    facts: Mapping[Fact[int], int]
     line: int | None
     is_quiet: bool = False
 
@@ -67,6 +68,16 @@ class Side:
         """Its own part of the path, with the positions that it takes: `conv1`, `12-15`."""
         first, last = (path.rpartition(".")[2] for path in (self.path, self.last))
         return first if first == last else f"{first}-{last}"
+
+    @property
+    def params(self) -> int:
+        """Learned numbers."""
+        return self.facts[PARAMS]
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates, for one sample."""
+        return self.facts[MACS]
 
     def record(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -79,8 +90,7 @@ class Side:
             "count": self.count,
             "inputs": [kind_of(kind) for kind in self.inputs],
             "outputs": [kind_of(kind) for kind in self.outputs],
-            "params": self.params,
-            "macs": self.macs,
+            **{fact.name: value for fact, value in self.facts.items()},
             "line": self.line,
         }
 
@@ -163,15 +173,30 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """A network that is compared. params, macs: at inference; train_params also with what only training needs."""
+    """A network that is compared. facts: what adds up, at inference; training: the same with what only training
+    needs."""
 
     name: str
     inputs: Mapping[str, TensorType]
     outputs: Mapping[str, TensorType]
-    params: int
-    macs: int
-    train_params: int
+    facts: Mapping[Fact[int], int]
+    training: Mapping[Fact[int], int]
     layers: int
+
+    @property
+    def params(self) -> int:
+        """Learned numbers, at inference."""
+        return self.facts[PARAMS]
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates at inference, for one sample."""
+        return self.facts[MACS]
+
+    @property
+    def held(self) -> dict[Fact[int], int]:
+        """What it has in training, of what is a part of it as weights are."""
+        return {fact: value for fact, value in self.training.items() if fact.summed and fact.summed.once}
 
     def record(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -179,8 +204,7 @@ class Whole:
             "name": self.name,
             "inputs": kinds_of(self.inputs),
             "outputs": kinds_of(self.outputs),
-            "params": self.params,
-            "macs": self.macs,
-            "train_params": self.train_params,
+            **{fact.name: value for fact, value in self.facts.items()},
+            **{f"train_{fact.name}": value for fact, value in self.held.items()},
             "layers": self.layers,
         }

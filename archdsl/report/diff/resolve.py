@@ -8,6 +8,8 @@ from typing import Final
 
 from archdsl.algebra.symbolic import at_example
 from archdsl.algebra.tensors import TensorType
+from archdsl.facts.counts import PARAMS
+from archdsl.facts.table import counts
 from archdsl.graph.module import Module
 from archdsl.ops.operator import Operator
 from archdsl.report.diff.edits import Edit, Edits
@@ -66,8 +68,10 @@ def difference(
 def _whole(module: Module) -> Whole:
     inputs = dict(zip(module.input_names, module.inputs, strict=True))
     outputs = dict(zip(module.result_names, module.output_types, strict=True))
-    params, training = module.inference_params, module.params
-    return Whole(module.name, inputs, outputs, params, at_example(module.macs), training, module.layers)
+    figures = {fact: fact.over(module) for fact in counts()}
+    facts = {fact: at_example(each.inference) for fact, each in figures.items()}
+    training = {fact: at_example(each.training) for fact, each in figures.items()}
+    return Whole(module.name, inputs, outputs, facts, training, module.layers)
 
 
 def _interface(old: Module, new: Module) -> Iterator[Aspect]:
@@ -163,7 +167,7 @@ class _Resolver:
             for old, new, inside in now.matched:
                 one, other = old_spot.path(old), new_spot.path(new)
                 below = implied
-                if old.params and new.params and one != other:
+                if old.counts[PARAMS] and new.counts[PARAMS] and one != other:
                     if implied != ("", "") and _rest(one, implied[0]) == _rest(other, implied[1]) is not None:
                         pass
                     else:
@@ -210,8 +214,7 @@ def _side(node: Node, spot: _Spot) -> Side:
         count=node.count,
         inputs=step.input_types,
         outputs=step.outputs,
-        params=node.params,
-        macs=at_example(node.macs),
+        facts={fact: at_example(value) for fact, value in node.counts.items()},
         line=step.place.line,
         is_quiet=is_operator and what.style in QUIET,
     )

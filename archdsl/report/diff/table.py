@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, cast
 
 from archdsl.algebra.figures import short_number
+from archdsl.facts.fact import Fact
+from archdsl.facts.table import counts
 from archdsl.report.columns import painted
 from archdsl.report.diff.model import FORMAT, VERSION, About, Aspect, Change, Kind, Side, Whole
 from archdsl.report.structure import plain
@@ -20,7 +22,7 @@ _NARROWEST: Final = 24
 _SHOWN_NAMES: Final = 6
 _SIGN: Final = {Kind.ADDED: "+", Kind.REMOVED: "-", Kind.CHANGED: "~", Kind.WRAPPED: "~", Kind.UNWRAPPED: "~"}
 _INK: Final = {"+": Ink.ADDED, "-": Ink.REMOVED, "~": Ink.CHANGED}
-_TITLES: Final = ("layer", "change", "output", "parameters", "MACs")
+_TITLES: Final = ("layer", "change", "output")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +82,7 @@ class _Row:
     layer: str
     change: str
     output: str = ""
-    params: int = 0
-    macs: int = 0
+    counts: tuple[int, ...] = ()
     extra: tuple[str, ...] = ()
     ink: Ink | None = None
 
@@ -133,17 +134,16 @@ def _row(depth: int, change: Change) -> _Row:
         visible("  " * depth + layer),
         visible(said),
         output,
-        _difference(change, lambda each: each.params),
-        _difference(change, lambda each: each.macs),
+        tuple(_difference(change, fact) for fact in counts()),
         tuple(map(visible, extra)),
         ink,
     )
 
 
-def _difference(change: Change, fact: Callable[[Side], int]) -> int:
-    others = sum(map(fact, change.others))
-    new = fact(change.new) if change.new else others if change.kind is Kind.UNWRAPPED else 0
-    old = fact(change.old) if change.old else others if change.kind is Kind.WRAPPED else 0
+def _difference(change: Change, fact: Fact[int]) -> int:
+    others = sum(each.facts[fact] for each in change.others)
+    new = change.new.facts[fact] if change.new else others if change.kind is Kind.UNWRAPPED else 0
+    old = change.old.facts[fact] if change.old else others if change.kind is Kind.WRAPPED else 0
     return new - old
 
 
@@ -224,9 +224,10 @@ def _written(value: object) -> str:
 
 
 def _table(rows: list[_Row], width: int) -> Iterator[tuple[str, Ink | None]]:
+    titles = (*_TITLES, *(fact.title for fact in counts()))
     for short, outputs in ((False, True), (False, False), (True, False)):
         values = [_values(row, short=short, outputs=outputs) for row in rows]
-        widths = [max(cells(row[column]) for row in (_TITLES, *values)) for column in range(len(_TITLES))]
+        widths = [max(cells(row[column]) for row in (titles, *values)) for column in range(len(titles))]
         widths = [0 if not any(row[column] for row in values) else each for column, each in enumerate(widths)]
         if (excess := _width(widths) - width) <= 0:
             break
@@ -234,7 +235,7 @@ def _table(rows: list[_Row], width: int) -> Iterator[tuple[str, Ink | None]]:
         less = min(max(excess, 0), max(widths[column] - _NARROWEST, 0))
         widths[column] -= less
         excess -= less
-    yield f"   {_line(_TITLES, widths)}", Ink.STRONG
+    yield f"   {_line(titles, widths)}", Ink.STRONG
     yield "─" * min(_width(widths), width), Ink.FAINT
     for row, own in zip(rows, values, strict=True):
         first, *others = textwrap.wrap(own[1], widths[1], break_on_hyphens=False) or [""]
@@ -248,7 +249,8 @@ def _table(rows: list[_Row], width: int) -> Iterator[tuple[str, Ink | None]]:
 
 
 def _values(row: _Row, *, short: bool, outputs: bool) -> tuple[str, ...]:
-    return row.layer, row.change, row.output if outputs else "", _signed(row.params, short), _signed(row.macs, short)
+    numbers = row.counts or (0,) * len(counts())
+    return row.layer, row.change, row.output if outputs else "", *(_signed(each, short) for each in numbers)
 
 
 def _width(widths: list[int]) -> int:
@@ -272,9 +274,13 @@ def _signed(value: int, short: bool) -> str:  # noqa: FBT001 - how a number is w
 
 def _totals(diff: Diff) -> Iterator[tuple[str, Ink | None]]:
     old, new = diff.old, diff.new
-    facts = [("parameters", old.params, new.params), ("MACs", old.macs, new.macs), ("layers", old.layers, new.layers)]
-    if (old.params, new.params) != (old.train_params, new.train_params):
-        facts.insert(1, ("  in training", old.train_params, new.train_params))
+    facts: list[tuple[str, int, int]] = []
+    for fact in counts():
+        inference = old.facts[fact], new.facts[fact]
+        facts.append((fact.title, *inference))
+        if fact in new.held and (old.held[fact], new.held[fact]) != inference:
+            facts.append(("  in training", old.held[fact], new.held[fact]))
+    facts.append(("layers", old.layers, new.layers))
     rows = [(name, f"{one:,}", f"{other:,}", _signed(other - one, short=False)) for name, one, other in facts]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     for (name, one, other, change), (_, before, after) in zip(rows, facts, strict=True):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from archdsl.algebra.figures import count_shown
 from archdsl.facts.rows import Row, Rows
 from archdsl.graph.module import Module
 from archdsl.ops.operator import by_axes
 from archdsl.report.explain.page import Lines, equal
 from archdsl.report.explain.sees import seen_after
-from archdsl.report.walk import Spot, count_shown
+from archdsl.report.walk import Spot
 
 _TERMS = 16
 
