@@ -79,7 +79,7 @@ def test_a_bug_comes_out_of_a_function_as_what_it_is(folder: Path, bug: pytest.M
 
 
 def test_a_bug_of_a_sketch_holds_the_text_as_it_was_given(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("archdsl.elaborate.sketch.Sketching.attempt", planted)
+    monkeypatch.setattr("archdsl.elaborate.sketch.Sketching.element", planted)
     wrong = WHOLE.replace("fc-", "nosuch -> [fc-")
     carried = noted(lambda: archdsl.sketch(text=wrong, net="n", classes=5)).carried
     assert carried is not None

@@ -54,9 +54,8 @@ class Chains:
         try:
             for index, element in enumerate(node.elements):
                 with frame.asked_by(element.span, needed=False):
-                    with recovery.attempt(element, frame, incoming) as attempt:
-                        attempt.result = self._element(element, frame, incoming, is_first=index == 0)
-                    incoming = attempt.result
+                    work = partial(self._element, element, frame, incoming, is_first=index == 0)
+                    incoming = recovery.element(element, frame, incoming, work)
                 if recorder is not None and incoming:
                     recorder.tensors(frame.place(element.span), incoming)
         finally:

@@ -19,7 +19,7 @@ from archdsl.base.diagnostics import Edit, Fault
 from archdsl.base.text import Place, Span
 from archdsl.elaborate import faults
 from archdsl.elaborate.evaluate import Evaluator
-from archdsl.elaborate.ledger import Attempt, Failed
+from archdsl.elaborate.ledger import Failed
 from archdsl.elaborate.values import Scope, Template, Unknown, Value, traced_argument
 from archdsl.graph.build import Builder, Tensor
 from archdsl.graph.module import INPUT, Module, StepRole, Wire
@@ -46,12 +46,12 @@ class Recovery:
 
     goes_on = False
 
-    def attempt(
-        self, element: tree.Element, frame: Frame, incoming: Incoming
-    ) -> AbstractContextManager[Attempt[Tensors]]:
-        """Works out an element of a chain; its result is what goes on from it, whether it failed or not."""
-        attempt: Attempt[Tensors] = Attempt()
-        return attempt
+    def element(self, element: tree.Element, frame: Frame, incoming: Incoming, work: Callable[[], Tensors]) -> Incoming:
+        """What goes on from an element of a chain. work: works it out."""
+        try:
+            return work()
+        except Failed:
+            return None
 
     def failed(self, span: Span, frame: Frame, said: int) -> Incoming:
         """What goes on from a statement that failed. said: how much the report had said before it."""
@@ -263,7 +263,7 @@ class Frame:
         types = tuple([x.type for x in xs])
         if self.run.recovery.goes_on and not all(each.is_known for each in types):
             return self.run.recovery.unknown(operator, xs, node, self, name)
-        self.count_step(node.name.span)
+        self.run.evaluator.ledger.count_step(self.scope, node.name.span)
         try:
             with self.asked_by(node.span):
                 outputs = operator.results(types)
@@ -273,7 +273,7 @@ class Frame:
         if self.builder.indexed and not _is_layer(operator, types):
             # an `nn.Sequential` holds modules only, so a learned tensor in a row gets one of its own
             return self.of_its_own(node, xs, name, lambda inner, entry: inner.apply(operator, entry or (), node)[:1])
-        return self.builder.add(operator, xs, outputs, self.place(node.span), name=name, role=role)
+        return self.builder.add(operator, xs, outputs, self.scope.place(node.span), name=name, role=role)
 
     def of_its_own(self, node: tree.Mention, incoming: Incoming, label: str, form: Make) -> Tensors:
         """A form with branches: inside a named module its steps stand among the others; where a row of modules is

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import TracebackType
-from typing import Generic, Never, ParamSpec, Self, TypeVar
+from typing import Never, ParamSpec, TypeVar
 
 from archdsl.base.diagnostics import Edit, Fault, Report
 from archdsl.base.faults import LimitPassed
@@ -30,21 +29,6 @@ def attempted(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | No
         return work(*args, **kwargs)
     except Failed:
         return None
-
-
-class Attempt(Generic[T]):
-    """What is worked out inside it may fail. result: what goes on from it, None where nothing does."""
-
-    __slots__ = ("result",)
-
-    def __init__(self) -> None:
-        self.result: T | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: TracebackType | None) -> bool:
-        return isinstance(error, Failed)
 
 
 class Ledger:

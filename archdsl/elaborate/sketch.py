@@ -6,8 +6,7 @@ in no program, with the words of the text. What is right is worked out as always
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
 from typing_extensions import override
@@ -16,7 +15,7 @@ from archdsl.algebra.tensors import TensorType
 from archdsl.base.diagnostics import Diagnostic, Report
 from archdsl.base.text import Place, Span
 from archdsl.elaborate.frame import Frame, Incoming, Make, Recovery, Tensors
-from archdsl.elaborate.ledger import Attempt, Failed, attempted
+from archdsl.elaborate.ledger import Failed, attempted
 from archdsl.elaborate.values import Unknown
 from archdsl.graph.blanks import NOT_KNOWN, Blank, BlankMerge
 from archdsl.graph.build import Tensor
@@ -74,22 +73,16 @@ class Sketching(Recovery):
     # --- what fails -------------------------------------------------------------------------------------------------
 
     @override
-    @contextmanager
-    def attempt(self, element: tree.Element, frame: Frame, incoming: Incoming) -> Generator[Attempt[Tensors]]:
+    def element(self, element: tree.Element, frame: Frame, incoming: Incoming, work: Callable[[], Tensors]) -> Incoming:
         before, self.begun = self.begun, self.report.mark()
         so_far, words = frame.builder.so_far(), _Words(element.item.span, frame)
-        attempt: Attempt[Tensors] = Attempt()
         try:
-            with attempt:
-                yield attempt
-            if attempt.result is not None:
-                attempt.result = self._checked(element, words, incoming, attempt.result)
-                return
+            if (result := attempted(work)) is not None:
+                return self._checked(element, words, incoming, result)
             frame.builder.back_to(so_far)
             if isinstance(element.item, tree.Gap):
-                attempt.result = self._gap(words, incoming)
-            else:
-                attempt.result = self._failed(words, (*(incoming or ()), *_operands(element.item, frame)))
+                return self._gap(words, incoming)
+            return self._failed(words, (*(incoming or ()), *_operands(element.item, frame)))
         finally:
             self.begun = before
 
