@@ -63,12 +63,12 @@ class Blocks:
         key = (id(template.definition), x.type, tuple((name, _identity(value)) for name, value in given.items()))
         if key not in self._made:
             frame.count_step(node.name.span)
-            self._made[key] = attempted(self._worked_out, template, given, x, node, frame)
+            self._made[key] = attempted(self._called, template, given, x, node, frame)
         if (module := self._made[key]) is None:
             raise Failed
         return module
 
-    def _worked_out(
+    def _called(
         self, template: Template, given: Mapping[str, Value], x: Tensor, node: tree.Mention, frame: Frame
     ) -> Module:
         """The module of a block, unless it is called inside itself, which would never end."""
@@ -80,12 +80,12 @@ class Blocks:
         self._run.active.append(template)
         calls.append((frame.place(node.span), node.name.text))
         try:
-            return self._made_of(template, given, x.type)
+            return self._worked_out(template, given, x.type)
         finally:
             self._run.active.pop()
             calls.pop()
 
-    def _made_of(self, template: Template, given: Mapping[str, Value], kind: TensorType) -> Module:
+    def _worked_out(self, template: Template, given: Mapping[str, Value], kind: TensorType) -> Module:
         run, definition = self._run, template.definition
         run.reached.add(definition)
         scope = Scope(template.scope.source, template.scope)
