@@ -10,9 +10,9 @@ from archdsl.base.suggest import nearest
 from archdsl.elaborate import faults
 from archdsl.elaborate.evaluate import TOO_MANY
 from archdsl.elaborate.frame import Frame, Incoming, Run, Tensors
+from archdsl.elaborate.groups import check_labels
 from archdsl.elaborate.ledger import Failed, attempted
 from archdsl.elaborate.program import Programs
-from archdsl.elaborate.rows import check_labels
 from archdsl.elaborate.statements import Body, Statements
 from archdsl.elaborate.values import Scope, Template, Unknown, Value, settled_arguments
 from archdsl.graph.arguments import Partial

@@ -18,9 +18,9 @@ from archdsl.elaborate.blocks import Blocks
 from archdsl.elaborate.branches import merging, residual
 from archdsl.elaborate.evaluate import INCOMING
 from archdsl.elaborate.frame import Frame, Incoming, Run, Tensors
+from archdsl.elaborate.groups import grouped, repeated, shared
 from archdsl.elaborate.ledger import Failed, attempted
 from archdsl.elaborate.program import Programs
-from archdsl.elaborate.rows import grouped, repeated, shared
 from archdsl.elaborate.shapes import Inputs, check_shape
 from archdsl.elaborate.values import Shared, Template, Unknown, is_true, kind_of
 from archdsl.elaborate.words import Reading, Words, switch
