@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from archdsl.algebra.fields import Field
 from archdsl.algebra.symbolic import is_open
-from archdsl.facts.fact import Fact, Known
+from archdsl.facts.fact import Fact, Known, View
 from archdsl.facts.receptive import ReceptiveField, described, number_of
+from archdsl.facts.table import shown_in
 from archdsl.graph.module import Module
 from archdsl.ops.operator import Operator, axes_of
 from archdsl.report.explain import explained
@@ -45,10 +46,10 @@ class Steps:
     shows at another place. known: the facts of the network; facts: those that are told of each step. more: how many
     rows the table would have besides."""
 
-    def __init__(self, root: Module, known: Known, facts: Sequence[Fact[Any]]) -> None:
+    def __init__(self, root: Module, known: Known | None = None, facts: Sequence[Fact[Any]] | None = None) -> None:
         self.root = root
-        self.known = known
-        self.facts = facts
+        self.known = known or Known(root)
+        self.facts = shown_in(View.TABLE) if facts is None else facts
         self.entries: list[Entry] = []
         self._tour = Tour(root)
         self._index: dict[str, int] = {}
