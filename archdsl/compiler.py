@@ -8,7 +8,7 @@ from functools import partial
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType, NoneType
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from archdsl.algebra.conditions import told
 from archdsl.algebra.tensors import TensorType
@@ -20,6 +20,7 @@ from archdsl.base.settings import of_python
 from archdsl.base.text import Place, Source, Span
 from archdsl.base.wanted import WrongType, WrongValue, require
 from archdsl.boundary import Door, door
+from archdsl.compiled import Compiled
 from archdsl.elaborate import faults
 from archdsl.elaborate.elaborator import Elaborator
 from archdsl.elaborate.evaluate import Evaluator
@@ -33,8 +34,11 @@ from archdsl.network import Network
 from archdsl.ops import OPERATORS, Operators
 from archdsl.passes.checks import dead_steps, exactness
 
+if TYPE_CHECKING:
+    from archdsl.report.zoo import Zoo
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Options:
     """What a compilation is told besides the text.
 
@@ -64,12 +68,12 @@ def compile_source(source: Source, net: str | None = None, options: Options = _A
     """The network of a text, changed by the passes that came with it. ArchError says everything that is wrong with
     it."""
     with Door(lambda: carried_by(source, net, options)):
-        network = _as_written(source, net, options)
-        return network.apply(*source.passes) if source.passes else network
+        made = _as_written(source, net, options)
+        return Network(made).apply(*source.passes) if source.passes else Network(made)
 
 
-def _as_written(source: Source, net: str | None, options: Options) -> Network:
-    """The network of a text without passes."""
+def _as_written(source: Source, net: str | None, options: Options) -> Compiled:
+    """What is compiled of a text without passes."""
     options = _with_its_own(source, options)
     report, elaborator, template, module = _elaborated(source, net, options)
     library = elaborator.programs.library
@@ -85,23 +89,24 @@ def _as_written(source: Source, net: str | None, options: Options) -> Network:
     carried = carried_by(source, module.name, options, library)
     # files may change after they were read
     read = replace(source, along={**source.along, **carried.texts})
-    return Network(
+    return Compiled(
         module,
         source,
+        carried,
         {name: value for name, value in module.arguments.items() if isinstance(value, (int, float, str, bool))},
         tuple(report.warnings),
         options.limits,
-        lambda: _traced(read, net, options, example),
-        carried,
         open_sizes,
-        lambda: _as_written(read, net, replace(options, opens_all=True)),
-        partial(recompiled, options=replace(options, settings={}, size=None, texts={})),
+        trace=lambda: _traced(read, net, options, example),
+        reopen=lambda: _as_written(read, net, replace(options, opens_all=True)),
+        recompile=partial(recompiled, options=replace(options, settings={}, size=None, texts={})),
     )
 
 
-def recompiled(carried: Carried, options: Options) -> Network:
-    """A network from what is carried of it. options: what nothing carries, such as limits and operators."""
-    return compile_source(_source_of(carried), carried.net or None, options)
+def recompiled(carried: Carried, options: Options) -> Compiled:
+    """What was compiled from what is carried of it, compiled anew. options: what nothing carries, such as limits and
+    operators."""
+    return compile_source(_source_of(carried), carried.net or None, options).compiled
 
 
 def _source_of(carried: Carried) -> Source:
@@ -235,7 +240,7 @@ def _right_networks(
             report.add_all(more)
         if module is not None:
             _run_checks(module, options, report)
-            networks.append(Network(module, source, {}, (), options.limits))
+            networks.append(Network(Compiled.of(module, source, options.limits)))
     elaborator.check(program)
     return networks
 
@@ -307,6 +312,15 @@ def parse(
     source = Source(f"{name}{SUFFIX}", text)
     named = {"net": net is not None, "name": name != UNNAMED}
     return compile_source(source, net, options_of(input, limits, operators, hyperparameters, settings, named))
+
+
+@door
+def zoo() -> Zoo:
+    """The networks that come along, each loaded for its figures."""
+    from archdsl.report.zoo import Entry, Zoo, by_name
+
+    nets = [(name, load(name)) for name in by_name(zoo_names())]
+    return Zoo(tuple(Entry.of(name, net.module, net.compiled.source) for name, net in nets))
 
 
 def options_of(

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
+from collections.abc import Iterable, Mapping
+from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType, NoneType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn, Unpack
 
 from archdsl.algebra.symbolic import Assumptions
 from archdsl.algebra.tensors import TensorType
 from archdsl.base.carried import Carried
 from archdsl.base.diagnostics import Diagnostic
 from archdsl.base.escaped import visible
-from archdsl.base.limits import DEFAULT_LIMITS, Limits
-from archdsl.base.text import NOWHERE, Source
-from archdsl.base.wanted import WrongType, WrongValue, need, require, require_file, texts
-from archdsl.boundary import door, doors
+from archdsl.base.limits import Limits
+from archdsl.base.wanted import ReadOnly, WrongType, WrongValue, need, require, require_file, texts
+from archdsl.boundary import doors
+from archdsl.compiled import Compiled
 from archdsl.graph.module import Module
 
 if TYPE_CHECKING:
     import networkx as nx
     import torch
 
+    from archdsl.draw.drawing import Drawing
+    from archdsl.draw.look import PageOptions, PictureOptions, VolumesOptions
     from archdsl.emit.torch.source import Emitted
     from archdsl.emit.torch.weights import Loaded
     from archdsl.facts.im2col import Im2col
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from archdsl.page.document import Page
     from archdsl.passes.a_pass import Pass
     from archdsl.passes.moving import Moved
-    from archdsl.report.compare import Comparison
     from archdsl.report.diff import Diff
     from archdsl.report.memory import Measure, Memory
     from archdsl.report.sizes import ValidSizes
@@ -40,45 +40,70 @@ if TYPE_CHECKING:
     from archdsl.report.time import Time
 
 
-# a variable of the environment, set to hold each network to what every hierarchy is, as it is made
-_VERIFY = "ARCHDSL_VERIFY"
-
-
 @doors
 class Network:
-    """A network with everything worked out.
+    """A network with everything worked out. It does not change: what changes a network gives another one.
 
-    module: the root of the hierarchy of modules, with which alone one can be made. text: what it was compiled from,
-    empty where there was no text. hyperparameters: their values.
-    warnings: what is odd but not wrong. carried: what it was compiled from, which files made of it carry. open_sizes:
-    what is known of sizes that are left open.
+    `Network(module)` is that of a hierarchy that was made without a text; `archdsl.load` and the like make it of what
+    they compiled. Two networks are equal where they are the same network: the same operators with the same settings, on
+    tensors of the same types, under the same names, in modules of the same names, wired alike. Comments, places, names
+    of files and of arguments do not count, nor does what a size was worked out from; 1 and 1.0 are two settings.
     """
 
-    def __init__(
-        self,
-        module: Module,
-        source: Source = NOWHERE.source,
-        hyperparameters: Mapping[str, Any] = MappingProxyType({}),
-        warnings: tuple[Diagnostic, ...] = (),
-        limits: Limits = DEFAULT_LIMITS,
-        trace: Callable[[], Module] | None = None,
-        carried: Carried | None = None,
-        open_sizes: Assumptions | None = None,
-        reopen: Callable[[], Network] | None = None,
-        recompile: Callable[[Carried], Network] | None = None,
-    ) -> None:
-        if not source.text or _is_verifying():
-            _verify(module)
-        self.module = module
-        self.text = source
-        self.hyperparameters = dict(hyperparameters)
-        self.warnings = warnings
-        self.limits = limits
-        self._trace = trace
-        self.open_sizes = open_sizes
-        self._reopen = reopen
-        self._recompile = recompile
-        self.carried = carried or Carried(module.name, {source.name: source.text} if source.text else {}, {})
+    compiled: Compiled
+    """What it is made from."""
+
+    def __init__(self, made: Module | Compiled) -> None:
+        require((Module, Compiled), "the root of a hierarchy of modules", made=made)
+        made = Compiled.of(made) if isinstance(made, Module) else made
+        made.verify()
+        self.__dict__["compiled"] = made
+
+    def __setattr__(self, name: str, *_: object) -> NoReturn:
+        raise ReadOnly(f"`{name}` is not set or deleted: a network does not change, and `apply` gives another one")
+
+    __delattr__ = __setattr__
+
+    def __eq__(self, other: object) -> bool:
+        return self.module.identity == other.module.identity if isinstance(other, Network) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.module.identity)
+
+    @property
+    def module(self) -> Module:
+        """The root of the hierarchy of modules."""
+        return self.compiled.module
+
+    @property
+    def text(self) -> str:
+        """What it was compiled from, empty where there was no text."""
+        return self.compiled.source.text
+
+    @property
+    def hyperparameters(self) -> Mapping[str, Any]:
+        """Their values by name."""
+        return MappingProxyType(self.compiled.hyperparameters)
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """What is odd but not wrong."""
+        return self.compiled.warnings
+
+    @property
+    def limits(self) -> Limits:
+        """The limits that it was compiled with, which hold for what is made of it."""
+        return self.compiled.limits
+
+    @property
+    def open_sizes(self) -> Assumptions | None:
+        """What is known of sizes that are left open; None where none is."""
+        return self.compiled.open_sizes
+
+    @property
+    def carried(self) -> Carried:
+        """What it was compiled from, which files made of it carry."""
+        return self.compiled.carried
 
     @property
     def name(self) -> str:
@@ -88,7 +113,7 @@ class Network:
     @property
     def doc(self) -> str:
         """What the text says about it: the `##` comment above it, else the comment that opens the file."""
-        return self.module.doc or self.text.heading()
+        return self.module.doc or self.compiled.source.heading()
 
     @property
     def params(self) -> int:
@@ -125,23 +150,17 @@ class Network:
     @property
     def inputs(self) -> dict[str, TensorType]:
         """The inputs by name, each without its batch."""
-        return dict(zip(self.module.input_names, self.module.inputs, strict=True))
+        return self.module.named_inputs
 
     @property
     def outputs(self) -> dict[str, TensorType]:
         """The outputs at inference by name, each without its batch."""
-        return self._named_outputs[0]
+        return self.module.named_outputs[0]
 
     @property
     def train_outputs(self) -> dict[str, TensorType]:
         """The outputs that exist in training mode only."""
-        return self._named_outputs[1]
-
-    @cached_property
-    def _named_outputs(self) -> tuple[dict[str, TensorType], dict[str, TensorType]]:
-        pairs = list(zip(self.module.result_names, self.module.output_types, strict=True))
-        border = len(pairs) - self.module.train_outputs
-        return dict(pairs[:border]), dict(pairs[border:])
+        return self.module.named_outputs[1]
 
     @property
     def modules(self) -> tuple[Module, ...]:
@@ -160,22 +179,19 @@ class Network:
         it, `.rows` are its data, `.to_json()` is for tools."""
         from archdsl.report.summary import summary
 
-        _require_depth(depth)
         example = self.open_sizes.example if self.open_sizes else None
         return summary(self.module, depth, self.doc, (self.inputs, self.outputs, self.train_outputs), example)
 
     def symbolic(self) -> Network:
         """The network with the sizes of its inputs left open: shapes, MACs and what follows from them are formulas."""
-        return self if self.open_sizes is not None or self._reopen is None else self._reopen()
+        reopen = self.compiled.reopen
+        return self if self.open_sizes is not None or reopen is None else Network(reopen())
 
     def sizes(self, near: Mapping[str, int] | None = None) -> ValidSizes:
         """Which sizes of its inputs the network takes with its weights as they are, and which are exact: no row of the
         input is left over at any stride. near: sizes by name, `{"H": 300}`, whose nearest valid ones are wanted."""
         from archdsl.report.sizes import valid_sizes
 
-        require((Mapping, NoneType), "a mapping of names to sizes", near=near)
-        for size in (near or {}).values():
-            require(int, "a mapping of names to whole numbers", near=size)
         network = self.symbolic()
         if network.open_sizes is None:
             raise WrongType(f"{self.name} was made without a text, from which alone other sizes can be worked out")
@@ -244,8 +260,8 @@ class Network:
         False where nothing is; `str()` prints the table, `.changes` are its data, `.to_json()` is for tools."""
         from archdsl.report.diff import difference
 
-        _require_network(other=other)
-        return difference(self.module, other.module, (self._trace, other._trace))
+        require_network(other=other)
+        return difference(self.module, other.module, (self.compiled.trace, other.compiled.trace))
 
     def receptive_field(self, path: str | None = None) -> tuple[ReceptiveField, ...]:
         """What a position of a layer's output sees of the network's input, along each axis of that: of the first output
@@ -274,132 +290,59 @@ class Network:
         return structure(self.module)
 
     def draw(
-        self,
-        path: str | Path | None = None,
-        *,
-        detail: str | None = None,
-        direction: str = "TB",
-        legend: bool = True,
-        expand: Iterable[str] = (),
-        since: Network | None = None,
-        focus: str | None = None,
-        color: str | None = None,
-        dark: bool = False,
-    ) -> str:
-        """The picture as DOT text, and in a file if a path is given: `.svg`, `.png`, `.pdf`, `.dot`, `.mmd` (Mermaid),
-        `.html` for the page of `page()`, which shows no differences (ValueError).
+        self, path: str | Path | None = None, *, since: Network | None = None, **options: Unpack[PictureOptions]
+    ) -> Drawing:
+        """The picture, a value that a notebook shows: `str()` and `.dot` are DOT, `.mermaid` and `.svg()` the same in
+        another form, and `.save(path)` writes a file. If a path is given it is written there too: `.svg`, `.png`,
+        `.pdf`, `.dot`, `.mmd` (Mermaid), or `.html` for the page of `page()`, which shows no differences (ValueError).
 
         detail: how much is one box, `stage`, `block`, `layer` or `op`; None for as fine as a page holds. direction:
-        `TB` or `LR`. expand: paths of blocks that are opened whatever the detail. since: another network: the picture
-        then shows what was added, changed and removed since. focus: the path of the one block or layer that is shown,
-        with what it is joined to. color: the cost that boxes are shaded by, `macs`, `params`, `memory` (the numbers
-        that come out), `rf` (the receptive field) or `kept` (for the backward pass), not together with since. dark: for
-        a dark page. Raises `archdsl.draw.render.NoGraphviz` where the file cannot be made; DOT and Mermaid always can.
-        ArchError where nothing stands at one of the paths.
+        `TB` or `LR`. legend: whether colours are explained. expand: paths of blocks that are opened whatever the
+        detail. since: another network, whose differences are shown. focus: the path of the one block or layer that is
+        shown, with what it is joined to. color: the cost that boxes are shaded by, `macs`, `params`, `memory` (the
+        numbers that come out), `rf` (the receptive field) or `kept` (for the backward pass), not together with since.
+        dark: for a dark page. Raises `archdsl.draw.render.NoGraphviz` where the file cannot be made; DOT and Mermaid
+        always can. ArchError where nothing stands at one of the paths.
         """
-        from archdsl.base.files import write_atomically
-        from archdsl.draw.files import drawn, kept
-        from archdsl.draw.picture import picture
+        from archdsl.drawn import boxes
 
-        _require_file(path=path)
-        require(bool, "true or false", legend=legend, dark=dark)
-        _require_cost(color)
-        is_page = path is not None and Path(path).suffix.lower() == ".html"
-        if is_page and (since is not None or focus or dark):
-            raise WrongValue("a page shows no differences, and takes no focus or dark: a picture does")
-        expand = texts("expand", expand, "paths of blocks")
-        if since is not None:
-            _require_network(since=since)
-        _require_path(focus, "focus")
-        self._require_parts(*expand, *filter(None, [focus]))
-        made = picture(
-            self.module,
-            detail,
-            direction=direction,
-            legend=legend,
-            expand=expand,
-            marks=None if since is None else self.marks(since),
-            focus=focus,
-            color=color,
-            dark=dark,
-        )
-        if path is not None and is_page:
-            html = self.page(detail=detail, direction=direction, legend=legend, expand=expand, color=color).html
-            write_atomically({Path(path): html.encode()}, [self.text.path])
-            return kept(drawn(made), None, "dot")
-        return kept(drawn(made), path, "dot", self.text.path)
+        marks = None if since is None else self.marks(since)
+        return boxes(self.compiled, path, options, marks, partial(self.summary, 0))
 
-    def page(
-        self,
-        *,
-        detail: str | None = None,
-        direction: str = "TB",
-        legend: bool = True,
-        expand: Iterable[str] = (),
-        color: str | None = None,
-    ) -> Page:
+    def page(self, path: str | Path | None = None, **options: Unpack[PageOptions]) -> Page:
         """The network as one file for a browser, `.html`: its picture, table, arithmetic and text, linked. It fetches
-        nothing. `.remarks` say what could not be drawn. The arguments are those of `draw`, for what it shows first."""
-        from archdsl.page.document import page
+        nothing. `str()` and `.html` are its text, `.save(path)` writes it, as a path that is given does, and `.remarks`
+        say what could not be drawn. The options are those of `draw`, for what it shows first: detail, direction,
+        legend, expand, color."""
+        from archdsl.drawn import whole_page
 
-        expand = texts("expand", expand, "paths of blocks")
-        require(bool, "true or false", legend=legend)
-        _require_cost(color)
-        table = self.summary(0)
-        return page(
-            self.module,
-            self.text,
-            table,
-            detail=detail,
-            direction=direction,
-            show_legend=legend,
-            expand=expand,
-            color=color,
-        )
-
-    def _require_parts(self, *paths: str) -> None:
-        """ArchError where nothing stands at one of these paths."""
-        from archdsl.report.walk import Tour
-
-        for path in paths:
-            Tour(self.module).at(path)
+        return whole_page(self.compiled, path, options, partial(self.summary, 0))
 
     def marks(self, since: Network) -> Marks:
         """What a picture marks of what is different since another network."""
         from archdsl.report.diff import difference, marks
 
-        _require_network(since=since)
-        return marks(difference(since.module, self.module, (since._trace, self._trace), everywhere=True))
+        require_network(since=since)
+        traces = (since.compiled.trace, self.compiled.trace)
+        return marks(difference(since.module, self.module, traces, everywhere=True))
 
-    def draw_volumes(
-        self,
-        path: str | Path | None = None,
-        *,
-        detail: str | None = None,
-        legend: bool = True,
-        dark: bool = False,
-    ) -> str:
-        """The feature maps along the main path as boxes in a row, as in the figures of AlexNet and VGG: SVG text, made
-        without Graphviz, and in a file if a path is given: `.svg`, `.dot`, or with Graphviz `.png`, `.pdf`.
+    def draw_volumes(self, path: str | Path | None = None, **options: Unpack[VolumesOptions]) -> Drawing:
+        """The feature maps along the main path as boxes in a row, as in the figures of AlexNet and VGG, as `draw` gives
+        a picture: `str()` is SVG, made without Graphviz, and so is a file of `.svg` or `.dot`; `.png` and `.pdf` need
+        it.
 
-        detail: how far groups without branches are opened; None for as far as a page holds. dark: for a dark page.
+        detail: how far groups without branches are opened; None for as far as a page holds. legend, dark: as in `draw`.
         """
-        from archdsl.draw.files import drawn_scene, kept
-        from archdsl.draw.graphviz import theme
-        from archdsl.draw.volumes import scene
+        from archdsl.drawn import volumes
 
-        _require_file(path=path)
-        require(bool, "true or false", legend=legend, dark=dark)
-        return kept(
-            drawn_scene(scene(self.module, detail, legend=legend, theme=theme(dark=dark))), path, "svg", self.text.path
-        )
+        return volumes(self.compiled, path, options)
 
     def _repr_html_(self) -> str:
         return self.summary().html()
 
     def _repr_svg_(self) -> str | None:
         """The picture for a notebook, where Graphviz is there to make one."""
-        from archdsl.draw.files import in_notebook
+        from archdsl.draw.drawing import in_notebook
 
         return in_notebook(self.draw())
 
@@ -424,7 +367,8 @@ class Network:
         """
         from archdsl.emit.torch.live import live
 
-        _require_file(weights=weights)
+        if weights is not None:
+            require_file("the name of a file", weights=weights)
         if init is not None:
             require(str, "a way to start weights, such as `kaiming`", init=init)
             return self.apply(f"init({init})").to_torch(device, dtype, weights=weights, head=head)
@@ -442,7 +386,6 @@ class Network:
         is laid out anew between blocks. options: those of `torch.compile`."""
         from archdsl.emit.torch.regions import compile_regions
 
-        _require_model(model)
         return compile_regions(self.module, model, **options)
 
     def to_inference(
@@ -462,7 +405,6 @@ class Network:
         """
         from archdsl.emit.torch.inference import for_inference
 
-        _require_model(model)
         require(bool, "true or false", compiled=compiled)
         require((Mapping, NoneType), "a mapping of the compiler's options to values", options=options)
         changed = self.convert(model, "inference")
@@ -473,18 +415,13 @@ class Network:
         open. ArchError names the layers that ONNX cannot say. Raises ImportError where packages are missing."""
         from archdsl.emit.onnx import onnx_file
 
-        _require_model(model)
-
-        def alone(module: Module) -> torch.nn.Module:
-            return Network(module, self.text, {}, limits=self.limits).to_torch()
-
-        return onnx_file(model, self.module, self.open_sizes, alone)
+        part = partial(Compiled.of, source=self.compiled.source, limits=self.limits)
+        return onnx_file(model, self.module, self.open_sizes, lambda layer: Network(part(layer)).to_torch())
 
     def to_onnxruntime(self, model: torch.nn.Module) -> torch.nn.Module:
         """What a live module of this network computes at inference, run by onnxruntime on the CPU, which may be faster
         than PyTorch there. `model` stays as it is. Raises ImportError where the packages for it are missing."""
         need("onnx", "onnxscript", "onnxruntime")
-        _require_model(model)
         from archdsl.emit.torch.session import OnnxSession
 
         inference = self.apply("inference")
@@ -498,39 +435,14 @@ class Network:
         """
         from archdsl.emit.torch.weights import load_weights
 
-        require_file("the name of a file", path=path)
-        _require_model(model)
         return load_weights(model, path, self.module, head=texts("head", head, "names of layers"), limits=self.limits)
 
     def apply(self, *passes: Pass | str) -> Network:
         """The network after some passes, in this order: `net.apply("fold-norm", "widen(0.5)")`. What is made of it
         carries them, so that it is read back as it is. ArchError where a pass cannot do what it is asked."""
-        from archdsl.passes.a_pass import all_changes, applied
         from archdsl.passes.catalogue import passes_of
 
-        given = passes_of(_required_passes(passes))
-
-        def changed(module: Module) -> Module:
-            for each in all_changes(given):
-                module = applied(module, each).module
-            return module
-
-        trace = self._trace
-        traced = (lambda: changed(trace())) if trace else None
-        module = changed(self.module)
-        reopen = self._reopen
-        return Network(
-            module,
-            self.text,
-            self.hyperparameters,
-            self.warnings,
-            self.limits,
-            traced,
-            self.carried.after(map(str, given)),
-            self.open_sizes,
-            (lambda: reopen().apply(*given)) if reopen else None,
-            self._recompile,
-        )
+        return Network(self.compiled.after(passes_of(passes)))
 
     def convert(self, model: torch.nn.Module, *passes: Pass | str) -> torch.nn.Module:
         """A live module of the network after some passes, with the weights of `model` changed as the passes say.
@@ -538,143 +450,48 @@ class Network:
         Weights that a pass makes new, such as those of another head, have torch's first values; `new_weights` names
         them. ArchError where `model` is not a module of this network.
         """
-        _require_model(model)
-        moved = self.moved(model.state_dict(), *passes)
-        some = next(iter(model.parameters()), None)
-        device, dtype = (None, None) if some is None else (some.device, some.dtype)
-        made = self.apply(*passes).to_torch(device, dtype).train(model.training)
-        first = made.state_dict()
-        made.load_state_dict({**{name: first[name] for name in moved.new}, **moved.weights})
-        return made
+        from archdsl.emit.torch.weights import converted
+
+        return converted(model, lambda state: self.moved(state, *passes), self.apply(*passes).to_torch)
 
     def moved(self, state: Mapping[str, torch.Tensor], *passes: Pass | str) -> Moved:
         """The tensors of the network after some passes, from a state dictionary of this one: `.weights` by name, `.new`
         the names of those that have no values yet. ArchError where the state is not one of this network."""
-        from archdsl.passes.a_pass import all_changes
-        from archdsl.passes.catalogue import passes_of
+        from archdsl.passes.catalogue import changes_of
         from archdsl.passes.moving import moved
 
         require(Mapping, "the tensors of a module by name, such as `state_dict()` gives", state=state)
-        return moved(self.module, all_changes(passes_of(_required_passes(passes))), state)
+        return moved(self.module, changes_of(passes), state)
 
     def new_weights(self, *passes: Pass | str) -> tuple[str, ...]:
         """The names of the tensors that some passes make new. Needs no PyTorch."""
-        from archdsl.passes.a_pass import all_changes
-        from archdsl.passes.catalogue import passes_of
+        from archdsl.passes.catalogue import changes_of
         from archdsl.passes.moving import new_tensors
 
-        return new_tensors(self.module, all_changes(passes_of(_required_passes(passes))))
+        return new_tensors(self.module, changes_of(passes))
 
     @cached_property
     def emitted(self) -> Emitted:
         """The PyTorch file, which was read back and compared with the network, and the name of its class."""
-        from archdsl.base.collector import collector_paused
-        from archdsl.base.version import __version__
-        from archdsl.emit.torch.source import source
+        from archdsl.emit.torch.source import emitted
 
-        with collector_paused():
-            traced = self._trace() if self._trace else self.module
-            if _is_verifying():
-                _verify(traced)
-            return source(traced, self.module, self.text, __version__, self.carried, self.module.macs)
+        return emitted(self.compiled)
 
     def __reduce__(self) -> tuple[object, ...]:
-        """What it was compiled from: a copy, or one that was pickled, is compiled from that anew."""
-        if self._recompile is None:
-            origin = "is a part of a network, and is copied or pickled with that" if self.text.text else "has no text"
-            raise WrongType(f"{self.name} {origin}, from which alone it could be made anew")
-        return self._recompile, (self.carried,)
+        return Network, (self.compiled,)
 
     def __repr__(self) -> str:
         inputs = ", ".join(map(str, self.module.inputs))
         return f"<Network {visible(self.name)}: {inputs}, {self.params:,} parameters, {self.macs:,} MACs>"
 
 
-@door
-def diff(old: Network, new: Network) -> Diff:
-    """What is different in the network `new`: see `Network.diff`."""
-    _require_network(old=old, new=new)
-    return old.diff(new)
-
-
-@door
-def compare(networks: Iterable[Network], *, sort: str | None = None, plot: str | Path | None = None) -> Comparison:
-    """Networks side by side: `str()` prints a line for each, `.entries` are their data, `.to_json()` is for tools.
-
-    sort: `params`, `macs`, `name` or `receptive-field`, the smallest first; else they stay in their order. plot: an SVG
-    file of parameters against MACs.
-    """
-    from archdsl.base.files import write_atomically
-    from archdsl.report.compare import comparison, entry_of
-
-    require(Iterable, "networks", networks=networks)
-    networks = tuple(networks)
-    for each in networks:
-        _require_network(networks=each)
-    _require_file(plot=plot)
-    found = comparison((entry_of(net.module, net.name, net.inputs, net.outputs) for net in networks), sort)
-    if plot is not None:
-        write_atomically({Path(plot): scatter_of(found).encode()}, [net.text.path for net in networks])
-    return found
-
-
-def scatter_of(compared: Comparison) -> str:
-    """The SVG of networks side by side: parameters against MACs."""
-    from archdsl.draw.scatter import Point, scatter
-
-    return scatter([Point(entry.name, entry.params, entry.macs) for entry in compared.entries])
-
-
-def _is_verifying() -> bool:
-    return os.environ.get(_VERIFY, "0") not in {"", "0"}
-
-
-def _verify(module: Module) -> None:
-    """Hold a hierarchy to what every one is."""
-    from archdsl.graph.verify import verify
-
-    verify(module)
-
-
-def _require_network(**given: object) -> None:
+def require_network(**given: object) -> None:
+    """Refuse what is no network."""
     require(Network, "a network, such as `archdsl.load` gives", **given)
-
-
-def _required_passes(passes: Iterable[Pass | str]) -> Iterable[Pass | str]:
-    """The passes, if they are such."""
-    from archdsl.passes.a_pass import Pass
-
-    for each in passes:
-        require((Pass, str), "a pass, such as `head(10)`", passes=each)
-    return passes
 
 
 def _require_path(path: object, name: str = "path") -> None:
     require((str, NoneType), "the path of a layer, such as `layer1.0.conv1`", **{name: path})
-
-
-def _require_file(**path: object) -> None:
-    require_file("the name of a file", **{name: each for name, each in path.items() if each is not None})
-
-
-def _require_cost(color: str | None) -> None:
-    """Refuse what is no cost that boxes can be shaded by."""
-    from archdsl.facts.table import colour
-
-    try:
-        _ = color is None or colour(color)
-    except (WrongType, WrongValue) as error:
-        raise type(error)(f"`color`: {error}") from None
-
-
-def _require_model(model: object) -> None:
-    from archdsl.emit.torch.live import require_model
-
-    require_model(model)
-
-
-def _require_depth(depth: object) -> None:
-    require((int, NoneType), "a number of levels", depth=depth)
 
 
 def _require_samples(batch: int) -> None:

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from archdsl.algebra.tensors import TensorType
 from archdsl.base.diagnostics import ArchError, Diagnostic, Report
@@ -17,9 +18,11 @@ from archdsl.base.wanted import WrongValue
 from archdsl.compiler import Options, compile_source, source_of
 from archdsl.elaborate import faults
 from archdsl.network import Network
-from archdsl.sketching import Sketch, network_or_sketch
 from archdsl.syntax import tree
 from archdsl.syntax.parser import decode, parse
+
+if TYPE_CHECKING:
+    from archdsl.sketching import Sketch
 
 STDIN = "-"
 _WORDS = {"true": True, "false": False, "none": False}
@@ -62,6 +65,8 @@ class Request:
 
     def network_or_sketch(self) -> Network | Sketch:
         """The network, or what could be worked out of one whose text is wrong. ArchError where that is nothing."""
+        from archdsl.sketching import network_or_sketch
+
         source, net = self.source()
         return network_or_sketch(source, net, self.sized(self.options(), source, net))
 

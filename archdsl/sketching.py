@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from types import NoneType
+from typing import TYPE_CHECKING, Unpack
 
 from archdsl.algebra.tensors import TensorType
 from archdsl.base.carried import Carried
 from archdsl.base.diagnostics import ArchError, Diagnostic, Severity
+from archdsl.base.escaped import visible
 from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.text import Source
-from archdsl.base.wanted import require, require_file, texts
+from archdsl.base.wanted import require
 from archdsl.boundary import door, doors
 from archdsl.compiler import Options, carried_by, compile_source, options_of, sketch_source, source_of
 from archdsl.elaborate import faults
@@ -23,11 +25,15 @@ from archdsl.graph.module import Module
 from archdsl.network import Network
 from archdsl.ops import OPERATORS, Operators
 
+if TYPE_CHECKING:
+    from archdsl.draw.drawing import Drawing
+    from archdsl.draw.look import SketchOptions
+
 _PASSES = "E08"  # the faults of passes, which a file carries and no text has
 
 
 @doors
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Sketch:
     """What could be worked out of a text, and what is wrong with it.
 
@@ -44,42 +50,21 @@ class Sketch:
         """The network's name."""
         return self.module.name
 
-    def draw(
-        self,
-        path: str | Path | None = None,
-        *,
-        detail: str | None = None,
-        direction: str = "TB",
-        legend: bool = True,
-        expand: Iterable[str] = (),
-        focus: str | None = None,
-        dark: bool = False,
-    ) -> str:
-        """The picture as DOT text, and in a file if a path is given: what is right as always, what is wrong red with
-        its message, what depends on it dashed. The arguments are those of `Network.draw`."""
-        from archdsl.draw.files import drawn, kept
-        from archdsl.draw.picture import picture
+    def draw(self, path: str | Path | None = None, **options: Unpack[SketchOptions]) -> Drawing:
+        """The picture, and in a file if a path is given: what is right as always, what is wrong red with its message,
+        what depends on it dashed. The options are those of `Network.draw`: detail, direction, legend, expand, focus,
+        dark."""
+        from archdsl.drawn import blanks
 
-        expand = texts("expand", expand, "paths of blocks")
-        require((str, NoneType), "the path of a layer", focus=focus)
-        if path is not None:
-            require_file("the name of a file", path=path)
-        require(bool, "true or false", legend=legend, dark=dark)
-        made = picture(
-            self.module,
-            detail,
-            direction=direction,
-            legend=legend,
-            expand=expand,
-            focus=focus,
-            dark=dark,
-            errors=len(self.errors),
-        )
-        return kept(drawn(made), path, "dot", self.module.place.source.path)
+        return blanks(self.module, len(self.errors), self.carried, path, options)
+
+    def __repr__(self) -> str:
+        count = len(self.errors)
+        return f"<Sketch {visible(self.name)}: {count or 'no'} error{'' if count == 1 else 's'}>"
 
     def _repr_svg_(self) -> str | None:
         """The picture for a notebook, where Graphviz is there to make one."""
-        from archdsl.draw.files import in_notebook
+        from archdsl.draw.drawing import in_notebook
 
         return in_notebook(self.draw())
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import archdsl
-from archdsl.draw.render import NoGraphviz, render
+from archdsl.draw.render import NoGraphviz
 from archdsl.elaborate.library import zoo_names
 
 AS_VOLUMES: Final = ("lenet5", "alexnet", "zfnet", "vgg16", "resnet18", "unet")
@@ -29,9 +29,9 @@ def pictures() -> Iterator[tuple[str, str]]:
     for name in zoo_names():
         net = archdsl.load(name)
         if name in AS_VOLUMES:
-            yield f"{name}_volumes.svg", net.draw_volumes()
+            yield f"{name}_volumes.svg", net.draw_volumes().svg()
         try:
-            yield f"{name}.svg", render(net.draw(), "svg").decode()
+            yield f"{name}.svg", net.draw().svg()
         except NoGraphviz:
             continue
 

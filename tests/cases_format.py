@@ -29,6 +29,7 @@ from archdsl import ArchError, Network
 from archdsl.base.text import Source
 from archdsl.compiler import Options, check_source, compile_source
 from archdsl.draw.dot import dot
+from archdsl.draw.look import Look
 from archdsl.draw.mermaid import mermaid
 from archdsl.draw.model import Cluster, Node, Picture
 from archdsl.draw.picture import picture
@@ -189,7 +190,7 @@ def _picture(case: Case, options: str) -> Picture:
     words = options.split()
     given = dict(word.split("=", 1) for word in words if "=" in word)
     expand = tuple(filter(None, given.pop("expand", "").split(",")))
-    return picture(case.network.module, legend="legend" in words, expand=expand, **given)
+    return picture(case.network.module, Look.of(legend="legend" in words, expand=expand, **given))
 
 
 @stage("dot")

@@ -87,15 +87,18 @@ def test_a_bug_of_a_sketch_holds_the_text_as_it_was_given(folder: Path, monkeypa
 
 
 class _Broken:
-    """Stands for the hierarchy of a network, and fails at whatever it is asked."""
+    """Stands for the hierarchy of a network, and fails at whatever it is asked; or for what a network is made from, and
+    fails at whatever else it is asked."""
+
+    def __init__(self, **known: object) -> None:
+        vars(self).update(known)
 
     __getattr__ = planted
 
 
 def broken_network() -> Network:
     net = archdsl.parse(WHOLE, name="n", classes=5)
-    net.module = _Broken()  # type: ignore[assignment]
-    net._trace = net._reopen = net._recompile = planted
+    vars(net)["compiled"] = _Broken(module=_Broken(), carried=net.carried)
     return net
 
 
@@ -115,8 +118,8 @@ METHODS: dict[str, tuple[Any, ...]] = {
     "time": ("t4",),
     "moved": ({}, "widen(2)"),
 }
-# the first looks at nothing that can fail, and the second at its file before it looks at the network
-_APART = {"__reduce__", "load_weights"}
+# the first three look at nothing that can fail, and the last at its file before it looks at the network
+_APART = {"__reduce__", "carried", "module", "load_weights"}
 
 
 def _called() -> set[str]:
@@ -135,6 +138,16 @@ def test_a_bug_comes_out_of_a_network_as_what_it_is(name: str) -> None:
     is_method = callable(vars(Network)[name])
     broken = noted(lambda: getattr(net, name)(*METHODS[name]) if is_method else getattr(net, name))
     assert broken.carried == net.carried
+
+
+def test_a_bug_comes_out_of_what_was_drawn_as_what_it_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, sketched = OTHER.draw(), archdsl.sketch(text=WHOLE).draw()
+    monkeypatch.setattr("archdsl.draw.drawing.dot", planted)
+    for call in (lambda: made.dot, lambda: str(made), made.svg, lambda: made.written("png"), made._repr_svg_):
+        assert noted(call).carried == OTHER.carried
+    assert noted(lambda: made.save("x.dot")).carried == OTHER.carried
+    assert not (folder / "x.dot").exists()
+    assert noted(lambda: str(sketched)).carried is not None
 
 
 def test_a_network_is_known_wherever_it_is_given() -> None:
@@ -437,6 +450,7 @@ ARGUMENTS: dict[str, Callable[[Any], object]] = {
     "draw focus": lambda x: OTHER.draw(focus=x),
     "draw color": lambda x: OTHER.draw(color=x),
     "draw dark": lambda x: OTHER.draw(dark=x),
+    "page path": OTHER.page,
     "page legend": lambda x: OTHER.page(legend=x),
     "page color": lambda x: OTHER.page(color=x),
     "draw_volumes path": OTHER.draw_volumes,
@@ -471,6 +485,7 @@ _SAID = {
     "time device": "312e12 FLOP/s",
     "draw path": "a picture is a file of",
     "draw_volumes path": "a picture is a file of",
+    "page path": "a page is a file of",
 }
 
 

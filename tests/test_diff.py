@@ -18,6 +18,7 @@ from work import growth
 import archdsl
 from archdsl import cli
 from archdsl.draw.graphviz import DARK, LIGHT
+from archdsl.draw.look import Look
 from archdsl.draw.picture import picture
 from archdsl.elaborate.library import zoo_names
 from archdsl.graph.flat import layers
@@ -479,7 +480,7 @@ def test_every_pair_of_neighbours_in_the_zoo_has_a_table():
 
 def drawn(old, new, load=archdsl.load, **style):
     first, second = load(old), load(new)
-    return picture(second.module, marks=second.marks(first), **style)
+    return picture(second.module, Look.of(marks=second.marks(first), **style))
 
 
 def marked(made):
@@ -523,7 +524,7 @@ def test_what_is_gone_beside_an_open_block_is_joined_to_its_first_and_last_layer
         archdsl.parse(f"{blocks}\nnet n {{\n input 64x64x4\n b(6) as one -> {gone}b(9) as other -> fc-3 as fc\n}}")
         for gone in ("conv7-6 as gone -> ", "")
     )
-    made = picture(new.module, detail="layer", marks=new.marks(old))
+    made = picture(new.module, Look.of(detail="layer", marks=new.marks(old)))
     assert [(edge.source, edge.target) for edge in made.edges if edge.gone] == [
         ("one.pool2", "gone:0"),
         ("gone:0", "other.conv1"),
@@ -562,10 +563,10 @@ def test_without_a_difference_nothing_is_marked():
 @pytest.mark.parametrize(("old", "new"), PAIRS)
 def test_every_pair_can_be_drawn(old, new):
     pygraphviz = pytest.importorskip("pygraphviz")
-    text = archdsl.load(new).draw(since=archdsl.load(old))
+    text = str(archdsl.load(new).draw(since=archdsl.load(old)))
     nodes = pygraphviz.AGraph(string=text).nodes()
     assert len(nodes) == len(set(nodes))
-    assert archdsl.load(new).draw(since=archdsl.load(old)) == text
+    assert str(archdsl.load(new).draw(since=archdsl.load(old))) == text
 
 
 def test_the_command_draws(run, tmp_path):
@@ -581,7 +582,7 @@ def test_mermaid_has_the_colours_of_what_was_added_changed_and_removed(tmp_path)
     before = archdsl.parse("net a { INPUT[16x16x3] -> conv3-8 -> relu -> maxpool2 -> conv3-16 -> avgpool2 -> fc-10 }")
     after = archdsl.parse("net a { INPUT[16x16x3] -> conv3-8 -> relu -> conv5-16 -> gelu -> avgpool2 -> fc-10 }")
     path = tmp_path / "x.mmd"
-    made = picture(after.module, marks=after.marks(before))
+    made = picture(after.module, Look.of(marks=after.marks(before)))
     after.draw(path, since=before)
     text = path.read_text()
     names = dict(re.findall(r"^ *class (\S+) (\w+)$", text, re.MULTILINE))
@@ -596,10 +597,10 @@ def test_mermaid_has_the_colours_of_what_was_added_changed_and_removed(tmp_path)
 
 def test_a_dark_page_and_one_part():
     old, new = archdsl.load("resnet50"), archdsl.load("se_resnet50")
-    text = new.draw(since=old, dark=True, focus="layer1.0")
+    text = str(new.draw(since=old, dark=True, focus="layer1.0"))
     assert DARK.marked[Mark.ADDED][0] in text
     assert not any(fill in text for fills in LIGHT.marked.values() for fill in fills)
-    assert "layer2" not in re.sub(r'label="[^"]*"', "", new.draw(since=old, focus="layer1.0", detail="layer"))
+    assert "layer2" not in re.sub(r'label="[^"]*"', "", str(new.draw(since=old, focus="layer1.0", detail="layer")))
 
 
 def test_colours_say_one_thing():

@@ -3,12 +3,13 @@
 import re
 
 import pytest
-from layouts import Laid, svg_of
+from layouts import Laid
 
 import archdsl
 from archdsl.cli import main
 from archdsl.draw.dot import dot
 from archdsl.draw.excerpt import side_by_side
+from archdsl.draw.look import Look
 from archdsl.draw.model import Kind
 from archdsl.draw.picture import picture
 from archdsl.facts.counts import MACS, PARAMS
@@ -25,7 +26,7 @@ def labels(made):
 
 
 def test_a_block_is_shown_open_between_its_neighbours():
-    made = picture(RESNET, focus="layer2.0")
+    made = picture(RESNET, Look.of(focus="layer2.0"))
     assert labels(made) == ["layer1, 64", "3×3 conv, 128, /2", "3×3 conv, 128", "1×1 conv, 128, /2", "+", "basic, 128"]
     assert made.name == "resnet18, layer2.0"
     assert made.caption == "64×56×56 → 128×28×28 · 230 k parameters · 180 M MACs"
@@ -33,16 +34,16 @@ def test_a_block_is_shown_open_between_its_neighbours():
 
 
 def test_a_layer_is_shown_with_what_it_is_joined_to():
-    made = picture(RESNET, focus="layer2.0.conv2")
+    made = picture(RESNET, Look.of(focus="layer2.0.conv2"))
     assert labels(made) == ["3×3 conv, 128, /2", "3×3 conv, 128", "+"]
 
 
 def test_a_norm_is_shown_where_it_was_taken_in():
-    assert "3×3 conv, 128" in labels(picture(RESNET, focus="layer2.0.bn2"))
+    assert "3×3 conv, 128" in labels(picture(RESNET, Look.of(focus="layer2.0.bn2")))
 
 
 def test_where_nothing_is_all_is_drawn():
-    made = picture(RESNET, focus="layer9")
+    made = picture(RESNET, Look.of(focus="layer9"))
     assert made.remarks == ("there is nothing at `layer9`: all of the network is drawn",)
     assert made.nodes[0].kind is Kind.INPUT
 
@@ -50,10 +51,10 @@ def test_where_nothing_is_all_is_drawn():
 @pytest.mark.parametrize("name", ["resnet50", "googlenet", "densenet121", "transformer", "unet"])
 def test_every_open_block_can_be_shown_alone(name):
     module = archdsl.load(name).module
-    for cluster in picture(module, "layer").clusters:
+    for cluster in picture(module, Look.of(detail="layer")).clusters:
         path = cluster.facts[0].path if cluster.facts else ""
         if path and ":" not in cluster.id:
-            made = picture(module, focus=path)
+            made = picture(module, Look.of(focus=path))
             assert not made.remarks, path
             ids = {node.id for node in made.nodes}
             assert all({edge.source, edge.target} <= ids for edge in made.edges)
@@ -64,7 +65,7 @@ def test_every_open_block_can_be_shown_alone(name):
 
 @pytest.mark.parametrize("cost", ["macs", "params", "memory", "rf"])
 def test_the_dearest_box_is_the_hottest_and_a_free_one_is_cold(cost):
-    made = picture(RESNET, color=cost)
+    made = picture(RESNET, Look.of(color=cost))
     value = {
         "macs": lambda facts: facts.known[MACS],
         "params": lambda facts: facts.known[PARAMS],
@@ -84,18 +85,18 @@ def test_the_dearest_box_is_the_hottest_and_a_free_one_is_cold(cost):
 
 
 def test_the_scale_is_the_legend():
-    scale = [sample.text for sample in picture(RESNET, color="macs").legend]
+    scale = [sample.text for sample in picture(RESNET, Look.of(color="macs")).legend]
     assert scale == ["MACs: 0", "7.38 M", "29.5 M", "66.4 M", "118 M", "shortcut"]
-    assert not picture(RESNET, color="macs", legend=False).legend
+    assert not picture(RESNET, Look.of(color="macs", legend=False)).legend
 
 
 def test_what_sees_all_of_the_input_is_the_darkest():
-    made = picture(archdsl.load("vit_b_16").module, color="rf")
+    made = picture(archdsl.load("vit_b_16").module, Look.of(color="rf"))
     fills = {node.label: node.fill for node in made.nodes if node.fill}
     assert fills["linear, 1000"] == made.theme.hottest != fills["16×16 conv, 768, /16"]
     assert [sample.text for sample in made.legend][:5] == ["receptive field: 0", "14", "56", "126", "224"]
     # with the padding the last blocks see more than there is, and the average after them does not see less
-    made = picture(RESNET, color="rf")
+    made = picture(RESNET, Look.of(color="rf"))
     assert [node.fill for node in made.nodes if node.fill][-2:] == [made.theme.hottest] * 2
     assert made.legend[4].text == "435"
 
@@ -105,7 +106,7 @@ def test_equal_branches_cost_what_all_of_them_do(cost):
     net = archdsl.parse(
         "net n {\n input 8x6x4\n a = in -> concat { conv3-8 | conv3-8 | conv3-8 }\n b = in -> conv3-24\n output a, b\n}"
     )
-    made = picture(net.module, color=cost)
+    made = picture(net.module, Look.of(color=cost))
     fills = {(node.label, node.copies): node.fill for node in made.nodes if "conv" in node.label}
     assert fills == {("3×3 conv, 8", 3): made.theme.hottest, ("3×3 conv, 24", 1): made.theme.hottest}
 
@@ -113,17 +114,17 @@ def test_equal_branches_cost_what_all_of_them_do(cost):
 def test_the_whole_input_along_one_axis_is_as_much_as_there_is_to_see_along_it():
     """Of 16 rows the convolution sees 31 with its padding, the pool after it all that there are."""
     net = archdsl.parse("INPUT[16x8x3] -> conv(window=(31, 1), width=4) -> adaptiveavgpool((1, 8))")
-    made = picture(net.module, color="rf")
+    made = picture(net.module, Look.of(color="rf"))
     assert [node.fill for node in made.nodes if node.fill] == [made.theme.hottest] * 2
 
 
 def test_what_costs_nothing_has_no_scale():
     net = archdsl.parse("INPUT[8x8x3] -> relu -> pool")
-    assert [sample.text for sample in picture(net.module, color="macs").legend] == ["MACs: 0"]
+    assert [sample.text for sample in picture(net.module, Look.of(color="macs")).legend] == ["MACs: 0"]
 
 
 def test_a_dark_page_has_no_light_colours_left():
-    text = dot(picture(RESNET, dark=True))
+    text = dot(picture(RESNET, Look.of(dark=True)))
     # of three components of a colour the sum: a fill is darker than a letter
     fills = {sum(bytes.fromhex(each)) for each in re.findall(r'(?:fillcolor|bgcolor)="#([0-9A-F]{6})"', text)}
     inks = {sum(bytes.fromhex(each)) for each in re.findall(r'fontcolor="#([0-9A-F]{6})"', text)}
@@ -206,7 +207,7 @@ def test_what_does_not_go_together_is_said(here, capsys, arguments, message):
 
 
 def test_one_part_in_colour_on_a_dark_page_is_a_picture():
-    assert svg_of(archdsl.load("resnet50").draw(focus="layer3.0", color="params", dark=True)).startswith(b"<?xml")
+    assert archdsl.load("resnet50").draw(focus="layer3.0", color="params", dark=True).svg().startswith("<?xml")
 
 
 def test_a_network_beside_a_u_net_stands_upright():

@@ -55,6 +55,8 @@ def test_a_copy_of_a_network_is_the_same(tmp_path: Path, copied: Callable[[Netwo
         other = copied(net)
         assert other is not net, name
         assert equal(net, other), name
+        assert other == net, name
+        assert hash(other) == hash(net), name
         assert equal(other, copied(other)), name
         assert equal(net.symbolic(), other.symbolic()), name
         assert not net.diff(other), name

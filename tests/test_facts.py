@@ -17,6 +17,7 @@ from work import growth
 import archdsl
 from archdsl import Network, cli
 from archdsl.draw.model import Kind
+from archdsl.draw.look import Look
 from archdsl.draw.picture import picture
 from archdsl.facts import table
 from archdsl.facts.counts import MACS
@@ -99,7 +100,7 @@ def test_a_fact_of_a_few_lines_is_on_the_page(net: Network) -> None:
 
 @pytest.mark.usefixtures("biases")
 def test_a_fact_of_a_few_lines_is_in_pictures(net: Network) -> None:
-    made = picture(net.module, "block", color="biases")
+    made = picture(net.module, Look.of(detail="block", color="biases"))
     assert made.legend[0].text == "biases of all kinds: 0"
     (hottest,) = [node for node in made.nodes if node.fill == made.theme.hottest]
     assert (hottest.kind, "12 biases of all kinds" in list(hottest.facts[0].lines())) == (Kind.BOX, True)
@@ -135,7 +136,7 @@ def test_a_fact_that_is_only_asked_for_shows_where_it_is_asked_for(capsys: pytes
     assert "params" not in document["rows"][0]
     assert cli.main(["summary", "resnet18", "--column", "macs", "--column", "kept"]) == 0
     assert capsys.readouterr().out == shown.text(80)
-    assert "activations kept" in net.draw(color="kept")
+    assert "activations kept" in str(net.draw(color="kept"))
     assert cli.main(["summary", "resnet18", "--memory", "--column", "kept"]) == cli.codes.USAGE
 
 
@@ -197,7 +198,11 @@ def test_what_is_kept_is_that_of_the_place() -> None:
     assert (one, two) == (4 * 8 * 8 * 4, (4 + 8) * 4 * 4 * 4)
     rows = {row.path: row.value(KEPT) for row in net.summary(1).rows}
     assert sum(known[KEPT].of((tour.at(f"two.{name}"),)) for name in ("pool1", "conv1")) == rows["two"]
-    boxes = [node.facts[0].known[KEPT] for node in picture(net.module, "op", color="kept").nodes if node.facts[0].known]
+    boxes = [
+        node.facts[0].known[KEPT]
+        for node in picture(net.module, Look.of(detail="op", color="kept")).nodes
+        if node.facts[0].known
+    ]
     assert boxes == [known[KEPT].of((tour.at(path),)) for path in ("one.pool1", "one.conv1", "two.pool1", "two.conv1")]
 
 
@@ -269,7 +274,7 @@ def test_the_fact_of_the_guide_works_as_shown(
     assert cli.main(shown[0].split()) == 0
     assert capsys.readouterr().out == shown[1]
     assert View.TABLE in cache.views
-    assert "cached keys and values" in net.draw(color="cache")
+    assert "cached keys and values" in str(net.draw(color="cache"))
     with pytest.raises(archdsl.ArchError, match="cache < 1k"):
         archdsl.parse(
             "net n {\n input tokens(9)\n embedding(10, 64) -> attention(4, causal=true)\n require cache < 2M\n require cache < 1k\n}"

@@ -12,6 +12,7 @@ from programme import zoo
 import archdsl
 from archdsl.draw.dot import dot, laid_out
 from archdsl.draw.excerpt import side_by_side
+from archdsl.draw.look import Look
 from archdsl.draw.model import Detail, Kind
 from archdsl.draw.picture import picture
 
@@ -53,7 +54,7 @@ def cases():
 
 
 def laid(name, detail):
-    made = picture(archdsl.load(name).module, detail)
+    made = picture(archdsl.load(name).module, Look.of(detail=detail))
     return laid_out(made), Laid(dot(made))
 
 
@@ -97,17 +98,17 @@ def test_a_u_is_found_by_its_sizes():
     """The same network under other names, with padding or without, is a U; without its skips it is none."""
     text = re.sub(r"\b(unet|expand\d?|bottom|level\d|pair)\b", lambda found: f"z{found[0].encode().hex()}", UNET)
     for each in (UNET, text):
-        made = laid_out(picture(archdsl.parse(each).module, "layer"))
+        made = laid_out(picture(archdsl.parse(each).module, Look.of(detail="layer")))
         assert made.rising
         assert len(made.level) == 2
     without = UNET.replace("concat { skip | }", "bn")
-    assert not laid_out(picture(archdsl.parse(without).module, "layer")).rising
+    assert not laid_out(picture(archdsl.parse(without).module, Look.of(detail="layer"))).rising
 
 
 def test_maps_that_are_halved_along_one_axis_make_a_u():
     text = UNET.replace("pool -> pair", "pool(window=(1, 2), stride=(1, 2)) -> pair")
     text = text.replace("deconv2-c/2", "deconv(window=(1, 2), stride=(1, 2), width=c)")
-    made = laid_out(picture(archdsl.parse(text).module, "layer"))
+    made = laid_out(picture(archdsl.parse(text).module, Look.of(detail="layer")))
     assert made.rising
     assert len(made.level) == 2
 
@@ -164,7 +165,7 @@ def gaps(where, names):
 
 def test_networks_side_by_side_are_each_as_they_are_alone():
     """The gaps of VGG-19 do not depend on what stands beside it; both begin at the top."""
-    vgg, resnet = (picture(archdsl.load(name).module, "layer") for name in ("vgg19", "resnet34"))
+    vgg, resnet = (picture(archdsl.load(name).module, Look.of(detail="layer")) for name in ("vgg19", "resnet34"))
     alone, beside = Laid(dot(vgg)), Laid(dot(side_by_side([vgg, resnet])))
     names = [node.id for node in vgg.nodes if not node.cluster]
     assert gaps(beside, [f"1:{name}" for name in names]) == pytest.approx(gaps(alone, names), abs=2)
@@ -177,7 +178,7 @@ def test_networks_side_by_side_are_each_as_they_are_alone():
 @pytest.mark.parametrize(("name", "direction"), [("resnet18", "TB"), ("resnet18", "LR"), ("vgg16_c", "TB")])
 def test_columns_stand_beside_each_other_in_order(name, direction):
     """Whether there are blocks in all of them or only in the last."""
-    drawn = picture(archdsl.load(name).module, "layer", direction=direction)
+    drawn = picture(archdsl.load(name).module, Look.of(detail="layer", direction=direction))
     made, where = laid_out(drawn), Laid(dot(drawn))
     assert made.columns > 1
     starts = [where.nodes[f"sign:{sign}:start"] for sign in "ABC"[: made.columns - 1]]

@@ -10,6 +10,7 @@ from programme import zoo
 
 import archdsl
 from archdsl.draw.excerpt import side_by_side
+from archdsl.draw.look import Look
 from archdsl.draw.mermaid import mermaid, too_large
 from archdsl.draw.model import Detail, Kind, Role
 from archdsl.draw.picture import picture
@@ -79,7 +80,7 @@ def plain(label):
 @pytest.mark.parametrize("detail", Detail)
 @pytest.mark.parametrize("name", ZOO)
 def test_the_text_says_what_the_picture_says(name, detail):
-    made = picture(archdsl.load(name).module, detail)
+    made = picture(archdsl.load(name).module, Look.of(detail=detail))
     nodes, edges, coloured = read(mermaid(made))
     assert len(nodes) == len(made.nodes)
     for number, node in enumerate(made.nodes, 1):
@@ -101,7 +102,8 @@ def test_hostile_names_stay_text():
 
 def test_the_text_is_the_same_for_any_hash_seed():
     code = "import archdsl, sys\nfrom archdsl.draw.picture import picture\nfrom archdsl.draw.mermaid import mermaid\n"
-    code += "print(mermaid(picture(archdsl.load('googlenet').module, 'layer')))"
+    code += "from archdsl.draw.look import Look\n"
+    code += "print(mermaid(picture(archdsl.load('googlenet').module, Look.of(detail='layer'))))"
     made = {
         subprocess.run(
             [sys.executable, "-c", code],

@@ -288,7 +288,7 @@ INPUT[64] -> layer as first -> layer as second -> fc-10
     data = data_of(net.page(detail="layer").html)
     assert ["red", "shortcut"] in next(view["legend"] for view in data["views"] if view["first"])
     assert "red" in net.page(detail="layer").html.partition("<template")[0].partition('id="stage"')[2]
-    red = re.findall(r'"[^"]+" -> "[^"]+\.add1" \[color="#B2182B"', net.draw(detail="layer"))
+    red = re.findall(r'"[^"]+" -> "[^"]+\.add1" \[color="#B2182B"', str(net.draw(detail="layer")))
     assert len(red) == 2
 
 
@@ -301,7 +301,7 @@ def test_boxes_are_as_dark_as_in_a_picture_that_is_shaded():
     heat = re.search(r'data-steps="0 1 2" data-heat="([\d ]+)"', drawn)
     coldest, hottest = (255, 255, 255), (0xF1, 0x69, 0x13)
     for place, cost in enumerate(data["costs"]):
-        dot = net.draw(color=cost)
+        dot = str(net.draw(color=cost))
         (conv1,) = re.findall(r'"conv1" \[[^\]]*?fillcolor="#(\w+)"', dot)
         shade = [int(conv1[at : at + 2], 16) for at in (0, 2, 4)]
         part = int(heat[1].split()[place]) / 100

@@ -9,6 +9,7 @@ import archdsl
 from archdsl.base.resources import folder
 from archdsl.cli import main
 from archdsl.draw.dot import dot
+from archdsl.draw.look import Look
 from archdsl.draw.mermaid import mermaid
 from archdsl.draw.model import Kind
 from archdsl.draw.picture import picture
@@ -18,7 +19,7 @@ from archdsl.graph.marks import Mark
 
 def drawn(text, detail=None, **settings):
     found = archdsl.sketch(text=text, **settings)
-    return picture(found.module, detail, errors=len(found.errors))
+    return picture(found.module, Look.of(detail=detail), errors=len(found.errors))
 
 
 def told(made):
@@ -180,7 +181,7 @@ def test_what_follows_a_wrong_shape_is_right():
 
 def test_a_part_of_a_text_that_is_wrong():
     found = archdsl.sketch(text="INPUT[9x9x3] -> conv3-4 -> nope -> gap")
-    made = picture(found.module, focus="conv1", errors=1)
+    made = picture(found.module, Look.of(focus="conv1"), errors=1)
     assert made.caption == "input 3×9×9 · 1 error"
 
 

@@ -23,6 +23,10 @@ class WrongValue(Refusal, ValueError):
     """An argument of the right type that cannot be used."""
 
 
+class ReadOnly(Refusal, AttributeError):
+    """An attribute of something that does not change."""
+
+
 class Missing(Refusal, ImportError):
     """A package that comes along with an extra of archdsl, and is not installed."""
 

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Final
 
-from archdsl.base.wanted import WrongValue
 from archdsl.draw.compose import Composer, Scope
 from archdsl.draw.excerpt import focused
 from archdsl.draw.graphviz import theme
+from archdsl.draw.look import PLAIN, Look
 from archdsl.draw.marked import legend_of_marks, with_marks
-from archdsl.draw.model import Detail, Direction, Picture
+from archdsl.draw.model import Detail, Picture
 from archdsl.draw.plot import Plot
 from archdsl.draw.shading import shaded
 from archdsl.draw.words import caption, legend_of
@@ -29,54 +29,41 @@ LARGEST: Final = 5_000
 
 def picture(
     module: Module,
-    detail: Detail | str | None = None,
+    look: Look = PLAIN,
     *,
-    direction: Direction | str = Direction.TB,
-    legend: bool = True,
-    expand: Iterable[str] = (),
     scope: Scope | None = None,
-    marks: Marks | None = None,
-    focus: str | None = None,
-    color: str | None = None,
     facts: Iterable[Fact[Any]] = (),
-    dark: bool = False,
     errors: int = 0,
 ) -> Picture:
     """The picture of a network, or with a scope that of a block in it where it stands.
 
-    detail: `stage`, `block`, `layer` or `op`; without it the finest of the first three with at most 40 boxes, where
-    `stage` opens the groups of the network if they fit. expand: paths of blocks that are opened whatever the detail.
-    marks: what became of steps since another network: the colours then say that, and a block in which something changed
-    is open where there is room. focus: the path of the one block or layer that is shown, open, with what it is joined
-    to. color: the cost that boxes are shaded by, one of `facts.table.colours`; not together with marks. facts: those by
-    which boxes may be shaded later. dark: whether it is for a dark page. errors: how many there are in the text of a
-    sketch. A picture of more than 5,000 boxes is made coarser, with a remark that says so.
+    Without a detail it is the finest of stage, block and layer with at most 40 boxes, where a picture of stages opens
+    the groups of the network if they fit. A picture of more than 5,000 boxes is made coarser, with a remark that says
+    so. facts: those by which boxes may be shaded later. errors: how many there are in the text of a sketch.
     """
-    if marks is not None and color:
-        raise WrongValue("colours say either what became of a step or what it costs")
-    expanded = frozenset(expand)
-    cost = colour(color) if color else None
+    expanded, marks, focus = frozenset(look.expand), look.marks, look.focus
+    cost = colour(look.color) if look.color else None
     told = tuple(dict.fromkeys((*shown_in(View.TABLE), *facts, *filter(None, [cost]))))
 
     def composer(detail: Detail, expanded: frozenset[str], focus: str = "") -> Composer:
         return Composer(detail, expanded, marks, focus, told)
 
     if focus:
-        plot, remarks = _plotted(module, composer(Detail(detail or Detail.STAGE), expanded, focus), scope), []
-    elif detail is None:
+        plot, remarks = _plotted(module, composer(look.detail or Detail.STAGE, expanded, focus), scope), []
+    elif look.detail is None:
         plot, remarks = _readable(module, expanded, scope, marks, composer)
     else:
-        plot, remarks = _bounded(module, Detail(detail), expanded, scope, composer)
+        plot, remarks = _bounded(module, look.detail, expanded, scope, composer)
     missing = sorted(expanded - plot.opened)
     made = Picture(
         name=module.name,
         caption=caption(module, errors),
         detail=plot.detail,
-        direction=Direction(direction),
+        direction=look.direction,
         nodes=tuple(plot.nodes),
         edges=tuple(plot.edges),
         clusters=tuple(plot.clusters),
-        theme=theme(dark=dark),
+        theme=theme(dark=look.dark),
         remarks=(*remarks, *(f"there is no block `{path}` to open" for path in missing)),
     )
     if marks is not None:
@@ -85,7 +72,7 @@ def picture(
         made = replace(part, caption=made.caption) if errors else part
     elif focus:
         made = replace(made, remarks=(*made.remarks, f"there is nothing at `{focus}`: all of the network is drawn"))
-    if legend:
+    if look.legend:
         made = replace(
             made, legend=tuple(legend_of(made.nodes, made.edges) if marks is None else legend_of_marks(made))
         )

@@ -17,8 +17,9 @@ from typing import Final
 from archdsl.algebra.tensors import Kind as Axes
 from archdsl.algebra.tensors import TensorType
 from archdsl.draw.compose import Composer
-from archdsl.draw.graphviz import LIGHT, Theme, mixed
+from archdsl.draw.graphviz import Theme, mixed, theme
 from archdsl.draw.levels import Level, Part
+from archdsl.draw.look import PLAIN, Look
 from archdsl.draw.model import Detail, Role
 from archdsl.draw.plot import box_style, closed_label
 from archdsl.draw.routes import routes
@@ -236,9 +237,9 @@ class _Solid:
 class _Layout:
     """Where the volumes stand: in a row, or in a U where the map shrinks and grows again and skips lead across."""
 
-    def __init__(self, row: tuple[Volume, ...], theme: Theme) -> None:
+    def __init__(self, row: tuple[Volume, ...], colours: Theme) -> None:
         self.row = row
-        self.theme = theme
+        self.theme = colours
         self.largest = max((side for volume in row for side in _sides(volume.kind)), default=1)
         self.solids = [self._solid(volume.kind) for volume in row]
         self.skips = [(source, index) for index, volume in enumerate(row) for source in volume.also]
@@ -410,11 +411,12 @@ def _u_levels(row: tuple[Volume, ...], skips: list[tuple[int, int]]) -> list[int
     return levels if is_u else None
 
 
-def scene(module: Module, detail: Detail | str | None = None, *, legend: bool = True, theme: Theme = LIGHT) -> Scene:
+def scene(module: Module, look: Look = PLAIN) -> Scene:
     """The drawing of a network as its feature maps."""
-    row, remarks = volumes(module, detail)
-    layout = _Layout(row, theme)
-    heading = list(_heading(module, row, theme, legend=legend))
+    row, remarks = volumes(module, look.detail)
+    colours = theme(dark=look.dark)
+    layout = _Layout(row, colours)
+    heading = list(_heading(module, row, colours, legend=look.legend))
     head = max(shape.points[2][1] if isinstance(shape, Polygon) else shape.box[3] for shape in heading) + 16
     groups = [Group("all:heading", "", tuple(heading))]
     groups.extend(_moved(group, head) for group in layout.groups())
@@ -424,29 +426,29 @@ def scene(module: Module, detail: Detail | str | None = None, *, legend: bool = 
             for x, y in (shape.box[2:],) if isinstance(shape, Text) else shape.points:
                 right, bottom = max(right, x), max(bottom, y)
     about = f"{caption(module)}. {RULE}"
-    return Scene(module.name, about, right + _MARGIN, bottom + _MARGIN, theme.background, tuple(groups), remarks)
+    return Scene(module.name, about, right + _MARGIN, bottom + _MARGIN, colours.background, tuple(groups), remarks)
 
 
-def _heading(module: Module, row: tuple[Volume, ...], theme: Theme, *, legend: bool) -> Iterator[Text | Polygon]:
+def _heading(module: Module, row: tuple[Volume, ...], colours: Theme, *, legend: bool) -> Iterator[Text | Polygon]:
     """Name, caption, the rule of sizes and the legend."""
-    yield Text(_MARGIN, 26, module.name, 14, theme.text, bold=True, centred=False)
-    yield Text(_MARGIN, 41, caption(module), 9, theme.grey, centred=False)
-    yield Text(_MARGIN, 53, RULE, _LETTERS, theme.grey, centred=False)
+    yield Text(_MARGIN, 26, module.name, 14, colours.text, bold=True, centred=False)
+    yield Text(_MARGIN, 41, caption(module), 9, colours.grey, centred=False)
+    yield Text(_MARGIN, 53, RULE, _LETTERS, colours.grey, centred=False)
     if not legend:
         return
     x = _MARGIN
-    for text, fill in _samples(row, theme):
-        yield Polygon(((x, 62), (x + 9, 62), (x + 9, 71), (x, 71)), fill, theme.border)
-        words = Text(x + 13, 69.5, text, _LETTERS, theme.text, centred=False)
+    for text, fill in _samples(row, colours):
+        yield Polygon(((x, 62), (x + 9, 62), (x + 9, 71), (x, 71)), fill, colours.border)
+        words = Text(x + 13, 69.5, text, _LETTERS, colours.text, centred=False)
         yield words
         x = words.box[2] + 12
 
 
-def _samples(row: tuple[Volume, ...], theme: Theme) -> Iterator[tuple[str, str]]:
+def _samples(row: tuple[Volume, ...], colours: Theme) -> Iterator[tuple[str, str]]:
     for style, text in families([(volume.style, volume.holds) for volume in row]):
-        yield text, theme.fill[style]
+        yield text, colours.fill[style]
     if any(volume.block for volume in row):
-        yield "block", theme.closed_fill
+        yield "block", colours.closed_fill
 
 
 def _moved(group: Group, down: float) -> Group:

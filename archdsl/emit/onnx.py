@@ -16,6 +16,7 @@ from archdsl.algebra.symbolic import Assumptions, formula_of, is_open
 from archdsl.algebra.tensors import Kind, TensorType
 from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.base.wanted import need
+from archdsl.emit.torch.live import require_model
 from archdsl.facts.open_sizes import other_sizes, told_by_size
 from archdsl.graph.flat import Layer, layers
 from archdsl.graph.module import INPUT, Module, Step, Wire
@@ -65,6 +66,7 @@ def onnx_file(
     cannot say, Missing says which packages are not installed.
     """
     need("onnx", "onnxscript")
+    require_model(model)
     was_training = model.training
     model.eval()
     try:

@@ -180,6 +180,18 @@ class Module:
         single = len(self.outputs) - self.train_outputs == 1
         return tuple(name or ("y" if single else f"y{index + 1}") for index, name in enumerate(given))
 
+    @property
+    def named_inputs(self) -> dict[str, TensorType]:
+        """The types of what it takes, by name."""
+        return dict(zip(self.input_names, self.inputs, strict=True))
+
+    @property
+    def named_outputs(self) -> tuple[dict[str, TensorType], dict[str, TensorType]]:
+        """The types of what it gives back, by name: at inference, and in training only."""
+        pairs = list(zip(self.result_names, self.output_types, strict=True))
+        border = len(pairs) - self.train_outputs
+        return dict(pairs[:border]), dict(pairs[border:])
+
     @cached_property
     def slots(self) -> int:
         """Positions that its steps take if it is indexed."""
@@ -309,6 +321,13 @@ class Module:
             elif step.state:
                 parts.append((name, step.count, tuple(step.state.items())))
         return tuple(parts)
+
+    @cached_property
+    def identity(self) -> tuple[object, ...]:
+        """What it is, as a value: equal for hierarchies that are the same, whatever they were made from."""
+        from archdsl.graph.identity import identity
+
+        return identity(self)
 
     # --- views ------------------------------------------------------------------------------------------------------
 

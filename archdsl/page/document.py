@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import starmap
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING, Any, LiteralString
+from typing import TYPE_CHECKING, Any, Final, LiteralString
 
 from archdsl.base.escaped import Markup
+from archdsl.base.files import kind_of, write_atomically
 from archdsl.base.version import __version__
-from archdsl.draw.model import Direction
+from archdsl.base.wanted import require_file
+from archdsl.boundary import doors
+from archdsl.draw.drawing import PAGE
+from archdsl.draw.look import PLAIN, Look
 from archdsl.draw.words import caption
 from archdsl.facts.fact import Fact, View
 from archdsl.facts.table import colours, shown_in
@@ -26,38 +30,51 @@ from archdsl.report.summary import Summary
 from archdsl.report.terminal import visible
 
 if TYPE_CHECKING:
+    from archdsl.base.carried import Carried
     from archdsl.base.text import Source
     from archdsl.graph.module import Module
 
 _HERE = Path(__file__).parent
 _DEEPEST = 8
+NOUN: Final = "a page"
 
 
-@dataclass(frozen=True, slots=True)
+@doors
+@dataclass(frozen=True, repr=False)
 class Page:
-    """A page, and what there is to say about it."""
+    """A page as a value: equal where the same stands on it. `str()` is its HTML.
+
+    remarks: what there is to say about it. carried: what it is a page of; read: the file that was read for it.
+    """
 
     html: Markup
     remarks: tuple[str, ...] = ()
+    carried: Carried | None = field(default=None, compare=False)
+    read: str | None = field(default=None, compare=False)
+
+    def save(self, path: Path | str) -> None:
+        """Write the page into a file of `.html`, replaced whole or not at all. FileExistsError where that is the file
+        that the page is made of."""
+        require_file("the name of a file", path=path)
+        kind_of(path, (PAGE,), NOUN)
+        write_atomically({Path(path): self.html.encode()}, [self.read])
+
+    def __str__(self) -> str:
+        return self.html
+
+    def __repr__(self) -> str:
+        return f"<Page of {len(self.html):,} characters>"
 
 
-def page(
-    root: Module,
-    source: Source,
-    table: Summary,
-    *,
-    detail: str | None = None,
-    direction: Direction | str = Direction.TB,
-    show_legend: bool = True,
-    expand: Iterable[str] = (),
-    color: str | None = None,
-) -> Page:
-    """The page of a network. table: its summary, whose facts the page has; detail, direction, expand: of its first
-    picture, as `picture` takes them; color: the cost that colours say at first."""
+def page(root: Module, source: Source, table: Summary, look: Look = PLAIN, *, carried: Carried | None = None) -> Page:
+    """The page of a network. table: its summary, whose facts the page has; look: of its first picture, and the cost
+    that colours say at first. carried: what it is a page of."""
     shown = shown_in(View.COLOURS)
-    costs = {name: fact for name, fact in colours().items() if fact in shown or fact in table.facts or name == color}
+    costs = {
+        name: fact for name, fact in colours().items() if fact in shown or fact in table.facts or name == look.color
+    }
     steps = Steps(root, table.known, table.facts)
-    drawn, remarks = views(steps, detail, Direction(direction), expand, costs=costs.values(), show_legend=show_legend)
+    drawn, remarks = views(steps, look, costs=costs.values())
     texts = Texts(source, [entry.spot.step.place for entry in steps.entries])
     records = steps.records()
     if steps.more:
@@ -66,7 +83,7 @@ def page(
     pictures, svgs = views_data(drawn)
     data = {
         "name": visible(root.name),
-        "color": color,
+        "color": look.color,
         "costs": {name: fact.words for name, fact in costs.items()},
         "sums": {fact.name: fact.words for fact in table.facts if fact.shares},
         **steps_data(steps, records, texts),
@@ -94,7 +111,7 @@ def page(
         data=as_json(data),
         version=Markup.of(__version__),
     )
-    return Page(html, tuple(remarks))
+    return Page(html, tuple(remarks), carried, source.path)
 
 
 _NO_PICTURE = Markup(

@@ -10,7 +10,8 @@ from typing import Any, Final
 from archdsl.base.escaped import Markup
 from archdsl.draw.compose import Scope, title_of
 from archdsl.draw.dot import DEAR, dot
-from archdsl.draw.model import Detail, Direction, Kind, Node, Picture
+from archdsl.draw.look import PLAIN, Look
+from archdsl.draw.model import Detail, Kind, Node, Picture
 from archdsl.draw.picture import picture
 from archdsl.draw.render import CannotRender, render_all
 from archdsl.draw.shading import Shading, shading
@@ -46,20 +47,12 @@ class Drawn:
     svg: Markup
 
 
-def views(
-    steps: Steps,
-    detail: str | None = None,
-    direction: Direction = Direction.TB,
-    expand: Iterable[str] = (),
-    *,
-    costs: Iterable[Fact[Any]] = (),
-    show_legend: bool = True,
-) -> tuple[list[Drawn], list[str]]:
+def views(steps: Steps, look: Look = PLAIN, *, costs: Iterable[Fact[Any]] = ()) -> tuple[list[Drawn], list[str]]:
     """The pictures, those of the network first, and what there is to say of them. costs: by which boxes are shaded."""
-    expand, costs = tuple(expand), tuple(costs)
+    look, costs = replace(look, color=None), tuple(costs)
     scope = Scope(tuple(map(start, steps.root.inputs)), known=steps.known)
-    root = picture(steps.root, detail, direction=direction, expand=expand, scope=scope, legend=show_legend, facts=costs)
-    wanted = list(_views(steps, None, steps.root, scope, direction, root, expand, costs))
+    root = picture(steps.root, look, scope=scope, facts=costs)
+    wanted = list(_views(steps, None, steps.root, scope, look, root, costs))
     remarks = list(root.remarks)
     for index in range(steps.rows):
         entry = steps.entries[index]
@@ -74,9 +67,10 @@ def views(
             around=entry.spot,
             known=steps.known,
         )
-        inside = picture(step.what, direction=direction, scope=scope, legend=show_legend, facts=costs)
+        inner = replace(look, detail=None, expand=())
+        inside = picture(step.what, inner, scope=scope, facts=costs)
         if inside.size > 1:
-            wanted += _views(steps, index, step.what, scope, direction, inside, (), costs)
+            wanted += _views(steps, index, step.what, scope, inner, inside, costs)
         if len(wanted) > MOST_VIEWS:
             remarks.append(f"only the first {index + 1:,} steps can be opened")
             break
@@ -94,9 +88,8 @@ def _views(
     block: int | None,
     module: Module,
     scope: Scope | None,
-    direction: Direction,
+    look: Look,
     first: Picture,
-    expand: tuple[str, ...],
     costs: tuple[Fact[Any], ...],
 ) -> Iterator[View]:
     """The first picture of a block, and those at other levels of detail that look different and are not too large."""
@@ -108,8 +101,8 @@ def _views(
         is_first = detail is first.detail and detail is not Detail.STAGE
         made = first
         if not is_first:
-            legend = bool(first.legend)
-            made = picture(module, detail, direction=direction, expand=expand, scope=scope, legend=legend, facts=costs)
+            closer = replace(look, detail=detail, legend=bool(first.legend))
+            made = picture(module, closer, scope=scope, facts=costs)
         if made.size > MOST_BOXES or made.remarks or made.price > DEAR:
             break
         if not any(_looks(made) == _looks(other) for other in found):

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 
 from archdsl.base.diagnostics import ArchError, Diagnostic
-from archdsl.passes.a_pass import Pass
+from archdsl.base.wanted import require
+from archdsl.passes.a_pass import Change, Pass, all_changes
 from archdsl.passes.drop_dropout import DropDropout
 from archdsl.passes.faults import UnknownPass
 from archdsl.passes.fold_norm import FoldNorm
@@ -54,5 +55,13 @@ def pass_of(text: str) -> Pass:
 
 
 def passes_of(given: Iterable[Pass | str]) -> tuple[Pass, ...]:
-    """Passes that are given as they are or as words."""
+    """Passes that are given as they are or as words. TypeError where something else is."""
+    given = tuple(given)
+    for each in given:
+        require((Pass, str), "a pass, such as `head(10)`", passes=each)
     return tuple(pass_of(each) if isinstance(each, str) else each for each in given)
+
+
+def changes_of(given: Iterable[Pass | str]) -> tuple[Change, ...]:
+    """The changes that passes consist of, which are given as they are or as words."""
+    return all_changes(passes_of(given))

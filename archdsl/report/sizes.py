@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any
 
 from archdsl.algebra.conditions import Condition, Sizes, implied, together
 from archdsl.algebra.symbolic import Assumptions, Decision
 from archdsl.base.text import Place
+from archdsl.base.wanted import require
 from archdsl.facts.open_sizes import depending, exact, training_only
 from archdsl.graph.module import Module
 from archdsl.report.terminal import NO_BREAK, Shown, lines, visible, wrapped
@@ -135,7 +137,10 @@ class ValidSizes:
 
 
 def valid_sizes(module: Module, assumptions: Assumptions, near: Mapping[str, int] | None = None) -> ValidSizes:
-    """What sizes a network takes whose sizes are left open."""
+    """What sizes a network takes whose sizes are left open. near: sizes by name whose nearest valid ones are wanted."""
+    require((Mapping, NoneType), "a mapping of names to sizes", near=near)
+    for size in (near or {}).values():
+        require(int, "a mapping of names to whole numbers", near=size)
     training = training_only(module)
     needed = depending(assumptions, needed=True)
     inference = [each for each in needed if each.asking.place not in training]

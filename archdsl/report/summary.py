@@ -9,11 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
+from types import NoneType
 from typing import Any, TypeVar
 
 from archdsl.algebra.figures import short_bytes
 from archdsl.algebra.tensors import TensorType
 from archdsl.base.escaped import Markup
+from archdsl.base.wanted import require
 from archdsl.facts.counts import MACS, PARAMS
 from archdsl.facts.fact import Fact, Known, View
 from archdsl.facts.receptive import ReceptiveField
@@ -256,6 +258,7 @@ def summary(
 
     named: the inputs, the outputs and the outputs of training by name. example: of the sizes that are left open.
     """
+    require((int, NoneType), "a number of levels", depth=depth)
     tour, known = Tour(module), Known(module)
     most = max((spots[0].depth for spots, _ in tour.rows()), default=0) + 1
     chosen = _levels(tour, most) if depth is None else min(depth or most, most)

@@ -17,6 +17,7 @@ from archdsl.report.terminal import Shown
 FORMAT = "archdsl.zoo"
 VERSION = 1
 _DIGITS = re.compile(r"(\d+)")
+_ALL = 10**9
 _YEAR = re.compile(r"^(.*?)\s+((?:19|20)\d\d)\b")
 
 
@@ -55,6 +56,42 @@ class Entry:
         return self.name, *numbers, self.input, self.authors
 
 
+@dataclass(frozen=True, slots=True)
+class Zoo:
+    """The networks that come along: `str()` prints a line for each, `.names` are what `archdsl.load` takes, `.entries`
+    what there is to say of each, `.to_json()` is for tools."""
+
+    entries: tuple[Entry, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Their names, in the order in which people count."""
+        return tuple(entry.name for entry in self.entries)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def text(self, width: int | None = 80, *, colour: bool = False) -> Shown:
+        """The table for the screen, within a width where that is possible."""
+        titles = ("network", *(fact.title for fact in totals()), "input", "paper")
+        right = (False, *(True for _ in totals()), False, False)
+        return listed([titles, *(entry.cells() for entry in self.entries)], right, width or _ALL, colour=colour)
+
+    def to_json(self) -> Shown:
+        """The table as JSON."""
+        rows = [
+            {
+                "name": entry.name,
+                "input": entry.input,
+                **{fact.name: value for fact, value in zip(totals(), entry.facts, strict=True)},
+                "paper": entry.paper,
+                "doc": entry.doc,
+            }
+            for entry in self.entries
+        ]
+        return Shown.json({"format": FORMAT, "version": VERSION, "networks": rows})
+
+
 def by_name(names: Iterable[str]) -> list[str]:
     """Names in the order in which people count: `resnet18` before `resnet101`."""
     return sorted(names, key=counted)
@@ -69,25 +106,3 @@ def kinds_shown(kinds: Iterable[TensorType]) -> str:
     """Types of tensors, equal ones once: `2 × 32x32x3`."""
     counts = Counter(map(str, kinds))
     return ", ".join(kind if count == 1 else f"{count} × {kind}" for kind, count in counts.items())
-
-
-def text(entries: list[Entry], width: int, *, colour: bool = False) -> Shown:
-    """The table for the screen."""
-    titles = ("network", *(fact.title for fact in totals()), "input", "paper")
-    right = (False, *(True for _ in totals()), False, False)
-    return listed([titles, *(entry.cells() for entry in entries)], right, width, colour=colour)
-
-
-def to_json(entries: list[Entry]) -> Shown:
-    """The table as JSON."""
-    rows = [
-        {
-            "name": entry.name,
-            "input": entry.input,
-            **{fact.name: value for fact, value in zip(totals(), entry.facts, strict=True)},
-            "paper": entry.paper,
-            "doc": entry.doc,
-        }
-        for entry in entries
-    ]
-    return Shown.json({"format": FORMAT, "version": VERSION, "networks": rows})

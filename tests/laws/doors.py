@@ -23,10 +23,7 @@ from laws.writer import Text, program
 import archdsl
 from archdsl import ArchError, Network, cli
 from archdsl.cli.codes import INTERNAL
-from archdsl.draw.files import drawn, drawn_scene
 from archdsl.draw.model import Detail, Direction
-from archdsl.draw.picture import picture
-from archdsl.draw.volumes import scene
 from archdsl.facts.table import colours, sort_names
 from archdsl.report import messages
 from archdsl.report.walk import Tour
@@ -57,22 +54,25 @@ def pictures(net: Network) -> Iterator[Door]:
     """Boxes and lines in every style, and the feature maps as volumes."""
     paths = paths_of(net)
     for detail, direction in product(_DETAILS, Direction):
-        yield f"draw {detail} {direction}", lambda d=detail, r=direction: net.draw(detail=d, direction=r, dark=True)
+        yield (
+            f"draw {detail} {direction}",
+            lambda d=detail, r=direction: str(net.draw(detail=d, direction=r, dark=True)),
+        )
         yield f"mermaid {detail} {direction}", lambda d=detail, r=direction: _mermaid(net, d, r)
     for detail, cost in product(_DETAILS, colours()):
-        yield f"draw {detail} by {cost}", lambda d=detail, c=cost: net.draw(detail=d, color=c, legend=False)
+        yield f"draw {detail} by {cost}", lambda d=detail, c=cost: str(net.draw(detail=d, color=c, legend=False))
     for path in paths:
-        yield f"draw focus {path}", lambda p=path: net.draw(focus=p)
-        yield f"draw focus {path} op", lambda p=path: net.draw(focus=p, detail="op", color="rf")
-        yield f"draw expand {path}", lambda p=path: net.draw(expand=[p], detail="stage")
-    yield "draw several expanded", lambda: net.draw(expand=paths)
+        yield f"draw focus {path}", lambda p=path: str(net.draw(focus=p))
+        yield f"draw focus {path} op", lambda p=path: str(net.draw(focus=p, detail="op", color="rf"))
+        yield f"draw expand {path}", lambda p=path: str(net.draw(expand=[p], detail="stage"))
+    yield "draw several expanded", lambda: str(net.draw(expand=paths))
     for detail in _DETAILS:
-        yield f"volumes {detail}", lambda d=detail: net.draw_volumes(detail=d, legend=d is None, dark=d is None)
-        yield f"volumes as dot {detail}", lambda d=detail: drawn_scene(scene(net.module, d)).kinds["dot"]()
+        yield f"volumes {detail}", lambda d=detail: str(net.draw_volumes(detail=d, legend=d is None, dark=d is None))
+        yield f"volumes as dot {detail}", lambda d=detail: net.draw_volumes(detail=d).dot
 
 
 def _mermaid(net: Network, detail: str | None, direction: str) -> str:
-    return drawn(picture(net.module, detail, direction=direction)).kinds["mmd"]()
+    return net.draw(detail=detail, direction=direction).mermaid
 
 
 def reports(net: Network) -> Iterator[Door]:
@@ -105,9 +105,9 @@ def _both(table: Any) -> None:
 
 def _opened(net: Network) -> None:
     str(net.summary())
-    net.draw()
+    str(net.draw())
     net.explain()
-    net.draw_volumes()
+    str(net.draw_volumes())
     net.structure()
 
 
@@ -117,7 +117,7 @@ def pairs(net: Network, other: Network) -> Iterator[Door]:
     yield "diff back", lambda: _difference(other, net)
     yield "diff of itself", lambda: _difference(net, net)
     for detail in _DETAILS:
-        yield f"draw since {detail}", lambda d=detail: net.draw(since=other, detail=d)
+        yield f"draw since {detail}", lambda d=detail: str(net.draw(since=other, detail=d))
     for sort in (None, *sort_names()):
         yield f"compare {sort}", lambda s=sort: _both(archdsl.compare([net, other, net], sort=s))
 

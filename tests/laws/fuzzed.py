@@ -125,10 +125,10 @@ SINKS: dict[str, Callable[[Network], object]] = {
     "summary": lambda net: str(net.summary()) + str(net.summary(0)),
     "structure": lambda net: net.structure(),
     "source": lambda net: compile(net.source(), "made", "exec"),
-    "dot": lambda net: net.draw(),
-    "dot of operators": lambda net: net.draw(detail="op", color="macs"),
+    "dot": lambda net: str(net.draw()),
+    "dot of operators": lambda net: str(net.draw(detail="op", color="macs")),
     "mermaid": lambda net: mermaid(picture(net.module)),
-    "volumes": lambda net: net.draw_volumes(),
+    "volumes": lambda net: str(net.draw_volumes()),
     "page": lambda net: net.page().html,
     "sizes": lambda net: net.sizes(),
     "graph": lambda net: net.graph,
@@ -214,6 +214,6 @@ class _Doors:
         """What can be drawn of a text that is wrong."""
         try:
             with self._at("sketch"):
-                network_or_sketch(source, None, options).draw()
+                str(network_or_sketch(source, None, options).draw())
         except ArchError as error:
             hold_messages(error.diagnostics)

@@ -50,12 +50,10 @@ import archdsl
 from archdsl import ArchError, Network
 from archdsl.base.diagnostics import Diagnostic
 from archdsl.base.text import Source
+from archdsl.comparing import scatter_of
 from archdsl.compiler import Options, check_source, compile_source
-from archdsl.draw.files import drawn_scene
 from archdsl.draw.mermaid import mermaid
 from archdsl.draw.picture import picture
-from archdsl.draw.volumes import scene
-from archdsl.network import scatter_of
 from archdsl.report.messages import concise, full, github, to_json
 from archdsl.report.structure import to_json as structure_json
 
@@ -238,7 +236,7 @@ def _python(net: Network, other: Network) -> None:
         path = Path(folder) / "made.py"
         path.write_bytes(raw)
         back = archdsl.load(path)
-    assert (back.params, back.macs, back.text.text) == (net.params, net.macs, net.text.text), "read back as another"
+    assert (back.params, back.macs, back.text) == (net.params, net.macs, net.text), "read back as another"
 
 
 @cache
@@ -377,15 +375,15 @@ def _elements(svg: str | bytes) -> set[tuple[str, ...]]:
 
 
 def _volumes(net: Network, other: Network) -> None:
-    made = net.draw_volumes()
+    made = str(net.draw_volumes())
     assert _elements(made) <= _volumes_of(other), "new elements"
     assert ET.fromstring(made).findtext(f"{{{_SVG}}}title") == _seen_in_picture(net.name, _SPACES)
-    pygraphviz.AGraph(string=drawn_scene(scene(net.module)).kinds["dot"]())
+    pygraphviz.AGraph(string=net.draw_volumes().dot)
 
 
 @cache
 def _volumes_of(net: Network) -> set[tuple[str, ...]]:
-    return _elements(net.draw_volumes()) | {(f"{{{_SVG}}}title",)}
+    return _elements(str(net.draw_volumes())) | {(f"{{{_SVG}}}title",)}
 
 
 def _scatter(net: Network, other: Network) -> None:
@@ -396,13 +394,13 @@ def _scatter(net: Network, other: Network) -> None:
 
 
 def _notebook(net: Network, other: Network) -> None:
-    made = _laid_out(net.draw())
+    made = _laid_out(str(net.draw()))
     assert _elements(made) <= _notebook_of(other), "new elements"
 
 
 @cache
 def _notebook_of(net: Network) -> set[tuple[str, ...]]:
-    return _elements(_laid_out(net.draw()))
+    return _elements(_laid_out(str(net.draw())))
 
 
 def _seen_in_picture(name: str, kept: str = "\n") -> str:
@@ -410,14 +408,14 @@ def _seen_in_picture(name: str, kept: str = "\n") -> str:
 
 
 def _dot(net: Network, other: Network) -> None:
-    one, two = _graph(net.draw()), _graph_of(other)
+    one, two = _graph(str(net.draw())), _graph_of(other)
     assert len(one.nodes()) == len(two.nodes()), "other nodes"
     assert _degrees(one) == _degrees(two), "other edges"
     assert set(one.graph_attr) == set(two.graph_attr), "other attributes"
     _hold_labels(one)
     words = "".join(_markup(one.graph_attr["label"]).itertext()).replace("\\\\", "\\")
     assert words.startswith(_seen_in_picture(net.name)), "another name"
-    _hold_labels(_graph(net.draw(since=other, detail="op")))
+    _hold_labels(_graph(str(net.draw(since=other, detail="op"))))
 
 
 def _graph(text: str) -> Any:
@@ -426,7 +424,7 @@ def _graph(text: str) -> Any:
 
 @cache
 def _graph_of(net: Network) -> Any:
-    return _graph(net.draw())
+    return _graph(str(net.draw()))
 
 
 def _degrees(graph: Any) -> list[int]:
@@ -472,7 +470,7 @@ def _onnx(net: Network, other: Network) -> None:
     assert [each.name for each in made.graph.input] == list(net.module.input_names)
     assert [each.name for each in made.graph.output] == list(net.outputs)
     data = made.SerializeToString()
-    assert net.text.name.encode() not in data, "the name of the file is in it"
+    assert net.compiled.source.name.encode() not in data, "the name of the file is in it"
 
 
 SINKS: dict[str, Callable[[Network, Network], None]] = {

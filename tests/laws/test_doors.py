@@ -65,7 +65,7 @@ def test_a_sketch_of_a_small_text_is_drawn(text: str) -> None:
     except ArchError:
         return
     for detail in (None, "stage", "op"):
-        assert found.draw(detail=detail)
+        assert str(found.draw(detail=detail))
 
 
 VALUES = ["2", "2.5", "true", '"s"', "[1, 2]", "[[1, 2], [3]]", "[]", '["a"]', "[none]", "[true]", "none"]

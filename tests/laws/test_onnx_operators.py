@@ -13,6 +13,7 @@ from laws.test_operators import drawn
 import archdsl
 from archdsl.algebra.tensors import Kind, TensorType
 from archdsl.base.text import Place, Source, Span
+from archdsl.compiled import Compiled
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.network import Network
 from archdsl.ops import OPERATORS, OperatorClass
@@ -65,7 +66,7 @@ def network(case: Case) -> Network:
     given_back = tuple(Wire(0, index) for index in range(len(outputs)))
     names = tuple(f"x{index}" for index in range(len(xs)))
     module = Module("operator", xs, (step,), given_back, _PLACE, {}, is_network=True, input_names=names)
-    return Network(module, _SOURCE, {})
+    return Network(Compiled.of(module, _SOURCE))
 
 
 def batch_of(kind: TensorType, batch: int) -> torch.Tensor:

@@ -22,7 +22,7 @@ def compare(names: tuple[str, ...], given: Given, sort: str | None, as_json: boo
 
     `sees` is the receptive field: what a position of the last map sees of the input.
     """
-    from archdsl.network import compare as compared
+    from archdsl.comparing import compare as compared
 
     if output is not None:
         output_kind(output, ("svg",), "a plot")
@@ -35,7 +35,7 @@ def compare(names: tuple[str, ...], given: Given, sort: str | None, as_json: boo
 
 
 def _plot(found: object) -> bytes:
-    from archdsl.network import scatter_of
+    from archdsl.comparing import scatter_of
     from archdsl.report.compare import Comparison
 
     assert isinstance(found, Comparison)

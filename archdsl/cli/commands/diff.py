@@ -33,6 +33,8 @@ def diff(
 
     The exit code is that of diff: 0 for no difference, 1 for some, 2 for trouble.
     """
+    from archdsl.draw.look import Look
+
     kinds = kinds_of(outputs)
     if as_json and "-" in kinds:
         raise click.UsageError("--json and -o - both go to standard output")
@@ -46,6 +48,6 @@ def diff(
         put(found.to_json())
     elif "-" not in kinds:
         put(found.text(width(), colour=has_colour(sys.stdout), everything=everything))
-    if kinds and drawn([second], kinds, style, second.marks(first), read=(old, new), quiet=as_json):
+    if kinds and drawn([second], kinds, Look.of(second.marks(first), **style), read=(old, new), quiet=as_json):
         return USAGE
     return WRONG if found else FINE

@@ -15,8 +15,8 @@ from archdsl.cli.outputs import output_kind
 from archdsl.cli.screen import file_name, progress, say, show, write
 
 if TYPE_CHECKING:
-    from archdsl.draw.files import Drawn
-    from archdsl.graph.marks import Marks
+    from archdsl.draw.drawing import Drawing
+    from archdsl.draw.look import Look
     from archdsl.network import Network
     from archdsl.sketching import Sketch
 
@@ -24,7 +24,8 @@ _OUTPUT = (
     "NAME.svg if not given; .svg, .png, .pdf, .dot, .mmd or .html, several times if wanted, - for DOT on standard"
     " output."
 )
-PAGE = "html"
+# what an option is called on the command line where that is not its name
+_FLAGS = {"direction": "dir"}
 _STYLE = "Boxes and lines, or the feature maps as volumes."
 _FOCUS = "Show one block or layer, open, with what it is joined to."
 _COLOR = (
@@ -59,31 +60,33 @@ def draw(names: tuple[str, ...], given: Given, outputs: tuple[str, ...], style: 
     Of a text that is wrong a picture shows what is right as always, what is wrong in red, and what depends on it
     dashed.
     """
+    from archdsl.draw.drawing import PAGE
+    from archdsl.draw.look import OF_PAGE, Look
+
     kinds = kinds_of(outputs, pages=True)
-    _require_sense(names, style, kinds, options)
+    look = Look.of(**options)
+    _require_sense(names, style, kinds, look)
     if style == "boxes" and PAGE not in kinds.values():
-        return _draw_boxes(names, [_network_or_sketch(given, name) for name in names or (None,)], kinds, options)
+        return _draw_boxes(names, [_network_or_sketch(given, name) for name in names or (None,)], kinds, look)
     net = given.network(names[0] if names else None)
     kinds = kinds or {file_name(net, "svg"): "svg"}
     pictures = {output: kind for output, kind in kinds.items() if kind != PAGE}
     files: dict[str, bytes] = {}
     remarks: list[str] = []
     if pictures:
-        made, remarks = _volumes(net, options) if style == "volumes" else _boxes([net], pictures, options)
+        made, remarks = _volumes(net, look) if style == "volumes" else _boxes([net], pictures, look)
         files = _files(made, pictures, remarks)
     if pages := [output for output in kinds if output not in pictures]:
-        page, more = _page(net, options)
-        files.update(dict.fromkeys(pages, page))
-        remarks = [*more, *remarks]
+        page = net.page(**{name: value for name, value in options.items() if name in OF_PAGE})
+        files.update(dict.fromkeys(pages, page.html.encode()))
+        remarks = [*page.remarks, *remarks]
     failed = _written(files, kinds, remarks, read=names)
     return WRONG if failed and outputs else FINE
 
 
-def _draw_boxes(
-    names: Sequence[str], nets: list[Network | Sketch], kinds: dict[str, str], options: dict[str, Any]
-) -> int:
+def _draw_boxes(names: Sequence[str], nets: list[Network | Sketch], kinds: dict[str, str], look: Look) -> int:
     """Draw networks, those among them that are wrong as far as they go."""
-    failed = drawn(nets, kinds or {file_name(nets[0], "svg"): "svg"}, options, read=names)
+    failed = drawn(nets, kinds or {file_name(nets[0], "svg"): "svg"}, look, read=names)
     return WRONG if any(map(_errors, nets)) or (failed and kinds) else FINE
 
 
@@ -105,7 +108,7 @@ def _errors(net: Network | Sketch) -> tuple[Diagnostic, ...]:
 
 def kinds_of(outputs: tuple[str, ...], *, pages: bool = False) -> dict[str, str]:
     """The kind of picture that each file is to hold. pages: whether it may be a page."""
-    from archdsl.draw.files import KINDS, NOUN
+    from archdsl.draw.drawing import KINDS, NOUN, PAGE
 
     kinds, noun = ((*KINDS, PAGE), "a picture or page") if pages else (KINDS, NOUN)
     return {output: output_kind(output, kinds, noun, "dot") for output in outputs}
@@ -114,15 +117,14 @@ def kinds_of(outputs: tuple[str, ...], *, pages: bool = False) -> dict[str, str]
 def drawn(
     nets: Sequence[Network | Sketch],
     kinds: dict[str, str],
-    options: dict[str, Any],
-    marks: Marks | None = None,
+    look: Look,
     *,
     read: Sequence[str],
     quiet: bool = False,
 ) -> bool:
-    """Write the pictures of networks, one with marks, and say so; whether one of them could not be made. read: the
-    names that the networks were given by. quiet: whether standard output is taken."""
-    made, remarks = _boxes(nets, kinds, options, marks)
+    """Write the pictures of networks, and say so; whether one of them could not be made. read: the names that the
+    networks were given by. quiet: whether standard output is taken."""
+    made, remarks = _boxes(nets, kinds, look)
     return _written(_files(made, kinds, remarks), kinds, remarks, read=read, quiet=quiet)
 
 
@@ -139,14 +141,17 @@ def _written(
     return bool(set(kinds) - set(files))
 
 
-def _require_sense(names: tuple[str, ...], style: str, kinds: dict[str, str], options: dict[str, Any]) -> None:
+def _require_sense(names: tuple[str, ...], style: str, kinds: dict[str, str], look: Look) -> None:
     """Refuse what does not go together."""
-    if len(names) > 1 and options["focus"]:
+    from archdsl.draw.drawing import PAGE
+    from archdsl.draw.look import OF_PAGE, OF_VOLUMES
+
+    if len(names) > 1 and look.focus:
         raise click.UsageError("--focus is a path in one network, and there are several")
     if PAGE in kinds.values():
         if len(names) > 1:
             raise click.UsageError("a page is for one network")
-        refused = [option for option in ("focus", "dark") if options[option]]
+        refused = look.besides(OF_PAGE)
         if refused or style == "volumes":
             raise click.UsageError(f"a page takes no --{refused[0] if refused else 'style volumes'}")
     if style != "volumes":
@@ -155,43 +160,32 @@ def _require_sense(names: tuple[str, ...], style: str, kinds: dict[str, str], op
         raise click.UsageError("--style volumes draws one network")
     if "mmd" in kinds.values():
         raise click.UsageError("--style volumes: Mermaid draws boxes and lines only")
-    boxes_only = [option for option in ("expand", "focus", "color") if options[option]]
-    if options["direction"] != "TB":
-        boxes_only.append("dir")
-    if boxes_only:
-        raise click.UsageError(f"--style volumes takes no --{boxes_only[0]}")
+    if boxes_only := look.besides(OF_VOLUMES):
+        raise click.UsageError(f"--style volumes takes no --{_FLAGS.get(boxes_only[0], boxes_only[0])}")
 
 
-def _boxes(
-    nets: Sequence[Network | Sketch], kinds: dict[str, str], options: dict[str, Any], marks: Marks | None = None
-) -> tuple[Drawn, list[str]]:
-    from archdsl.draw import files
+def _boxes(nets: Sequence[Network | Sketch], kinds: dict[str, str], look: Look) -> tuple[Drawing, list[str]]:
+    from archdsl.draw.drawing import Drawing
     from archdsl.draw.excerpt import side_by_side
     from archdsl.draw.mermaid import too_large
     from archdsl.draw.picture import picture
 
-    made = side_by_side([picture(net.module, marks=marks, errors=len(_errors(net)), **options) for net in nets])
-    texts, remarks = files.drawn(made), list(made.remarks)
+    shown = side_by_side([picture(net.module, look, errors=len(_errors(net))) for net in nets])
+    made, remarks = Drawing(shown), list(shown.remarks)
     if "mmd" in kinds.values():
-        remarks.extend(filter(None, [too_large(made, texts.kinds["mmd"]())]))
-    return texts, remarks
+        remarks.extend(filter(None, [too_large(shown, made.mermaid)]))
+    return made, remarks
 
 
-def _page(net: Network, options: dict[str, Any]) -> tuple[bytes, list[str]]:
-    made = net.page(**{name: options[name] for name in ("detail", "direction", "legend", "expand", "color")})
-    return made.html.encode(), list(made.remarks)
-
-
-def _volumes(net: Network, options: dict[str, Any]) -> tuple[Drawn, list[str]]:
-    from archdsl.draw.files import drawn_scene
-    from archdsl.draw.graphviz import theme
+def _volumes(net: Network, look: Look) -> tuple[Drawing, list[str]]:
+    from archdsl.draw.drawing import Drawing
     from archdsl.draw.volumes import scene
 
-    made = scene(net.module, options["detail"], legend=options["legend"], theme=theme(dark=options["dark"]))
-    return drawn_scene(made), list(made.remarks)
+    made = Drawing(scene(net.module, look))
+    return made, list(made.remarks)
 
 
-def _files(made: Drawn, kinds: dict[str, str], remarks: list[str]) -> dict[str, bytes]:
+def _files(made: Drawing, kinds: dict[str, str], remarks: list[str]) -> dict[str, bytes]:
     """The pictures by file, DOT in place of those that cannot be made; adds what there is to say about them."""
     from archdsl.draw.render import CannotRender, has_fonts
 

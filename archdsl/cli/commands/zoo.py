@@ -13,14 +13,8 @@ from archdsl.cli.screen import has_colour, progress, put, width
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 def zoo(as_json: bool) -> None:
     """List the networks that come along."""
-    from archdsl import load
-    from archdsl.elaborate.library import zoo_names
-    from archdsl.report import zoo as table
+    from archdsl import compiler
 
     with progress("reading the zoo"):
-        nets = [(name, load(name)) for name in table.by_name(zoo_names())]
-        entries = [table.Entry.of(name, net.module, net.text) for name, net in nets]
-    if as_json:
-        put(table.to_json(entries))
-        return
-    put(table.text(entries, width(), colour=has_colour(sys.stdout)))
+        found = compiler.zoo()
+    put(found.to_json() if as_json else found.text(width(), colour=has_colour(sys.stdout)))

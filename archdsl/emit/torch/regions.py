@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from archdsl.base.wanted import WrongValue
 from archdsl.emit.torch.layout import lay_channels_last
+from archdsl.emit.torch.live import require_model
 from archdsl.graph.module import Module
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def compile_regions(root: Module, model: torch.nn.Module, **options: Any) -> tor
     torch keeps what it compiled by class and shapes; its limit of 8 for a class is set to what the network needs, twice
     for training and evaluation. options: those of `torch.compile`.
     """
+    require_model(model)
     lay_channels_last(model, root.inputs)
     blocks = dict(regions(root))
     distinct = {id(block): block for block in blocks.values()}

@@ -11,8 +11,11 @@ from pathlib import Path
 
 from archdsl.algebra.tensors import TensorType
 from archdsl.base.carried import Carried
+from archdsl.base.collector import collector_paused
 from archdsl.base.python_text import INDENT, WIDTH
 from archdsl.base.text import Source
+from archdsl.base.version import __version__
+from archdsl.compiled import Compiled
 from archdsl.emit.torch.long_lines import wrapped
 from archdsl.emit.torch.merge import camel, merged
 from archdsl.emit.torch.print import constructed, field_lines, flat_text
@@ -36,6 +39,13 @@ class Emitted:
     code: str
     class_name: str
     apart: str = ""
+
+
+def emitted(compiled: Compiled) -> Emitted:
+    """The PyTorch file of what was compiled."""
+    with collector_paused():
+        traced, meant = compiled.traced(), compiled.module
+        return source(traced, meant, compiled.source, __version__, compiled.carried, meant.macs)
 
 
 def source(module: Module, meant: Module, text: Source, version: str, carried: Carried, macs: int) -> Emitted:

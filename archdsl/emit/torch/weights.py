@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType
@@ -13,7 +13,7 @@ from archdsl.base.carried import METADATA
 from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.suggest import nearest
-from archdsl.base.wanted import WrongValue, require
+from archdsl.base.wanted import WrongValue, require, require_file
 from archdsl.boundary import door
 from archdsl.elaborate.zoo import network_with
 from archdsl.emit.torch import checkpoints
@@ -26,6 +26,8 @@ from archdsl.passes.faults import UnknownHead, WeightsDiffer
 
 if TYPE_CHECKING:
     import torch
+
+    from archdsl.passes.moving import Moved
 
 _NAMED = 100
 _TRIED, _DOTS = 8, 16
@@ -61,6 +63,8 @@ def load_weights(
     Every other name must be in both, with equal shapes and types that convert: ArchError says what differs, and changes
     nothing.
     """
+    require_file("the name of a file", path=path)
+    require_model(model)
     path = Path(path)
     entries = checkpoints.contents(path, limits)
     state = {name: entry_of(each) for name, each in model.state_dict().items()}
@@ -74,6 +78,22 @@ def load_weights(
     tensors = {name.removeprefix(prefix): tensor for name, tensor in checkpoints.tensors(path, limits).items()}
     _assign(model, {name: tensor for name, tensor in tensors.items() if name in wanted})
     return Loaded(differences.new, prefix)
+
+
+def converted(
+    model: torch.nn.Module,
+    moved: Callable[[Mapping[str, torch.Tensor]], Moved],
+    changed: Callable[[torch.device | None, torch.dtype | None], torch.nn.Module],
+) -> torch.nn.Module:
+    """A live module of a network that passes changed, with the weights of one of the network before. moved: what the
+    passes make of weights; changed: makes the live module. What is new keeps its first values."""
+    require_model(model)
+    found = moved(model.state_dict())
+    some = next(iter(model.parameters()), None)
+    made = changed(None, None) if some is None else changed(some.device, some.dtype)
+    first = made.state_dict()
+    made.load_state_dict({**{name: first[name] for name in found.new}, **found.weights})
+    return made.train(model.training)
 
 
 def safetensors_file(model: torch.nn.Module, spec: str) -> bytes:
