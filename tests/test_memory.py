@@ -138,6 +138,16 @@ def test_what_is_not_laid_out_in_order_is_copied_for_each_linear_layer(chain: st
     assert real - net.memory(BATCH).needs.kept == max(readers - 1, 0) * size
 
 
+@pytest.mark.parametrize(("chain", "channels"), [("slice(2, 6) -> gn(2)", 4), ("slice(2, 6) -> relu -> gn(2)", 0)])
+def test_what_is_not_laid_out_in_order_is_copied_by_a_group_norm(chain: str, channels: int) -> None:
+    """Training keeps the copy in place of all that it was made from."""
+    net = archdsl.parse(f"INPUT[4x4x3] -> conv3-8 -> {chain}")
+    _, real, _ = measured(net)
+    size = BATCH * 4 * 4 * channels * 4
+    assert copied(net).copied == size
+    assert net.memory(BATCH).needs.kept - real == copied(net).spared == size
+
+
 @pytest.mark.parametrize("name", ["rnn_classifier", "gru_classifier", "lstm_classifier"])
 def test_a_recurrent_network_takes_about_what_torch_allocates(name: str) -> None:
     """oneDNN keeps more of an LSTM than its gates and states."""

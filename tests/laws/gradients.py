@@ -126,8 +126,9 @@ def check(field: Field, at: int, touched: set[int], *, covers_ends: bool = False
 class Positive(Reference):
     """A network step by step in which nothing cancels: positive weights, sums for maxima, activations left out.
 
-    Tokens are numbers that are added to their vectors, so that there is a gradient with respect to them. The gradient
-    of each tensor is scaled on its way back, since thousands of means make it less than any number that is not zero.
+    Tokens are numbers that are added to their vectors, so that there is a gradient with respect to them; a mask is the
+    numbers of its tokens, which are added to all that attends by it. The gradient of each tensor is scaled on its way
+    back, since thousands of means make it less than any number that is not zero.
 
     in_padding: the calls of windows of which, since it was cleared, all that was asked for lies in their padding.
     """
@@ -187,10 +188,15 @@ class Positive(Reference):
         if step.what.word == "gmp":
             (x,), kept = xs, len(step.outputs[0].shape) > 1
             return [x.mean(tuple(range(2, x.dim())), keepdim=kept)]
+        masks = [index for index, kind in enumerate(step.input_types) if kind.kind is Kind.MASK]
+        if masks and step.outputs[0].kind is not Kind.MASK:
+            seen = sum(xs[index].sum(1)[:, None, None] for index in masks)
+            xs = [torch.zeros(x.shape, dtype=torch.bool) if index in masks else x for index, x in enumerate(xs)]
+            return [x + seen * torch.linspace(0.7, 1.3, x.shape[-1]) for x in super().operator(step, path, around, xs)]
         if step.input_types and step.input_types[0].kind is Kind.TOKENS:
             (x,) = xs
             if step.outputs[0].kind is Kind.MASK:
-                return [torch.zeros(x.shape, dtype=torch.bool)]
+                return [x]
             vectors = super().operator(step, path, around, [torch.ones_like(x).long()])
             # not as much to each feature, since a norm takes away what all have in common
             return [made + x[..., None] * torch.linspace(0.7, 1.3, made.shape[-1]) for made in vectors]
@@ -198,11 +204,15 @@ class Positive(Reference):
 
 
 def _scaled(gradient: Tensor | None) -> Tensor | None:
-    """A gradient whose largest number is about 1, if there is one. By a power of two, which rounds nothing."""
+    """A gradient whose largest number is about 1, if there is one. By a power of two, which rounds nothing.
+
+    It lies in order: of one that does not, as that of a map with its channels last, the backward pass of a batch norm
+    makes another in PyTorch 2.13 where there is a single sample.
+    """
     if gradient is None:
         return None
     largest = gradient.abs().max()
-    return torch.ldexp(gradient, -torch.frexp(largest).exponent) if largest else gradient
+    return (torch.ldexp(gradient, -torch.frexp(largest).exponent) if largest else gradient).contiguous()
 
 
 def hold_fields(root: Module, seed: int) -> int:

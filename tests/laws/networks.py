@@ -119,8 +119,8 @@ def receptive_fields(case: Case) -> str:
 def memory(case: Case) -> str:
     """What lives at once and what autograd keeps, to the byte, where torch does not do as it likes.
 
-    What linear layers and flattens copy since it is not laid out in order, as after a `transpose`, is not counted, as
-    `docs/memory.md` says: where they do, the figures are held to within these copies.
+    What linear layers, group norms and flattens copy since it is not laid out in order, as after a `transpose` or a
+    `slice`, is not counted, as `docs/memory.md` says: where they do, the figures are held to within these copies.
     """
     steps = [step for module in case.net.modules for step in module.steps if isinstance(step.what, Operator)]
     if not all(map(_is_exact, steps)):
