@@ -440,12 +440,12 @@ class Chains(ABC):
         return result[0] if result else None
 
     def asked_by(
-        self, place: Place, also: tuple[tuple[Place, str], ...] = (), *, needed: bool = True
+        self, place: Place, also: tuple[tuple[Place, str], ...] = (), *, needed: bool = True, weights: bool = False
     ) -> AbstractContextManager[None]:
         """Inside it, what is decided about open sizes is decided for an element of the text. needed: whether it cannot
-        do without."""
+        do without. weights: whether it is about the sizes of weights."""
         open_sizes = self.evaluator.open_sizes
-        return nullcontext() if open_sizes is None else open_sizes.asked_by(Asking(place, also, needed))
+        return nullcontext() if open_sizes is None else open_sizes.asked_by(Asking(place, also, needed, weights))
 
     def refused(self) -> None:
         """An operator refused its inputs, perhaps because of the example that stands for open sizes."""
@@ -785,7 +785,9 @@ class Chains(ABC):
         """Whether the newest step can share its weights with the first of its name."""
         newest = builder.steps[-1]
         first = builder.shared.setdefault(name, newest)
-        with self.asked_by(scope.place(node.span)):
+        if first is newest:
+            return True
+        with self.asked_by(scope.place(node.span), weights=True):
             if _weights(first.what, first.input_types) == _weights(newest.what, newest.input_types):
                 return True
         also = ((first.place, f"on {first.input_types[0]} here"),)
