@@ -104,20 +104,22 @@ class Supports:
 def check(field: Field, at: int, touched: set[int], *, covers_ends: bool = False) -> None:
     """Whether what one position depends on is what its field says. covers_ends: whether no row of the input is dropped,
     so that an end in the padding means that all is seen up to that end of the input."""
-    low, high = field.low + at * field.jump, field.high + at * field.jump
-    first, last = max(ceil(low), 0), min(floor(high), field.length - 1)
+    assert field.part is not None
+    (low, high), (begin, end) = (field.low + at * field.jump, field.high + at * field.jump), field.part
+    first, last = max(ceil(low), ceil(begin)), min(floor(high), floor(end))
     assert touched <= set(range(first, last + 1)), (field, at, min(touched), max(touched))
     if field.status is Status.BOUND:
         return
-    sure_of_ends = covers_ends and field.gapless
-    if low >= 0 or sure_of_ends:
+    # all positions together leave out none, up to the first and the last that is let through
+    sure_of_ends = field.gapless and (covers_ends or not field.jump)
+    if low >= begin or sure_of_ends:
         assert min(touched) == first, (field, at)
-    if high < field.length or sure_of_ends:
+    if high <= end or sure_of_ends:
         assert max(touched) == last, (field, at)
-    if field.gapless and (sure_of_ends or (low >= 0 and high < field.length)):
+    if field.gapless and (sure_of_ends or (low >= begin and high <= end)):
         assert touched == set(range(first, last + 1)), (field, at)
-    if low >= 0 and high < field.length:
-        assert field.size == max(touched) - min(touched) + 1
+    if not field.jump or (low >= begin and high <= end):
+        assert field.size == last - first + 1
 
 
 # --- networks of any kind -----------------------------------------------------------------------------------------------
