@@ -26,6 +26,7 @@ from archdsl.algebra.tensors import Kind, TensorType
 from archdsl.algebra.windows import Window
 from archdsl.facts.receptive import NOTHING, ReceptiveFields, Seen, start
 from archdsl.graph.module import Module, Step
+from archdsl.ops.norm import LayerNorm
 from archdsl.ops.operator import Operator, Style
 
 
@@ -183,6 +184,9 @@ class Positive(Reference):
     def _linear(self, step: Step, path: str, around: str, xs: list[Tensor]) -> Sequence[Tensor]:
         assert isinstance(step.what, Operator)
         if step.what.style is Style.ACTIVATION and "softmax" not in step.what.word:
+            return xs[:1]
+        if isinstance(step.what, LayerNorm) and step.input_types[0].channels == 1:
+            # whatever a single number is, its norm is 0
             return xs[:1]
         if step.what.word == "mul":
             # a row of gates makes powers, which no number holds
