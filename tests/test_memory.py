@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from laws.watched import Copies, copies, held, kept, peak
-from torch import Tensor
+from torch import Tensor, nn
 
 import archdsl
 from archdsl.algebra.tensors import Kind, TensorType
@@ -95,10 +95,11 @@ def data(kind: TensorType) -> Tensor:
     return torch.rand(BATCH, *kind.shape)
 
 
-def measured(net: archdsl.Network) -> tuple[int, int, int]:
-    """What torch holds at most at inference, what autograd keeps, and the buffers."""
+def measured(net: archdsl.Network, model: nn.Module | None = None) -> tuple[int, int, int]:
+    """What torch holds at most at inference, what autograd keeps, and the buffers. model: the network's, if there is
+    one."""
     torch.manual_seed(0)
-    model = net.to_torch()
+    model = model or net.to_torch()
     inputs = [data(kind) for kind in net.module.inputs]
     model.eval()
     most = peak(lambda: model(*inputs), inputs, held(model))
@@ -106,10 +107,10 @@ def measured(net: archdsl.Network) -> tuple[int, int, int]:
     return most, kept(lambda: model(*inputs), held(model)), sum(each.nbytes for each in model.buffers())
 
 
-def copied(net: archdsl.Network) -> Copies:
-    """What torch copies in training since it is not laid out in order."""
-    model, inputs = net.to_torch(), [data(kind) for kind in net.module.inputs]
-    return copies(lambda: model.train()(*inputs))
+def copied(net: archdsl.Network, model: nn.Module | None = None) -> Copies:
+    """What torch copies in training since it is not laid out in order. model: the network's, if there is one."""
+    made, inputs = model or net.to_torch(), [data(kind) for kind in net.module.inputs]
+    return copies(lambda: made.train()(*inputs))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
