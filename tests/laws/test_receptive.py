@@ -274,8 +274,7 @@ def test_blocks_that_split_what_came_in_are_bounds_only_where_that_is_uneven() -
         "INPUT[9x9x1] -> add { crop(offset=3) { | pool3 } -> conv3-1 | crop(offset=1) { | pool3 } } -> gap",
         "INPUT[5x5x4] -> slice(0, 1) -> ln -> conv3-2",  # the norm of a single number is 0
         "INPUT[8x6x8] -> bn -> pad(before=2) -> channels_last",  # torch lays out the gradient in an order of its own
-        "net n {\n input t: tokens(5)\n m = t -> padding_mask\n k = t -> param((5, 4))\n"
-        " k -> dot_attention(k, mask=m)\n}",  # seen by a mask alone
+        "input t: tokens(5)\nm = t -> padding_mask\nk = t -> param((5, 4))\nk -> dot_attention(k, mask=m)",  # by a mask
         "net n {\n input t: tokens(5)\n embedding-4(9) -> ln -> transpose -> fc-3\n}",
     ],
 )
