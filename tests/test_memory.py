@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from laws.watched import Copies, copies, held, kept, peak
-from torch import Tensor
+from torch import Tensor, nn
 
 import archdsl
 from archdsl.algebra.tensors import Kind, TensorType
@@ -95,10 +95,11 @@ def data(kind: TensorType) -> Tensor:
     return torch.rand(BATCH, *kind.shape)
 
 
-def measured(net: archdsl.Network) -> tuple[int, int, int]:
-    """What torch holds at most at inference, what autograd keeps, and the buffers."""
+def measured(net: archdsl.Network, model: nn.Module | None = None) -> tuple[int, int, int]:
+    """What torch holds at most at inference, what autograd keeps, and the buffers. model: the network's, if there is
+    one."""
     torch.manual_seed(0)
-    model = net.to_torch()
+    model = model or net.to_torch()
     inputs = [data(kind) for kind in net.module.inputs]
     model.eval()
     most = peak(lambda: model(*inputs), inputs, held(model))
@@ -106,10 +107,10 @@ def measured(net: archdsl.Network) -> tuple[int, int, int]:
     return most, kept(lambda: model(*inputs), held(model)), sum(each.nbytes for each in model.buffers())
 
 
-def copied(net: archdsl.Network) -> Copies:
-    """What torch copies in training since it is not laid out in order."""
-    model, inputs = net.to_torch(), [data(kind) for kind in net.module.inputs]
-    return copies(lambda: model.train()(*inputs))
+def copied(net: archdsl.Network, model: nn.Module | None = None) -> Copies:
+    """What torch copies in training since it is not laid out in order. model: the network's, if there is one."""
+    made, inputs = model or net.to_torch(), [data(kind) for kind in net.module.inputs]
+    return copies(lambda: made.train()(*inputs))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -136,6 +137,16 @@ def test_what_is_not_laid_out_in_order_is_copied_for_each_linear_layer(chain: st
     size = BATCH * 6 * 4 * 4
     assert copied(net).copied == readers * size
     assert real - net.memory(BATCH).needs.kept == max(readers - 1, 0) * size
+
+
+@pytest.mark.parametrize(("chain", "channels"), [("slice(2, 6) -> gn(2)", 4), ("slice(2, 6) -> relu -> gn(2)", 0)])
+def test_what_is_not_laid_out_in_order_is_copied_by_a_group_norm(chain: str, channels: int) -> None:
+    """Training keeps the copy in place of all that it was made from."""
+    net = archdsl.parse(f"INPUT[4x4x3] -> conv3-8 -> {chain}")
+    _, real, _ = measured(net)
+    size = BATCH * 4 * 4 * channels * 4
+    assert copied(net).copied == size
+    assert net.memory(BATCH).needs.kept - real == copied(net).spared == size
 
 
 @pytest.mark.parametrize("name", ["rnn_classifier", "gru_classifier", "lstm_classifier"])

@@ -17,6 +17,9 @@ from typing import Final
 Number = int | Fraction
 """A place along an axis. Whole numbers, but where positions lie closer than those of the input."""
 
+Part = tuple[Number, Number]
+"""A first place and a last one."""
+
 
 class Status(StrEnum):
     """What is known of a receptive field along one axis.
@@ -69,6 +72,8 @@ class Field:
     may be less. loose: 0 where positions move along this axis; else how many places there are along it whose fields
     start at low, low + jump, ..., while positions go through them in an order of their own, as those of a flattened map
     do. length: positions of the input along this axis; 0 where that is open. channels: how these share in it.
+    part: the first and the last position of the input that a map lets through to those that look at it: a crop lets
+    through what it leaves, a window what its stride does not leave over; None for all. What is seen beyond is padding.
     """
 
     low: Number = 0
@@ -79,11 +84,19 @@ class Field:
     loose: int = 0
     length: int = 0
     channels: Channels = _EVEN
+    part: Part | None = None
 
     @property
     def size(self) -> int:
         """How many positions of the input lie in it."""
-        return int(self.high - self.low) + 1
+        low, high = self.ends
+        return int(high - low) + 1
+
+    @property
+    def ends(self) -> Part:
+        """The first and the last position that position 0 sees, without padding where all positions see the same."""
+        whole = (self.low, self.high)
+        return whole if self.jump or self.loose else _common(whole, self.part) or whole
 
     @property
     def status(self) -> Status:
@@ -95,7 +108,8 @@ class Field:
     @property
     def covers(self) -> bool:
         """Whether it is the same for all positions, and reaches from the first position of the input to the last."""
-        return not self.jump and bool(self.length) and self.low <= 0 and self.high >= self.length - 1
+        low, high = self.ends
+        return not self.jump and bool(self.length) and low <= 0 and high >= self.length - 1
 
     @property
     def gapless(self) -> bool:
@@ -115,7 +129,22 @@ class Field:
             after.loose if self.jump else 0,
             self.length,
             self.channels.then(after.channels),
+            _common(self.part, self._behind(after.part)),
         )
+
+    def _behind(self, part: Part | None) -> Part | None:
+        """What positions see from the first to the last of a part of them."""
+        return part and (self.low + self.jump * part[0], self.high + self.jump * part[1])
+
+    def of(self, positions: int) -> Field:
+        """The field of a map of so many positions, which lets nothing through that none of them sees."""
+        return replace(self, part=_common(self.part, self._behind((0, positions - 1))))
+
+    @property
+    def sees_nothing(self) -> bool:
+        """Whether all that is seen is padding, or another part of what it was joined with."""
+        low, high = self.ends
+        return low > high or (self.part is not None and self.part[0] > self.part[1])
 
     def loses(self, after: Channels) -> bool:
         """Whether what looks at it so may see less than all channels together do."""
@@ -150,7 +179,7 @@ POINT: Final = Field(jump=0)
 def everything(length: int, *, bound: bool = False) -> Field:
     """What is seen by what looks at all positions of an axis, or at some that nobody follows (`bound`)."""
     length = int(length)
-    return replace(SAME.together(length), bound=bound, length=length)
+    return replace(SAME.together(length), bound=bound, length=length, part=(0, length - 1))
 
 
 def union(fields: Iterable[Field], positions: int, *, side_by_side: bool = False) -> Field:
@@ -179,25 +208,42 @@ def _both(one: Field, other: Field, positions: int) -> Field:
         if _holds(a, b, last) and not a.bound:
             return replace(a, length=length)
     channels = one.channels.side_by_side(other.channels, alike=True)
+    part = one.part and other.part and (min(one.part[0], other.part[0]), max(one.part[1], other.part[1]))
     if one.jump == other.jump:
         low, high = min(one.low, other.low), max(one.high, other.high)
-        exact = any(each.low == low and not each.bound for each in (one, other)) and any(
-            each.high == high and not each.bound for each in (one, other)
+        known = [each for each in (one, other) if not each.bound]
+        exact = any(each.low == low and _end(each.part, 0) == _end(part, 0) for each in known) and any(
+            each.high == high and _end(each.part, 1) == _end(part, 1) for each in known
         )
         apart = max(one.low, other.low) - min(one.high, other.high)
         gap = max(one.gap, other.gap, apart)
-        return Field(low, high, one.jump, gap, not exact, one.loose, length, channels)
+        return Field(low, high, one.jump, gap, not exact, one.loose, length, channels, part)
     jump = min(one.jump, other.jump)
     shifts = [(each, at * (each.jump - jump)) for each in (one, other) for at in (0, last)]
     low, high = min(each.low + by for each, by in shifts), max(each.high + by for each, by in shifts)
     loose = (one.loose or other.loose) if jump else 0
-    return Field(low, high, jump, 0, True, loose, length, channels)  # noqa: FBT003
+    return Field(low, high, jump, 0, True, loose, length, channels, part)  # noqa: FBT003
 
 
 def _holds(one: Field, other: Field, last: int) -> bool:
     # what lies beyond the ends of the input is padding, and no part of it
-    return one.covers or all(
+    if one.covers:
+        return one.length >= other.length
+    if not one.jump:
+        first, end = one.ends
+        low, high = _common((other.low, other.high + last * other.jump), other.part) or one.ends
+        return first <= low and high <= end
+    return _common(one.part, other.part) == other.part and all(
         one.low + at * one.jump <= other.low + at * other.jump
         and one.high + at * one.jump >= other.high + at * other.jump
         for at in (0, last)
     )
+
+
+def _common(one: Part | None, other: Part | None) -> Part | None:
+    """What two parts have in common."""
+    return (max(one[0], other[0]), min(one[1], other[1])) if one and other else one or other
+
+
+def _end(part: Part | None, index: int) -> Number | None:
+    return part and part[index]

@@ -186,12 +186,12 @@ class Frame:
         return value
 
     def asked_by(
-        self, span: Span, also: tuple[tuple[Place, str], ...] = (), *, needed: bool = True
+        self, span: Span, also: tuple[tuple[Place, str], ...] = (), *, needed: bool = True, weights: bool = False
     ) -> AbstractContextManager[None]:
         """Inside it, what is decided about open sizes is decided for an element of the text. needed: whether it cannot
-        do without."""
+        do without. weights: whether it is about the sizes of weights."""
         open_sizes = self.run.evaluator.open_sizes
-        return _NOBODY if open_sizes is None else open_sizes.asked_by(Asking(self.place(span), also, needed))
+        return _NOBODY if open_sizes is None else open_sizes.asked_by(Asking(self.place(span), also, needed, weights))
 
     def refused(self) -> None:
         """An operator refused its inputs, perhaps because of the example that stands for open sizes."""

@@ -134,7 +134,9 @@ def _check_shared(name: str, node: tree.Mention, frame: Frame) -> None:
     """Refuse the newest step if it cannot share its weights with the first of its name."""
     newest = frame.builder.steps[-1]
     first = frame.builder.shared.setdefault(name, newest)
-    with frame.asked_by(node.span):
+    if first is newest:
+        return
+    with frame.asked_by(node.span, weights=True):
         if _weights(first.what, first.input_types) == _weights(newest.what, newest.input_types):
             return
     also = ((first.place, f"on {first.input_types[0]} here"),)

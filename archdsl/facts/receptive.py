@@ -26,7 +26,7 @@ NOTHING: Seen = ()
 
 def start(kind: TensorType) -> Seen:
     """What the positions of an input of the network see: each itself; nothing where it has no axis."""
-    return tuple(Field(length=int(length)) for length in axes_of(kind))
+    return tuple(Field(length=int(length), part=(0, int(length) - 1)) for length in axes_of(kind))
 
 
 class ReceptiveFields:
@@ -80,11 +80,12 @@ class ReceptiveFields:
         """What each output of one repetition of a step sees of one of its inputs."""
         if isinstance(step.what, Module):
             return self._of_module(step.what, port)
-        first = _of_operator(step.what, step.what.sees(step.input_types, port))
-        if len(step.outputs) == 1:
-            return (first,)
-        also = _of_operator(step.what, step.what.also_sees(step.input_types, port))
-        return (first, *[also] * (len(step.outputs) - 1))
+        first, *others = step.outputs
+        seen = _of_operator(step.what, step.what.sees(step.input_types, port), first)
+        if not others:
+            return (seen,)
+        also = step.what.also_sees(step.input_types, port)
+        return (seen, *(_of_operator(step.what, also, each) for each in others))
 
     def _repeated(self, step: Step, port: int) -> tuple[Seen, ...]:
         """What the outputs of a step see of one of its inputs. The first input goes through all repetitions, the others
@@ -146,7 +147,10 @@ def _merged(
     return tuple(_union(seen, kind, side_by_side=side_by_side) for seen, kind in zip(found, outputs, strict=True))
 
 
-def _of_operator(operator: Operator[Any], seen: Seen) -> Seen:
+def _of_operator(operator: Operator[Any], seen: Seen, output: TensorType) -> Seen:
+    lengths = axes_of(output)
+    if len(lengths) == len(seen):
+        seen = tuple(axis.of(int(length)) for axis, length in zip(seen, lengths, strict=True))
     return tuple(replace(axis, channels=Channels(mixes=True)) for axis in seen) if operator.mixes else seen
 
 
@@ -160,19 +164,13 @@ def _after(before: Seen, own: Seen) -> Seen:
         return NOTHING
     if len(before) == len(own) and not any(each.loose for each in before):
         seen = tuple(first.then(second) for first, second in zip(before, own, strict=True))
-        return NOTHING if any(map(_lies_outside, seen)) else seen
+        return NOTHING if any(axis.sees_nothing for axis in seen) else seen
     shares = [each.channels for each in own]
     even, mixes = all(each.even for each in shares), all(each.mixes for each in shares)
     channels = Channels(even, mixes, any(each.picks for each in shares))
     bound = any(each.bound for each in own)
     seen = (_elsewhere(axis, own) for axis in before)
     return tuple(axis.then(Field(bound=bound, loose=axis.loose, channels=channels)) for axis in seen)
-
-
-def _lies_outside(axis: Field) -> bool:
-    """Whether a single position is looked at, and all that it sees is before the first or after the last: padding, or
-    another part of what it was joined with."""
-    return not axis.jump and not axis.loose and (axis.high < 0 or (axis.low >= axis.length > 0))
 
 
 def _elsewhere(axis: Field, own: Seen) -> Field:
@@ -183,7 +181,8 @@ def _elsewhere(axis: Field, own: Seen) -> Field:
         # a single one of all may be one that sees nothing, such as a class token
         return axis if all(each.jump for each in own) else axis.at_most()
     if not axis.loose:
-        return replace(axis, low=0, high=axis.length - 1, jump=0, bound=True)
+        low, high = axis.part or (0, axis.length - 1)
+        return replace(axis, low=low, high=high, jump=0, bound=True)
     seen = axis.together(axis.loose)
     return seen if all(each.covers for each in own) else seen.at_most()
 
@@ -249,9 +248,7 @@ def described(seen: Seen, inputs: tuple[TensorType, ...]) -> tuple[ReceptiveFiel
 def _described(name: str, axis: Field) -> ReceptiveField:
     if axis.loose:
         return ReceptiveField(name, axis.size, None, None, axis.status, axis.gapless, axis.length)
-    low, high = axis.low, axis.high
-    if not axis.jump:
-        low, high = max(low, 0), min(high, axis.length - 1)
+    low, high = axis.ends
     return ReceptiveField(
         name, int(high - low) + 1, Fraction(axis.jump), Fraction(low), axis.status, axis.gapless, axis.length
     )

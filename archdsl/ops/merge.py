@@ -9,7 +9,7 @@ from typing import ClassVar, final
 from typing_extensions import override
 
 from archdsl.algebra.fields import POINT, SAME, Field
-from archdsl.algebra.symbolic import is_open
+from archdsl.algebra.symbolic import at_example, is_open
 from archdsl.algebra.tensors import Kind, TensorType
 from archdsl.ops.arguments import choice
 from archdsl.ops.faults import CannotMerge, Reject
@@ -69,9 +69,10 @@ class Mul(Variadic):
             return TensorType(tuple(stretched_size(a, b) for a, b in sizes), one.kind)
 
         def stretched_size(a: int, b: int) -> int:
+            # what is 1 whatever the open sizes are stretches; what is 1 by what they happen to be does where it must
+            equal = at_example(a) == at_example(b)
             for size, other in ((a, b), (b, a)):
-                # an open size that happens to be 1 does not stretch
-                if not is_open(size) and size == 1:
+                if at_example(size) == 1 and not (is_open(size) and equal) and size == 1:
                     return other
             if a != b:
                 raise Reject(CannotMerge("multiply", x))

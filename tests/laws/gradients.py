@@ -26,6 +26,7 @@ from archdsl.algebra.tensors import Kind, TensorType
 from archdsl.algebra.windows import Window
 from archdsl.facts.receptive import NOTHING, ReceptiveFields, Seen, start
 from archdsl.graph.module import Module, Step
+from archdsl.ops.norm import LayerNorm
 from archdsl.ops.operator import Operator, Style
 
 
@@ -104,20 +105,22 @@ class Supports:
 def check(field: Field, at: int, touched: set[int], *, covers_ends: bool = False) -> None:
     """Whether what one position depends on is what its field says. covers_ends: whether no row of the input is dropped,
     so that an end in the padding means that all is seen up to that end of the input."""
-    low, high = field.low + at * field.jump, field.high + at * field.jump
-    first, last = max(ceil(low), 0), min(floor(high), field.length - 1)
+    assert field.part is not None
+    (low, high), (begin, end) = (field.low + at * field.jump, field.high + at * field.jump), field.part
+    first, last = max(ceil(low), ceil(begin)), min(floor(high), floor(end))
     assert touched <= set(range(first, last + 1)), (field, at, min(touched), max(touched))
     if field.status is Status.BOUND:
         return
-    sure_of_ends = covers_ends and field.gapless
-    if low >= 0 or sure_of_ends:
+    # all positions together leave out none, up to the first and the last that is let through
+    sure_of_ends = field.gapless and (covers_ends or not field.jump)
+    if low >= begin or sure_of_ends:
         assert min(touched) == first, (field, at)
-    if high < field.length or sure_of_ends:
+    if high <= end or sure_of_ends:
         assert max(touched) == last, (field, at)
-    if field.gapless and (sure_of_ends or (low >= 0 and high < field.length)):
+    if field.gapless and (sure_of_ends or (low >= begin and high <= end)):
         assert touched == set(range(first, last + 1)), (field, at)
-    if low >= 0 and high < field.length:
-        assert field.size == max(touched) - min(touched) + 1
+    if not field.jump or (low >= begin and high <= end):
+        assert field.size == last - first + 1
 
 
 # --- networks of any kind -----------------------------------------------------------------------------------------------
@@ -126,8 +129,9 @@ def check(field: Field, at: int, touched: set[int], *, covers_ends: bool = False
 class Positive(Reference):
     """A network step by step in which nothing cancels: positive weights, sums for maxima, activations left out.
 
-    Tokens are numbers that are added to their vectors, so that there is a gradient with respect to them. The gradient
-    of each tensor is scaled on its way back, since thousands of means make it less than any number that is not zero.
+    Tokens are numbers that are added to their vectors, so that there is a gradient with respect to them; a mask is the
+    numbers of its tokens, which are added to all that attends by it. The gradient of each tensor is scaled on its way
+    back, since thousands of means make it less than any number that is not zero.
 
     in_padding: the calls of windows of which, since it was cleared, all that was asked for lies in their padding.
     """
@@ -181,16 +185,24 @@ class Positive(Reference):
         assert isinstance(step.what, Operator)
         if step.what.style is Style.ACTIVATION and "softmax" not in step.what.word:
             return xs[:1]
+        if isinstance(step.what, LayerNorm) and step.input_types[0].channels == 1:
+            # whatever a single number is, its norm is 0
+            return xs[:1]
         if step.what.word == "mul":
             # a row of gates makes powers, which no number holds
             return [reduce(add, xs)]
         if step.what.word == "gmp":
             (x,), kept = xs, len(step.outputs[0].shape) > 1
             return [x.mean(tuple(range(2, x.dim())), keepdim=kept)]
+        masks = [index for index, kind in enumerate(step.input_types) if kind.kind is Kind.MASK]
+        if masks and step.outputs[0].kind is not Kind.MASK:
+            seen = sum(xs[index].sum(1)[:, None, None] for index in masks)
+            xs = [torch.zeros(x.shape, dtype=torch.bool) if index in masks else x for index, x in enumerate(xs)]
+            return [x + seen * torch.linspace(0.7, 1.3, x.shape[-1]) for x in super().operator(step, path, around, xs)]
         if step.input_types and step.input_types[0].kind is Kind.TOKENS:
             (x,) = xs
             if step.outputs[0].kind is Kind.MASK:
-                return [torch.zeros(x.shape, dtype=torch.bool)]
+                return [x]
             vectors = super().operator(step, path, around, [torch.ones_like(x).long()])
             # not as much to each feature, since a norm takes away what all have in common
             return [made + x[..., None] * torch.linspace(0.7, 1.3, made.shape[-1]) for made in vectors]
@@ -198,11 +210,15 @@ class Positive(Reference):
 
 
 def _scaled(gradient: Tensor | None) -> Tensor | None:
-    """A gradient whose largest number is about 1, if there is one. By a power of two, which rounds nothing."""
+    """A gradient whose largest number is about 1, if there is one. By a power of two, which rounds nothing.
+
+    It lies in order: of one that does not, as that of a map with its channels last, the backward pass of a batch norm
+    makes another in PyTorch 2.13 where there is a single sample.
+    """
     if gradient is None:
         return None
     largest = gradient.abs().max()
-    return torch.ldexp(gradient, -torch.frexp(largest).exponent) if largest else gradient
+    return (torch.ldexp(gradient, -torch.frexp(largest).exponent) if largest else gradient).contiguous()
 
 
 def hold_fields(root: Module, seed: int) -> int:

@@ -128,6 +128,13 @@ class Totals:
         return sum(prod(each.shape) for each in self.holds.values() if each.is_learned)
 
 
+class _Known(NamedTuple):
+    """A step that was asked about: what comes in, and the answer."""
+
+    given: list[Spec]
+    answer: Answer
+
+
 class Measured(Walk[_Numbered]):
     """A network asked about: AssertionError where a step gives something else than the hierarchy says."""
 
@@ -135,12 +142,16 @@ class Measured(Walk[_Numbered]):
         super().__init__(root)
         self.totals = Totals()
         self._count = 0
+        self._known: dict[Step, _Known] = {}
+        self._totals: dict[bool, Totals] = {}
 
     def run(self, *, training: bool) -> Totals:
         """All steps that run in a mode, each as often as it does."""
-        self.training, self.totals, self._count = training, Totals(), 0
-        self(*(self._new(Spec.of(kind)) for kind in self.root.inputs))
-        return self.totals
+        if training not in self._totals:
+            self.training, self._count = training, 0
+            self.totals = self._totals[training] = Totals()
+            self(*(self._new(Spec.of(kind)) for kind in self.root.inputs))
+        return self._totals[training]
 
     def _new(self, spec: Spec) -> _Numbered:
         self._count += 1
@@ -148,23 +159,32 @@ class Measured(Walk[_Numbered]):
 
     @override
     def operator(self, step: Step, path: str, around: str, xs: list[_Numbered]) -> Sequence[_Numbered]:
-        call = step.call
-        assert call is not None
+        known = self._known.get(step) or self._asked(step, path, around)
         given = [each.spec for each in xs]
-        wanted_in = [Spec.of(kind) for kind in step.input_types]
-        assert given == wanted_in, f"{path} is said to take {wanted_in}, and gets {given}"
-        weights = self._beside(around) if isinstance(call, Apply) and reads_weights(call) else None
-        found = answer(call, given, weights)
-        wanted = tuple(map(Spec.of, step.outputs))
-        assert found.gives == wanted, f"{path}: torch gives {found.gives}, not {wanted}"
-        held = {name: each.shape for name, each in found.holds.items()}
-        assert held == dict(step.state), f"{path} holds {held}, not {dict(step.state)}"
+        assert given == known.given, f"{path} is said to take {known.given}, and gets {given}"
+        found = known.answer
         self.totals.flops += found.flops
         for name, each in found.holds.items():
             before = self.totals.holds.setdefault(f"{path}.{name}".rstrip("."), each)
             assert before == each, f"{path} is shared by {before} and {each}"
         self.totals.ran.append(Ran(path, step, tuple(each.number for each in xs), found.flops))
         return [self._new(each) for each in found.gives]
+
+    def _asked(self, step: Step, path: str, around: str) -> _Known:
+        """What torch says of a step, once for each but where it reads weights of others."""
+        call = step.call
+        assert call is not None
+        given = [Spec.of(kind) for kind in step.input_types]
+        weights = self._beside(around) if isinstance(call, Apply) and reads_weights(call) else None
+        found = answer(call, given, weights)
+        wanted = tuple(map(Spec.of, step.outputs))
+        assert found.gives == wanted, f"{path}: torch gives {found.gives}, not {wanted}"
+        held = {name: each.shape for name, each in found.holds.items()}
+        assert held == dict(step.state), f"{path} holds {held}, not {dict(step.state)}"
+        known = _Known(given, found)
+        if weights is None:
+            self._known[step] = known
+        return known
 
     def _beside(self, around: str) -> dict[str, tuple[int, ...]]:
         """The shapes of what a class holds, by the names that it has there."""

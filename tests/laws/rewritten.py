@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 from archdsl.base.diagnostics import Report
 from archdsl.base.limits import DEFAULT_LIMITS
@@ -13,6 +14,7 @@ from archdsl.syntax.parser import parse
 _COPIES = 60
 
 
+@lru_cache(8)
 def read(text: str) -> tree.File:
     """The syntax tree of a text that is right."""
     report = Report()

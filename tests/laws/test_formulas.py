@@ -315,6 +315,26 @@ def test_random_networks(kind: str, data: st.DataObject) -> None:
         holds_at(lambda **more: archdsl.parse(written, **more), sizes)
 
 
+@pytest.mark.parametrize(
+    ("text", "needed"),
+    [
+        # the first use of a shared layer is like any other
+        ("input sequence(6, 8)\nshare w = transpose -> fc-3\nw", ["T == 6"]),
+        ("input sequence(6, 8)\nshare w = fc-8 -> transpose -> fc-6 -> transpose\nw\nw", ["T == 6"]),
+        # what is 1 at these sizes stretches at no others
+        ("input 2x2x8\nmul { | conv3-8 | pool2 }", ["2 <= H <= 3", "2 <= W <= 3"]),
+        ("input 1x4x8\nmul { | conv3-8 }", []),
+    ],
+)
+def test_what_is_needed_of_sizes(text: str, needed: list[str]) -> None:
+    opened = archdsl.parse(text).symbolic().open_sizes
+    assert opened is not None
+    told = [str(each.condition) for each in opened.decisions.values()]
+    assert [each for each in told if ">=" not in each] == needed
+    for sizes in ((2, 2), (2, 3), (3, 3), (4, 2), (6, 6), (8, 1)):
+        holds_at(lambda **more: archdsl.parse(text, **more), dict(zip(opened.example, sizes, strict=False)))
+
+
 @pytest.mark.parametrize("name", zoo())
 def test_networks_of_the_zoo(name: str) -> None:
     network = archdsl.load(name)

@@ -69,6 +69,14 @@ def test_only_a_bias_before_batch_norms_may_be_missing_where_a_repeat_is_written
     assert meaning(unbiased) != with_fewer_biases(biased, unbiased)
 
 
+def test_no_shape_is_planted_where_it_would_make_another_thing_of_a_text() -> None:
+    """With a shape `net b = a(4)` is no instance of `a`, but a chain into which nothing comes."""
+    text = "net a(c) {\n  input 9x7x4\n  conv3-c\n}\nnet b = a(4)\n"
+    found = [planted(text, seed) for seed in range(40)]
+    shapes = {each.text.count("conv3-c : 97x89x83") for each in found if each and each.kind == "other_shapes"}
+    assert shapes == {1}
+
+
 # --- places -----------------------------------------------------------------------------------------------------------
 
 

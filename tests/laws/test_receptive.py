@@ -269,12 +269,35 @@ def test_blocks_that_split_what_came_in_are_bounds_only_where_that_is_uneven() -
     [
         "INPUT[1x1x2] -> [conv5-2]*300",  # each is a mean over its padding too
         "INPUT[4x4x2] -> conv3-2 -> crop(offset=0) { pad(4) | } -> gap",  # nothing but padding is left
+        "INPUT[6x6x1] -> crop(offset=0) { | pool } -> conv3-2 -> gap",  # what was cut off is not in the padding
+        "INPUT[6x6x1] -> pool3/2 -> conv3-2 -> conv3-2 -> gap",  # nor what a stride left over
+        "INPUT[9x9x1] -> add { crop(offset=3) { | pool3 } -> conv3-1 | crop(offset=1) { | pool3 } } -> gap",
+        "INPUT[5x5x4] -> slice(0, 1) -> ln -> conv3-2",  # the norm of a single number is 0
+        "INPUT[8x6x8] -> bn -> pad(before=2) -> channels_last",  # torch lays out the gradient in an order of its own
+        "input t: tokens(5)\nm = t -> padding_mask\nk = t -> param((5, 4))\nk -> dot_attention(k, mask=m)",  # by a mask
         "net n {\n input t: tokens(5)\n embedding-4(9) -> ln -> transpose -> fc-3\n}",
     ],
 )
 def test_a_field_is_held_to_gradients_however_little_of_them_is_left(text: str) -> None:
     root = archdsl.parse(text).module
     assert [hold_fields(root, seed) for seed in range(8)] == [1] * 8
+
+
+@pytest.mark.parametrize(
+    ("chain", "first", "size"),
+    [
+        ("crop(offset=0) { | pool }", 0, 4),
+        ("crop(offset=0) { | pool } -> conv3-2", 0, 4),
+        ("crop { | pool } -> conv3-2*9", 2, 4),
+        ("pool3/2", 0, 7),
+        ("pool3/2 -> conv3-2", 0, 7),
+        ("conv3-2 -> pool3/2 -> conv3-2", 0, 8),
+    ],
+)
+def test_what_was_cut_off_or_left_over_is_seen_by_nothing_that_follows(chain: str, first: int, size: int) -> None:
+    for axis in archdsl.parse(f"INPUT[8x8x1] -> {chain} -> gap").receptive_field():
+        assert (axis.start, axis.size) == (first, size)
+        assert axis.status is (Status.WHOLE if size == 8 else Status.EXACT)
 
 
 @pytest.mark.parametrize("joined", ["param((1, 8)) | ", " | param((1, 8))"])

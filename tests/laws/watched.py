@@ -51,7 +51,7 @@ class Watch(TorchDispatchMode):
 
 
 class Copies(TorchFunctionMode):
-    """What linear layers and flattens copy since it is not laid out in order, each for itself.
+    """What linear layers, group norms and flattens copy since it is not laid out in order, each for itself.
 
     copied: the bytes of the copies. twice: of what these linear layers give, which they make twice. spared: of what
     lies in the memory that is copied from, and is in no copy.
@@ -67,7 +67,8 @@ class Copies(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         # rows of numbers may lie anywhere
         is_linear = name == "linear" and args[0].dim() > 2 and not args[0].is_contiguous()
-        if is_linear or (name == "flatten" and _key(given) != _key(args[0])):
+        is_norm = name == "group_norm" and not _is_dense(args[0])
+        if is_linear or is_norm or (name == "flatten" and _key(given) != _key(args[0])):
             size = args[0].nbytes
             self.copied += size
             self.twice += given.nbytes if is_linear else 0
@@ -76,10 +77,16 @@ class Copies(TorchFunctionMode):
 
 
 def copies(run: Callable[[], object]) -> Copies:
-    """What linear layers and flattens copy while something runs without gradients."""
+    """What linear layers, group norms and flattens copy while something runs without gradients."""
     with torch.no_grad(), Copies() as watch:
         run()
     return watch
+
+
+def _is_dense(tensor: Tensor) -> bool:
+    """Whether the numbers of a tensor lie one after the other, or, of a map, position by position."""
+    formats = {4: [torch.channels_last], 5: [torch.channels_last_3d]}.get(tensor.dim(), [])
+    return any(tensor.is_contiguous(memory_format=each) for each in (torch.contiguous_format, *formats))
 
 
 def _key(tensor: Tensor) -> int:

@@ -71,10 +71,23 @@ def unknown_arguments(_text: str, nodes: list[object]) -> Iterable[_Put]:
 
 
 def other_shapes(_text: str, nodes: list[object]) -> Iterable[_Put]:
-    """A shape that does not come out."""
+    """A shape that does not come out; not of `net b = a(1)`, which with a shape is no instance of `a` but a chain."""
+    instances = [
+        element for each in nodes if isinstance(each, tree.Definition) and each.is_net for element in _only(each.body)
+    ]
     for each in nodes:
-        if isinstance(each, tree.Element) and each.shape is None and isinstance(each.item, tree.Mention):
+        is_element = isinstance(each, tree.Element) and each.shape is None and isinstance(each.item, tree.Mention)
+        if is_element and not any(each is instance for instance in instances):
             yield _Put(each.span.end, each.span.end, " : 97x89x83", "97x89x83")
+
+
+def _only(body: tuple[tree.Statement, ...]) -> tuple[tree.Element, ...]:
+    """The element of a body that is a single one."""
+    match body:
+        case (tree.Run(_, tree.Chain(_, (element,))),):
+            return (element,)
+        case _:
+            return ()
 
 
 def unknown_names(_text: str, nodes: list[object]) -> Iterable[_Put]:
