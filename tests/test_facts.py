@@ -16,8 +16,8 @@ from work import growth
 
 import archdsl
 from archdsl import Network, cli
-from archdsl.draw.model import Kind
 from archdsl.draw.look import Look
+from archdsl.draw.model import Kind
 from archdsl.draw.picture import picture
 from archdsl.facts import table
 from archdsl.facts.counts import MACS
