@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from archdsl.algebra.conditions import Condition, Relation
+from archdsl.algebra.conditions import Condition
 from archdsl.algebra.formulas import Formula, constant, symbol
+from archdsl.algebra.solutions import Relation
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from archdsl.algebra.conditions import Condition, Relation, Sizes, together
+from archdsl.algebra.conditions import Condition, meeting, together
 from archdsl.algebra.formulas import symbol
+from archdsl.algebra.sizes import Sizes
+from archdsl.algebra.solutions import Relation
 from archdsl.algebra.symbolic import Assumptions, Decision, formula_of
 from archdsl.algebra.windows import Window
 from archdsl.base.text import Place
@@ -37,7 +39,7 @@ def told_by_size(assumptions: Assumptions) -> dict[str, str]:
     met = [*assumptions.stated, *assumptions.decisions]
     told: dict[str, str] = {}
     for name in sorted(assumptions.example):
-        found = Sizes.meeting([each for each in met if set(each.symbols) == {name}])
+        found = meeting([each for each in met if set(each.symbols) == {name}])
         if found is not None and not found.is_everything:
             told[name] = found.shown(name)
     several = [str(each) for each in met if len(each.symbols) > 1 and not each.is_certain]
@@ -53,7 +55,7 @@ def depending(assumptions: Assumptions, *, needed: bool = False) -> list[Decisio
 def is_least(condition: Condition) -> bool:
     """Whether a condition says only how large sizes must be at least."""
     if len(condition.symbols) == 1:
-        found = Sizes.meeting([condition])
+        found = meeting([condition])
         return found is not None and found.is_open_ended
     values = [value for term, value in condition.formula.terms if term]
     return condition.relation is Relation.POSITIVE and all(value > 0 for value in values)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from types import NoneType
 from typing import Any
 
-from archdsl.algebra.conditions import Condition, Sizes, implied, together
+from archdsl.algebra.conditions import Condition, implied, meeting, together
+from archdsl.algebra.sizes import Sizes
 from archdsl.algebra.symbolic import Assumptions, Decision
 from archdsl.base.text import Place
 from archdsl.base.wanted import require
@@ -165,7 +166,7 @@ def valid_sizes(module: Module, assumptions: Assumptions, near: Mapping[str, int
 
 
 def _exactly(valid: Sizes | None, divides: list[Condition], name: str) -> Sizes | None:
-    own = Sizes.meeting(each for each in divides if each.symbols == frozenset({name}))
+    own = meeting(each for each in divides if each.symbols == frozenset({name}))
     return None if valid is None or own is None else valid.intersection(own)
 
 

@@ -19,8 +19,9 @@ from work import counted
 
 import archdsl
 from archdsl import ArchError, Network
-from archdsl.algebra.conditions import Condition, Relation, Sizes, implied
+from archdsl.algebra.conditions import Condition, implied, meeting
 from archdsl.algebra.formulas import Formula, constant, symbol
+from archdsl.algebra.solutions import Relation
 from archdsl.algebra.symbolic import formula_of
 
 SIZE = st.integers(1, 70)
@@ -170,17 +171,17 @@ def test_the_sizes_that_meet_conditions_are_found(made: Any) -> None:
     conditions = [Condition.of(formula, relation) for (formula, _), relation in made]
     conditions = [each for each in conditions if each.symbols]
     note(str([str(each) for each in conditions]))
-    found = Sizes.meeting(conditions)
+    found = meeting(conditions)
     assume(found is not None)
-    meeting = [size for size in range(1, 200) if all(each.holds({"H": size}) for each in conditions)]
-    assert [size for size in range(1, 200) if size in found] == meeting
+    wanted = [size for size in range(1, 200) if all(each.holds({"H": size}) for each in conditions)]
+    assert [size for size in range(1, 200) if size in found] == wanted
     assert all(each.negated.holds({"H": size}) is not each.holds({"H": size}) for each in conditions for size in (1, 9))
     if (stated := found.stated("H")) is not None:
-        assert all(size in meeting for size in range(1, 200) if eval(stated, {"H": size})), stated
-    if meeting:
-        assert found.smallest == meeting[0]
-        nearest = min(meeting, key=lambda size: abs(size - 50))
-        assert meeting[-1] < 100 or abs(nearest - 50) == min(abs(each - 50) for each in found.nearest(50))
+        assert all(size in wanted for size in range(1, 200) if eval(stated, {"H": size})), stated
+    if wanted:
+        assert found.smallest == wanted[0]
+        nearest = min(wanted, key=lambda size: abs(size - 50))
+        assert wanted[-1] < 100 or abs(nearest - 50) == min(abs(each - 50) for each in found.nearest(50))
     assert str(found)
 
 
@@ -239,7 +240,7 @@ def test_conditions_are_written_as_people_write_them(
 ) -> None:
     condition = Condition.of(formula, relation)
     assert str(condition) == shown
-    found = Sizes.meeting([condition])
+    found = meeting([condition])
     assert found is not None
     assert found.shown("H") == sizes
 
