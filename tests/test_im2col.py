@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 import archdsl
 from archdsl import ArchError
+from archdsl.emit.torch.calls import call_of
 from archdsl.facts.im2col import Im2col
 
 
@@ -45,7 +46,7 @@ def test_the_product_of_the_matrices_is_the_convolution(drawn: tuple[str, str]) 
     chain, size = drawn
     net = archdsl.parse(f"INPUT[{size}] -> {chain}")
     (step,) = net.module.steps
-    found, conv = matrices(net, "layer"), module(step.call).double()
+    found, conv = matrices(net, "layer"), module(call_of(step)).double()
     (kind,) = net.inputs.values()
     x = torch.randn(1, *kind.shape, dtype=torch.float64)
     columns = F.unfold(x, conv.kernel_size, conv.dilation, conv.padding, conv.stride)[0]
@@ -71,7 +72,7 @@ def test_a_transposed_convolution_is_the_same_read_backwards(drawn: tuple[str, s
         assume(False)
         return
     (step,) = net.module.steps
-    found, conv = matrices(net, "layer"), module(step.call).double()
+    found, conv = matrices(net, "layer"), module(call_of(step)).double()
     (kind,), (out,) = net.inputs.values(), net.outputs.values()
     x = torch.randn(1, *kind.shape, dtype=torch.float64)
     weights: Tensor = conv.weight.unflatten(0, (found.groups, -1)).flatten(2).transpose(1, 2)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from archdsl.draw.joining import branches_folded, neighbours_folded, taken_in
 from archdsl.draw.levels import Costs, Level, Member, Part
@@ -19,7 +19,6 @@ from archdsl.facts.table import shown_in
 from archdsl.graph.blanks import Blank
 from archdsl.graph.marks import Mark, Marked, Marks, prefixes
 from archdsl.graph.module import INPUT, Module, Step, StepRole, Wire
-from archdsl.ops.embedding import Param
 from archdsl.ops.operator import Operator
 
 MOST_NESTED: Final = 2
@@ -228,6 +227,8 @@ class Composer:
                 return self._height(module) > 0
             case Detail.LAYER | Detail.OP:
                 return True
+            case _:
+                assert_never(self.detail)
 
     def _height(self, module: Module) -> int:
         """How many blocks are nested inside a module, those that are drawn as one box not counted."""
@@ -308,9 +309,10 @@ def title_of(step: Step) -> str:
 
 def _read(step: Step) -> tuple[Wire, ...]:
     """The inputs of a step of which more than the size matters."""
-    if isinstance(step.what, Param):
-        return ()
-    return step.inputs[:1] if isinstance(step.what, Operator) and step.what.sized_like else step.inputs
+    what = step.what
+    if isinstance(what, Module):
+        return step.inputs
+    return () if what.ignores_input else step.inputs[:1] if what.sized_like else step.inputs
 
 
 def _part(member: Member, scope: Scope, costs: Costs, mark: Marked | None) -> Part:

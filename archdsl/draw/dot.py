@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from math import ceil
-from typing import Final
+from typing import Final, assert_never
 
 from archdsl.draw.columns import extent, in_columns, text_width
 from archdsl.draw.graphviz import FONT, LIGHT, Dot, Label, Theme
@@ -167,8 +167,10 @@ def _node(node: Node, theme: Theme) -> dict[str, Dot]:
         case Kind.BLOCK:
             own |= {"margin": Dot('"0.14,0.07"')} if node.note else {}
             own |= {"fillcolor": Dot.of(node.fill or theme.closed_fill), "color": Dot.of(theme.block_border)}
-        case _:
+        case Kind.BOX | Kind.INPUT | Kind.OUTPUT:
             own["fillcolor"] = Dot.of(node.fill or theme.fill[node.style])
+        case _:
+            assert_never(node.kind)
     return own | ({"style": style} if style else {})
 
 
@@ -275,6 +277,8 @@ def _sample(sample: Sample, theme: Theme) -> Label:
             style = Label("rounded,dashed")
         case Style() as family:
             fill = theme.fill[family]
+        case _:
+            assert_never(sample.style)
     cell = '<td bgcolor="{}" color="{}" style="{}"><font point-size="9">{}</font></td>'
     return Label.filled(cell, Label.of(fill), Label.of(border), style, text)
 

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from archdsl.algebra.tensors import Kind
-from archdsl.draw.levels import INERT, Level, Part
+from archdsl.draw.levels import Level, Part
 from archdsl.graph.module import INPUT, StepRole, Wire
-from archdsl.ops.activation import AlongChannels
-from archdsl.ops.dense import Flatten
-from archdsl.ops.norm import LocalResponseNorm, Normalize
-from archdsl.ops.operator import Operator, Style
-
-# what a textbook names wherever it stands
-_ALWAYS_NAMED: Final = (AlongChannels, LocalResponseNorm, Normalize)
-_PASSING: Final = frozenset({Style.NORM, Style.ACTIVATION})
+from archdsl.ops.operator import Operator
+from archdsl.ops.traits import Joining, Style
 
 
 def taken_in(level: Level) -> Level:
     """A level in which layers take in what a textbook does not name: norm and activation, flattening, and what does
     nothing at inference."""
-    readers = _words_of_readers(level)
-    return _joined(level, lambda first, second, last: _taken_in(first, second, readers[last]))
+    gates = _gates(level)
+    return _joined(level, lambda first, second, last: _taken_in(first, second, is_gate=last in gates))
 
 
 def neighbours_folded(level: Level) -> Level:
@@ -88,14 +82,14 @@ def _compacted(level: Level, parts: list[Part | None], where: dict[Wire, Wire]) 
     return Level(level.inputs, moved_parts, outputs)
 
 
-def _words_of_readers(level: Level) -> list[set[str]]:
-    """The operators that read each part, by their words; an empty word for a block."""
-    words: list[set[str]] = [set() for _ in level.parts]
+def _gates(level: Level) -> set[int]:
+    """The parts that only products read."""
+    multiplied: set[int] = set()
+    others: set[int] = set()
     for part in level.parts:
-        for wire in part.inputs:
-            if wire.step != INPUT:
-                words[wire.step].add(part.operator.word if part.operator is not None else "")
-    return words
+        is_product = part.operator is not None and part.operator.joins is Joining.PRODUCT
+        (multiplied if is_product else others).update(wire.step for wire in part.inputs)
+    return multiplied - others
 
 
 def _folded(first: Part, second: Part) -> Part | None:
@@ -109,21 +103,21 @@ def _folded(first: Part, second: Part) -> Part | None:
     return replace(first, count=first.count + second.count, costs=first.costs + second.costs)
 
 
-def _taken_in(first: Part, second: Part, readers: set[str]) -> Part | None:
+def _taken_in(first: Part, second: Part, *, is_gate: bool) -> Part | None:
     """A layer and what it takes in: norm and activation after it or before it, flattening, and what does nothing at
-    inference."""
+    inference. is_gate: whether only products read the second."""
     before, after = first.operator, second.operator
-    if isinstance(before, Flatten) and len(first.members) == 1 and second.count >= first.count == 1:
+    if before is not None and before.is_flattening and len(first.members) == 1 and second.count >= first.count == 1:
         return _unflattened(first, second)
     if (before is None and first.inside is not None) or after is None or first.count > 1 or second.count > 1:
         return None
     if (first.training, first.aside) != (second.training, second.aside):
         return None
-    if isinstance(after, INERT) and second.mark in {None, first.mark}:
+    if after.inert and second.mark in {None, first.mark}:
         return _together(first, second, first.lead)
     if before is None:
         return None
-    if _follows(before, second) and readers != {"mul"} and second.mark in {None, first.mark}:
+    if _follows(before, second) and not is_gate and second.mark in {None, first.mark}:
         return _together(first, second, first.lead)
     if len(first.members) == 1 and _leads_to(first, after) and first.mark in {None, second.mark}:
         return _together(first, second, len(first.members) + second.lead)
@@ -144,26 +138,23 @@ def _follows(layer: Operator[Any], part: Part) -> bool:
     """Whether a norm or activation belongs to the layer before it. On a sequence it does not: the papers on attention
     draw each."""
     passing = part.operator
-    if passing is None or passing.style not in _PASSING or isinstance(passing, _ALWAYS_NAMED):
+    if passing is None or not _is_passing(passing) or part.input_types[0].kind is Kind.SEQUENCE:
         return False
-    if part.input_types[0].kind is Kind.SEQUENCE:
-        return False
-    return _is_layer(layer) or (layer.word == "add" and passing.style is Style.ACTIVATION)
+    return layer.decorated or (layer.joins is Joining.SUM and passing.style is Style.ACTIVATION)
 
 
 def _leads_to(part: Part, layer: Operator[Any]) -> bool:
     """Whether a norm or activation belongs to the layer after it, as in networks with pre-activation, or what does
     nothing at inference."""
     passing = part.operator
-    if isinstance(passing, INERT):
-        return _is_layer(layer)
-    if passing is None or passing.style not in _PASSING or isinstance(passing, _ALWAYS_NAMED):
+    if passing is None or not layer.decorated:
         return False
-    return _is_layer(layer) and part.input_types[0].kind is not Kind.SEQUENCE
+    return passing.inert or (_is_passing(passing) and part.input_types[0].kind is not Kind.SEQUENCE)
 
 
-def _is_layer(operator: Operator[Any]) -> bool:
-    return operator.decorated
+def _is_passing(operator: Operator[Any]) -> bool:
+    """Whether a textbook does not name it where a layer stands beside it."""
+    return operator.style.is_passing and not operator.always_named
 
 
 def _together(first: Part, second: Part, lead: int) -> Part:

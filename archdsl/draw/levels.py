@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Final
+from typing import Any
 
 from archdsl.algebra.tensors import TensorType
 from archdsl.facts.fact import Fact, Known, Place
@@ -18,10 +18,6 @@ from archdsl.facts.table import totals
 from archdsl.graph.marks import Marked
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops.operator import Operator
-from archdsl.ops.regular import Dropout, DropPath, Identity
-
-# what does nothing at inference, and goes without a box where it can
-INERT: Final = (Dropout, DropPath, Identity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +160,8 @@ class Level:
 
 
 def _is_inert(step: Step) -> bool:
-    return isinstance(step.what, INERT)
+    """Whether it does nothing at inference, and goes without a box where it can."""
+    return isinstance(step.what, Operator) and step.what.inert
 
 
 def _what(step: Step) -> object:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import Final, Self, final
+from typing import Final, Self, assert_never, final
 
 from typing_extensions import override
 
@@ -168,6 +168,8 @@ def _shape(node: Node) -> Mermaid:
             return Mermaid.filled("[[{}]]", label)
         case Kind.BOX:
             return Mermaid.filled("({})", label)
+        case _:
+            assert_never(node.kind)
 
 
 def _class(node: Node, theme: Theme) -> tuple[Mermaid, Mermaid]:
@@ -181,8 +183,10 @@ def _class(node: Node, theme: Theme) -> tuple[Mermaid, Mermaid]:
             return Mermaid("sign"), _look(theme.circle, theme.grey, theme.grey)
         case Kind.BLOCK:
             name, fill, stroke = Mermaid("block"), theme.closed_fill, theme.block_border
-        case _:
+        case Kind.BOX | Kind.INPUT | Kind.OUTPUT:
             name, fill, stroke = Mermaid.of(node.style or "io"), theme.fill[node.style], theme.border
+        case _:
+            assert_never(node.kind)
     shade = Mermaid.filled("_{}", Mermaid.of(node.fill[1:])) if node.fill else Mermaid()
     return Mermaid.filled("{}{}", name, shade), _look(node.fill or fill, stroke, theme.text)
 

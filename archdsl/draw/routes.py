@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import assert_never
 
 from archdsl.draw.levels import Level, Part
 from archdsl.draw.model import Role
 from archdsl.graph.module import INPUT, Wire
+from archdsl.ops.traits import Joining
 
 NO_POINT = -(10**9)
 _MANY = 5_000
@@ -71,17 +73,19 @@ def _merge_roles(level: Level, index: int, forks: _Forks, roles: dict[tuple[int,
     assert part.operator is not None
     fork = forks.common(part.inputs)
     direct = [place for place, wire in enumerate(part.inputs) if forks.is_passed(wire, part.inputs)]
-    match part.operator.word:
-        case "add":
+    match part.operator.joins:
+        case Joining.SUM:
             # what came past the block around it is added here
             direct += [place for place in range(len(part.inputs)) if roles.get((index, place)) is Role.SKIP]
             roles.update(dict.fromkeys(((index, place) for place in direct), Role.RESIDUAL))
             if not direct and len(part.inputs) == 2 and fork != NO_POINT:
                 _shortcut_roles(level, index, fork, roles, aside)
-        case "mul":
+        case Joining.PRODUCT:
             pass
-        case _:
+        case Joining.CONCATENATION | Joining.OTHER:
             roles.update(dict.fromkeys(((index, place) for place in direct), Role.SKIP))
+        case _:
+            assert_never(part.operator.joins)
 
 
 def _shortcut_roles(level: Level, index: int, fork: int, roles: dict[tuple[int, int], Role], aside: set[int]) -> None:

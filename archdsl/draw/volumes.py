@@ -27,8 +27,7 @@ from archdsl.draw.scene import Group, Line, Point, Polygon, Scene, Shape, Text
 from archdsl.draw.words import caption, facts_of, families
 from archdsl.facts.counts import PARAMS
 from archdsl.graph.module import INPUT, Module, Wire
-from archdsl.ops.embedding import Param
-from archdsl.ops.operator import Style
+from archdsl.ops.traits import Style
 
 READABLE: Final = 34
 LARGEST: Final = 1_000
@@ -52,7 +51,6 @@ _SHORT: Final = 50.0
 _MARGIN: Final = 14.0
 _LIFT: Final = 12.0
 _REPEATED: Final = 3
-_PASSING: Final = frozenset({Style.NORM, Style.ACTIVATION, Style.OTHER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +129,7 @@ class _Row:
         made: dict[Wire, int | None] = {Wire(INPUT, port): each for port, each in enumerate(inputs)}
         for index, part in enumerate(level.parts):
             sources = [made[wire] for wire in part.inputs]
-            if index not in way.spine or isinstance(part.operator, Param):
+            if index not in way.spine or (part.operator is not None and part.operator.ignores_input):
                 self.beside += not _passes(part)
                 results: list[int | None] = [sources[0] if _passes(part) else None] * len(part.outputs)
             elif part.inside is not None and _opens(part):
@@ -168,7 +166,7 @@ class _Row:
             also = tuple(each for each in map(where.__getitem__, volume.also) if each is not None)
             if source is not None and not also and source == len(kept) - 1 and kept[source].kind == volume.kind:
                 before = kept[source]
-                if volume.style in _PASSING:
+                if volume.style is not None and volume.style.is_quiet:
                     where[index] = source
                     continue
                 if volume.block and (before.block, before.label, before.note) == (True, volume.label, volume.note):

@@ -20,7 +20,6 @@ from archdsl.facts.fact import Fact
 from archdsl.facts.table import totals
 from archdsl.graph.marks import Mark
 from archdsl.graph.module import Module
-from archdsl.ops.dense import Flatten
 from archdsl.ops.operator import Operator, Style
 
 
@@ -33,7 +32,7 @@ def facts_of(member: Member, part: Part) -> Facts:
         label, arguments = part.title or what.name, what.arguments
     leads = member is part.members[part.lead]
     others = [each for each in part.members if each is not member]
-    count = 1 if isinstance(what, Flatten) else part.count
+    count = 1 if isinstance(what, Operator) and what.is_flattening else part.count
     return Facts(
         path=member.path,
         what=label,

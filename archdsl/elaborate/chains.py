@@ -28,7 +28,6 @@ from archdsl.graph.arguments import Partial
 from archdsl.graph.build import Tensor
 from archdsl.graph.module import StepRole
 from archdsl.graph.reserved import is_reserved
-from archdsl.ops.arguments import SharedLayer
 from archdsl.ops.faults import WrongCount
 from archdsl.syntax import tree
 
@@ -220,7 +219,7 @@ def _start(value: Tensor, node: tree.Mention, frame: Frame, *, is_first: bool) -
 def _applied(node: tree.Mention, reading: Reading, x: Tensor, frame: Frame, label: str) -> Tensors:
     """What an operator makes of a tensor, with the norm and activation that follow it."""
     operands = [frame.reached(each) for each in reading.operands]
-    layers = (each for each in vars(reading.operator).values() if isinstance(each, SharedLayer))
+    layers = reading.operator.borrowed().values()
     if (outside := next((each for each in layers if each.name not in frame.builder.shared), None)) is not None:
         # another class has the weights
         raise frame.fault(faults.OutsideTensor(outside.name), node.name.span)

@@ -26,7 +26,6 @@ from archdsl.graph.module import INPUT, Module, StepRole, Wire
 from archdsl.ops.arguments import bind
 from archdsl.ops.faults import Reject, WrongCount
 from archdsl.ops.operator import Operator
-from archdsl.ops.torchcall import Apply, Layer
 from archdsl.syntax import tree
 
 Tensors = tuple[Tensor, ...]
@@ -270,7 +269,7 @@ class Frame:
         except Reject as reject:
             self.refused()
             raise self.fault(reject.fault, spans.get(reject.argument or "", node.name.span)) from None
-        if self.builder.indexed and not _is_layer(operator, types):
+        if self.builder.indexed and not operator.is_layer:
             # an `nn.Sequential` holds modules only, so a learned tensor in a row gets one of its own
             return self.of_its_own(node, xs, name, lambda inner, entry: inner.apply(operator, entry or (), node)[:1])
         return self.builder.add(operator, xs, outputs, self.scope.place(node.span), name=name, role=role)
@@ -298,9 +297,3 @@ class Frame:
             name for each in self.scope.outward() for name, value in each.names.items() if isinstance(value, Traced)
         )
         return {name: value for name in names if isinstance(value := self.scope.find(name), Traced)}
-
-
-def _is_layer(operator: Operator[Any], types: tuple[TensorType, ...]) -> bool:
-    """Whether an `nn.Sequential` can hold an operator: a learned tensor and a mere expression are no modules."""
-    call = operator.torch(operator.operand(types))
-    return isinstance(call, Layer) or (isinstance(call, Apply) and call.layer is not None)

@@ -20,7 +20,7 @@ from archdsl.emit.torch.live import require_model
 from archdsl.facts.open_sizes import other_sizes, told_by_size
 from archdsl.graph.flat import Layer, layers
 from archdsl.graph.module import INPUT, Module, Step, Wire
-from archdsl.ops.arguments import SharedLayer
+from archdsl.ops.operator import Operator
 from archdsl.passes.faults import NotInOnnx
 
 if TYPE_CHECKING:
@@ -260,7 +260,9 @@ def _shape(kind: TensorType, sizes: Sizes, batch: int) -> tuple[int, ...]:
 
 
 def _vocabulary(step: Step) -> int:
-    return int(cast("Any", step.what).arguments().get("vocabulary", 2**15))
+    """How many different tokens a layer tells apart."""
+    assert isinstance(step.what, Operator)
+    return int(step.what.vocabulary_size or 2**15)
 
 
 def _quiet(runtime: Any) -> Any:
@@ -332,8 +334,7 @@ def _distinct(root: Module) -> Iterator[Layer]:
     for layer in layers(root):
         operator = layer.step.what
         key = (operator, layer.step.input_types)
-        uses_others = any(isinstance(each, SharedLayer) for each in cast("Any", operator).arguments().values())
-        if layer.training_only or uses_others or key in seen:
+        if layer.training_only or key in seen or (isinstance(operator, Operator) and operator.borrowed()):
             continue
         if len(seen) == _PROBED:
             return

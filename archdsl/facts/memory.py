@@ -15,11 +15,10 @@ from dataclasses import dataclass, field
 
 from archdsl.algebra.tensors import Kind, TensorType
 from archdsl.graph.module import INPUT, Module, Step, Wire
-from archdsl.ops.operator import Operator, Style
+from archdsl.ops.operator import Operator
 from archdsl.ops.storage import INDEX, NOTHING, Own
 
 _ITEMSIZE = {Kind.TOKENS: INDEX, Kind.MASK: 1}
-_NEED_NO_OUTPUT = {Style.CONV, Style.PROJECTION, Style.LINEAR, Style.NORM, Style.MERGE}
 
 
 def overwrites(step: Step, module: Module) -> bool:
@@ -31,7 +30,7 @@ def overwrites(step: Step, module: Module) -> bool:
     if wire.step == INPUT or wire in module.outputs:
         return False
     maker = module.steps[wire.step].what
-    needs_none = isinstance(maker, Operator) and maker.style in _NEED_NO_OUTPUT and maker.word != "lrn"
+    needs_none = isinstance(maker, Operator) and maker.overwritable
     return needs_none and module.reads[wire] == 1
 
 

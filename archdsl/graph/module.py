@@ -13,22 +13,23 @@ an indexed module: it opens no scope, its steps go on with the counting.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from archdsl.algebra.tensors import Shape, TensorType
 from archdsl.base.text import NOWHERE, Place
 from archdsl.graph.arguments import PlainValue
 from archdsl.graph.sums import LAYERS, MACS, PARAMS, Sum
 from archdsl.ops.operator import Facts, Operator
-from archdsl.ops.torchcall import Apply, Layer, Learned
 
 if TYPE_CHECKING:
     import networkx as nx
+
+_Made = TypeVar("_Made")
 
 INPUT = -1
 # the name of the layer that projects a shortcut
@@ -99,10 +100,15 @@ class Step:
         assert isinstance(self.what, Operator)
         return self.what.state(self.input_types)
 
+    def once(self, make: Callable[[Step], _Made]) -> _Made:
+        """What somebody makes of the step alone, such as a back end, made once."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        return self._made[make]
+
     @cached_property
-    def call(self) -> Layer | Apply | Learned | None:
-        """The PyTorch call of an operator step; None of a module."""
-        return self.what.torch(self.what.operand(self.input_types)) if isinstance(self.what, Operator) else None
+    def _made(self) -> dict[Callable[[Step], Any], Any]:
+        return {}
 
     def total(self, summed: Sum, *, training: bool | None = None) -> int:
         """What one repetition has of a number that adds up. training: as in `Module.total`."""

@@ -26,6 +26,7 @@ class Activation(Unary):
     shown: ClassVar[str]
     module: ClassVar[str]
     inverts: ClassVar[bool] = False
+    elementwise = True
 
     @override
     def output(self, x: TensorType) -> TensorType:
@@ -106,6 +107,7 @@ class Prelu(Activation):
     source = "He et al. 2015, Delving Deep into Rectifiers, arXiv:1502.01852"
     shown = "PReLU"
     module = "nn.PReLU"
+    elementwise = False
 
     slopes: int = integer("1 for all channels, or the number of channels", 1)
 
@@ -254,6 +256,8 @@ class AlongChannels(Activation):
     """An activation that works along the channels of each position."""
 
     across_channels = True
+    elementwise = False
+    always_named = True
 
     @final
     @override
@@ -292,6 +296,7 @@ class Scale(Unary):
     word = "scale"
     style = Style.OTHER
     source = "Vaswani et al. 2017, Attention Is All You Need, arXiv:1706.03762"
+    elementwise = True
 
     factor: float = number("the number")
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from enum import Enum, StrEnum
 from functools import cache
-from typing import Any, ClassVar, Final, Protocol, TypeVar, cast
+from typing import Any, ClassVar, Final, Protocol, TypeVar, assert_never, cast
 
 from archdsl.algebra.symbolic import at_example
 from archdsl.base.limits import LARGEST
@@ -48,7 +48,7 @@ class ArgumentKind(StrEnum):
 class Argument:
     """One declared argument: what it takes, within which bounds, and one line about it.
 
-    `required` arguments have no default. `low` and `high` are inclusive.
+    `required` arguments have no default. `low` and `high` are inclusive. typical: what an example gives it.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Argument:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+    typical: object = None
 
     @property
     def required(self) -> bool:
@@ -92,6 +93,8 @@ class Argument:
                 return value in self.choices
             case ArgumentKind.LAYER:
                 return isinstance(value, SharedLayer)
+            case _:
+                assert_never(self.kind)
 
     def _refusal(self, value: object) -> Reject:
         if self.kind is ArgumentKind.CHOICE and isinstance(value, str):
@@ -184,14 +187,16 @@ def stride(doc: str = "stride, one or one for each axis", default: object = 1) -
     return _declared(ArgumentKind.AXES, doc, default, Role.STRIDE, low=1)
 
 
-def axes(doc: str, default: object = REQUIRED, low: int | None = None) -> Any:
+def axes(doc: str, default: object = REQUIRED, low: int | None = None, typical: object = None) -> Any:
     """A whole number, or one for each axis of the grid."""
-    return _declared(ArgumentKind.AXES, doc, default, low=low)
+    return _declared(ArgumentKind.AXES, doc, default, low=low, typical=typical)
 
 
-def integer(doc: str, default: object = REQUIRED, low: int | None = 1, high: int | None = None) -> Any:
+def integer(
+    doc: str, default: object = REQUIRED, low: int | None = 1, high: int | None = None, typical: object = None
+) -> Any:
     """A whole number."""
-    return _declared(ArgumentKind.INTEGER, doc, default, low=low, high=high)
+    return _declared(ArgumentKind.INTEGER, doc, default, low=low, high=high, typical=typical)
 
 
 def number(doc: str, default: object = REQUIRED, low: float | None = None, high: float | None = None) -> Any:
@@ -246,8 +251,7 @@ def arguments(operator: type[Declares]) -> Mapping[str, Argument]:
 
 
 def _named(each: Field[Any]) -> Argument:
-    made = cast("Argument", each.metadata["argument"])
-    return Argument(each.name, made.kind, made.doc, made.role, made.default, made.low, made.high, made.choices)
+    return replace(cast("Argument", each.metadata["argument"]), name=each.name)
 
 
 @cache

@@ -69,13 +69,14 @@ class Attention(Operator[Types]):
 
     word = "attention"
     style = Style.ATTENTION
+    chooses_channels = True
     source = "Vaswani et al. 2017, Attention Is All You Need, arXiv:1706.03762"
     operands: ClassVar[tuple[Operand, ...]] = (
         Operand("memory", "the sequence that is attended to; the incoming one if not given"),
         _MASK,
     )
 
-    heads: int = integer("heads, which share the features among them", 1)
+    heads: int = integer("heads, which share the features among them", 1, typical=8)
     causal: bool = flag("whether positions see only themselves and earlier ones", False)
     dropout: float = number("probability of a zero among the weights of attention", 0.0, low=0, high=1)
     bias: bool = flag("whether biases are added", True)
@@ -169,7 +170,7 @@ class DotAttention(Operator[Types]):
         _MASK,
     )
 
-    heads: int = integer("heads, which share the features among them", 1)
+    heads: int = integer("heads, which share the features among them", 1, typical=8)
     causal: bool = flag("whether positions see only themselves and earlier ones", False)
     dropout: float = number("probability of a zero among the weights of attention", 0.0, low=0, high=1)
     scale: float | None = number(
@@ -248,8 +249,9 @@ class WindowAttention(Unary):
     word = "window_attention"
     style = Style.ATTENTION
     source = "Liu et al. 2021, Swin Transformer, arXiv:2103.14030"
+    chooses_channels = True
 
-    heads: int = integer("heads, which share the features among them")
+    heads: int = integer("heads, which share the features among them", typical=8)
     window: int = integer("size of the windows on both axes", 7, high=64)
     shift: int = integer("positions by which the windows are moved", 0, low=0)
 
@@ -336,6 +338,7 @@ class PaddingMask(Unary):
 
     word = "padding_mask"
     style = Style.OTHER
+    is_layer = False
 
     token: int = integer("the token that stands for padding", 0, low=0)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import ClassVar, final
 
@@ -23,6 +23,7 @@ from archdsl.ops.operator import (
     window_label,
 )
 from archdsl.ops.torchcall import Layer, changed
+from archdsl.ops.traits import Matrix
 
 
 def _padding(p: Axes | None, window: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[int, ...]:
@@ -66,6 +67,9 @@ class Conv(Unary):
     style = Style.CONV
     source = "LeCun et al. 1989, Backpropagation Applied to Handwritten Zip Code Recognition"
     decorated: ClassVar[bool] = True
+    matrix = Matrix()
+    chooses_channels = True
+    overwritable = True
 
     width: int = width()
     window: Axes = window()
@@ -99,6 +103,16 @@ class Conv(Unary):
         return self.groups == 1
 
     @override
+    def is_depthwise(self, channels: int) -> bool:
+        return 1 < self.groups == channels
+
+    @override
+    def for_channels(self, before: int, after: int) -> Conv:
+        if not self.is_depthwise(before):
+            return self
+        return replace(self, width=self.width // before * after, groups=after)
+
+    @override
     def torch(self, x: TensorType) -> Layer:
         return _conv_layer(x, self.width, self.windows(x), self.groups, bias=self.bias is not False)
 
@@ -120,6 +134,8 @@ class DepthwiseConv(Unary):
     style = Style.PROJECTION
     source = "Howard et al. 2017, MobileNets, arXiv:1704.04861"
     decorated: ClassVar[bool] = True
+    matrix = Matrix()
+    overwritable = True
 
     window: Axes = window()
     stride: Axes = stride()
@@ -145,6 +161,10 @@ class DepthwiseConv(Unary):
         return {"weight": weight} if self.bias is False else {"weight": weight, "bias": (channels,)}
 
     @override
+    def is_depthwise(self, channels: int) -> bool:
+        return True
+
+    @override
     def torch(self, x: TensorType) -> Layer:
         channels = x.channels
         return _conv_layer(x, channels * self.multiplier, self.windows(x), channels, bias=self.bias is not False)
@@ -167,6 +187,9 @@ class Deconv(Unary):
     style = Style.CONV
     source = "Long, Shelhamer, Darrell 2015, Fully Convolutional Networks, arXiv:1411.4038"
     decorated: ClassVar[bool] = True
+    matrix = Matrix(outputs=1, inputs=0)
+    chooses_channels = True
+    overwritable = True
 
     width: int = width()
     window: Axes = window()
@@ -213,6 +236,16 @@ class Deconv(Unary):
     @override
     def mixes(self) -> bool:
         return self.groups == 1
+
+    @override
+    def is_depthwise(self, channels: int) -> bool:
+        return 1 < self.groups == channels
+
+    @override
+    def for_channels(self, before: int, after: int) -> Deconv:
+        if not self.is_depthwise(before):
+            return self
+        return replace(self, width=self.width // before * after, groups=after)
 
     @override
     def torch(self, x: TensorType) -> Layer:

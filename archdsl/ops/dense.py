@@ -11,9 +11,11 @@ from typing_extensions import override
 from archdsl.algebra.fields import Channels, Field
 from archdsl.algebra.tensors import Kind, Shape, TensorType
 from archdsl.ops.arguments import flag, width
+from archdsl.ops.conv import Conv
 from archdsl.ops.faults import Reject, WrongTensor
 from archdsl.ops.operator import Style, Unary, require_samples
 from archdsl.ops.torchcall import Apply, Layer, X, changed
+from archdsl.ops.traits import Matrix
 
 
 @final
@@ -30,6 +32,9 @@ class FullyConnected(Unary):
     style = Style.LINEAR
     decorated: ClassVar[bool] = True
     flattens: ClassVar[bool] = True
+    matrix = Matrix()
+    chooses_channels = True
+    overwritable = True
 
     width: int = width("output features")
     bias: bool | None = flag("whether a bias is added; if not given, unless a batch norm follows", None)
@@ -51,6 +56,10 @@ class FullyConnected(Unary):
         return True
 
     @override
+    def on_map(self, grid: Shape) -> Conv:
+        return Conv(width=self.width, window=grid, p=0, bias=self.bias)
+
+    @override
     def torch(self, x: TensorType) -> Layer:
         return Layer.of("nn.Linear", x.channels, self.width, **changed(bias=(self.bias is not False, True)))
 
@@ -68,6 +77,7 @@ class Flatten(Unary):
     style = Style.OTHER
     is_view = True
     sees_all = True
+    is_flattening = True
 
     @override
     def output(self, x: TensorType) -> TensorType:

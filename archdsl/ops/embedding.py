@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import final
 
@@ -26,8 +26,9 @@ class Embedding(Unary):
     word = "embedding"
     style = Style.EMBEDDING
     source = "Bengio, Ducharme, Vincent, Jauvin 2003, A Neural Probabilistic Language Model"
+    chooses_channels = True
 
-    vocabulary: int = integer("how many different tokens there are")
+    vocabulary: int = integer("how many different tokens there are", typical=30_000)
     width: int = width("features of a vector")
 
     @override
@@ -47,6 +48,11 @@ class Embedding(Unary):
     @override
     def reads(self, x: TensorType) -> int:
         return self.output(x).size
+
+    @property
+    @override
+    def vocabulary_size(self) -> int:
+        return self.vocabulary
 
     @override
     def torch(self, x: TensorType) -> Layer:
@@ -69,6 +75,9 @@ class Tied(Unary):
     word = "tied"
     style = Style.LINEAR
     source = "Press, Wolf 2016, Using the Output Embedding to Improve Language Models, arXiv:1608.05859"
+    chooses_channels = True
+    overwritable = True
+    is_layer = False
 
     layer: SharedLayer = layer("the shared layer whose weights are used")
 
@@ -154,6 +163,14 @@ class PositionEmbedding(Unary):
         return x.size
 
     @override
+    def has_positions(self, x: TensorType) -> bool:
+        return self.length is None or self.length == x.grid[0]
+
+    @override
+    def with_positions(self, x: TensorType) -> PositionEmbedding:
+        return replace(self, length=None)
+
+    @override
     def torch(self, x: TensorType) -> Layer:
         return Layer.of("PositionEmbedding", self._length(x), x.channels, copied="position_embedding")
 
@@ -212,8 +229,11 @@ class Param(Unary):
     word = "param"
     style = Style.EMBEDDING
     is_view = True
+    ignores_input = True
+    chooses_channels = True
+    is_layer = False
 
-    shape: Axes = axes("sizes in torch's order, without the batch", low=1)
+    shape: Axes = axes("sizes in torch's order, without the batch", low=1, typical=(64, 8, 8))
     mean: float = number("the mean of the numbers that it starts from", 0.0)
     deviation: float = number("their standard deviation", 0.0, low=0)
 
@@ -243,6 +263,14 @@ class Param(Unary):
     @override
     def keeps(self, x: TensorType) -> Kept:
         return NOTHING
+
+    @override
+    def has_positions(self, x: TensorType) -> bool:
+        return x.kind is Kind.SEQUENCE and self.output(x) == x
+
+    @override
+    def with_positions(self, x: TensorType) -> Param:
+        return replace(self, shape=x.shape)
 
     @override
     def torch(self, x: TensorType) -> Learned:

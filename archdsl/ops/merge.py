@@ -16,6 +16,7 @@ from archdsl.ops.faults import CannotMerge, Reject
 from archdsl.ops.operator import Style, Variadic, require_features
 from archdsl.ops.storage import Kept, Own
 from archdsl.ops.torchcall import ALL, Apply
+from archdsl.ops.traits import Joining
 
 Types = tuple[TensorType, ...]
 
@@ -28,6 +29,9 @@ class Add(Variadic):
     word = "add"
     style = Style.MERGE
     variadic: ClassVar[bool] = True
+    joins = Joining.SUM
+    overwritable = True
+    is_layer = False
 
     @override
     def output(self, x: Types) -> TensorType:
@@ -57,6 +61,9 @@ class Mul(Variadic):
     word = "mul"
     style = Style.MERGE
     variadic: ClassVar[bool] = True
+    joins = Joining.PRODUCT
+    overwritable = True
+    is_layer = False
 
     @override
     def output(self, x: Types) -> TensorType:
@@ -118,6 +125,9 @@ class Concat(Variadic):
     word = "concat"
     style = Style.MERGE
     variadic: ClassVar[bool] = True
+    joins = Joining.CONCATENATION
+    overwritable = True
+    is_layer = False
 
     along: str = choice("what comes one after the other", ("channels", "positions"), "channels")
 

@@ -14,6 +14,7 @@ from archdsl.ops.faults import BadArgument, GroupsDoNotDivide, Reject, WrongTens
 from archdsl.ops.operator import Style, Unary, require_features, require_samples
 from archdsl.ops.storage import INDEX, Buffer, Kept, Own
 from archdsl.ops.torchcall import Layer, changed
+from archdsl.ops.traits import Rescaling
 
 
 def _affine(channels: int, *, learned: bool) -> Mapping[str, Shape]:
@@ -33,6 +34,7 @@ class BatchNorm(Unary):
     style = Style.NORM
     source = "Ioffe, Szegedy 2015, Batch Normalization, arXiv:1502.03167"
     absorbs_bias: ClassVar[bool] = True
+    overwritable = True
 
     eps: float = number("added to the variance", 1e-5, low=0)
     momentum: float = number("weight of a new batch in the running statistics", 0.1, low=0, high=1)
@@ -62,6 +64,11 @@ class BatchNorm(Unary):
             "num_batches_tracked": Buffer((), itemsize=INDEX),
         }
 
+    @property
+    @override
+    def rescaling(self) -> Rescaling:
+        return Rescaling(self.eps, mean="running_mean", variance="running_var", gain="weight", shift="bias")
+
     @override
     def torch(self, x: TensorType) -> Layer:
         optional = changed(eps=(self.eps, 1e-5), momentum=(self.momentum, 0.1), affine=(self.affine, True))
@@ -85,6 +92,7 @@ class LayerNorm(Unary):
     style = Style.NORM
     across_channels = True
     source = "Ba, Kiros, Hinton 2016, Layer Normalization, arXiv:1607.06450"
+    overwritable = True
 
     eps: float = number("added to the variance", 1e-5, low=0)
     affine: bool = flag("whether scale and shift are learned", True)
@@ -134,6 +142,7 @@ class GroupNorm(Unary):
     across_channels = True
     source = "Wu, He 2018, Group Normalization, arXiv:1803.08494"
     sees_all = True
+    overwritable = True
 
     groups: int = integer("groups of channels, each normalised together", 32)
     eps: float = number("added to the variance", 1e-5, low=0)
@@ -187,6 +196,7 @@ class LocalResponseNorm(Unary):
     style = Style.NORM
     across_channels = True
     source = "Krizhevsky, Sutskever, Hinton 2012, ImageNet Classification with Deep Convolutional Neural Networks"
+    always_named = True
 
     size: int = integer("neighbouring channels that take part", 5)
     alpha: float = number("scale of the sum of squares", 1e-4)
@@ -228,6 +238,8 @@ class Normalize(Unary):
 
     word = "normalize"
     style = Style.NORM
+    always_named = True
+    overwritable = True
 
     mean: tuple[float, ...] = numbers("mean of each channel", (0.485, 0.456, 0.406))
     std: tuple[float, ...] = numbers("standard deviation of each channel", (0.229, 0.224, 0.225))

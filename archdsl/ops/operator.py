@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, replace
 from inspect import cleandoc
 from math import prod
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from typing import Any, ClassVar, Generic, TypeVar, assert_never, cast
 
 from archdsl.algebra.fields import POINT, SAME, Field, everything
 from archdsl.algebra.symbolic import at_example, fixed
@@ -21,28 +20,13 @@ from archdsl.algebra.tensors import Kind, Shape, TensorType
 from archdsl.algebra.traced import expression_of
 from archdsl.algebra.windows import Spread, Window
 from archdsl.base.limits import LARGEST
-from archdsl.ops.arguments import Axes, Operand, Role, arguments, roles
+from archdsl.ops.arguments import Axes, Operand, Role, SharedLayer, arguments, roles
 from archdsl.ops.faults import BadArgument, Reject, TooLarge, WindowTooLarge, WrongTensor
 from archdsl.ops.storage import NOTHING, Buffer, Kept, Own
 from archdsl.ops.torchcall import Apply, Layer, Learned
+from archdsl.ops.traits import Joining, Matrix, Positions, Rescaling, Style
 
 In = TypeVar("In")
-
-
-class Style(StrEnum):
-    """The family of an operator: its colour in pictures, and what may be written over its result."""
-
-    CONV = "conv"
-    PROJECTION = "projection"
-    LINEAR = "linear"
-    NORM = "norm"
-    ACTIVATION = "activation"
-    POOL = "pool"
-    ATTENTION = "attention"
-    EMBEDDING = "embedding"
-    RECURRENT = "recurrent"
-    MERGE = "merge"
-    OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +46,28 @@ class Operator(ABC, Generic[In]):
     that it merges, or operands besides the tensor that comes in.
 
     word: its name in the language; `kind` names its layers where that differs (`maxpool` makes `pool1`).
-    aliases: other names. source: the paper it comes from. variadic: whether it merges branches. operands: the tensors
-    that it takes besides; a class that has some has a field `given` for the names of those that are there.
-    decorated: whether it takes `act=` and `norm=`.
-    absorbs_bias: whether it cancels a bias just before it, as a batch norm does.
+    aliases: other names. source: the paper it comes from. style: its family.
+    variadic: whether it merges branches. operands: the tensors that it takes besides; a class that has some has a field
+    `given` for the names of those that are there. decorated: whether it takes `act=` and `norm=`.
+    is_layer: whether it can stand in a row by itself; a learned tensor of its block and a mere expression cannot.
+    always_named: whether a picture names it also where a layer stands beside it.
+
+    What it does to tensors, in words that passes, pictures and back ends ask for:
+
+    joins: how it makes one tensor of several. sized_like: whether only the size of all inputs but the first matters.
+    ignores_input: whether what comes out is the same for each sample, whatever comes in.
+    matrix: where the channels lie in `weight`, if it gives weighted sums of what comes in.
+    chooses_channels: whether how many channels it gives is its own choice, not that of what comes in.
     sees_all: whether each output position depends on every input position, of all inputs.
     across_channels: whether it makes a channel of others, although it may have no weights.
-    flattens: whether an image is flattened before it.
-    sized_like: whether only the size of all inputs but the first matters.
+    elementwise: whether it does the same to each number by itself, wherever it stands.
+    positions: what becomes of positions. flattens: whether an image is flattened before it. is_flattening: whether it
+    does nothing but that. is_view: whether what comes out is a part or an order of what goes in.
+    inert: whether it does nothing at inference. drops: whether it sets single numbers to zero in training, and only
+    there. absorbs_bias: whether it cancels a bias just before it, as a batch norm does.
     overwrites: whether torch's module takes `inplace=True`. copies: whether it then keeps a copy for the backward pass,
-    for which its output is not enough.
-    is_view: whether what comes out is a part or an order of what goes in. inert: whether it does nothing at inference.
+    for which its output is not enough. overwritable: whether such an operator may write over what this one gives:
+    memory of its own, which its backward pass does without.
     """
 
     word: ClassVar[str]
@@ -83,15 +78,26 @@ class Operator(ABC, Generic[In]):
     variadic: ClassVar[bool] = False
     operands: ClassVar[tuple[Operand, ...]] = ()
     decorated: ClassVar[bool] = False
-    absorbs_bias: ClassVar[bool] = False
+    is_layer: ClassVar[bool] = True
+    always_named: ClassVar[bool] = False
+    joins: ClassVar[Joining] = Joining.OTHER
+    sized_like: ClassVar[bool] = False
+    ignores_input: ClassVar[bool] = False
+    matrix: ClassVar[Matrix | None] = None
+    chooses_channels: ClassVar[bool] = False
     sees_all: ClassVar[bool] = False
     across_channels: ClassVar[bool] = False
+    elementwise: ClassVar[bool] = False
+    positions: ClassVar[Positions] = Positions.KEPT
     flattens: ClassVar[bool] = False
-    sized_like: ClassVar[bool] = False
-    overwrites: ClassVar[bool] = False
-    copies: ClassVar[bool] = False
+    is_flattening: ClassVar[bool] = False
     is_view: ClassVar[bool] = False
     inert: ClassVar[bool] = False
+    drops: ClassVar[bool] = False
+    absorbs_bias: ClassVar[bool] = False
+    overwrites: ClassVar[bool] = False
+    copies: ClassVar[bool] = False
+    overwritable: ClassVar[bool] = False
 
     @abstractmethod
     def output(self, x: In) -> TensorType:
@@ -99,7 +105,7 @@ class Operator(ABC, Generic[In]):
 
     @abstractmethod
     def torch(self, x: In) -> Layer | Apply | Learned:
-        """The PyTorch call."""
+        """The PyTorch call, which is the torch back end's alone. Rejects what PyTorch has nothing for."""
 
     @abstractmethod
     def label(self, x: In) -> str:
@@ -209,6 +215,50 @@ class Operator(ABC, Generic[In]):
         """Whether each output position sees only one of the inputs, as where sequences come one after the other."""
         return False
 
+    # --- what passes ask for ------------------------------------------------------------------------------------------
+
+    @property
+    def rescaling(self) -> Rescaling | None:
+        """What it does to each channel at inference by its statistics; None where it is more, or something else."""
+        return None
+
+    @property
+    def vocabulary_size(self) -> int | None:
+        """How many different tokens it has something for; None where it takes no tokens, or any."""
+        return None
+
+    def is_depthwise(self, channels: int) -> bool:
+        """Whether each of so many input channels has output channels of its own, which see no other one."""
+        return False
+
+    def for_channels(self, before: int, after: int) -> Operator[In]:
+        """The same where `after` channels come in instead of `before`: a part of them stays the same part."""
+        return self
+
+    def with_width(self, width: int) -> Operator[In] | None:
+        """The same with another number of output channels; None where there is no such argument."""
+        name = self.by_role(Role.WIDTH)
+        return None if name is None else replace(cast("Any", self), **{name: width})
+
+    def on_map(self, grid: Shape) -> Operator[TensorType] | None:
+        """The convolution that does to a map of this size what this does to its numbers as a vector, with the same
+        weights in the same order; None where there is none."""
+        return None
+
+    def has_positions(self, x: TensorType) -> bool:
+        """Whether it has a learned vector for each position of a sequence, and no others."""
+        return False
+
+    def with_positions(self, x: TensorType) -> Operator[In]:
+        """The same with a learned vector for each position of another sequence."""
+        return self
+
+    def borrowed(self) -> Mapping[str, SharedLayer]:
+        """The layers among its arguments whose weights it uses, by argument."""
+        return {name: each for name, each in vars(self).items() if isinstance(each, SharedLayer)}
+
+    # --- its arguments ------------------------------------------------------------------------------------------------
+
     def arguments(self) -> Mapping[str, object]:
         """The arguments that are not at their defaults."""
         declared = arguments(type(self)).values()
@@ -229,13 +279,15 @@ class Operator(ABC, Generic[In]):
     def usage(cls, missing: str) -> str:
         """An example of how the argument `missing` is written."""
         has_window = cls.by_role(Role.WINDOW) is not None
-        match arguments(cls)[missing].role:
+        match role := arguments(cls)[missing].role:
             case Role.WIDTH:
                 return f"{cls.word}{'3' if has_window else ''}-64"
             case Role.WINDOW:
                 return f"{cls.word}3{'-64' if cls.by_role(Role.WIDTH) else ''}"
-            case _:
+            case Role.STRIDE | Role.NONE:
                 return f"{cls.word}({missing}=...)"
+            case _:
+                assert_never(role)
 
     @classmethod
     def manual(cls) -> str:

@@ -24,6 +24,7 @@ from archdsl.ops.operator import (
 )
 from archdsl.ops.storage import Own
 from archdsl.ops.torchcall import Apply, Layer, X, changed
+from archdsl.ops.traits import Positions
 
 _MOST_CHUNKS = 4
 
@@ -62,6 +63,11 @@ class Slice(Unary):
     @override
     def sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
         return _picked(super().sees(xs, index))
+
+    @override
+    def for_channels(self, before: int, after: int) -> Slice:
+        stop = None if self.stop is None else self.stop * after // before
+        return replace(self, start=self.start * after // before, stop=stop)
 
     @override
     def torch(self, x: TensorType) -> Apply:
@@ -122,6 +128,7 @@ class Split(Unary):
     word = "split"
     style = Style.OTHER
     is_view = True
+    is_layer = False
 
     parts: int = integer("how many parts", low=2, high=1000)
 
@@ -205,6 +212,7 @@ class ToSequence(Unary):
     style = Style.OTHER
     is_view = True
     source = "Dosovitskiy et al. 2020, An Image Is Worth 16x16 Words, arXiv:2010.11929"
+    positions = Positions.IN_ROWS
 
     @override
     def output(self, x: TensorType) -> TensorType:
@@ -239,6 +247,7 @@ class ToImage(Unary):
     word = "to_image"
     style = Style.OTHER
     is_view = True
+    positions = Positions.MOVED
 
     height: int = integer("rows of the map")
 
@@ -275,6 +284,7 @@ class Transpose(Unary):
     style = Style.OTHER
     is_view = True
     source = "Tolstikhin et al. 2021, MLP-Mixer, arXiv:2105.01601"
+    positions = Positions.MOVED
 
     @override
     def output(self, x: TensorType) -> TensorType:
@@ -304,8 +314,9 @@ class Reshape(Unary):
     style = Style.OTHER
     is_view = True
     sees_all = True
+    positions = Positions.MOVED
 
-    shape: Axes = axes("sizes in torch's order, without the batch", low=1)
+    shape: Axes = axes("sizes in torch's order, without the batch", low=1, typical=(64, 8, 8))
 
     def _shape(self) -> tuple[int, ...]:
         return (self.shape,) if isinstance(self.shape, int) else self.shape
@@ -341,6 +352,7 @@ class Roll(Unary):
 
     word = "roll"
     style = Style.OTHER
+    positions = Positions.MOVED
 
     by: Axes = axes("positions, one number or one for each axis; negative ones move to the start")
 

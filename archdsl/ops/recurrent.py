@@ -36,6 +36,7 @@ class Recurrent(Operator[Types]):
     bias: bool
     states: bool
     given: tuple[str, ...]
+    chooses_channels = True
 
     @property
     def directions(self) -> int:
@@ -243,6 +244,7 @@ class FinalState(Unary):
 
     word = "final"
     style = Style.OTHER
+    is_layer = False
 
     bidirectional: bool = flag("whether the layer goes both ways, so that it has two last states", False)
 

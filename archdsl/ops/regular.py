@@ -27,6 +27,9 @@ class Dropout(Unary):
     word = "dropout"
     style = Style.OTHER
     source = "Srivastava et al. 2014, Dropout"
+    inert = True
+    elementwise = True
+    drops = True
 
     p: float = number("probability of a zero", 0.5, low=0, high=1)
     channels: bool = flag("drop whole channels", False)
@@ -68,6 +71,8 @@ class DropPath(Unary):
     word = "drop_path"
     style = Style.OTHER
     source = "Huang, Sun, Liu, Sedra, Weinberger 2016, Deep Networks with Stochastic Depth, arXiv:1603.09382"
+    inert = True
+    elementwise = True
 
     p: float = number("probability of a sample of zeros", 0.1, low=0, high=1)
 
@@ -103,7 +108,6 @@ class Sample(Variadic):
 
     word = "sample"
     style = Style.OTHER
-    inert = True
     source = "Kingma, Welling 2013, Auto-Encoding Variational Bayes, arXiv:1312.6114"
     variadic: ClassVar[bool] = True
 
@@ -119,6 +123,10 @@ class Sample(Variadic):
     @override
     def keeps(self, x: tuple[TensorType, ...]) -> Kept:
         return Kept(own=(Own(2 * x[0].size),))  # the deviation, and the noise
+
+    @override
+    def shares(self, x: tuple[TensorType, ...], *, training: bool) -> bool:
+        return not training
 
     @override
     def torch(self, x: tuple[TensorType, ...]) -> Layer:
@@ -140,6 +148,7 @@ class LayerScale(Unary):
     word = "layer_scale"
     style = Style.OTHER
     source = "Touvron et al. 2021, Going Deeper with Image Transformers, arXiv:2103.17239"
+    is_layer = False
 
     init: float = number("what the factors start from", 1e-6)
 
@@ -174,6 +183,8 @@ class Identity(Unary):
     word = "identity"
     style = Style.OTHER
     is_view = True
+    inert = True
+    elementwise = True
 
     @override
     def output(self, x: TensorType) -> TensorType:

@@ -137,6 +137,7 @@ class Resize(Variadic):
     source = "Long, Shelhamer, Darrell 2015, Fully Convolutional Networks, arXiv:1411.4038"
     variadic: ClassVar[bool] = True
     sized_like: ClassVar[bool] = True
+    is_layer = False
 
     mode: str = choice("how new positions are filled", _MODES, "nearest")
     align_corners: bool = flag("whether the corners of both maps coincide", False)
@@ -264,6 +265,7 @@ class PadChannels(Unary):
     word = "pad_channels"
     style = Style.PROJECTION
     source = "He et al. 2015, Deep Residual Learning, arXiv:1512.03385"
+    overwritable = True
 
     before: int = integer("channels of zeros before", 0, low=0)
     after: int = integer("channels of zeros after", 0, low=0)
@@ -277,6 +279,10 @@ class PadChannels(Unary):
     @override
     def sees(self, xs: tuple[TensorType, ...], index: int) -> tuple[Field, ...]:
         return tuple(replace(each, channels=Channels(even=False)) for each in super().sees(xs, index))
+
+    @override
+    def for_channels(self, before: int, after: int) -> PadChannels:
+        return replace(self, before=self.before * after // before, after=self.after * after // before)
 
     @override
     def torch(self, x: TensorType) -> Layer:

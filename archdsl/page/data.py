@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from html import unescape
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from archdsl.base.escaped import Markup
 from archdsl.draw.model import Kind, Role
@@ -109,5 +109,7 @@ def _class(style: Style | Kind | Role) -> str:
             return "of-block"
         case Kind():
             return "dashed"
-        case family:
-            return f"of-{family}"
+        case Style():
+            return f"of-{style}"
+        case _:
+            assert_never(style)

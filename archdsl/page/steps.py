@@ -15,7 +15,7 @@ from archdsl.facts.table import shown_in
 from archdsl.graph.module import Module
 from archdsl.ops.operator import Operator, axes_of
 from archdsl.report.explain import explained
-from archdsl.report.manual import torch_call
+from archdsl.report.manual import in_torch
 from archdsl.report.structure import plain
 from archdsl.report.summary import share
 from archdsl.report.terminal import visible
@@ -156,8 +156,7 @@ def share_name(fact: Fact[Any]) -> str:
 
 def _call(what: Operator[Any] | Module, spot: Spot) -> str:
     """What it is in PyTorch; nothing of a block, which is a class of its own."""
-    call = spot.step.call
-    return "" if call is None or isinstance(what, Module) else torch_call(call)
+    return "" if isinstance(what, Module) else spot.step.once(in_torch)
 
 
 def _field(spot: Spot, root: Module) -> dict[str, Any] | None:

@@ -9,7 +9,6 @@ from typing_extensions import override
 
 from archdsl.graph.module import Module
 from archdsl.ops.operator import Operator
-from archdsl.ops.regular import Dropout
 from archdsl.passes.a_pass import Change
 from archdsl.passes.origins import Rewritten
 from archdsl.passes.rewrite import Rules, Visit, rewritten
@@ -32,4 +31,4 @@ class DropDropout(Change):
 class _Rules(Rules):
     @override
     def change(self, at: Visit) -> Operator[Any] | None:
-        return None if isinstance(at.kept, Dropout) else at.kept
+        return None if at.kept.drops else at.kept

@@ -14,13 +14,11 @@ from typing_extensions import override
 
 from archdsl.algebra.tensors import TensorType
 from archdsl.graph.module import INPUT, Module, Step
-from archdsl.ops.embedding import Embedding, Param
-from archdsl.ops.operator import Operator, Style
+from archdsl.ops.operator import Operator
 from archdsl.passes.rewrite import Part, Rules
 from archdsl.passes.scope import Scope
 
 Ports = frozenset[int]
-_OWN_CHANNELS = frozenset({Style.CONV, Style.LINEAR, Style.RECURRENT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ class Finder:
             if isinstance(step.what, Module):
                 inside[index] = frozenset(asked[index])
                 leading = self.of(step.what, inside[index]).reached
-            elif has_own_channels(step.what):
+            elif step.what.chooses_channels:
                 last.add(index)
                 continue
             else:
@@ -87,15 +85,6 @@ class Finder:
         if not known or step.count == 1 or index in ends.whole:
             return (Part(0, step.count, known),)
         return Part(0, step.count - 1, others), Part(step.count - 1, 1, known)
-
-
-def has_own_channels(operator: Operator[Any]) -> bool:
-    """Whether the channels that it gives are its own choice, not those of what comes in."""
-    return (
-        operator.style in _OWN_CHANNELS
-        or (operator.style is Style.ATTENTION and operator.mixes)
-        or isinstance(operator, (Embedding, Param))
-    )
 
 
 def _leading(step: Step, operator: Operator[Any]) -> range:

@@ -10,18 +10,14 @@ from typing_extensions import override
 
 from archdsl.algebra.tensors import Shape
 from archdsl.graph.module import Module, Step, Wire
-from archdsl.ops.conv import Conv, Deconv, DepthwiseConv
-from archdsl.ops.dense import FullyConnected
-from archdsl.ops.norm import BatchNorm
 from archdsl.ops.operator import Operator
+from archdsl.ops.traits import Rescaling
 from archdsl.passes.a_pass import Change
 from archdsl.passes.origins import Formula, Kept, Made, Origin, Rewritten, Round
 from archdsl.passes.rewrite import Rules, Visit, rewritten
 
 if TYPE_CHECKING:
     import torch
-
-_FOLDED = (Conv, DepthwiseConv, Deconv, FullyConnected)
 
 
 @final
@@ -65,35 +61,21 @@ class _Rules(Rules):
         norm = self._norm_after(at)
         if norm is None:
             return super().origin(at, tensor, shape)
-        operator = at.module.steps[norm].what
-        assert isinstance(operator, BatchNorm)
-        sources = _sources(_WEIGHT if tensor == "weight" else _BIAS, at.index, at.step, norm, at.module.steps[norm])
+        rescaling = _rescaling(at.module.steps[norm])
+        assert rescaling is not None
+        assert at.kept.matrix is not None
+        of_norm = {"variance": rescaling.variance, "gain": rescaling.gain}
         if tensor == "weight":
-            return Made(FoldedWeight(float(operator.eps), isinstance(at.kept, Deconv)), sources)
-        return Made(FoldedBias(float(operator.eps)), sources)
+            sources = _there(at.index, at.step, {"weight": tensor}) | _there(norm, at.module.steps[norm], of_norm)
+            return Made(FoldedWeight(float(rescaling.eps), at.kept.matrix.outputs == 1), sources)
+        of_norm |= {"mean": rescaling.mean, "shift": rescaling.shift}
+        sources = _there(at.index, at.step, {"bias": tensor}) | _there(norm, at.module.steps[norm], of_norm)
+        return Made(FoldedBias(float(rescaling.eps)), sources)
 
 
-# the sources of a formula, and whether each is a tensor of the norm
-_WEIGHT = {"weight": ("weight", False), "variance": ("running_var", True), "gain": ("weight", True)}
-_BIAS = {
-    "bias": ("bias", False),
-    "mean": ("running_mean", True),
-    "variance": ("running_var", True),
-    "gain": ("weight", True),
-    "shift": ("bias", True),
-}
-
-
-def _sources(
-    wanted: Mapping[str, tuple[str, bool]], layer: int, layer_step: Step, norm: int, norm_step: Step
-) -> dict[str, Kept]:
-    """Those of the tensors that a formula can use that are there."""
-    found: dict[str, Kept] = {}
-    for name, (tensor, of_norm) in wanted.items():
-        index, step = (norm, norm_step) if of_norm else (layer, layer_step)
-        if tensor in step.state:
-            found[name] = Kept((Round(index),), tensor)
-    return found
+def _there(index: int, step: Step, wanted: Mapping[str, str]) -> dict[str, Kept]:
+    """Those of some tensors of a step that are there, by what a formula calls them."""
+    return {name: Kept((Round(index),), tensor) for name, tensor in wanted.items() if tensor in step.state}
 
 
 def pairs(module: Module) -> dict[int, int]:
@@ -101,18 +83,26 @@ def pairs(module: Module) -> dict[int, int]:
     given_back = {wire.step for wire in module.outputs}
     found: dict[int, int] = {}
     for index, step in enumerate(module.steps):
-        if not isinstance(step.what, BatchNorm) or not _stands_alone(step):
+        if _rescaling(step) is None or not _stands_alone(step):
             continue
         layer = step.inputs[0].step
         if (
             layer >= 0
             and layer not in given_back
-            and isinstance(module.steps[layer].what, _FOLDED)
+            and _is_matrix(module.steps[layer])
             and _stands_alone(module.steps[layer])
             and module.reads[Wire(layer)] == 1
         ):
             found[layer] = index
     return found
+
+
+def _rescaling(step: Step) -> Rescaling | None:
+    return step.what.rescaling if isinstance(step.what, Operator) else None
+
+
+def _is_matrix(step: Step) -> bool:
+    return isinstance(step.what, Operator) and step.what.matrix is not None
 
 
 def _stands_alone(step: Step) -> bool:

@@ -11,12 +11,8 @@ from typing_extensions import override
 
 from archdsl.algebra.tensors import Kind, Shape, TensorType
 from archdsl.graph.module import Module, Step, Wire
-from archdsl.ops.activation import Activation, AlongChannels, Prelu, Scale
-from archdsl.ops.conv import Conv
-from archdsl.ops.dense import Flatten, FullyConnected
+from archdsl.ops.made import MEAN_OF_MAP
 from archdsl.ops.operator import Operator
-from archdsl.ops.pool import GlobalAveragePool
-from archdsl.ops.regular import Dropout, DropPath, Identity
 from archdsl.passes.a_pass import Change
 from archdsl.passes.origins import Formula, Kept, Made, Origin, Origins, Rewritten, Round
 from archdsl.passes.rewrite import Rules, Visit, rewritten
@@ -54,14 +50,14 @@ class _Rules(Rules):
     def change(self, at: Visit) -> Operator[Any] | None:
         what = at.kept
         maps = [is_map_now(before, now) for before, now in zip(at.step.input_types, at.types, strict=True)]
-        if isinstance(what, Flatten) and at.x.kind is Kind.IMAGE:
+        if what.is_flattening and at.x.kind is Kind.IMAGE:
             return None
         if not any(maps):
             return what
-        if isinstance(what, FullyConnected):
-            return Conv(width=what.width, window=at.x.grid, p=0, bias=what.bias)
+        if (convolution := what.on_map(at.x.grid)) is not None:
+            return convolution
         large = any(is_map and x.positions > 1 for is_map, x in zip(maps, at.types, strict=True))
-        if large and not _is_pointwise(what):
+        if large and not what.elementwise:
             raise at.refusal("it works on the flattened map, and is no fully connected layer")
         if not all(maps) and len(maps) > 1:
             raise at.refusal("it takes a vector that does not come from a map together with one that does")
@@ -78,13 +74,6 @@ def is_map_now(before: TensorType, now: TensorType) -> bool:
     return before.kind is Kind.VECTOR and now.kind is Kind.IMAGE
 
 
-def _is_pointwise(operator: Operator[Any]) -> bool:
-    """Whether it does to each number of a vector what it does to each number of a map."""
-    if isinstance(operator, (AlongChannels, Prelu)):
-        return False
-    return isinstance(operator, (Activation, Scale, Dropout, DropPath, Identity))
-
-
 def _averaged(old: Module, root: Module, change: Change) -> Module:
     """The network with the mean over the map of each output that was a vector and is a map now."""
     steps = list(root.steps)
@@ -97,9 +86,8 @@ def _averaged(old: Module, root: Module, change: Change) -> Module:
             raise change.refusal(
                 "", root.place, reason="it gives back a flattened map, which no convolution makes a vector of"
             )
-        pool = GlobalAveragePool()
         name = _free_name(f"scores{number + 1}", root.names())
-        steps.append(Step(name, pool, (wire,), (now,), (pool.output(now),), root.place))
+        steps.append(Step(name, MEAN_OF_MAP, (wire,), (now,), (MEAN_OF_MAP.output(now),), root.place))
         outputs.append(Wire(len(steps) - 1))
     return replace(root, steps=tuple(steps), outputs=tuple(outputs))
 

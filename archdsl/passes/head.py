@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, cast, final
+from dataclasses import dataclass
+from typing import Any, final
 
 from typing_extensions import override
 
 from archdsl.algebra.tensors import Shape
 from archdsl.graph.module import Module
-from archdsl.ops.conv import Conv, Deconv
-from archdsl.ops.dense import FullyConnected
 from archdsl.ops.operator import Operator
 from archdsl.passes.a_pass import Change
 from archdsl.passes.ends import EndRules, head_of
@@ -48,9 +46,10 @@ class _Rules(EndRules):
     def change(self, at: Visit) -> Operator[Any] | None:
         if not at.context:
             return at.kept
-        if not isinstance(at.kept, (Conv, Deconv, FullyConnected)):
+        made = at.kept.with_width(self.classes) if at.kept.matrix else None
+        if made is None:
             raise at.refusal(f"the network ends with it, and `{at.kept.word}` has no number of classes")
-        return replace(cast("Any", at.kept), width=self.classes)
+        return made
 
     @override
     def origin(self, at: Visit, tensor: str, shape: Shape) -> Origin:

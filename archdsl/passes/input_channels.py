@@ -10,7 +10,6 @@ from typing_extensions import override
 
 from archdsl.algebra.tensors import Kind, Shape, TensorType
 from archdsl.graph.module import Module
-from archdsl.ops.conv import Conv
 from archdsl.ops.operator import Operator
 from archdsl.passes.a_pass import Change
 from archdsl.passes.options import whole
@@ -62,7 +61,7 @@ class _Rules(Rules):
             return what
         if len(before) > 1:
             raise at.refusal("it joins the input's channels with others, so they cannot be told apart after it")
-        if not isinstance(what, Conv):
+        if not _is_convolution(what, x):
             if what.state(before):
                 raise at.refusal("it reads the input's channels, and is no convolution")
             if what.across_channels:
@@ -70,8 +69,9 @@ class _Rules(Rules):
                     "it works across the input's channels, so more or fewer of them are not the same to it"
                 )
             return what
-        if what.groups > 1:
-            raise at.refusal(f"it reads the input's channels in {what.groups} groups")
+        groups = x.channels // at.step.state["weight"][1]
+        if groups > 1:
+            raise at.refusal(f"it reads the input's channels in {groups} groups")
         if x.channels != self.image.channels or at.x.channels != self.channels:
             reason = f"it reads {x.channels} channels, which are not the {self.image.channels} of the input"
             raise at.refusal(reason)
@@ -82,6 +82,12 @@ class _Rules(Rules):
         kept = Kept((Round(at.index),), tensor)
         is_same = at.step.state[tensor] == shape
         return kept if is_same else Made(Repeated(self.channels), {"weight": kept})
+
+
+def _is_convolution(operator: Operator[Any], x: TensorType) -> bool:
+    """Whether it weighs all channels of a window for each of its own, along the second axis of its weight."""
+    weighs = operator.matrix is not None and operator.matrix.inputs == 1 and operator.chooses_channels
+    return weighs and bool(operator.windows(x))
 
 
 @final

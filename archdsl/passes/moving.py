@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.graph.flat import full_name, layers
@@ -127,3 +127,5 @@ def _move(name: str, origin: Origin, old: Scope, number: int) -> Move:
             return Move(name, None, {_WHOLE: source(origin)})
         case Made(formula, sources):
             return Move(name, formula, {key: source(each) for key, each in sources.items()})
+        case _:
+            assert_never(origin)

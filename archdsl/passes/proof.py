@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from archdsl.graph.module import Module, Step
 from archdsl.passes.origins import Kept, Made, New, Origin, Origins, Rewritten, step_at
 
@@ -84,6 +86,8 @@ def _shape(origin: Origin, step: Step, origins: Origins, where: str) -> tuple[in
             if made is None:
                 raise Unaccounted(f"{where} cannot be made of tensors of the shapes {shapes}")
             return made
+        case _:
+            assert_never(origin)
 
 
 def _check_shared(module: Module) -> None:

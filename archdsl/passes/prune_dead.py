@@ -9,7 +9,6 @@ from typing import final
 from typing_extensions import override
 
 from archdsl.graph.module import Module, Wire
-from archdsl.ops.arguments import SharedLayer
 from archdsl.ops.operator import Operator
 from archdsl.passes.a_pass import Change
 from archdsl.passes.origins import Rewritten
@@ -57,6 +56,4 @@ def _holders(module: Module, found: frozenset[int]) -> list[int]:
 
 def _borrowed(module: Module, index: int) -> list[str]:
     what = module.steps[index].what
-    if not isinstance(what, Operator):
-        return []
-    return [each.name for each in what.arguments().values() if isinstance(each, SharedLayer)]
+    return [each.name for each in what.borrowed().values()] if isinstance(what, Operator) else []

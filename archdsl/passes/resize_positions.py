@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple, cast, final
+from typing import TYPE_CHECKING, Any, NamedTuple, assert_never, cast, final
 
 from typing_extensions import override
 
 from archdsl.algebra.tensors import Kind, Shape, TensorType
 from archdsl.graph.module import INPUT, Module, Step, Wire
-from archdsl.ops.embedding import Param, PositionEmbedding
-from archdsl.ops.merge import Add, Concat
 from archdsl.ops.operator import Operator
-from archdsl.ops.rearrange import Reshape, Roll, ToImage, ToSequence, Transpose
+from archdsl.ops.traits import Joining, Positions
 from archdsl.passes.a_pass import Change
 from archdsl.passes.options import whole
 from archdsl.passes.origins import Formula, Kept, Made, Origin, Rewritten, Round
@@ -96,7 +94,7 @@ class _Rules(Rules):
                 inner = self._of(step.what, incoming)
                 results = [inner[wire] for wire in step.what.outputs]
             else:
-                results = [_layout(step, incoming), *[None] * (len(step.outputs) - 1)]
+                results = [_layout(step, step.what, incoming), *[None] * (len(step.outputs) - 1)]
             known |= {Wire(index, port): each for port, each in enumerate(results)}
         self._layouts[key] = known
         return known
@@ -104,7 +102,7 @@ class _Rules(Rules):
     @override
     def change(self, at: Visit) -> Operator[Any] | None:
         what = at.kept
-        if isinstance(what, ToSequence):
+        if what.positions is Positions.IN_ROWS:
             self.grids[at.step] = at.x.grid
         if not _has_positions(at):
             return what
@@ -112,7 +110,7 @@ class _Rules(Rules):
         if at.types == at.step.input_types:
             return what
         self._layout_of(at)
-        return replace(what, shape=at.x.shape) if isinstance(what, Param) else replace(cast("Any", what), length=None)
+        return what.with_positions(at.x)
 
     @override
     def origin(self, at: Visit, tensor: str, shape: Shape) -> Origin:
@@ -134,37 +132,34 @@ class _Rules(Rules):
         return layout
 
 
-def _layout(step: Step, given: tuple[Layout | None, ...]) -> Layout | None:
+def _layout(step: Step, operator: Operator[Any], given: tuple[Layout | None, ...]) -> Layout | None:
     """How what an operator gives lies in the image."""
-    what, x, output = step.what, step.input_types[0], step.outputs[0]
-    known = {each for each in given if each is not None}
-    match what:
-        case ToSequence():
+    x, output = step.input_types[0], step.outputs[0]
+    match operator.positions:
+        case Positions.IN_ROWS:
             return Layout(0, step) if x.rank == _AXES else None
-        case Concat(along="positions"):
+        case Positions.MOVED:
+            return None
+        case Positions.KEPT if operator.in_turn:
             *others, last = given
             before = sum(each.grid[0] for each in step.input_types[:-1])
             return None if last is None or any(others) else Layout(before + last.before, last.rows)
-        case Roll() | Transpose() | Reshape() | ToImage():
-            return None
-        case _:
+        case Positions.KEPT:
+            known = {each for each in given if each is not None}
             stays = output.kind is Kind.SEQUENCE and output.grid == x.grid and len(known) == 1
             return next(iter(known)) if stays else None
+        case _:
+            assert_never(operator.positions)
 
 
 def _has_positions(at: Visit) -> bool:
-    """Whether the layer is a learned vector for each position: one that says so, or a tensor as large as what comes in
-    that is added to something."""
-    x = at.step.input_types[0]
-    match at.kept:
-        case PositionEmbedding(length=length):
-            return length is None or length == x.grid[0]
-        case Param():
-            is_as_large = x.kind is Kind.SEQUENCE and at.step.outputs[0] == x
-            readers = [step.what for step in at.module.steps if Wire(at.index) in step.inputs]
-            return is_as_large and bool(readers) and all(isinstance(each, Add) for each in readers)
-        case _:
-            return False
+    """Whether the layer is a learned vector for each position: one that adds them itself, or a tensor as large as what
+    comes in that is added to something."""
+    if not at.kept.has_positions(at.step.input_types[0]):
+        return False
+    readers = [step.what for step in at.module.steps if Wire(at.index) in step.inputs]
+    are_added = all(isinstance(each, Operator) and each.joins is Joining.SUM for each in readers)
+    return not at.kept.ignores_input or (bool(readers) and are_added)
 
 
 @final

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, assert_never, cast
 
 from archdsl.algebra.tensors import Shape, TensorType
 from archdsl.base.diagnostics import ArchError
@@ -12,8 +12,8 @@ from archdsl.base.text import Place
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops.arguments import SharedLayer
 from archdsl.ops.faults import Reject
+from archdsl.ops.made import IDENTITY
 from archdsl.ops.operator import Operator
-from archdsl.ops.regular import Identity
 from archdsl.passes.a_pass import Change
 from archdsl.passes.origins import Kept, Made, New, Origin, Origins, Rewritten, Round
 from archdsl.passes.proof import share_alike
@@ -201,7 +201,7 @@ class _Making:
             return made, made.output_types
         changed = self.rewriter.rules.change(at)
         if changed is None and self.module.indexed:
-            changed = Identity()
+            changed = IDENTITY
         if changed is None:
             return None, at.types
         changed = self._tied(changed)
@@ -212,9 +212,7 @@ class _Making:
 
     def _tied(self, operator: Operator[Any]) -> Operator[Any]:
         """The operator with the shapes that the shared layers among its arguments now have."""
-        for name, value in operator.arguments().items():
-            if not isinstance(value, SharedLayer):
-                continue
+        for name, value in operator.borrowed().items():
             owner = self.named.get(value.name)
             if owner is not None and isinstance(owner.what, Operator):
                 layer = SharedLayer(value.name, tuple(owner.facts.weights.items()))
@@ -233,10 +231,12 @@ class _Making:
 def _later(origin: Origin, first: int) -> Origin:
     """The origin with its rounds counted from a later one."""
     match origin:
-        case Kept(path, tensor) if first:
+        case Kept(path, tensor):
             *outer, last = path
-            return Kept((*outer, Round(last.step, last.number + first)), tensor)
-        case Made(formula, sources) if first:
+            return Kept((*outer, Round(last.step, last.number + first)), tensor) if first else origin
+        case Made(formula, sources):
             return Made(formula, {name: cast("Kept", _later(each, first)) for name, each in sources.items()})
-        case _:
+        case New():
             return origin
+        case _:
+            assert_never(origin)

@@ -6,7 +6,7 @@ import re
 import textwrap
 from collections.abc import Callable, Mapping
 from inspect import cleandoc
-from typing import Any, cast
+from typing import Any, assert_never, cast
 
 from archdsl.algebra.tensors import Kind, TensorType
 from archdsl.algebra.windows import Window
@@ -38,7 +38,6 @@ _SAMPLES = (
     TensorType((1, 128), Kind.STATE),
 )
 _GUESSES = {Role.WINDOW: 3, Role.WIDTH: 128, Role.STRIDE: 2, Role.NONE: 2}
-_NAMED_GUESSES: dict[str, object] = {"vocabulary": 30_000, "heads": 8, "shape": (64, 8, 8)}
 _SHARED = SharedLayer("words", (("weight", (30_000, 768)),))
 # what a text says before a tensor that cannot come in from outside, or before one that a shared layer made
 _STATE = ("input (196, 768)", "y, h = gru-128(states=true)", "h")
@@ -218,8 +217,8 @@ def _guessed(operator: OperatorClass, more: str | None) -> dict[str, object]:
 
 
 def _guess(argument: Argument) -> object:
-    if argument.name in _NAMED_GUESSES:
-        return _NAMED_GUESSES[argument.name]
+    if argument.typical is not None:
+        return argument.typical
     match argument.kind:
         case ArgumentKind.LAYER:
             return _SHARED
@@ -229,8 +228,10 @@ def _guess(argument: Argument) -> object:
             return argument.choices[0]
         case ArgumentKind.NUMBERS:
             return (0.5,)
-        case _:
+        case ArgumentKind.INTEGER | ArgumentKind.AXES | ArgumentKind.NUMBER:
             return 2 if argument.role is Role.WINDOW and not argument.required else _GUESSES[argument.role]
+        case _:
+            assert_never(argument.kind)
 
 
 def _argument(argument: Argument) -> tuple[str, ...]:
@@ -277,8 +278,10 @@ def _type(kind: TensorType) -> str:
             return str(kind.shape) if kind.rank == 1 else f"sequence{kind.shape}"
         case Kind.TOKENS:
             return f"tokens({kind.shape[0]})"
-        case _:
+        case Kind.IMAGE | Kind.VECTOR | Kind.STATE | Kind.MASK | Kind.UNKNOWN:
             return str(kind)
+        case _:
+            assert_never(kind.kind)
 
 
 def _sample_lines(step: Step) -> list[str]:
@@ -289,8 +292,8 @@ def _sample_lines(step: Step) -> list[str]:
     lines += [*(f"  {line}" for line in example(step).split("\n")), ""]
     module = Module("", step.input_types, (step,), (Wire(0),), step.place, {})
     lines += explained(next(Tour(module).spots())).text().split("\n")[1:]
-    call = torch_call(made.torch(made.operand(step.input_types)))
-    return [*lines, "", "In PyTorch", "", f"  {call}"]
+    call = in_torch(step)
+    return [*lines, "", "In PyTorch", "", f"  {call}"] if call else lines
 
 
 def _shape_rule(operator: Operator[Any], step: Step) -> str:
@@ -309,12 +312,28 @@ def _shape_rule(operator: Operator[Any], step: Step) -> str:
     return f"`width` features: {x} -> {out}" if channels else f"{x} -> {out}"
 
 
+def in_torch(step: Step) -> str:
+    """The PyTorch call of an operator step in one line; nothing where PyTorch has none."""
+    assert isinstance(step.what, Operator)
+    try:
+        return torch_call(step.what.torch(step.what.operand(step.input_types)))
+    except Reject:
+        return ""
+
+
 def torch_call(call: Layer | Apply | Learned) -> str:
     """The PyTorch call in one line."""
-    if isinstance(call, Learned):
-        made = f"nn.Parameter(torch.full({call.shape}, {call.fill:g}))"
-        return f"{made}.expand(N, ...)" if call.function == "expand" else f"{made} {call.function} x"
-    name = call.target if isinstance(call, Layer) else call.function
+    match call:
+        case Learned(function, shape, fill):
+            made = f"nn.Parameter(torch.full({shape}, {fill:g}))"
+            return f"{made}.expand(N, ...)" if function == "expand" else f"{made} {function} x"
+        case Layer(name) | Apply(name):
+            return _called(name, call)
+        case _:
+            assert_never(call)
+
+
+def _called(name: str, call: Layer | Apply) -> str:
     if name == "[]":
         whole, *parts = call.args
         return f"{_value(whole)}[{', '.join(map(subscript, parts))}]"

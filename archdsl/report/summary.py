@@ -22,7 +22,7 @@ from archdsl.facts.receptive import ReceptiveField
 from archdsl.facts.seen import RECEPTIVE_FIELD, field_of
 from archdsl.facts.table import by_name, columns, shown_in
 from archdsl.graph.module import Module
-from archdsl.ops.operator import Operator, Style
+from archdsl.ops.operator import Operator
 from archdsl.report.columns import Column, printed, width_of
 from archdsl.report.structure import kind_of, kinds_of, plain
 from archdsl.report.terminal import Ink, Shown, cells, cut, visible
@@ -37,7 +37,6 @@ _NARROW = 16
 _NARROWEST = 12
 _MARK = " †"
 _V = TypeVar("_V")
-QUIET = {Style.NORM, Style.ACTIVATION, Style.OTHER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +301,7 @@ def _row(spots: Spots, opened: str, known: Known) -> Row:
         count=count,
         outputs=step.outputs,
         is_module=not is_operator,
-        is_quiet=is_operator and what.style in QUIET,
+        is_quiet=is_operator and what.style.is_quiet,
         training_only=spot.training_only,
         shared=spot.again,
         same_as=opened,

@@ -18,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from typing_extensions import override
 
 from archdsl.algebra.tensors import Kind, TensorType
+from archdsl.emit.torch.calls import call_of
 from archdsl.graph.module import Module, Step
 from archdsl.ops.torchcall import Apply, Layer, Learned
 
@@ -172,7 +173,7 @@ class Measured(Walk[_Numbered]):
 
     def _asked(self, step: Step, path: str, around: str) -> _Known:
         """What torch says of a step, once for each but where it reads weights of others."""
-        call = step.call
+        call = call_of(step)
         assert call is not None
         given = [Spec.of(kind) for kind in step.input_types]
         weights = self._beside(around) if isinstance(call, Apply) and reads_weights(call) else None

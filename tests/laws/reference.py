@@ -17,6 +17,7 @@ from laws.interpreter import applied, called, learned, module
 from torch import Tensor, nn
 from typing_extensions import override
 
+from archdsl.emit.torch.calls import call_of
 from archdsl.graph.module import INPUT, Module, Step
 from archdsl.ops.operator import Operator
 from archdsl.ops.torchcall import Apply, Layer, Learned, Weight
@@ -104,14 +105,14 @@ class Reference(Walk[Tensor]):
         """Make what a module holds; the names of its tensors in the order in which `nn.Module` lists them."""
         places = list(_owned(owner, around, start))
         for path, _, step in places:
-            if isinstance(call := step.call, Learned):
+            if isinstance(call := call_of(step), Learned):
                 made = torch.full(call.shape, float(call.fill), dtype=torch.float64)
                 self.tensors[path] = nn.Parameter(made)
                 yield path
         for path, _, step in places:
             if isinstance(step.what, Module):
                 yield from self._registered(step.what, f"{path}.")
-            elif isinstance(call := step.call, Layer):
+            elif isinstance(call := call_of(step), Layer):
                 # the layer as it stands in a class; in a row it may be another one with the same tensors
                 self.layers[path] = module(call).double()
                 yield from (f"{path}.{name}" for name in self.layers[path].state_dict())
@@ -141,7 +142,7 @@ class Reference(Walk[Tensor]):
         return {
             path: float(call.fill)
             for path, _, step in everything(self.root)
-            if isinstance(call := step.call, Learned) and not call.deviation
+            if isinstance(call := call_of(step), Learned) and not call.deviation
         }
 
     # --- what it computes ---------------------------------------------------------------------------------------------
@@ -154,7 +155,7 @@ class Reference(Walk[Tensor]):
 
     @override
     def operator(self, step: Step, path: str, around: str, xs: list[Tensor]) -> Sequence[Tensor]:
-        match step.call:
+        match call_of(step):
             case Layer() as call:
                 layer = self.layers[path]
                 return called(layer, call, [*prepared(path, layer, xs)])

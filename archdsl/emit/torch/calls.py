@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
+from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.base.python_text import literal
-from archdsl.graph.module import Step
+from archdsl.graph.module import Module, Step
+from archdsl.ops.faults import Reject
 from archdsl.ops.torchcall import ALL, INFIX, Apply, Grid, Layer, Learned, Passed, Slot, Weight, subscript
 
 
@@ -15,12 +17,34 @@ def attribute(name: str) -> str:
     return f"self.{name}" if name.isidentifier() else f"getattr(self, {literal(name)})"
 
 
+def call_of(step: Step) -> Layer | Apply | Learned | None:
+    """The PyTorch call of an operator step; None of a module. ArchError where PyTorch has none."""
+    return step.once(_call)
+
+
+def _call(step: Step) -> Layer | Apply | Learned | None:
+    what = step.what
+    if isinstance(what, Module):
+        return None
+    try:
+        return what.torch(what.operand(step.input_types))
+    except Reject as reject:
+        raise ArchError([Diagnostic(reject.fault, step.place)]) from None
+
+
+def operator_call(step: Step) -> Layer | Apply | Learned:
+    """The PyTorch call of a step that is an operator."""
+    call = call_of(step)
+    assert call is not None
+    return call
+
+
 # --- layers and modules -----------------------------------------------------------------------------------------------
 
 
 def layer_text(step: Step, target: str, inputs: list[str]) -> str:
     """What `forward` writes for a layer, a module, or a learned tensor."""
-    call = step.call
+    call = call_of(step)
     if not isinstance(call, Learned):
         return called(step, target, inputs)
     if call.function in INFIX:
@@ -31,7 +55,7 @@ def layer_text(step: Step, target: str, inputs: list[str]) -> str:
 
 def called(step: Step, target: str, inputs: list[str]) -> str:
     """The call of a layer or module."""
-    call = step.call
+    call = call_of(step)
     takes = call.takes if isinstance(call, Layer) else ()
     return f"{target}({', '.join(_taken(each, inputs) for each in takes) if takes else ', '.join(inputs)})"
 
@@ -46,7 +70,7 @@ def _taken(value: Any, inputs: list[str]) -> str:
 
 def gives(step: Step) -> tuple[Any, ...]:
     """What comes out of a layer, where that is not just the tensors of its operator."""
-    call = step.call
+    call = call_of(step)
     return call.gives if isinstance(call, Layer) else ()
 
 
@@ -66,13 +90,13 @@ def pattern(given: tuple[Any, ...], names: list[str], *, outermost: bool = True)
 
 def expression_of_step(step: Step) -> Apply | None:
     """The expression that stands for a step in `forward`; None where it is a layer."""
-    call = step.call
+    call = call_of(step)
     return call if isinstance(call, Apply) else None
 
 
 def is_expanded(step: Step) -> bool:
     """Whether a step is a learned tensor, the same for each sample."""
-    call = step.call
+    call = call_of(step)
     return isinstance(call, Learned) and call.function not in INFIX
 
 

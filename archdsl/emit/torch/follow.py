@@ -12,8 +12,6 @@ from archdsl.emit.torch.parts import Part, at
 from archdsl.emit.torch.terms import Terms, member, previous
 from archdsl.emit.torch.unreadable import Unreadable
 
-# what these give is a tensor of its own
-_FRESH = frozenset({"torch.cat", "nn.functional.linear"})
 _SIGNS: Mapping[type[ast.AST], str] = {ast.Add: "+", ast.Mult: "*", ast.Eq: "=="}
 
 
@@ -331,7 +329,7 @@ class _Follower:
             case ast.Attribute() if _is_module(node.func):
                 args, kwargs = self._arguments(node)
                 made = terms.of("function", ast.unparse(node.func), args, kwargs)
-                self.fresh |= {made} if ast.unparse(node.func) in _FRESH else set()
+                self.fresh |= {made} if ast.unparse(node.func) in terms.overwritable else set()
                 return made
             case _:
                 return self._child_call(self._value(node.func), node)

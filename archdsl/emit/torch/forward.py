@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from archdsl.emit.torch.calls import attribute, call_text, expression_of_step, gives, is_expanded, layer_text
+from archdsl.emit.torch.calls import attribute, call_of, call_text, expression_of_step, gives, is_expanded, layer_text
 from archdsl.emit.torch.lists import Loops, lines_of_list
 from archdsl.emit.torch.names import Names
 from archdsl.emit.torch.nesting import Nesting
@@ -197,4 +197,4 @@ def _is_numbered(module: Module) -> bool:
 
 
 def _is_child(step: Step) -> bool:
-    return isinstance(step.what, Module) or isinstance(step.call, Layer)
+    return isinstance(step.what, Module) or isinstance(call_of(step), Layer)

@@ -9,39 +9,18 @@ and for training. A loop over a billion equal layers is one step, as in the text
 from __future__ import annotations
 
 import ast
-import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, cast
 
+from archdsl.emit.torch.expressions import Env, Evaluated, Expressions, dotted, names_in
 from archdsl.emit.torch.follow import Forwards
-from archdsl.emit.torch.parts import MOST, Member, Part, Run, at, listed
+from archdsl.emit.torch.parts import Member, Part, Run, at, listed
 from archdsl.emit.torch.terms import Name, Row, Terms
 from archdsl.emit.torch.unreadable import Unreadable
 
-Env = dict[str, Any]
-Evaluated = Callable[[Env], Any]
-
-_SIGNS: Mapping[type[ast.AST], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Mod: operator.mod,
-    ast.FloorDiv: cast("Any", operator).floordiv,
-    ast.Eq: operator.eq, ast.NotEq: operator.ne,
-    ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge,
-}  # fmt: skip
 _ROWS = {"nn.Sequential": "row", "nn.ModuleList": "list", "nn.ModuleDict": "list"}
-# what such a layer gives is a tensor of its own that its backward pass does without, so that the next may overwrite it
-_FRESH = (
-    "nn.Conv",
-    "nn.Linear",
-    "nn.BatchNorm",
-    "nn.LayerNorm",
-    "nn.GroupNorm",
-    "ChannelNorm",
-    "Normalize",
-    "PadChannels",
-)
-_SPELLED_OUT = 64
 _IN_DEFAULTS = frozenset({"nn", "float"})
 
 
@@ -95,6 +74,7 @@ class Program:
         self._functions: dict[str, tuple[ast.FunctionDef, Evaluated]] = {}
         self._parts: dict[tuple[Any, ...], Part] = {}
         self._forwards = Forwards(terms)
+        self._read = Expressions(self._called)
         for node in tree.body:
             if isinstance(node, ast.ClassDef) and node.name not in copied:
                 self._classes[node.name] = self._class(node)
@@ -122,10 +102,14 @@ class Program:
                 raise Unreadable(f"class {node.name}")
         names = tuple(each.arg for each in made.args.args[1:])
         given = made.args.defaults
-        if not _is_plain(made) or len(given) > len(names) or not frozenset().union(*map(_names, given)) <= _IN_DEFAULTS:
+        if (
+            not _is_plain(made)
+            or len(given) > len(names)
+            or not frozenset().union(*map(names_in, given)) <= _IN_DEFAULTS
+        ):
             raise Unreadable(f"the constructor of {node.name}")
-        defaults = dict(zip(names[len(names) - len(given) :], map(self._expression, given), strict=True))
-        return _Class(_dotted(base), names, defaults, self._constructor(node.name, _dotted(base), made.body), forward)
+        defaults = dict(zip(names[len(names) - len(given) :], map(self._read.of, given), strict=True))
+        return _Class(dotted(base), names, defaults, self._constructor(node.name, dotted(base), made.body), forward)
 
     def _constructor(
         self, name: str, base: str, lines: Sequence[ast.stmt]
@@ -148,7 +132,7 @@ class Program:
         """What hands the members of a row to torch's own class, from which that of the file is made."""
         if base not in _ROWS:
             raise Unreadable(f"{base} with members")
-        members = self._arguments(args)
+        members = self._read.arguments(args)
 
         def whole(env: Env, made: _Object) -> None:
             made.row = self._row(base, members(env))
@@ -159,7 +143,7 @@ class Program:
         lines = [each for each in node.body if not _is_docstring(each)]
         match node.args, lines:
             case ast.arguments([], [], ast.arg(), [], [], None, []), [ast.Return(ast.expr() as value)]:
-                return node, self._expression(value)
+                return node, self._read.of(value)
             case _:
                 raise Unreadable(f"function {node.name}")
 
@@ -167,16 +151,16 @@ class Program:
         """What a line of a constructor does."""
         match node:
             case ast.Assign([ast.Attribute(ast.Name("self"), name)], value):
-                yield self._setting(name, self._expression(value))
+                yield self._setting(name, self._read.of(value))
             case ast.Expr(
                 ast.Call(
                     ast.Attribute(ast.Name("self"), "add_module" | "register_parameter"),
                     [ast.Constant(str() as name), value],
                 )
             ):
-                yield self._setting(name, self._expression(value))
+                yield self._setting(name, self._read.of(value))
             case ast.If(test, body, orelse):
-                condition = self._expression(test)
+                condition = self._read.of(test)
                 then = [each for line in body for each in self._statement(line)]
                 otherwise = [each for line in orelse for each in self._statement(line)]
 
@@ -295,84 +279,7 @@ class Program:
                 before = part
         return before
 
-    # --- expressions --------------------------------------------------------------------------------------------------
-
-    def _expression(self, node: ast.expr) -> Evaluated:
-        match node:
-            case ast.Constant(value):
-                return lambda _: value
-            case ast.Name(name):
-                return lambda env: env[name] if name in env else Name(name)
-            case ast.Attribute():
-                whole = Name(_dotted(node))
-                return lambda _: whole
-            case ast.Call():
-                return self._call(node)
-            case ast.BinOp(left, sign, right) | ast.Compare(left, [sign], [right]) if type(sign) in _SIGNS:
-                one, other, operation = self._expression(left), self._expression(right), _SIGNS[type(sign)]
-                return lambda env: operation(_plain(one(env)), _plain(other(env)))
-            case ast.UnaryOp(ast.USub(), operand):
-                negated = self._expression(operand)
-                return lambda env: -negated(env)
-            case ast.UnaryOp(ast.Not(), operand):
-                denied = self._expression(operand)
-                return lambda env: not denied(env)
-            case ast.BoolOp(sign, operands):
-                parts = [self._expression(each) for each in operands]
-                if isinstance(sign, ast.And):
-                    return lambda env: all(each(env) for each in parts)
-                return lambda env: any(each(env) for each in parts)
-            case ast.IfExp(test, body, orelse):
-                condition, then, otherwise = map(self._expression, (test, body, orelse))
-                return lambda env: then(env) if condition(env) else otherwise(env)
-            case ast.Tuple(items):
-                held = self._arguments(items)
-                return lambda env: tuple(held(env))
-            case ast.List(items):
-                return self._arguments(items)
-            case ast.Subscript(whole, index):
-                of, at = self._expression(whole), self._expression(index)
-                return lambda env: of(env)[at(env)]
-            case ast.JoinedStr(parts):
-                return self._label(parts)
-            case ast.GeneratorExp(element, loops) | ast.ListComp(element, loops):
-                return self._comprehension(element, loops)
-            case _:
-                raise Unreadable(ast.unparse(node))
-
-    def _arguments(self, nodes: Sequence[ast.expr]) -> Callable[[Env], list[Any]]:
-        """The values of arguments or items, with those that a star spreads among them."""
-        parts = [
-            (isinstance(each, ast.Starred), self._expression(each.value if isinstance(each, ast.Starred) else each))
-            for each in nodes
-        ]
-
-        def evaluated(env: Env) -> list[Any]:
-            found: list[Any] = []
-            for is_spread, part in parts:
-                if is_spread:
-                    found.extend(part(env))
-                else:
-                    found.append(part(env))
-            return found
-
-        return evaluated
-
-    def _label(self, parts: Sequence[ast.expr]) -> Evaluated:
-        texts = [self._expression(each.value if isinstance(each, ast.FormattedValue) else each) for each in parts]
-        return lambda env: "".join(str(text(env)) for text in texts)
-
-    def _call(self, node: ast.Call) -> Evaluated:
-        if any(each.arg is None for each in node.keywords):
-            raise Unreadable(ast.unparse(node))
-        function = self._expression(node.func)
-        args = self._arguments(node.args)
-        kwargs = [(str(each.arg), self._expression(each.value)) for each in node.keywords]
-
-        def called(env: Env) -> Any:
-            return self._called(function(env), args(env), {name: value(env) for name, value in kwargs})
-
-        return called
+    # --- what constructors call ---------------------------------------------------------------------------------------
 
     def _called(self, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         match function:
@@ -416,52 +323,9 @@ class Program:
             term,
             is_identity=name == "nn.Identity",
             overwrites=overwrites,
-            is_fresh=name.startswith(_FRESH),
+            is_fresh=name in self.terms.overwritable,
             is_stateless=name in self.terms.stateless,
         )
-
-    # --- loops --------------------------------------------------------------------------------------------------------
-
-    def _comprehension(self, element: ast.expr, loops: Sequence[ast.comprehension]) -> Evaluated:
-        if any(each.ifs or each.is_async for each in loops):
-            raise Unreadable("a loop with a condition")
-        made = self._expression(element)
-        iterables = [self._expression(each.iter) for each in loops]
-        targets = [_bound_names(each.target) for each in loops]
-        used = [
-            frozenset[str]().union(_names(element), *(_names(inner.iter) for inner in loops[index + 1 :]))
-            for index in range(len(loops))
-        ]
-
-        inner = ([element, *(each.iter for each in loops[index + 1 :])] for index in range(len(loops)))
-        even = [len(names) == 1 and _is_in_labels(names[0], nodes) for names, nodes in zip(targets, inner, strict=True)]
-
-        def rounds(env: Env, index: int) -> list[Any]:
-            if index == len(loops):
-                return [made(env)]
-            over, names = iterables[index](env), targets[index]
-            if not isinstance(over, range):
-                if any(map(_has_parts, over)) and not (index + 1 == len(loops) and isinstance(element, ast.Name)):
-                    raise Unreadable("a loop that makes several layers of one")
-                return [each for item in over for each in rounds({**env, **_unpacked(names, item)}, index + 1)]
-            (name,) = names
-            if not over:
-                return []
-            if name not in used[index]:
-                return [Run(len(over), rounds(env, index + 1))]
-            if len(over) > _SPELLED_OUT and even[index]:
-                run = _evenly(over, lambda at: rounds({**env, name: at}, index + 1))
-                if run:
-                    return [run]
-            if len(over) > MOST:
-                raise Unreadable("a loop of too many layers that differ")
-            return [each for at in over for each in rounds({**env, name: at}, index + 1)]
-
-        return lambda env: rounds(env, 0)
-
-
-def _has_parts(item: Any) -> bool:
-    return isinstance(item, Part | Run) or (isinstance(item, tuple) and any(map(_has_parts, cast("Any", item))))
 
 
 def _sizes(given: Sequence[Any]) -> tuple[int, ...]:
@@ -490,33 +354,6 @@ def _has_names(members: Sequence[Member], of: Callable[[Iterable[bool]], bool] =
     return of(_has_names(each.members, of) if isinstance(each, Run) else isinstance(each, tuple) for each in members)
 
 
-def _is_in_labels(name: str, nodes: Iterable[ast.expr]) -> bool:
-    """Whether a name stands nowhere but in labels, and as what can be added there."""
-    inside = outside = 0
-    for node in (each for whole in nodes for each in ast.walk(whole)):
-        if isinstance(node, ast.JoinedStr):
-            sums = [each for each in ast.walk(node) if isinstance(each, ast.operator)]
-            if not all(isinstance(each, ast.Add | ast.Sub | ast.Mult) for each in sums):
-                return False
-            inside += sum(isinstance(each, ast.Name) and each.id == name for each in ast.walk(node))
-        outside += isinstance(node, ast.Name) and node.id == name
-    return inside == outside
-
-
-def _evenly(over: range, members: Callable[[int], list[Any]]) -> Run | None:
-    """Rounds of a loop that differ in nothing but names that go on evenly."""
-    first, second, last = members(0), members(1), members(over[-1])
-    steps: set[int] = set()
-    for one, two, end in zip(first, second, last, strict=True):
-        if not all(isinstance(each, tuple) and cast("str", each[0]).isdigit() for each in (one, two, end)):
-            return None
-        start, after, final = (int(each[0]) for each in (one, two, end))
-        if one[1].term != end[1].term or final - start != (after - start) * over[-1]:
-            return None
-        steps.add(after - start)
-    return Run(len(over), first, *steps) if len(steps) == 1 else None
-
-
 def _learned(function: str, args: list[Any], kwargs: dict[str, Any]) -> _Learned:
     match function, args, tuple(kwargs):
         case "torch.zeros", sizes, ():
@@ -535,13 +372,6 @@ def _learned(function: str, args: list[Any], kwargs: dict[str, Any]) -> _Learned
             raise Unreadable(f"{function} with {args}")
 
 
-def _plain(value: Any) -> int | float | str:
-    """A number or word, which alone can be reckoned with: a list that is multiplied would hold one layer many times."""
-    if not isinstance(value, int | float | str):
-        raise Unreadable(f"{value} where a number is wanted")
-    return value
-
-
 def _is_docstring(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
@@ -553,25 +383,3 @@ def _is_plain(function: ast.FunctionDef) -> bool:
             return True
         case _:
             return False
-
-
-def _dotted(node: ast.expr) -> str:
-    match node:
-        case ast.Name(name):
-            return name
-        case ast.Attribute(value, name):
-            return f"{_dotted(value)}.{name}"
-        case _:
-            raise Unreadable(ast.unparse(node))
-
-
-def _bound_names(target: ast.expr) -> tuple[str, ...]:
-    return tuple(_dotted(each) for each in target.elts) if isinstance(target, ast.Tuple) else (_dotted(target),)
-
-
-def _unpacked(names: tuple[str, ...], item: Any) -> Env:
-    return {names[0]: item} if len(names) == 1 else dict(zip(names, item, strict=True))
-
-
-def _names(node: ast.AST) -> frozenset[str]:
-    return frozenset(each.id for each in ast.walk(node) if isinstance(each, ast.Name))

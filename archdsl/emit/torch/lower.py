@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any, assert_never, cast
 
 from archdsl.algebra.tensors import TensorType
 from archdsl.algebra.traced import Traced, dimension_names
 from archdsl.base.text import Place
 from archdsl.emit.torch import series
-from archdsl.emit.torch.calls import call_text, expression_of_step
+from archdsl.emit.torch.calls import call_text, expression_of_step, operator_call
 from archdsl.emit.torch.forward import Forward, ForwardPlan
 from archdsl.emit.torch.program import (
     Call,
@@ -32,7 +32,7 @@ from archdsl.facts.memory import is_list, overwrites
 from archdsl.graph.arguments import Partial
 from archdsl.graph.module import PROJECTION, Module, Step, StepRole
 from archdsl.ops.faults import Reject
-from archdsl.ops.torchcall import Layer, Learned, Option
+from archdsl.ops.torchcall import Apply, Layer, Learned, Option
 
 _UNROLLED = 6
 GATE = "has_shortcut"
@@ -123,16 +123,19 @@ class Lowering:
             if step.what.is_named:
                 return self._instance(step, step.what)
             return self._list(step.what) if is_list(step) else self._sequential(step.what)
-        match step.call:
-            case Layer() as call:
+        call = operator_call(step)
+        match call:
+            case Layer():
                 if in_row and call.row:
                     return layer_node(call.row)
                 return _in_place(layer_node(call)) if overwrites(step, module) else layer_node(call)
-            case Learned() as call:
+            case Learned():
                 return Call(Reference("nn.Parameter"), (_starting(call),))
-            case call:
+            case Apply(layer=layer):
                 as_layer = in_row or step.name in self.layered.get(id(module), frozenset())
-                return layer_node(call.layer) if as_layer and call and call.layer else None
+                return layer_node(layer) if as_layer and layer else None
+            case _:
+                assert_never(call)
 
     def _instance(self, step: Step, what: Module) -> Node:
         """The call of a module's class, with what the caller gives it."""

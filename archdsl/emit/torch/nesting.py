@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from archdsl.emit.torch.calls import expression_of_step, gives, is_expanded
+from archdsl.emit.torch.calls import call_of, expression_of_step, gives, is_expanded
 from archdsl.facts.memory import is_list
 from archdsl.graph.module import INPUT, Module, Step, StepRole, Wire
-from archdsl.ops.operator import Operator, Style
+from archdsl.ops.operator import Operator
 from archdsl.ops.torchcall import INFIX, Layer
+from archdsl.ops.traits import Joining, Style
 
 _NESTED = 3
 _BRANCH = 4
-_FOLLOWERS = {Style.NORM, Style.ACTIVATION}
-_LEADERS = {Style.CONV, Style.PROJECTION, Style.LINEAR, Style.NORM, Style.MERGE, Style.POOL, Style.ACTIVATION}
 
 
 class Nesting:
@@ -67,7 +66,7 @@ class Nesting:
         return module.dead - module.needed_for(calls)
 
     def _is_called(self, step: Step) -> bool:
-        return isinstance(step.what, Module) or isinstance(step.call, Layer) or step.name in self.layers
+        return isinstance(step.what, Module) or isinstance(call_of(step), Layer) or step.name in self.layers
 
     def _is_inlined(self, index: int) -> bool:
         """Whether a step's call stands inside the call of the only step that reads it."""
@@ -88,7 +87,7 @@ class Nesting:
         reader = self.module.steps[readers[0]]
         if is_list(reader) or readers[0] in self.left_out:
             return False
-        if isinstance(step.what, Operator) and step.what.word == "flatten":
+        if isinstance(step.what, Operator) and step.what.is_flattening:
             return True
         call = expression_of_step(step)
         if call and call.function == "[]" and step.name not in self.layers and len(reader.inputs) == 1:
@@ -100,7 +99,7 @@ class Nesting:
             return True
         if self._in_short_branch(index):
             return not is_concat(reader)
-        if reader.what.style in _FOLLOWERS or (reader.what.word == "dropout" and not _is_plain(step)):
+        if reader.what.style.is_passing or (reader.what.drops and not _is_weighing(step)):
             return _leads(step) and self._depth(index) < _NESTED
         # `y + self.downsample(x)`: a shortcut of one call stands in the sum, and so does a learned tensor
         sums = expression_of_step(reader)
@@ -145,14 +144,19 @@ class Nesting:
 def is_concat(step: Step) -> bool:
     """Whether a step joins several tensors into one that holds all of them."""
     what = step.what
-    is_merge = isinstance(what, Operator) and what.style is Style.MERGE and what.word == "concat"
-    return is_merge and len(step.inputs) > 1
+    joins = isinstance(what, Operator) and what.joins is Joining.CONCATENATION
+    return joins and len(step.inputs) > 1
 
 
 def _leads(step: Step) -> bool:
-    return isinstance(step.what, Module) or step.what.style in _LEADERS
+    """Whether a norm or activation is best written around the call of a step."""
+    if _is_weighing(step):
+        return True
+    assert isinstance(step.what, Operator)
+    style = step.what.style
+    return style.is_passing or style in {Style.MERGE, Style.POOL}
 
 
-def _is_plain(step: Step) -> bool:
+def _is_weighing(step: Step) -> bool:
     """Whether a step is a module or a layer with weights, after which a dropout is better seen on its own line."""
-    return isinstance(step.what, Module) or step.what.style in {Style.CONV, Style.PROJECTION, Style.LINEAR}
+    return isinstance(step.what, Module) or step.what.style.is_weighing

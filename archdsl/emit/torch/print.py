@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any
+from typing import Any, assert_never
 
 from archdsl.algebra.traced import python
 from archdsl.base.python_text import INDENT, WIDTH, literal
@@ -87,8 +87,10 @@ def laid_out(node: Node, prefix: str, indent: str, suffix: str = "") -> list[str
             ]
         case Formula() if not prefix:
             return [f"{indent}{line}" for line in _broken_expression(f"{flat_text(node)}{suffix}", WIDTH - len(indent))]
-        case _:
+        case Formula() | Hole() | Literal() | Reference() | Argument() | Label():
             return [flat]
+        case _:
+            assert_never(node)
 
 
 def _broken_expression(text: str, width: int) -> list[str]:
@@ -176,6 +178,8 @@ def flat_text(node: Node) -> str:
                 return f"{opening}{flat_text(body[0])} {' '.join(loops)}{closing}"
             inner = ", ".join(map(flat_text, body))
             return f"{opening}layer {' '.join(loops)} for layer in ({inner}){closing}"
+        case _:
+            assert_never(node)
 
 
 def condition_text(condition: Condition) -> str:
@@ -189,6 +193,8 @@ def condition_text(condition: Condition) -> str:
             return name if is_on else f"not {name}"
         case Joined(sign, parts):
             return f" {sign} ".join(map(condition_text, parts))
+        case _:
+            assert_never(condition)
 
 
 def _literal_text(value: Any) -> str:
@@ -235,5 +241,7 @@ def _is_wide(node: Node) -> bool:
             return any(map(_is_wide, body)) or len(body) > 1
         case Choice(_, then, otherwise):
             return _is_wide(then) or _is_wide(otherwise)
-        case _:
+        case Formula() | Hole() | Literal() | Reference() | Argument() | Label():
             return False
+        case _:
+            assert_never(node)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, assert_never
 
 from archdsl.algebra.traced import Expression, plain
 from archdsl.emit.torch.forward import Forward
@@ -251,6 +251,8 @@ def children(node: Node) -> tuple[Node, ...]:
             return (then, otherwise)
         case Hole() | Formula() | Literal() | Reference() | Argument():
             return ()
+        case _:
+            assert_never(node)
 
 
 def walk(node: Node) -> Iterator[Node]:
@@ -291,6 +293,8 @@ def skeleton(node: Node) -> object:
             return ("literal", type(value).__name__, repr(value))
         case Formula() | Reference() | Argument() | Choice():
             return node
+        case _:
+            assert_never(node)
 
 
 def as_number(hole: Hole) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from archdsl.algebra.traced import difference
 from archdsl.base.text import Place
@@ -128,6 +129,8 @@ def _with_steps(node: Node, following: Iterator[Hole], index: str) -> Node:
             return node
         case Formula() | Choice() | Rows():
             raise AssertionError(node)
+        case _:
+            assert_never(node)
 
 
 def _hole(hole: Hole, following: Iterator[Hole], index: str) -> Hole:

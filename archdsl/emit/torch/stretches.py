@@ -9,19 +9,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from archdsl.algebra.traced import Named, plain
 from archdsl.base.python_text import INDENT
 from archdsl.emit.torch.print import laid_out
 from archdsl.emit.torch.program import (
+    Argument,
     Call,
+    Choice,
     Formula,
     Function,
     Hole,
     Items,
     Keyword,
+    Label,
+    Literal,
     Node,
     Reference,
+    Rows,
     as_number,
     holes,
     skeleton,
@@ -204,5 +210,7 @@ def _named(node: Node, positions: Iterator[int], names: dict[int, str]) -> Node:
             return replace(node, args=arguments, keywords=named)
         case Items(items):
             return replace(node, items=tuple(_named(item, positions, names) for item in items))
-        case _:
+        case Formula() | Literal() | Reference() | Argument() | Label() | Rows() | Choice():
             return node
+        case _:
+            assert_never(node)

@@ -69,7 +69,8 @@ class Terms:
 
     defaults: the arguments that torch has defaults for, by class and name; at its default an argument counts as not
     given. first: the first members of each row. stateless: the classes of layers that have no numbers of their own.
-    overwriting: those that can write over what comes in.
+    overwriting: those that can write over what comes in. overwritable: those, and functions, that give what may be
+    written over.
     """
 
     def __init__(self) -> None:
@@ -78,6 +79,7 @@ class Terms:
         self.defaults: dict[tuple[str, str], object] = {}
         self.stateless: set[str] = set()
         self.overwriting: set[str] = set()
+        self.overwritable: set[str] = set()
         self._numbers: dict[Key, int] = {}
 
     def of(self, *key: Any) -> int:

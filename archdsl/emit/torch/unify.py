@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import assert_never, cast
 
 from archdsl.algebra.traced import Expression, progression, python
 from archdsl.emit.torch.lower import Lowering
@@ -50,7 +50,8 @@ class Unification:
 
     def node(self, nodes: Sequence[Node]) -> Node:
         """One expression for those of all modules; Rejected where there is none."""
-        match nodes[0]:
+        first = nodes[0]
+        match first:
             case Hole(_, steps) if all(isinstance(each, Hole) and _goes_on_as(each, steps) for each in nodes):
                 return Formula(self._number(cast("Sequence[Hole]", nodes)))
             case Call() if all(isinstance(each, Call) for each in nodes):
@@ -62,12 +63,14 @@ class Unification:
             case Rows() if all(isinstance(each, Rows) for each in nodes):
                 return self._rows(cast("Sequence[Rows | None]", nodes))
             case Literal() | Reference():
-                return nodes[0] if len({skeleton(each) for each in nodes}) == 1 else Argument(self.given.word(nodes))
+                return first if len({skeleton(each) for each in nodes}) == 1 else Argument(self.given.word(nodes))
             case Formula() | Argument():
-                assert all(each == nodes[0] for each in nodes)
-                return nodes[0]
-            case _:
+                assert all(each == first for each in nodes)
+                return first
+            case Hole() | Call() | Items() | Label() | Rows() | Choice():
                 raise self.given.rejected([(type(each), len(children(each))) for each in nodes])
+            case _:
+                assert_never(first)
 
     def _number(self, numbers: Sequence[Hole]) -> Expression:
         """The expression of a number; inside loops it may use their indices."""

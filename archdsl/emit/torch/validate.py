@@ -11,8 +11,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, assert_never, cast
 
+from archdsl.emit.torch.calls import call_of, operator_call
 from archdsl.emit.torch.instantiate import Program
 from archdsl.emit.torch.surroundings import INITIALISATION, MODULES, require_surroundings
 from archdsl.emit.torch.terms import Row, Terms, member, previous
@@ -128,6 +129,7 @@ class Meaning:
         """The term of a network."""
         for module in root.distinct():
             self.terms.overwriting.update(_overwriting(module))
+            self.terms.overwritable.update(_overwritable(module))
             if not module.indexed:
                 self._of[id(module)] = self._module(module)
             elif module.is_named and module.is_list:
@@ -163,8 +165,11 @@ class Meaning:
         children: list[tuple[str, int]] = []
         calls: list[int] = []
         for step, name in _written_out(module):
-            if isinstance(step.call, Layer) and step.call.target == "nn.Identity":
-                continue
+            match call_of(step):
+                case Layer(target="nn.Identity"):
+                    continue
+                case _:
+                    pass
             if is_list(step):
                 assert isinstance(step.what, Module)
                 children.append((name, self._inner(step)))
@@ -182,7 +187,7 @@ class Meaning:
         """What stands for a step in a row, which holds modules only."""
         if isinstance(step.what, Module):
             return self._inner(step)
-        call = step.call
+        call = call_of(step)
         layer = (call.row or call) if isinstance(call, Layer) else call.layer if isinstance(call, Apply) else None
         if layer is None:
             raise Miscompiled(f"{step.what.word} in a row")
@@ -210,7 +215,7 @@ class Meaning:
                 case Module():
                     children.append((step.name, self._inner(step)))
                 case Operator():
-                    call = step.call
+                    call = call_of(step)
                     if isinstance(call, Learned):
                         shape, fill = tuple(map(int, call.shape)), terms.value(float(call.fill))
                         learned.append((step.name, terms.of("learned", shape, fill, float(call.deviation))))
@@ -256,13 +261,14 @@ class Meaning:
             calls.append(made)
             many = len(step.outputs) - (0 if training else step.what.train_outputs)
             return tuple(terms.port(made, port, many) for port in range(many)) if many > 1 else (made,)
-        match step.call:
+        call = operator_call(step)
+        match call:
             case Learned(function, shape):
                 held = terms.of("attribute", step.name)
                 if function in INFIX:
                     return (terms.apply(function, held, *given),)
                 return (terms.of("expand", held, terms.of("shape", given[0]), len(shape) - 1),)
-            case Apply() as call:
+            case Apply():
                 if is_layer:
                     made = terms.of("call", terms.of("child", step.name), given, ())
                     calls.append(made)
@@ -270,13 +276,13 @@ class Meaning:
                     made = self._applied(call, given)
             case Layer(target="nn.Identity"):
                 return given
-            case Layer() as call:
+            case Layer():
                 made = terms.of("call", terms.of("child", step.name), *self._taken(call, given))
                 calls.append(made)
                 if call.gives:
                     return self._given(call.gives, made, len(step.outputs))
-            case None:
-                raise AssertionError(step)
+            case _:
+                assert_never(call)
         ports = range(len(step.outputs))
         return tuple(terms.port(made, port, len(ports)) for port in ports) if len(ports) > 1 else (made,)
 
@@ -309,7 +315,8 @@ class Meaning:
 
     def _row_arguments(self, step: Step, given: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[tuple[str, int], ...]]:
         """The arguments of the call of a member of a row."""
-        return self._taken(step.call, given) if isinstance(step.call, Layer) else (given, ())
+        call = call_of(step)
+        return self._taken(call, given) if isinstance(call, Layer) else (given, ())
 
     def _through(self, row: Module, path: int, x: int, others: tuple[int, ...], depth: int) -> int:
         """A tensor after a row of layers that take others besides, or what came into the row."""
@@ -365,8 +372,22 @@ class Meaning:
 def _overwriting(module: Module) -> Iterator[str]:
     """The classes of layers of a module that can write over what comes in."""
     for step in module.steps:
-        if isinstance(step.what, Operator) and step.what.overwrites and isinstance(step.call, Layer):
-            yield step.call.target
+        if isinstance(step.what, Operator) and step.what.overwrites and isinstance(call := call_of(step), Layer):
+            yield call.target
+
+
+def _overwritable(module: Module) -> Iterator[str]:
+    """The classes of layers, and the functions, of a module that give what may be written over."""
+    for step in module.steps:
+        if isinstance(step.what, Operator) and step.what.overwritable:
+            call = operator_call(step)
+            match call:
+                case Layer(name) | Apply(name):
+                    yield name
+                case Learned():
+                    pass
+                case _:
+                    assert_never(call)
 
 
 def _written_out(row: Module) -> Iterator[tuple[Step, str]]:

@@ -21,7 +21,7 @@ from archdsl.emit.torch.checkpoints import Entry, entry_of
 from archdsl.emit.torch.live import require_model
 from archdsl.graph.flat import Layer, layers
 from archdsl.graph.module import Module
-from archdsl.ops.embedding import Param, PositionEmbedding
+from archdsl.ops.operator import Operator
 from archdsl.passes.faults import UnknownHead, WeightsDiffer
 
 if TYPE_CHECKING:
@@ -277,7 +277,9 @@ def _for_shapes(differences: Differences, root: Module) -> tuple[str, ...]:
 
 def _is_position(name: str, layer: Layer) -> bool:
     """Whether a tensor has a vector for each position of a sequence."""
-    return isinstance(layer.step.what, PositionEmbedding) or (isinstance(layer.step.what, Param) and "pos" in name)
+    what, x = layer.step.what, layer.step.input_types[0]
+    assert isinstance(what, Operator)
+    return what.has_positions(x) and (not what.ignores_input or "pos" in name)
 
 
 def _assign(model: torch.nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:

@@ -20,7 +20,6 @@ from archdsl.report.diff.model import About, Aspect, Change, Kind, Side, Whole
 from archdsl.report.diff.table import Diff
 from archdsl.report.diff.values import call_arguments
 from archdsl.report.structure import plain
-from archdsl.report.summary import QUIET
 from archdsl.report.walk import label
 
 MOST: Final = 5_000
@@ -216,5 +215,5 @@ def _side(node: Node, spot: _Spot) -> Side:
         outputs=step.outputs,
         facts={fact: at_example(value) for fact, value in node.counts.items()},
         line=step.place.line,
-        is_quiet=is_operator and what.style in QUIET,
+        is_quiet=is_operator and what.style.is_quiet,
     )

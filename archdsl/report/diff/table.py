@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final, assert_never, cast
 
 from archdsl.algebra.figures import short_number
 from archdsl.facts.fact import Fact
@@ -194,8 +194,10 @@ def _is_hidden(aspect: Aspect, old: Side, new: Side) -> bool:
             return new.is_module or old.label == new.label
         case About.NAME:
             return False
-        case _:
+        case About.INPUT | About.OUTPUT | About.SHARING:
             return True
+        case _:
+            assert_never(aspect.about)
 
 
 def _of_aspect(aspect: Aspect, *, named: bool = True) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 
 from archdsl.algebra.tensors import Shape
 from archdsl.graph.module import Step
-from archdsl.ops.merge import Concat
 from archdsl.ops.operator import Operator
+from archdsl.ops.traits import Joining
 from archdsl.report.explain.page import Lines, by_axis, equal, product
 from archdsl.report.explain.sees import operator_sees
 from archdsl.report.walk import Spot, operand
@@ -31,10 +31,11 @@ def _sizes(step: Step, operator: Operator[Any]) -> Lines:
     if windows:
         sums = (window.arithmetic(length) for window, length in zip(windows, x.grid, strict=True))
         yield from by_axis(list(sums))
-    elif isinstance(operator, Concat):
-        in_rows = operator.along == "positions"
+    elif operator.joins is Joining.CONCATENATION:
+        in_rows = operator.in_turn
         joined = [kind.positions if in_rows else kind.channels for kind in step.input_types]
-        yield operator.along, equal(" + ".join(map(str, joined)), out.positions if in_rows else out.channels)
+        along = "positions" if in_rows else "channels"
+        yield along, equal(" + ".join(map(str, joined)), out.positions if in_rows else out.channels)
     elif out.positions == 1 and out.channels == x.size != x.channels:
         yield "features", equal(product((*x.grid, x.channels)), out.channels)
     elif operator.sees_all and out.positions == 1 < x.positions:
