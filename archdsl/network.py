@@ -327,12 +327,9 @@ class Network:
         return marks(difference(since.module, self.module, traces, everywhere=True))
 
     def draw_volumes(self, path: str | Path | None = None, **options: Unpack[VolumesOptions]) -> Drawing:
-        """The feature maps along the main path as boxes in a row, as in the figures of AlexNet and VGG, as `draw` gives
-        a picture: `str()` is SVG, made without Graphviz, and so is a file of `.svg` or `.dot`; `.png` and `.pdf` need
-        it.
-
-        detail: how far groups without branches are opened; None for as far as a page holds. legend, dark: as in `draw`.
-        """
+        """The feature maps along the main path as boxes in a row, as in the figures of AlexNet and VGG. `str()` is SVG;
+        it, `.svg` and `.dot` need no Graphviz, `.png` and `.pdf` do. detail: how far groups without branches are
+        opened; None for as far as a page holds. legend, dark: as in `draw`."""
         from archdsl.drawn import volumes
 
         return volumes(self.compiled, path, options)
