@@ -8,8 +8,6 @@ and the note holds what was being compiled, for a report. No door takes it for a
 
 from __future__ import annotations
 
-import platform
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, wraps
@@ -171,6 +169,9 @@ class Broken:
     def report(self, asked: str) -> str:
         """A Python file for a report: what was asked for, where it failed, and what was being compiled, which archdsl
         reads back from it. It holds somebody's text: ask before it is kept or sent."""
+        import platform
+        import traceback
+
         carried = self.carried
         told = [
             f"asked: {asked}",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from archdsl.algebra.conditions import Condition
 from archdsl.algebra.formulas import Formula, constant, symbol
@@ -37,6 +37,9 @@ class Asking:
     also: tuple[tuple[Place, str], ...] = ()
     needed: bool = False
     weights: bool = False
+
+
+_UNASKED: Final = Asking()
 
 
 class FormulaTooLarge(Exception):
@@ -71,7 +74,7 @@ class Assumptions:
     stated: list[Condition] = field(default_factory=list[Condition])
     wanted: Decision | None = None
     closed: bool = False
-    _asking: Asking = Asking()
+    _asking: Asking = _UNASKED
     _trail: list[Condition] = field(default_factory=list[Condition])
 
     def open(self, name: str, example: int) -> int:

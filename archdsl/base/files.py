@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
-import platform
-import secrets
 import sys
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
@@ -82,6 +79,10 @@ def _require_new(files: Iterable[Path], read: Iterable[Path | str | None]) -> No
 
 def _made_beside(target: Path, data: bytes) -> Path:
     """The file under another name, that of its target in short, of the process, and of this one write."""
+    import hashlib
+    import platform
+    import secrets
+
     # a name may be as long as the system allows, so that of the temporary file does not hold it
     # a folder may be shared with machines whose processes are not seen from here
     named = os.fsencode(f"{platform.node()}/{target.name}")

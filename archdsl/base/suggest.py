@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from heapq import nsmallest
 
 _LONGEST = 64
@@ -12,6 +11,8 @@ _COMPARED = 500
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The one known name that `word` most likely meant, or None where no name is near."""
+    from difflib import get_close_matches
+
     names = {name.lower(): name for name in sorted(known) if len(name) <= _LONGEST}
     # a text may define thousands of names, and comparing is slow: those of about the same length are compared
     near = nsmallest(_COMPARED, names, key=lambda name: abs(len(name) - len(word))) if len(names) > _COMPARED else names

@@ -8,10 +8,10 @@ import io
 import os
 import shlex
 import sys
-import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO, assert_never
 
@@ -23,17 +23,6 @@ from archdsl import __version__
 from archdsl.base.reading import reason
 from archdsl.boundary import Broken, Done, Refused, Wrong, answered
 from archdsl.cli.codes import FINE, INTERNAL, INTERRUPTED, LIMIT, PIPE_CLOSED, USAGE, WRONG
-from archdsl.cli.commands.check import check
-from archdsl.cli.commands.compare import compare
-from archdsl.cli.commands.compile import compile_
-from archdsl.cli.commands.diff import diff
-from archdsl.cli.commands.draw import draw
-from archdsl.cli.commands.explain import explain
-from archdsl.cli.commands.json import json_
-from archdsl.cli.commands.sizes import sizes
-from archdsl.cli.commands.summary import summary
-from archdsl.cli.commands.time import time
-from archdsl.cli.commands.zoo import zoo
 from archdsl.cli.outputs import output_kind
 from archdsl.cli.screen import complain, put, say, show
 
@@ -43,7 +32,8 @@ _KEEP = "--keep-input"
 _COMPLETE = "_ARCHDSL_COMPLETE"
 _PLAIN = {"─": "-", "×": "x", "†": "+", "…": "~"}
 _SHELLS = ("bash", "zsh", "fish")
-_COMMANDS = (check, summary, explain, sizes, time, diff, compare, draw, compile_, json_, zoo)
+# the commands with a file of their own, each imported when it is run or told about
+_COMMANDS = ("check", "compare", "compile", "diff", "draw", "explain", "json", "sizes", "summary", "time", "zoo")
 
 
 @dataclass
@@ -59,6 +49,18 @@ class _PipeClosed(BaseException):
 
 class _Commands(click.Group):
     """The group of all commands."""
+
+    @override
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *_COMMANDS})
+
+    @override
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _COMMANDS and cmd_name not in self.commands:
+            module = import_module(f"{__name__}.commands.{cmd_name}")
+            # two have the names of what Python has itself
+            self.add_command(getattr(module, cmd_name, None) or getattr(module, f"{cmd_name}_"))
+        return super().get_command(ctx, cmd_name)
 
     @override
     def invoke(self, ctx: click.Context) -> Any:
@@ -169,6 +171,8 @@ def _apologise(broken: Broken, arguments: list[str], file: str | None) -> None:
         say(f"{sorry}. This keeps what it was given,", err=True)
         say(f"for the report: {PROGRAM} {_KEEP} bug.py ...", err=True)
     if os.environ.get(TRACEBACK):
+        import traceback
+
         for line in "".join(traceback.format_exception(error)).splitlines():
             say(line, err=True)
 
@@ -220,7 +224,3 @@ def completion(shell: str) -> None:
     made = get_completion_class(shell)
     assert made is not None
     put(Shown.trusted(made(archdsl, {}, PROGRAM, _COMPLETE).source() + "\n"))
-
-
-for _command in _COMMANDS:
-    archdsl.add_command(_command)

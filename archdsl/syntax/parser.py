@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, cast
 
 from lark import Lark, Token, UnexpectedCharacters, UnexpectedToken
@@ -22,6 +22,9 @@ from archdsl.syntax.tree import Binding, Definition, File, Input, Output, Run, S
 _MOST_FAULTS = 20
 # a text is read once more after each fault; a long one only so often that this stays a matter of seconds
 _MOST_READ = 400_000
+# trees of the texts that were read last, of which none may be long
+_MOST_KEPT = 16
+_LONGEST_KEPT = 50_000
 _LINE = 200
 _WORD_BEFORE = re.compile(r"([\w\-/]+)[ \t]+\Z")
 _NAMES = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -95,8 +98,7 @@ def _file(source: Source, report: Report, *, gaps: bool) -> File:
     holes: list[Span] = []
     for _ in range(min(_MOST_FAULTS, 1 + _MOST_READ // (len(text) + 1))):
         try:
-            with collector_paused():
-                statements = cast("tuple[Statement, ...]", cast("Any", _lark()).parse(text))
+            statements = _kept_statements(text) if len(text) <= _LONGEST_KEPT else _statements(text)
             return File(source, statements) if gaps else _without_holes(source, statements, holes)
         except UnexpectedToken as error:
             fault, span = _unexpected(error, text)
@@ -160,6 +162,16 @@ def _names(text: str) -> frozenset[str]:
 
 def _overlap(one: Span, other: Span) -> bool:
     return one.start < other.end and other.start < one.end
+
+
+def _statements(text: str) -> tuple[Statement, ...]:
+    """The statements of a text that can be read as a whole."""
+    with collector_paused():
+        return cast("tuple[Statement, ...]", cast("Any", _lark()).parse(text))
+
+
+# a text that is compiled with one setting is soon compiled with another
+_kept_statements = lru_cache(maxsize=_MOST_KEPT)(_statements)
 
 
 @cache
