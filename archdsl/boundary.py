@@ -9,7 +9,6 @@ and the note holds what was being compiled, for a report. No door takes it for a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property, wraps
 from types import FunctionType, TracebackType
 from typing import Any, Final, Generic, ParamSpec, Self, TypeAlias, TypeVar
@@ -17,6 +16,7 @@ from typing import Any, Final, Generic, ParamSpec, Self, TypeAlias, TypeVar
 from archdsl.base.carried import Carried
 from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.base.reading import TooLarge, reason
+from archdsl.base.records import record
 from archdsl.base.version import __version__
 from archdsl.base.wanted import Refusal, WrongType, missing
 
@@ -131,21 +131,21 @@ def _is_short_of_memory(error: Exception) -> bool:
 # --- answers ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@record
 class Done(Generic[R]):
     """It was done, and this came of it."""
 
     value: R
 
 
-@dataclass(frozen=True)
+@record
 class Wrong:
     """A text or file is wrong, or passes a limit. error: has the diagnostics."""
 
     error: ArchError
 
 
-@dataclass(frozen=True)
+@record
 class Refused:
     """It cannot be done as it was asked for: an argument is wrong, a file cannot be read or written, a package is
     missing, or memory is. message: which of these, in a line."""
@@ -154,7 +154,7 @@ class Refused:
     error: Exception
 
 
-@dataclass(frozen=True)
+@record
 class Broken:
     """A bug of archdsl. error: what came out, with its traceback."""
 

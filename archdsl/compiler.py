@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -15,6 +15,7 @@ from archdsl.algebra.tensors import TensorType
 from archdsl.base.carried import Carried
 from archdsl.base.diagnostics import ArchError, Diagnostic, Fault, Report, Severity
 from archdsl.base.limits import DEFAULT_LIMITS, Limits
+from archdsl.base.records import record
 from archdsl.base.resources import folder
 from archdsl.base.settings import of_python
 from archdsl.base.text import Place, Source, Span
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from archdsl.report.zoo import Zoo
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@record(eq=False, repr=False)
 class Options:
     """What a compilation is told besides the text.
 

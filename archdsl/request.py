@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from archdsl.algebra.tensors import TensorType
@@ -13,6 +13,7 @@ from archdsl.base.diagnostics import ArchError, Diagnostic, Report
 from archdsl.base.faults import LimitPassed
 from archdsl.base.formats import HEAD, format_of
 from archdsl.base.limits import DEFAULT_LIMITS
+from archdsl.base.records import record
 from archdsl.base.text import Source
 from archdsl.base.wanted import WrongValue
 from archdsl.compiler import Options, compile_source, source_of
@@ -35,7 +36,7 @@ class Unclear(WrongValue):
     """A request that cannot be understood. The message says why."""
 
 
-@dataclass(frozen=True)
+@record
 class Request:
     """A network as it is asked for: its name, or a text in place of it, with settings and the input's size."""
 

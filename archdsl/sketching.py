@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from types import NoneType
@@ -14,6 +13,7 @@ from archdsl.base.carried import Carried
 from archdsl.base.diagnostics import ArchError, Diagnostic, Severity
 from archdsl.base.escaped import visible
 from archdsl.base.limits import DEFAULT_LIMITS, Limits
+from archdsl.base.records import record
 from archdsl.base.text import Source
 from archdsl.base.wanted import require
 from archdsl.boundary import door, doors
@@ -33,7 +33,7 @@ _PASSES = "E08"  # the faults of passes, which a file carries and no text has
 
 
 @doors
-@dataclass(frozen=True, eq=False, repr=False)
+@record(eq=False, repr=False)
 class Sketch:
     """What could be worked out of a text, and what is wrong with it.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from math import gcd
 from typing import Final
@@ -11,11 +10,12 @@ from typing import Final
 from archdsl.algebra.formulas import Floor, Formula, constant, symbol
 from archdsl.algebra.sizes import EVERYTHING, NOTHING, Sizes
 from archdsl.algebra.solutions import Relation, solutions
+from archdsl.base.records import record
 
 _SHORT_PERIOD: Final = 1024
 
 
-@dataclass(frozen=True)
+@record
 class Condition:
     """`formula` compared with 0. Two conditions that say the same in other words are mostly the same object."""
 

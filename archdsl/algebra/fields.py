@@ -8,11 +8,13 @@ on, whatever lies between, and on an endless line, so that at the ends of a map 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from fractions import Fraction
 from functools import reduce
 from typing import Final
+
+from archdsl.base.records import record
 
 Number = int | Fraction
 """A place along an axis. Whole numbers, but where positions lie closer than those of the input."""
@@ -35,7 +37,7 @@ class Status(StrEnum):
     NONE = "not applicable"
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Channels:
     """How the channels of a position share in its field.
 
@@ -64,7 +66,7 @@ class Channels:
 _EVEN: Final = Channels()
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Field:
     """What positions see along one axis of an input. See the docstring of this file.
 

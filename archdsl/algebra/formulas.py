@@ -8,15 +8,16 @@ leaves it. All symbols stand for whole numbers of at least 1.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from itertools import chain
 from math import gcd, lcm, prod
 from typing import Any, Final
 
+from archdsl.base.records import record
 
-@dataclass(frozen=True, slots=True)
+
+@record(slots=True)
 class Symbol:
     """A size that is left open, such as `H`."""
 
@@ -26,7 +27,7 @@ class Symbol:
         return self.name
 
 
-@dataclass(frozen=True)
+@record
 class Floor:
     """`floor(top/by)`. In normal form the coefficients of `top` are as near to 0 as they can be, the first positive."""
 
@@ -45,7 +46,7 @@ class Floor:
         return f"floor({_bracketed(self.top)}/{self.by})"
 
 
-@dataclass(frozen=True)
+@record
 class Grid:
     """`floor((size + shift)/by)` for the sizes from 1 on: its values are points, counted from 1."""
 
@@ -74,7 +75,7 @@ Atom = Symbol | Floor
 Monomial = tuple[tuple[Atom, int], ...]
 
 
-@dataclass(frozen=True)
+@record
 class Formula:
     """A sum of products of atoms, each with a whole coefficient that is not 0, in a fixed order."""
 

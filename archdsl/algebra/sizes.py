@@ -6,11 +6,12 @@ The sizes that meet a condition on one symbol are, for each remainder modulo a p
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from math import lcm
 from typing import Final
+
+from archdsl.base.records import record
 
 # sizes are looked at up to here: what holds so far counts as true for all sizes
 FARTHEST: Final = 10**9
@@ -22,7 +23,7 @@ _LOOKED_AT = 10_000
 Interval = tuple[int, int]
 
 
-@dataclass(frozen=True)
+@record
 class Sizes:
     """Whole numbers from 1 on: for each remainder modulo `period` some intervals, in order and apart.
 
@@ -178,7 +179,7 @@ _Rule = tuple[int, frozenset[int]]
 _ANY: Final[_Rule] = (1, frozenset({0}))
 
 
-@dataclass(frozen=True)
+@record
 class Comparison:
     """Sizes from `low` to `high`, or without end, that keep to a rule; only those without a bound have one."""
 

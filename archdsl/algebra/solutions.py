@@ -7,7 +7,6 @@ only rises or only falls.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 from math import comb
@@ -24,6 +23,7 @@ from archdsl.algebra.sizes import (
     joined,
     last_to,
 )
+from archdsl.base.records import record
 
 
 class Relation(StrEnum):
@@ -91,7 +91,7 @@ def _sizes_of(points: Interval, grid: Grid) -> Interval:
     return min(grid.start(low), FARTHEST), min(grid.end(high), FARTHEST)
 
 
-@dataclass(frozen=True)
+@record
 class _Polynomial:
     """A polynomial that is whole at whole numbers, by its differences at 0: it is sum(d[i] * C(k, i))."""
 

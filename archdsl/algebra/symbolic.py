@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from archdsl.algebra.conditions import Condition
 from archdsl.algebra.formulas import Formula, constant, symbol
 from archdsl.algebra.solutions import Relation
+from archdsl.base.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 Number = TypeVar("Number", int, float)
 
 
-@dataclass(frozen=True)
+@record
 class Asking:
     """Why something is decided.
 
@@ -52,7 +53,7 @@ class FormulaTooLarge(Exception):
         self.place = place
 
 
-@dataclass(frozen=True)
+@record
 class Decision:
     """A condition that the example met, and why it was asked."""
 

@@ -7,12 +7,12 @@ over in each of them, so that one rule serves a 1x1 convolution and a fully conn
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from math import prod
 from typing import Self
 
 from archdsl.algebra.symbolic import formula_of, is_open
+from archdsl.base.records import record
 
 Shape = tuple[int, ...]
 
@@ -34,7 +34,7 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class TensorType:
     """The sizes of a tensor in torch's order, without the batch, and what its axes mean."""
 

@@ -7,10 +7,10 @@ number 256 everywhere, and its trace is `4 * c`, which is what a careful program
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from archdsl.algebra.tensors import TensorType
+from archdsl.base.records import record
 
 _APPLY: Final[Mapping[str, Callable[[int, int], int]]] = {
     "+": int.__add__,
@@ -25,14 +25,14 @@ _LARGEST: Final = 60
 _GRID_NAMES = {1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Named:
     """A constructor argument."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Derived:
     """An operation on two expressions."""
 

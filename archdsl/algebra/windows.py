@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 
 from archdsl.algebra.fields import Field
 from archdsl.algebra.symbolic import is_open
+from archdsl.base.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Window:
     """A window that slides along one axis, as torch counts it.
 
@@ -72,7 +72,7 @@ class Window:
         return f"({top})/{self.stride} + 1 = {shown}"
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Spread:
     """A window that spreads along one axis, as a transposed convolution does: (W - 1)*S - 2P + F + output padding."""
 

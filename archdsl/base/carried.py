@@ -6,7 +6,7 @@ import ast
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeGuard, cast
 
@@ -16,6 +16,7 @@ from archdsl.base.formats import MADE_CODE, MADE_WEIGHTS, SAFETENSORS, format_of
 from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.python_text import INDENT, WIDTH, literal, long_literal
 from archdsl.base.reading import TooLarge, content, opened
+from archdsl.base.records import record
 from archdsl.base.settings import of_python
 
 NAME = "ARCH"
@@ -33,7 +34,7 @@ _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 _MOST_SIZES = 100
 
 
-@dataclass(frozen=True)
+@record
 class Carried:
     """What a network was compiled from: its name, its texts by file name, the main one first, what was set from
     outside, the shape of the input if that was given, and the passes that changed it, in their order."""

@@ -15,6 +15,7 @@ from inspect import cleandoc, isabstract
 from typing import ClassVar, NamedTuple
 
 from archdsl.base.escaped import visible
+from archdsl.base.records import record
 from archdsl.base.text import Place
 
 
@@ -79,7 +80,7 @@ class Fault(ABC):
         return cleandoc(cls.__doc__ or "")
 
 
-@dataclass(frozen=True)
+@record
 class Diagnostic:
     """A fault and its places.
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 from archdsl.base.diagnostics import Fault, Severity
+from archdsl.base.records import record
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Uncomputable(Fault):
     """An expression has no value: a division by zero, an item beyond the end of a list, a number too large."""
 
@@ -29,7 +29,7 @@ class Uncomputable(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class LimitPassed(Fault):
     """A text asks for more than the host allows. The message says how much, and how to raise the limit.
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 from typing import Final
 
 from archdsl.base.reading import head
+from archdsl.base.records import record
 
 HEAD: Final = 2**16
 _FIELDS = 40
@@ -35,7 +35,7 @@ class Use(Enum):
     OTHER = auto()
 
 
-@dataclass(frozen=True)
+@record
 class Format:
     """A kind of file, as a person calls it, with its article."""
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from archdsl.base.records import record
 
 # the largest size, count or value of an expression: exact in a 64-bit word, and far beyond any network
 LARGEST: Final = 10**18
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Limits:
     """Bounds on what one text may ask for. Passing one is always an error that names it.
 

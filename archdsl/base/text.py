@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Final, NamedTuple
+
+from archdsl.base.records import record
 
 # a string that is not closed ends with its line, so that no text makes the search start over and over
 _COMMENT_OR_STRING = re.compile(r'"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+"?|#[^\n]*')
@@ -32,7 +34,7 @@ class Comment(NamedTuple):
     doc: bool
 
 
-@dataclass(frozen=True, eq=False)
+@record(eq=False)
 class Source:
     """A text with a name, as diagnostics show it. `path` is None for text that came from no file.
 

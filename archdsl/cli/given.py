@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from archdsl.base.diagnostics import ArchError
+from archdsl.base.records import record
 from archdsl.cli.screen import show
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def _paths(name: str, incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(spot.path) for spot, _ in spots if spot.path.startswith(incomplete)]
 
 
-@dataclass(frozen=True)
+@record
 class Given:
     """What the options say about the network that is meant."""
 

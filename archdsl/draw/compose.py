@@ -6,10 +6,11 @@ beside it; equal neighbours and equal branches fold.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, Final, assert_never
 
+from archdsl.base.records import record
 from archdsl.draw.joining import branches_folded, neighbours_folded, taken_in
 from archdsl.draw.levels import Costs, Level, Member, Part
 from archdsl.draw.model import Detail
@@ -26,7 +27,7 @@ _MOST: Final = Fraction(1, 2)
 _NEARLY_ALL: Final = Fraction(3, 4)
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Scope:
     """Where a module stands: the path of what is around it, its position in a row, what its inputs see, how many open
     blocks are around it. around: the step that it is. known: the facts of the network; those of the module itself if

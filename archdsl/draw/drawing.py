@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -10,6 +10,7 @@ from typing import Final
 from archdsl.base.carried import Carried
 from archdsl.base.escaped import visible
 from archdsl.base.files import kind_of, write_atomically
+from archdsl.base.records import record
 from archdsl.base.wanted import WrongValue, require_file
 from archdsl.boundary import doors
 from archdsl.draw import render
@@ -25,7 +26,7 @@ PAGE: Final = "html"
 
 
 @doors
-@dataclass(frozen=True, repr=False)
+@record(repr=False)
 class Drawing:
     """A picture as a value: equal where the same is drawn. `str()` is its text: DOT of boxes and lines, SVG of volumes,
     in which everything has its place. A notebook shows it.

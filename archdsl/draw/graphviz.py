@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Self, final
 
 from typing_extensions import override
 
 from archdsl.base.escaped import Escaped, seen
+from archdsl.base.records import record
 from archdsl.graph.marks import Mark
 from archdsl.ops.operator import Style
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Theme:
     """The colours of a picture. fill: of boxes by their family, None for inputs and outputs. coldest, hottest: of boxes
     that are shaded by what they cost. marked: fill and border by mark."""

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 from archdsl.algebra.tensors import TensorType
+from archdsl.base.records import record
 from archdsl.facts.fact import Fact, Known, Place
 from archdsl.facts.receptive import Seen
 from archdsl.facts.table import totals
@@ -20,7 +21,7 @@ from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops.operator import Operator
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Member:
     """A step that a part stands for, at its place (`facts.fact.Place`): its path, and what its output sees of the
     network's input. around: the member that it is in. again: whether its weights are those of an earlier step, where
@@ -40,7 +41,7 @@ class Member:
         return self.module.steps[self.index]
 
 
-@dataclass(frozen=True, eq=False)
+@record(eq=False)
 class Costs:
     """What a part stands for, in numbers. known: the facts of the network. facts: those that are told of each part.
     sums: those of them that add up, of all that the part stands for."""
@@ -76,7 +77,7 @@ class Costs:
         return told
 
 
-@dataclass(frozen=True, eq=False)
+@record(eq=False)
 class Part:
     """One thing to draw.
 
@@ -129,7 +130,7 @@ class Part:
         return (*look, *map(_what, told))
 
 
-@dataclass(frozen=True, eq=False)
+@record(eq=False)
 class Level:
     """The parts that are drawn of one module, in an order in which every part comes after what it reads."""
 

@@ -8,11 +8,12 @@ given.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import partial
 from types import NoneType
 from typing import Any, Final, TypedDict, Unpack
 
+from archdsl.base.records import record
 from archdsl.base.wanted import WrongType, WrongValue, require, texts
 from archdsl.draw.model import Detail, Direction
 from archdsl.facts.table import colour
@@ -62,7 +63,7 @@ OF_SKETCH: Final = SketchOptions.__optional_keys__
 OF_PICTURE: Final = PictureOptions.__optional_keys__
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Look:
     """How a network is drawn.
 

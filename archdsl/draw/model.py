@@ -6,11 +6,12 @@ What is drawn is decided in `draw.picture`; how it looks as text in `draw.dot`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from archdsl.algebra.tensors import Shape
+from archdsl.base.records import record
 from archdsl.base.wanted import Choice
 from archdsl.draw.graphviz import LIGHT, Theme
 from archdsl.facts.fact import Fact, View
@@ -58,7 +59,7 @@ class Role(StrEnum):
     SKIP = "skip"
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Facts:
     """What is known of a layer, block or tensor: the text of a tooltip.
 
@@ -91,7 +92,7 @@ class Facts:
             yield f"line {self.line}"
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Node:
     """One thing that is drawn.
 
@@ -124,7 +125,7 @@ class Node:
         return self.kind not in {Kind.DOT, Kind.SIGN} and (self.kind is not Kind.MERGE or self.mark is not None)
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Edge:
     """A tensor from a node to another. label: its shape, where that is worth a word.
 
@@ -142,7 +143,7 @@ class Edge:
     unknown: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Cluster:
     """A stage or block that is open, or the frame of a whole network among several.
 
@@ -162,7 +163,7 @@ class Cluster:
     turned: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Sample:
     """An entry of the legend: what a colour or a line means. style: None of what is as it was since another network.
     fill: a colour that is not one of the theme."""
@@ -172,7 +173,7 @@ class Sample:
     fill: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Picture:
     """What is drawn of a network. Nodes, edges and clusters are in the order of the text. One without a caption has no
     heading either.

@@ -9,6 +9,7 @@ from typing import Final
 
 from archdsl.algebra.fields import Field
 from archdsl.algebra.tensors import TensorType
+from archdsl.base.records import record
 from archdsl.draw.levels import Level, Part
 from archdsl.draw.model import (
     Cluster,
@@ -30,7 +31,7 @@ from archdsl.ops.operator import Operator, Style
 _NOTE: Final = 44
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class _End:
     """Where an edge can start: a node, the tensor that comes out of it, and whether the node gave it a new shape.
 
@@ -45,7 +46,7 @@ class _End:
     training: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class _Frame:
     """What a level or part is drawn in: a cluster, and a straight line to stand on. projects: it is on a shortcut."""
 

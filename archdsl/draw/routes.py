@@ -7,10 +7,10 @@ from is a shortcut: the identity of a residual, a dense connection, a skip of a 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import assert_never
 
+from archdsl.base.records import record
 from archdsl.draw.levels import Level, Part
 from archdsl.draw.model import Role
 from archdsl.graph.module import INPUT, Wire
@@ -20,7 +20,7 @@ NO_POINT = -(10**9)
 _MANY = 5_000
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Routes:
     """roles: of each input of each part, by their indices, where it is not the path itself. aside: the parts on a
     shortcut. spine: the parts on the straight line from an input to an output. entry: the input of the level

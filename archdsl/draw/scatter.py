@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
 from archdsl.algebra.figures import short_number
 from archdsl.base.escaped import Markup
+from archdsl.base.records import record
 from archdsl.base.wanted import WrongValue
 from archdsl.draw.columns import text_width
 from archdsl.draw.graphviz import FONT, LIGHT
@@ -53,7 +53,7 @@ _SHAPES: Final = (
 _NUMBERED: Final = re.compile(r"_?[a-z]?\d.*$")
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Point:
     """One network."""
 
@@ -67,7 +67,7 @@ class Point:
         return _NUMBERED.sub("", self.name) or self.name
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class _Box:
     left: float
     top: float
@@ -81,7 +81,7 @@ class _Box:
         return across * down if across > 0 and down > 0 else 0
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class _Axis:
     """A logarithmic axis. low, high: its ends, as powers of ten; start, end: where they are on the page."""
 

@@ -6,10 +6,10 @@ Lengths are in points; y grows downwards, as in SVG.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, LiteralString, assert_never
 
 from archdsl.base.escaped import Markup
+from archdsl.base.records import record
 from archdsl.draw.columns import text_width
 from archdsl.draw.graphviz import FONT, Dot, Label
 
@@ -19,7 +19,7 @@ _HEAD: Final = 6.0
 _POINTS: Final = 72
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Polygon:
     """A filled polygon."""
 
@@ -28,7 +28,7 @@ class Polygon:
     stroke: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Line:
     """A line through some points, with an arrow at its end if it has a head."""
 
@@ -37,7 +37,7 @@ class Line:
     head: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Text:
     """A line of text, centred on a point or starting there; y is its baseline."""
 
@@ -64,7 +64,7 @@ class Text:
 Shape = Polygon | Line | Text
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Group:
     """Shapes that are one thing to a reader. about: its tooltip."""
 
@@ -73,7 +73,7 @@ class Group:
     shapes: tuple[Shape, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Scene:
     """A whole drawing, what is in front last. about: what it is for a reader who does not see it."""
 

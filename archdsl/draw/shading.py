@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from math import sqrt
 from typing import Any, Final
 
+from archdsl.base.records import record
 from archdsl.draw.graphviz import mixed
 from archdsl.draw.model import Kind, Node, Picture, Role, Sample
 from archdsl.facts.fact import Fact, Shade
@@ -15,7 +16,7 @@ from archdsl.facts.fact import Fact, Shade
 _STEPS: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Shading:
     """How dark boxes are, from 0 to 1, by their id; and the scale that says so, from 0 in equal steps to 1, without
     what rounding makes the same."""

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from math import sqrt
 from typing import Final
 
 from archdsl.algebra.tensors import Kind as Axes
 from archdsl.algebra.tensors import TensorType
+from archdsl.base.records import record
 from archdsl.draw.compose import Composer
 from archdsl.draw.graphviz import Theme, mixed, theme
 from archdsl.draw.levels import Level, Part
@@ -53,7 +54,7 @@ _LIFT: Final = 12.0
 _REPEATED: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Volume:
     """A feature map on the main path.
 
@@ -207,7 +208,7 @@ def _opens(part: Part) -> bool:
 # --- where it stands --------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class _Solid:
     """A box or bar: its front is `thick` wide and `high` high; `deep` goes back, up and to the right."""
 

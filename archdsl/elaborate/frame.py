@@ -16,6 +16,7 @@ from archdsl.algebra.symbolic import Asking
 from archdsl.algebra.tensors import TensorType
 from archdsl.algebra.traced import Traced, dimension_names, substituted, traced_type
 from archdsl.base.diagnostics import Edit, Fault
+from archdsl.base.records import record
 from archdsl.base.text import Place, Span
 from archdsl.elaborate import faults
 from archdsl.elaborate.evaluate import Evaluator
@@ -142,7 +143,7 @@ class Run:
         )
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Frame:
     """The run that something is worked out in, the names that mean something there, and the module that it adds to."""
 

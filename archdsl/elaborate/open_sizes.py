@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from archdsl.algebra.conditions import implied, together, told
@@ -11,6 +11,7 @@ from archdsl.algebra.formulas import symbol
 from archdsl.algebra.symbolic import Asking, Assumptions, Decision, is_open
 from archdsl.algebra.tensors import Kind, TensorType
 from archdsl.base.diagnostics import Report
+from archdsl.base.records import record
 from archdsl.base.text import Place
 from archdsl.elaborate import faults
 from archdsl.facts.open_sizes import depending, is_least, nearest
@@ -29,7 +30,7 @@ LETTERS: Final[Mapping[tuple[Kind, int], str]] = {
 _USUAL = 224
 
 
-@dataclass(frozen=True)
+@record
 class Example:
     """The sizes that stand for those that are left open, by name. opens_all: whether the sizes that the text states for
     the grids of its inputs are left open too; they are then the example."""

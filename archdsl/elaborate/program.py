@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final, assert_never
 
 from archdsl.base.diagnostics import Fault
+from archdsl.base.records import record
 from archdsl.base.text import Place
 from archdsl.elaborate import faults
 from archdsl.elaborate.evaluate import Evaluator
@@ -26,7 +26,7 @@ UNNAMED: Final = "network"  # what a network is called that nobody named
 Defining = tree.Use | tree.Let | tree.Function | tree.Default
 
 
-@dataclass(frozen=True, eq=False)
+@record(eq=False)
 class Program:
     """A file with its names worked out. `nets` are the networks in it; a bare chain is one named after the file."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from archdsl.base.records import record
 from archdsl.elaborate import faults
 from archdsl.elaborate.values import Scope, Unknown, Value
 from archdsl.graph.module import Module, Step
@@ -22,7 +23,7 @@ _COSTLY = 3
 _OPENED = 4
 
 
-@dataclass(frozen=True)
+@record
 class Requirement:
     """A `require` statement, and the scope that it stands in."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from archdsl.algebra.traced import Named, Traced
+from archdsl.base.records import record
 from archdsl.base.settings import is_whole
 from archdsl.base.text import Place, Source, Span
 from archdsl.graph.arguments import Defined, DefinedKind, Nothing, Partial, PlainValue
@@ -16,7 +17,7 @@ from archdsl.ops import OperatorClass
 from archdsl.syntax import tree
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Unknown:
     """The value of what failed. Nothing that depends on it is said to be wrong."""
 
@@ -27,7 +28,7 @@ class Unknown:
 UNKNOWN: Final = Unknown()
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Template:
     """A block or net as a value: its definition and the scope that the definition stands in. `arguments` are those that
     a block was given where it became a value: `bottleneck(groups=32)`."""
@@ -40,7 +41,7 @@ class Template:
         return f"{'net' if self.definition.is_net else 'block'} {self.definition.name.text}"
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Function:
     """A function of expressions, with the scope that its definition stands in."""
 
@@ -51,7 +52,7 @@ class Function:
         return f"function {self.definition.name.text}"
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Shared:
     """Weights declared by `share`, to be used wherever the name stands."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archdsl.base.diagnostics import Edit
+from archdsl.base.records import record
 from archdsl.base.suggest import nearest
 from archdsl.base.text import Span
 from archdsl.elaborate import faults
@@ -26,7 +27,7 @@ _WINDOW = re.compile(r"([a-z_]\w*?)(\d+(?:x\d+)*)")
 DECORATIONS = ("norm", "act")
 
 
-@dataclass(frozen=True)
+@record
 class Reading:
     """An operator as a text asks for it: with its arguments, and with the norm and activation that follow it.
 

@@ -6,7 +6,6 @@ import re
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from archdsl.algebra.symbolic import Assumptions, formula_of, is_open
 from archdsl.algebra.tensors import Kind, TensorType
 from archdsl.base.diagnostics import ArchError, Diagnostic
+from archdsl.base.records import record
 from archdsl.base.wanted import need
 from archdsl.emit.torch.live import require_model
 from archdsl.facts.open_sizes import other_sizes, told_by_size
@@ -80,7 +80,7 @@ def onnx_file(
 # --- one file ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@record
 class _Written:
     """A live module that is to be written. root: its network."""
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from archdsl.base.dtypes import Dtype
+from archdsl.base.records import record
 from archdsl.base.wanted import WrongValue
 
 _T, _G = 10**12, 10**9
@@ -18,7 +18,7 @@ _BINARY = {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 _FIGURE = re.compile(r"(\d+)(?:\.(\d+))?(?:e\+?(\d{1,2}))? *([kmgtp]i?)?(flop/s|flops|b/s|b)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Device:
     """peak: floating-point operations a second, by the type of the numbers. bandwidth: bytes a second between memory
     and processor. memory: bytes; 0 if not said. source: where the figures are from."""

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from enum import Enum, auto
 from typing import Any, Generic, Protocol, TypeVar
 
 from typing_extensions import override
 
 from archdsl.algebra.figures import short_number
+from archdsl.base.records import record
 from archdsl.facts.receptive import Seen
 from archdsl.graph.module import Module, Step
 from archdsl.graph.sums import Sum
@@ -119,7 +120,7 @@ def _is_never_all(_value: object) -> bool:
     return False
 
 
-@dataclass(frozen=True)
+@record
 class Shade:
     """How boxes of a picture are coloured by a fact.
 
@@ -137,7 +138,7 @@ class Shade:
     first: bool = False
 
 
-@dataclass(frozen=True, eq=False)
+@record(eq=False)
 class Fact(Generic[V]):
     """A fact: see the docstring of this file.
 

@@ -9,15 +9,15 @@ From Chellapilla, Puri, Simard 2006, High Performance Convolutional Neural Netwo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 
 from archdsl.algebra.windows import Spread, Window
+from archdsl.base.records import record
 from archdsl.graph.module import Step
 from archdsl.ops.operator import Operator
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Im2col:
     """The matrices of one convolution, for one sample and of one of its `groups`, as rows and columns.
 

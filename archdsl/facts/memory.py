@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from archdsl.algebra.tensors import Kind, TensorType
+from archdsl.base.records import record
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops.operator import Operator
 from archdsl.ops.storage import INDEX, NOTHING, Own
@@ -42,7 +43,7 @@ def is_list(step: Step) -> bool:
 # --- schedules --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Statement:
     """A line of a function: the step whose results get names, one for each of its outputs."""
 
@@ -50,7 +51,7 @@ class Statement:
     targets: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Schedule:
     """The order in which the steps of a named module run at inference, and how long their results have a name.
 
@@ -68,7 +69,7 @@ Scheduler = Callable[[Module], Schedule]
 # --- sizes ------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Sizes:
     """How many bytes tensors take: samples in a batch, and bytes of a number of the activations."""
 
@@ -89,7 +90,7 @@ class Sizes:
 Source = int | None  # the input whose memory a result lies in; None for memory of its own
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Call:
     """What a call of a module takes at inference besides what goes in: the most that lives at once, and its results.
 
@@ -100,7 +101,7 @@ class Call:
     results: tuple[tuple[Source, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class _Row:
     """Layers in a row, besides what goes in: the most that lives while the first input is held by the row itself, and
     after that. result: as that of a call."""
@@ -315,7 +316,7 @@ def buffers(root: Module, sizes: Sizes, *, training: bool) -> int:
 # --- training ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Result:
     """What comes out in training: the input whose memory it lies in, or the bytes that it takes; whether the backward
     pass goes through it; whether it needs its values."""
@@ -326,7 +327,7 @@ class Result:
     kept: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Forward:
     """What the forward pass of a module in training leaves behind. reads: whether the backward pass needs each input.
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from archdsl.algebra.fields import POINT, Channels, Field, Number, Status, union
 from archdsl.algebra.tensors import TensorType
+from archdsl.base.records import record
 from archdsl.graph.module import INPUT, Module, Step
 from archdsl.ops.operator import AXIS_NAMES, Operator, axes_of
 
@@ -202,7 +203,7 @@ def _union(seen: list[Seen], kind: TensorType, *, side_by_side: bool = False) ->
 # --- as data ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class ReceptiveField:
     """The receptive field along one axis of the network's inputs.
 

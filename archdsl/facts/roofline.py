@@ -8,11 +8,11 @@ one after another, so that times add up; that of n equal blocks is n times that 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from typing_extensions import override
 
 from archdsl.base.dtypes import Dtype
+from archdsl.base.records import record
 from archdsl.facts.devices import Device
 from archdsl.facts.fact import Figures, Place
 from archdsl.facts.memory import Sizes
@@ -21,7 +21,7 @@ from archdsl.graph.module import INPUT, Module, Step, Wire
 _PER_MAC = 2
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Work:
     """What some steps do. flops, moved: operations, and bytes between memory and processor. calculating: the operations
     of the steps that arithmetic bounds; moving: the bytes of those that memory bounds."""
@@ -44,7 +44,7 @@ class Work:
         return Work(self.flops * count, self.moved * count, self.calculating * count, self.moving * count)
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class CallWork:
     """What one call of something does. steps: the work of each step inside, all its repetitions; none in an operator.
 

@@ -6,15 +6,16 @@ From Simonyan, Zisserman 2014, Very Deep Convolutional Networks, arXiv:1409.1556
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 
 from archdsl.algebra.windows import Window
+from archdsl.base.records import record
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops.operator import Operator
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Row:
     """Equal windows in a row. first, last: the names of its ends in their module. layers: how many there are. weights:
     what they have, without biases. channels: what goes in, for each filter. filters: what comes out. groups: of

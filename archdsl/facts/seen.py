@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from typing_extensions import override
 
 from archdsl.algebra.fields import Status
 from archdsl.algebra.tensors import TensorType
+from archdsl.base.records import record
 from archdsl.facts.fact import EVERYWHERE, Fact, Figures, Place, Shade
 from archdsl.facts.receptive import NOTHING, ReceptiveField, ReceptiveFields, Seen, described, start
 from archdsl.graph.module import INPUT, Module
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class OnInputs:
     """What is seen of the inputs of a network."""
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from archdsl.base.records import record
 from archdsl.base.text import Place
 from archdsl.ops import OperatorClass
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Nothing:
     """`none`: an argument of this value counts as not given."""
 
@@ -21,7 +21,7 @@ class Nothing:
 NOTHING: Final = Nothing()
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Partial:
     """An operator as a value, with some of its arguments: `leaky_relu(0.1)`. In elaboration these may be any values."""
 
@@ -41,7 +41,7 @@ class DefinedKind(StrEnum):
     SHARED = "shared"
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Defined:
     """A block, net, function or shared layer as a value: its name, where it is defined if there is a text, and the
     arguments that it was given already."""

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, NoReturn, final
 
 from typing_extensions import override
 
 from archdsl.algebra.tensors import Kind, TensorType
+from archdsl.base.records import record
 from archdsl.ops.operator import Operator, Style
 
 NOT_KNOWN: Final = TensorType((), Kind.UNKNOWN)
 
 
-@dataclass(frozen=True)
+@record
 class Blank(Operator[tuple[TensorType, ...]]):
     """An element that could not be worked out.
 
@@ -44,7 +44,7 @@ class Blank(Operator[tuple[TensorType, ...]]):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class BlankMerge(Blank):
     """The place where branches meet that could not be worked out."""
 

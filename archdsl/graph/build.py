@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from archdsl.algebra.tensors import TensorType
+from archdsl.base.records import record
 from archdsl.base.text import NOWHERE, Place
 from archdsl.graph.arguments import PlainValue
 from archdsl.graph.biases import cancelled_biases
@@ -16,7 +17,7 @@ from archdsl.ops.operator import Operator
 _Frozen = TypeVar("_Frozen", bound=Step | Module | Operator[Any])
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Tensor:
     """A tensor inside the module that is being built: an output of one of its steps, or one of its inputs."""
 

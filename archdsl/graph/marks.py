@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
+
+from archdsl.base.records import record
 
 
 class Mark(StrEnum):
@@ -17,7 +19,7 @@ class Mark(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Marked:
     """The mark of a step. old: what it was called in its box, where that is no longer so. note: what else changed."""
 
@@ -26,7 +28,7 @@ class Marked:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Gone:
     """Steps in a row that are no longer there. parent: the path of the module that they were in. after, before: the
     paths of the steps that they stood between, nothing for the ends of the module."""
@@ -37,7 +39,7 @@ class Gone:
     before: str
 
 
-@dataclass(frozen=True)
+@record
 class Marks:
     """The marks of a network. of: by path and whether a module stands there. inside: of modules, how many changes are
     in them. opened: the modules that have to be open for each different change to be seen once."""

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from archdsl.algebra.tensors import Shape, TensorType
+from archdsl.base.records import record
 from archdsl.base.text import NOWHERE, Place
 from archdsl.graph.arguments import PlainValue
 from archdsl.graph.sums import LAYERS, MACS, PARAMS, Sum
@@ -67,7 +68,7 @@ class Wire(NamedTuple):
     port: int = 0
 
 
-@dataclass(frozen=True, eq=False)
+@record(eq=False)
 class Step:
     """One step of a module: an operator or a module, and what it is given.
 
@@ -142,7 +143,7 @@ class Step:
         return inside * self.count
 
 
-@dataclass(frozen=True, eq=False)
+@record(eq=False)
 class Module:
     """A block, net, group or repeat with everything worked out. See the docstring of this file.
 

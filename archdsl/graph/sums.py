@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from archdsl.base.records import record
 
 if TYPE_CHECKING:
     from archdsl.graph.module import Step
 
 
-@dataclass(frozen=True, eq=False)
+@record(eq=False)
 class Sum:
     """A number that operators have and that adds up: steps as often as they are repeated, modules as often as they are
     called. `Module.total` works it out, once for each distinct module.

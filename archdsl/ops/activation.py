@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 from typing_extensions import override
 
 from archdsl.algebra.tensors import Kind, Shape, TensorType
+from archdsl.base.records import record
 from archdsl.ops.arguments import choice, integer, number
 from archdsl.ops.faults import BadArgument, Reject
 from archdsl.ops.operator import Style, Unary, require_features
@@ -52,7 +52,7 @@ class Plain(Activation):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Relu(Plain):
     """Rectified linear unit: max(x, 0)."""
 
@@ -65,7 +65,7 @@ class Relu(Plain):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Relu6(Plain):
     """Rectified linear unit capped at 6: min(max(x, 0), 6)."""
 
@@ -79,7 +79,7 @@ class Relu6(Plain):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class LeakyRelu(Activation):
     """Rectified linear unit with a small slope below zero."""
 
@@ -99,7 +99,7 @@ class LeakyRelu(Activation):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Prelu(Activation):
     """Rectified linear unit whose slope below zero is learned: one for all channels, or one for each."""
 
@@ -129,7 +129,7 @@ class Prelu(Activation):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Elu(Activation):
     """Exponential linear unit: x above zero, alpha*(exp(x) - 1) below."""
 
@@ -146,7 +146,7 @@ class Elu(Activation):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Selu(Plain):
     """Scaled exponential linear unit, which keeps mean 0 and variance 1 through layers."""
 
@@ -157,7 +157,7 @@ class Selu(Plain):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Gelu(Activation):
     """Gaussian error linear unit: x times the probability that a normal variable is below x."""
 
@@ -174,7 +174,7 @@ class Gelu(Activation):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Silu(Plain):
     """Sigmoid linear unit, also called swish: x * sigmoid(x)."""
 
@@ -186,7 +186,7 @@ class Silu(Plain):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Mish(Plain):
     """x * tanh(softplus(x))."""
 
@@ -197,7 +197,7 @@ class Mish(Plain):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class HardSwish(Plain):
     """Swish made of straight lines: x * relu6(x + 3) / 6."""
 
@@ -209,7 +209,7 @@ class HardSwish(Plain):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class HardSigmoid(Plain):
     """Sigmoid made of straight lines: relu6(x + 3) / 6."""
 
@@ -221,7 +221,7 @@ class HardSigmoid(Plain):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Sigmoid(Plain):
     """1 / (1 + exp(-x))."""
 
@@ -232,7 +232,7 @@ class Sigmoid(Plain):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Tanh(Plain):
     """Hyperbolic tangent."""
 
@@ -243,7 +243,7 @@ class Tanh(Plain):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Softplus(Plain):
     """log(1 + exp(x)), a smooth rectifier."""
 
@@ -266,7 +266,7 @@ class AlongChannels(Activation):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Softmax(AlongChannels):
     """Exponentials that sum to 1 along the channels."""
 
@@ -277,7 +277,7 @@ class Softmax(AlongChannels):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class LogSoftmax(AlongChannels):
     """The logarithm of the softmax along the channels."""
 
@@ -289,7 +289,7 @@ class LogSoftmax(AlongChannels):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Scale(Unary):
     """Multiplies by a number that is not learned, as the Transformer its embeddings by the root of their width."""
 

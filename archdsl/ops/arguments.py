@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields, replace
+from dataclasses import MISSING, Field, field, fields, replace
 from enum import Enum, StrEnum
 from functools import cache
 from typing import Any, ClassVar, Final, Protocol, TypeVar, assert_never, cast
 
 from archdsl.algebra.symbolic import at_example
 from archdsl.base.limits import LARGEST
+from archdsl.base.records import record
 from archdsl.base.settings import is_whole
 from archdsl.ops.faults import BadArgument, MissingArgument, Reject, UnknownArgument, WrongType
 
@@ -44,7 +45,7 @@ class ArgumentKind(StrEnum):
     LAYER = "a layer that `share` declares"
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Argument:
     """One declared argument: what it takes, within which bounds, and one line about it.
 
@@ -131,7 +132,7 @@ def shown(value: object) -> str:
             return f"the {str(value)[:40]}"
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class SharedLayer:
     """A layer that `share` declares, as an argument: its name, and the shapes of its learned tensors by name."""
 
@@ -142,7 +143,7 @@ class SharedLayer:
         return self.name
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Operand:
     """A tensor that an operator takes besides the one that comes in: its name, and one line about it."""
 

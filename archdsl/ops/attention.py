@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import prod
 from typing import Any, ClassVar, final
 
@@ -11,6 +10,7 @@ from typing_extensions import override
 
 from archdsl.algebra.fields import SAME, Field, everything
 from archdsl.algebra.tensors import Kind, Shape, TensorType
+from archdsl.base.records import record
 from archdsl.ops.arguments import Operand, flag, given, integer, number
 from archdsl.ops.faults import BadArgument, Reject, WrongTensor
 from archdsl.ops.operator import Operator, Style, Unary, axes_of, require_sequence
@@ -58,7 +58,7 @@ def _mask_made(operator: Attention | DotAttention, xs: Types, memory: TensorType
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Attention(Operator[Types]):
     """Multi-head attention: each position looks at all others, or at those of `memory`, in several ways at once.
 
@@ -153,7 +153,7 @@ class Attention(Operator[Types]):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class DotAttention(Operator[Types]):
     """Attention without weights, of the incoming queries to given keys and values: `q -> dot_attention(k, v)`.
 
@@ -238,7 +238,7 @@ class DotAttention(Operator[Types]):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class WindowAttention(Unary):
     """Attention within each window of a grid of vectors, with a learned bias for each relative position.
 
@@ -332,7 +332,7 @@ class WindowAttention(Unary):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class PaddingMask(Unary):
     """Which tokens are padding, for attention to leave them out."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 from typing import ClassVar, final
 
@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from archdsl.algebra.tensors import Shape, TensorType
 from archdsl.algebra.windows import Spread, Window
+from archdsl.base.records import record
 from archdsl.ops.arguments import Axes, axes, flag, integer, stride, width, window
 from archdsl.ops.faults import BadArgument, GroupsDoNotDivide, Reject
 from archdsl.ops.operator import (
@@ -55,7 +56,7 @@ def _conv_layer(x: TensorType, channels: int, windows: tuple[Window, ...], group
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Conv(Unary):
     """Convolution: each output channel is a weighted sum over a window of all the input's channels.
 
@@ -122,7 +123,7 @@ class Conv(Unary):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class DepthwiseConv(Unary):
     """Depthwise convolution: each channel has a window of its own, and channels do not mix.
 
@@ -175,7 +176,7 @@ class DepthwiseConv(Unary):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Deconv(Unary):
     """Transposed convolution: spreads each input position over a window, so that the map grows by its stride.
 

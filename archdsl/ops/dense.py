@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar, final
 
 from typing_extensions import override
 
 from archdsl.algebra.fields import Channels, Field
 from archdsl.algebra.tensors import Kind, Shape, TensorType
+from archdsl.base.records import record
 from archdsl.ops.arguments import flag, width
 from archdsl.ops.conv import Conv
 from archdsl.ops.faults import Reject, WrongTensor
@@ -19,7 +20,7 @@ from archdsl.ops.traits import Matrix
 
 
 @final
-@dataclass(frozen=True)
+@record
 class FullyConnected(Unary):
     """Fully connected layer: each output is a weighted sum of all features.
 
@@ -69,7 +70,7 @@ class FullyConnected(Unary):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Flatten(Unary):
     """All numbers of a tensor as one vector, in torch's order: channels first."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 from typing import final
 
@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from archdsl.algebra.fields import Field
 from archdsl.algebra.tensors import Kind, Shape, TensorType
+from archdsl.base.records import record
 from archdsl.ops.arguments import Axes, SharedLayer, axes, integer, layer, number, width
 from archdsl.ops.faults import BadArgument, Reject, WrongTensor
 from archdsl.ops.operator import Style, Unary, require_features, require_sequence
@@ -19,7 +20,7 @@ from archdsl.ops.torchcall import Apply, Layer, Learned, Weight, X, changed
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Embedding(Unary):
     """A learned vector for each token: `embedding-512(30000)` has 30,000 vectors of 512 features."""
 
@@ -64,7 +65,7 @@ class Embedding(Unary):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Tied(Unary):
     """A linear map with the weights of an embedding that `share` declares: the scores of all tokens.
 
@@ -125,7 +126,7 @@ class Tied(Unary):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class PositionEmbedding(Unary):
     """Adds a learned vector for each position of a sequence."""
 
@@ -180,7 +181,7 @@ class PositionEmbedding(Unary):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class PositionalEncoding(Unary):
     """Adds sines and cosines of many wavelengths, which tell the positions of a sequence apart without weights."""
 
@@ -219,7 +220,7 @@ class PositionalEncoding(Unary):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Param(Unary):
     """A learned tensor, the same for each sample whatever comes in: `param((1, 768))`, sizes in torch's order.
 

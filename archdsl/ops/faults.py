@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import final
 
 from archdsl.algebra.tensors import Kind, TensorType
 from archdsl.base.diagnostics import Fault
+from archdsl.base.records import record
 from archdsl.base.suggest import did_you_mean
 
 
@@ -25,7 +25,7 @@ class Reject(Exception):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class WindowTooLarge(OperatorFault):
     """A window does not fit into the tensor that it slides over, padding included.
 
@@ -61,7 +61,7 @@ class WindowTooLarge(OperatorFault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class BadArgument(OperatorFault):
     """An argument has a value that the operator cannot work with: too small, too large, or at odds with another."""
 
@@ -82,7 +82,7 @@ class BadArgument(OperatorFault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class GroupsDoNotDivide(OperatorFault):
     """Channels do not split evenly into groups. Both the incoming and the outgoing channels must."""
 
@@ -108,7 +108,7 @@ class GroupsDoNotDivide(OperatorFault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class CannotMerge(OperatorFault):
     """Branches meet whose shapes do not fit together.
 
@@ -167,7 +167,7 @@ class CannotMerge(OperatorFault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class MissingArgument(OperatorFault):
     """An operator lacks an argument that it cannot do without, such as the number of channels of a convolution."""
 
@@ -194,7 +194,7 @@ class MissingArgument(OperatorFault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class WrongTensor(OperatorFault):
     """An operator got a tensor of a kind that it cannot work on, such as a convolution after a vector."""
 
@@ -222,7 +222,7 @@ class WrongTensor(OperatorFault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class UnknownArgument(OperatorFault):
     """An argument that the operator does not have. The message lists those it has."""
 
@@ -254,7 +254,7 @@ class UnknownArgument(OperatorFault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class WrongType(OperatorFault):
     """An argument is not the kind of value that the operator needs: a word for a number, say."""
 
@@ -282,7 +282,7 @@ class WrongType(OperatorFault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class TwiceGiven(OperatorFault):
     """One argument is given twice, for instance as `-64` and as `width=64`, or there are too many of them."""
 
@@ -305,7 +305,7 @@ class TwiceGiven(OperatorFault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class NoShorthand(OperatorFault):
     """A shorthand that the operator has no use for: window digits, a `-width`, a `/stride` or braces.
 
@@ -330,7 +330,7 @@ class NoShorthand(OperatorFault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class WrongCount(OperatorFault):
     """An operator got more or fewer tensors than it works on: a merge without branches, a layer with them."""
 
@@ -352,7 +352,7 @@ class WrongCount(OperatorFault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class TooLarge(OperatorFault):
     """A tensor with more than 10^18 positions or channels along one axis.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import reduce
 from typing import ClassVar, final
 
@@ -11,6 +10,7 @@ from typing_extensions import override
 from archdsl.algebra.fields import POINT, SAME, Field
 from archdsl.algebra.symbolic import at_example, is_open
 from archdsl.algebra.tensors import Kind, TensorType
+from archdsl.base.records import record
 from archdsl.ops.arguments import choice
 from archdsl.ops.faults import CannotMerge, Reject
 from archdsl.ops.operator import Style, Variadic, require_features
@@ -22,7 +22,7 @@ Types = tuple[TensorType, ...]
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Add(Variadic):
     """The sum of its branches, whose shapes must be equal."""
 
@@ -54,7 +54,7 @@ class Add(Variadic):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Mul(Variadic):
     """The product of its branches. A size of 1 stretches, so that a gate can weigh whole channels."""
 
@@ -115,7 +115,7 @@ class Mul(Variadic):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Concat(Variadic):
     """Its branches side by side, along the channels. All other sizes must be equal.
 

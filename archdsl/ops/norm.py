@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 from typing_extensions import override
 
 from archdsl.algebra.tensors import Kind, Shape, TensorType
+from archdsl.base.records import record
 from archdsl.ops.arguments import flag, integer, number, numbers
 from archdsl.ops.faults import BadArgument, GroupsDoNotDivide, Reject, WrongTensor
 from archdsl.ops.operator import Style, Unary, require_features, require_samples
@@ -22,7 +22,7 @@ def _affine(channels: int, *, learned: bool) -> Mapping[str, Shape]:
 
 
 @final
-@dataclass(frozen=True)
+@record
 class BatchNorm(Unary):
     """Batch normalisation: each channel to mean 0 and variance 1 over the batch, then a learned scale and shift.
 
@@ -80,7 +80,7 @@ class BatchNorm(Unary):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class LayerNorm(Unary):
     """Layer normalisation: the features of each position to mean 0 and variance 1, then a learned scale and shift.
 
@@ -132,7 +132,7 @@ class LayerNorm(Unary):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class GroupNorm(Unary):
     """Group normalisation: groups of channels to mean 0 and variance 1 over the map, then a learned scale and shift."""
 
@@ -185,7 +185,7 @@ class GroupNorm(Unary):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class LocalResponseNorm(Unary):
     """Local response normalisation: each activation is divided by those of neighbouring channels.
 
@@ -232,7 +232,7 @@ class LocalResponseNorm(Unary):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Normalize(Unary):
     """Normalisation of the input by a fixed mean and standard deviation for each channel, kept as buffers."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from inspect import cleandoc
 from math import prod
 from typing import Any, ClassVar, Generic, TypeVar, assert_never, cast
@@ -20,6 +20,7 @@ from archdsl.algebra.tensors import Kind, Shape, TensorType
 from archdsl.algebra.traced import expression_of
 from archdsl.algebra.windows import Spread, Window
 from archdsl.base.limits import LARGEST
+from archdsl.base.records import record
 from archdsl.ops.arguments import Axes, Operand, Role, SharedLayer, arguments, roles
 from archdsl.ops.faults import BadArgument, Reject, TooLarge, WindowTooLarge, WrongTensor
 from archdsl.ops.storage import NOTHING, Buffer, Kept, Own
@@ -29,7 +30,7 @@ from archdsl.ops.traits import Joining, Matrix, Positions, Rescaling, Style
 In = TypeVar("In")
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Facts:
     """What is derived of one operator on given inputs, for one sample: worked out once for each distinct pair."""
 

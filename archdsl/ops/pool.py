@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import final
 
@@ -11,6 +10,7 @@ from typing_extensions import override
 from archdsl.algebra.fields import Field, everything
 from archdsl.algebra.tensors import TensorType
 from archdsl.algebra.windows import Window
+from archdsl.base.records import record
 from archdsl.ops.arguments import Axes, axes, flag, stride, window
 from archdsl.ops.faults import BadArgument, Reject
 from archdsl.ops.operator import (
@@ -51,7 +51,7 @@ def _layer(name: str, windows: tuple[Window, ...], **more: tuple[object, object]
 
 
 @final
-@dataclass(frozen=True)
+@record
 class MaxPool(Unary):
     """Max pooling: the largest value of each window. `pool` alone is 2×2 with stride 2.
 
@@ -96,7 +96,7 @@ class MaxPool(Unary):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class AveragePool(Unary):
     """Average pooling: the mean of each window. `avgpool` alone is 2×2 with stride 2.
 
@@ -153,7 +153,7 @@ def _share(before: int, after: int) -> Field:
 
 
 @final
-@dataclass(frozen=True)
+@record
 class AdaptiveAveragePool(Unary):
     """Average pooling to a map of a given size, whatever comes in."""
 
@@ -187,7 +187,7 @@ class AdaptiveAveragePool(Unary):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class AdaptiveMaxPool(Unary):
     """Max pooling to a map of a given size, whatever comes in."""
 
@@ -224,7 +224,7 @@ class AdaptiveMaxPool(Unary):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class GlobalAveragePool(Unary):
     """Global average pooling: the mean of each channel over the whole map, as a vector.
 
@@ -259,7 +259,7 @@ class GlobalAveragePool(Unary):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class GlobalMaxPool(Unary):
     """Global max pooling: the largest value of each channel over the whole map, as a vector.
 

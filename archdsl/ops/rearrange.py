@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import final
 
 from typing_extensions import override
@@ -10,6 +10,7 @@ from typing_extensions import override
 from archdsl.algebra.fields import SAME, Channels, Field, everything
 from archdsl.algebra.tensors import Kind, TensorType
 from archdsl.algebra.windows import Window
+from archdsl.base.records import record
 from archdsl.ops.arguments import Axes, axes, integer
 from archdsl.ops.faults import BadArgument, GroupsDoNotDivide, Reject, WrongTensor
 from archdsl.ops.operator import (
@@ -30,7 +31,7 @@ _MOST_CHUNKS = 4
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Slice(Unary):
     """The channels from `start` to before `stop`; `slice(64)` leaves out the first 64.
 
@@ -90,7 +91,7 @@ class Slice(Unary):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class ChannelShuffle(Unary):
     """Channel shuffle: deals the channels of `groups` equal groups out in turn, so that what follows sees all groups.
 
@@ -121,7 +122,7 @@ class ChannelShuffle(Unary):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Split(Unary):
     """Equal parts of the channels, side by side: `q, k, v = ... -> split(3)`."""
 
@@ -157,7 +158,7 @@ class Split(Unary):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class ChannelsLast(Unary):
     """A map with its channels as the last axis: a grid of vectors, on whose features `fc` and `ln` work."""
 
@@ -180,7 +181,7 @@ class ChannelsLast(Unary):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class ChannelsFirst(Unary):
     """A grid of vectors as a map, with its channels before the grid, as convolutions want it."""
 
@@ -204,7 +205,7 @@ class ChannelsFirst(Unary):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class ToSequence(Unary):
     """The positions of a map or grid of vectors in a row, each with its channels as features: patches as tokens."""
 
@@ -240,7 +241,7 @@ class ToSequence(Unary):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class ToImage(Unary):
     """A sequence as a map of `height` rows, its features as channels: the way back from `to_sequence`."""
 
@@ -276,7 +277,7 @@ class ToImage(Unary):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Transpose(Unary):
     """A sequence with its positions and its features exchanged, so that `fc` mixes positions."""
 
@@ -306,7 +307,7 @@ class Transpose(Unary):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Reshape(Unary):
     """The same numbers with other sizes, in torch's order: `fc-8192 -> reshape((512, 4, 4))` makes a map."""
 
@@ -346,7 +347,7 @@ class Reshape(Unary):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Roll(Unary):
     """Moves all positions of a map or grid; what leaves at one end comes in at the other."""
 
@@ -383,7 +384,7 @@ class Roll(Unary):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Select(Unary):
     """The vector at one position of a sequence: `select(0)` is the class token, `select(-1)` the last output."""
 
@@ -417,7 +418,7 @@ class Select(Unary):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class SpaceToDepth(Unary):
     """Squares of positions as one position with all their channels: half as high and wide, four times as many channels.
 

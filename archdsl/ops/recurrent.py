@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 from typing_extensions import override
 
 from archdsl.algebra.fields import Field
 from archdsl.algebra.tensors import Kind, Shape, TensorType
+from archdsl.base.records import record
 from archdsl.ops.arguments import Operand, choice, flag, given, integer, number, width
 from archdsl.ops.faults import BadArgument, MissingArgument, Reject, WrongTensor
 from archdsl.ops.operator import Operator, Style, Unary, require_sequence
@@ -153,7 +153,7 @@ class Recurrent(Operator[Types]):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Rnn(Recurrent):
     """Elman's recurrent layer: each output is an activation of the input and of the output before.
 
@@ -183,7 +183,7 @@ class Rnn(Recurrent):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Gru(Recurrent):
     """Gated recurrent unit: gates decide how much of its state each input replaces.
 
@@ -208,7 +208,7 @@ class Gru(Recurrent):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Lstm(Recurrent):
     """Long short-term memory: a cell that gates let values into and out of.
 
@@ -238,7 +238,7 @@ class Lstm(Recurrent):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class FinalState(Unary):
     """The state of the last layer after the whole sequence, as a vector; of both directions if `bidirectional`."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 from typing_extensions import override
 
 from archdsl.algebra.tensors import Kind, Shape, TensorType
+from archdsl.base.records import record
 from archdsl.ops.arguments import flag, number
 from archdsl.ops.faults import CannotMerge, Reject, WrongCount
 from archdsl.ops.operator import Style, Unary, Variadic, require_features, require_samples
@@ -17,7 +17,7 @@ from archdsl.ops.torchcall import Layer, Learned, changed
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Dropout(Unary):
     """Sets numbers to zero at random while training, and scales the others up. Does nothing at inference.
 
@@ -63,7 +63,7 @@ class Dropout(Unary):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class DropPath(Unary):
     """Stochastic depth: sets whole samples to zero at random while training, and scales the others up, so that a
     residual connection goes without its body. Does nothing at inference."""
@@ -99,7 +99,7 @@ class DropPath(Unary):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Sample(Variadic):
     """Draws each number from a normal distribution: `sample { mean | log_variance }`, as variational autoencoders do.
 
@@ -138,7 +138,7 @@ class Sample(Variadic):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class LayerScale(Unary):
     """Multiplies each channel by a learned factor, which starts near zero.
 
@@ -176,7 +176,7 @@ class LayerScale(Unary):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Identity(Unary):
     """Gives back what it gets."""
 

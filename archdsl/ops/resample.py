@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, ClassVar, final
 
@@ -11,6 +11,7 @@ from typing_extensions import override
 from archdsl.algebra.fields import POINT, SAME, Channels, Field
 from archdsl.algebra.tensors import Kind, Shape, TensorType
 from archdsl.algebra.windows import Spread, Window
+from archdsl.base.records import record
 from archdsl.ops.arguments import Axes, axes, choice, flag, integer, window
 from archdsl.ops.faults import BadArgument, MissingArgument, Reject, WrongCount, WrongTensor
 from archdsl.ops.operator import Style, Unary, Variadic, by_axes, compact, for_axes, per_axis, require_grid
@@ -50,7 +51,7 @@ def _torch_mode(mode: str, rank: int) -> str:
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Upsample(Unary):
     """Enlarges a map by a factor (`upsample2`) or to a size (`upsample(size=(64, 64))`).
 
@@ -124,7 +125,7 @@ def _pair(operator: Resize | Crop, xs: Types) -> tuple[TensorType, TensorType]:
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Resize(Variadic):
     """Brings a map to the size of another: `resize { a | b }` is `a` on the grid of `b`.
 
@@ -164,7 +165,7 @@ class Resize(Variadic):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Crop(Variadic):
     """Cuts a map down to the size of another: `crop { a | b }` is the part of `a` that is as large as `b`.
 
@@ -209,7 +210,7 @@ class Crop(Variadic):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Pad(Unary):
     """Adds a border of zeros around a map (`pad(2)`), or at one end only (`pad(before=2)`).
 
@@ -258,7 +259,7 @@ class Pad(Unary):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class PadChannels(Unary):
     """Adds channels of zeros, as the parameter-free shortcut of ResNet does (its option A)."""
 

@@ -4,11 +4,12 @@ and what it makes on the way. Figures are those of PyTorch's own operators on a 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
 
+from archdsl.base.records import record
 
-@dataclass(frozen=True, slots=True)
+
+@record(slots=True)
 class Own:
     """A tensor that an operator makes for itself.
 
@@ -21,7 +22,7 @@ class Own:
     itemsize: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Kept:
     """What autograd keeps of an operator for the backward pass, besides weights.
 
@@ -44,7 +45,7 @@ class Kept:
         return Kept(inputs, own=own)
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Buffer:
     """A tensor that a layer holds besides what is learned.
 

@@ -3,25 +3,26 @@ what `forward` writes, `Learned` for a tensor of the class itself and what `forw
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final, cast
 
+from archdsl.base.records import record
 
-@dataclass(frozen=True, slots=True)
+
+@record(slots=True)
 class Slot:
     """Stands for an incoming tensor among the arguments of an `Apply`; `ALL` for the list of all of them."""
 
     index: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Grid:
     """Stands for the sizes of an incoming image's grid among the arguments of an `Apply`."""
 
     index: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Passed:
     """An argument of a call that is passed by its name: `mask=mask`."""
 
@@ -29,7 +30,7 @@ class Passed:
     slot: Slot
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Weight:
     """A learned tensor of another layer of the same class among the arguments of an `Apply`: `self.wte.weight`."""
 
@@ -41,7 +42,7 @@ ALL: Final = Slot(-1)
 INFIX: Final = frozenset({"+", "*", "=="})
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Option:
     """The value of a keyword argument, and torch's default for it."""
 
@@ -49,7 +50,7 @@ class Option:
     default: Any
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Layer:
     """A module that `__init__` builds and `forward` calls with the incoming tensor.
 
@@ -91,7 +92,7 @@ class Layer:
         return Layer(target, args, written, copied, options, takes, gives, row)
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Apply:
     """An expression that `forward` writes.
 
@@ -112,7 +113,7 @@ class Apply:
         return Apply(function, args, tuple(kwargs.items()), layer)
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Learned:
     """A learned tensor that `__init__` makes, a parameter of the class that it stands in under the layer's name.
 

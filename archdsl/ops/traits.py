@@ -3,8 +3,9 @@ these instead of a list of classes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from archdsl.base.records import record
 
 
 class Style(StrEnum):
@@ -56,7 +57,7 @@ class Positions(StrEnum):
     MOVED = "moved"
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Matrix:
     """A layer whose output channels are weighted sums of what comes in, each with a bias of its own that may be left
     out: `weight` and `bias`, and an argument `bias`. outputs, inputs: the axes of `weight` along which these channels
@@ -66,7 +67,7 @@ class Matrix:
     inputs: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Rescaling:
     """What a norm does to each channel at inference, if it is (x - mean)/sqrt(variance + eps)*gain + shift: the names
     of these tensors in its state. Gain and shift may not be there."""

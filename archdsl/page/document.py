@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha256
 from itertools import starmap
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, LiteralString
 
 from archdsl.base.escaped import Markup
 from archdsl.base.files import kind_of, write_atomically
+from archdsl.base.records import record
 from archdsl.base.version import __version__
 from archdsl.base.wanted import require_file
 from archdsl.boundary import doors
@@ -40,7 +41,7 @@ NOUN: Final = "a page"
 
 
 @doors
-@dataclass(frozen=True, repr=False)
+@record(repr=False)
 class Page:
     """A page as a value: equal where the same stands on it. `str()` is its HTML.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
 from archdsl.algebra.fields import Field
 from archdsl.algebra.symbolic import is_open
+from archdsl.base.records import record
 from archdsl.facts.fact import Fact, Known, View
 from archdsl.facts.receptive import ReceptiveField, described, number_of
 from archdsl.facts.table import shown_in
@@ -25,7 +25,7 @@ MOST: Final = 2_000
 ROW: Final = ":row"
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Entry:
     """A step at its place.
 

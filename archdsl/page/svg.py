@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from math import dist
 from typing import Final
 from xml.etree import ElementTree as ET
 
 from archdsl.base.escaped import Markup
+from archdsl.base.records import record
 from archdsl.page.colours import CLASS
 
 # the attributes of a group of shapes, by what it is (`node`, `edge`, `cluster`) and its id in the picture
@@ -36,7 +36,7 @@ def small(svg: bytes, marks: Marks) -> Markup:
     return Markup.filled(head, _written(width), _written(height), groups)
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class _Shapes:
     """Shapes of Graphviz, moved by (x, y) so that all places are positive, in tenths of a unit."""
 

@@ -4,10 +4,11 @@ which it looks different."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from archdsl.base.escaped import Markup
+from archdsl.base.records import record
 from archdsl.draw.compose import Scope, title_of
 from archdsl.draw.dot import DEAR, dot
 from archdsl.draw.look import PLAIN, Look
@@ -26,7 +27,7 @@ MOST_VIEWS: Final = 300
 SECONDS: Final = 30.0
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class View:
     """A picture of the inside of a block, None for the network itself. first: whether it is what is shown when nothing
     is said about detail. shown: the entries that each node and cluster stands for, by its id. shadings: how dark its
@@ -39,7 +40,7 @@ class View:
     shadings: Mapping[Fact[Any], Shading]
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Drawn:
     """A view with its SVG, empty where none could be made."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, final
 
 from typing_extensions import override
 
+from archdsl.base.records import record
 from archdsl.graph.module import Module
 from archdsl.ops.operator import Operator
 from archdsl.passes.a_pass import Change
@@ -15,7 +15,7 @@ from archdsl.passes.rewrite import Rules, Visit, rewritten
 
 
 @final
-@dataclass(frozen=True)
+@record
 class DropDropout(Change):
     """Leaves dropout out, which does nothing at inference. Weights stay as they are, and so do `drop_path` and the
     dropout of attention and recurrent layers."""

@@ -7,12 +7,12 @@ network are told apart.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 
 from typing_extensions import override
 
 from archdsl.algebra.tensors import TensorType
+from archdsl.base.records import record
 from archdsl.graph.module import INPUT, Module, Step
 from archdsl.ops.operator import Operator
 from archdsl.passes.rewrite import Part, Rules
@@ -21,7 +21,7 @@ from archdsl.passes.scope import Scope
 Ports = frozenset[int]
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Ends:
     """The ends of a module, as seen from some of its outputs.
 

@@ -3,10 +3,10 @@ others."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 from archdsl.base.diagnostics import Fault, Severity
+from archdsl.base.records import record
 from archdsl.base.suggest import did_you_mean
 from archdsl.passes.options import quoted
 
@@ -14,7 +14,7 @@ _SHOWN = 6
 
 
 @final
-@dataclass(frozen=True)
+@record
 class UnknownPass(Fault):
     """A pass that there is not.
 
@@ -43,7 +43,7 @@ class UnknownPass(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class NoSuchPath(Fault):
     """A pass is told of a layer that the network does not have, or that lies too deep to be given back.
 
@@ -73,7 +73,7 @@ class NoSuchPath(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class BadPassOption(Fault):
     """The options of a pass are not such as it takes: too many or too few, of the wrong kind, or out of bounds."""
 
@@ -95,7 +95,7 @@ class BadPassOption(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class CannotChange(Fault):
     """A pass cannot do what it is asked, because of the layer that the message names.
 
@@ -128,7 +128,7 @@ class CannotChange(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class AnotherModule(Fault):
     """A live module is changed together with a network that it was not made of: its tensors have other names or shapes.
 
@@ -162,7 +162,7 @@ def _listed(names: tuple[str, ...]) -> str:
 
 
 @final
-@dataclass(frozen=True)
+@record
 class UnreadableWeights(Fault):
     """A file of weights that cannot be read: it is missing, damaged, or holds more than tensors by name.
 
@@ -188,7 +188,7 @@ class UnreadableWeights(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class WeightsDiffer(Fault):
     """The weights in a file are not those of the network: other names, shapes or types.
 
@@ -222,7 +222,7 @@ class WeightsDiffer(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class UnknownHead(Fault):
     """A layer that is named as one whose weights may differ from those in a file, and that neither of the two has.
 
@@ -249,7 +249,7 @@ class UnknownHead(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class NotInOnnx(Fault):
     """A layer that ONNX cannot say, or that comes out as something else there.
 
@@ -283,7 +283,7 @@ class NotInOnnx(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class DoesNotDivide(Fault):
     """Under `--exact`, a stride that does not divide: the window does not end at the edge, and rows of the input are
     never read.
@@ -324,7 +324,7 @@ class DoesNotDivide(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class DeadSteps(Fault):
     """A layer whose result reaches no output. It is part of the module, and costs, for nothing."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast, final
 
 from typing_extensions import override
 
 from archdsl.algebra.tensors import Shape
+from archdsl.base.records import record
 from archdsl.graph.module import Module, Step, Wire
 from archdsl.ops.operator import Operator
 from archdsl.ops.traits import Rescaling
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @final
-@dataclass(frozen=True)
+@record
 class FoldNorm(Change):
     """Folds each batch norm into the convolution or fully connected layer just before it, in the same block.
 
@@ -110,7 +111,7 @@ def _stands_alone(step: Step) -> bool:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class FoldedWeight(Formula):
     """A weight with each output channel scaled. A transposed convolution has its output channels second, by group."""
 
@@ -135,7 +136,7 @@ class FoldedWeight(Formula):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class FoldedBias(Formula):
     """What the norm makes of the layer's bias, if it has one."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING, Any, final
 
 from typing_extensions import override
 
 from archdsl.algebra.tensors import Kind, Shape, TensorType
+from archdsl.base.records import record
 from archdsl.graph.module import Module, Step, Wire
 from archdsl.ops.made import MEAN_OF_MAP
 from archdsl.ops.operator import Operator
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @final
-@dataclass(frozen=True)
+@record
 class FullyConvolutional(Change):
     """Turns fully connected layers on a flattened map into convolutions, as VGG does for testing.
 
@@ -99,7 +100,7 @@ def _free_name(name: str, taken: tuple[str, ...]) -> str:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Reshaped(Formula):
     """The same numbers in the same order, in another shape."""
 

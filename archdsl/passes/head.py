@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, final
 
 from typing_extensions import override
 
 from archdsl.algebra.tensors import Shape
+from archdsl.base.records import record
 from archdsl.graph.module import Module
 from archdsl.ops.operator import Operator
 from archdsl.passes.a_pass import Change
@@ -20,7 +20,7 @@ MOST = 1_000_000_000
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Head(Change):
     """Gives the last layers another number of classes. Their weights are new, and those of norms after them; the others
     stay."""

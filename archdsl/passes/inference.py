@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from typing_extensions import override
 
+from archdsl.base.records import record
 from archdsl.passes.a_pass import Change, Pass
 from archdsl.passes.drop_dropout import DropDropout
 from archdsl.passes.fold_norm import FoldNorm
@@ -14,7 +14,7 @@ from archdsl.passes.prune_dead import PruneDead
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Inference(Pass):
     """What helps inference together: dropout left out, batch norms folded, steps that nothing needs left out."""
 

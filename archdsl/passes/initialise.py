@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import final
 
 from typing_extensions import override
 
+from archdsl.base.records import record
 from archdsl.graph.module import Init, Module
 from archdsl.passes.a_pass import Change
 from archdsl.passes.options import choice
@@ -14,7 +15,7 @@ from archdsl.passes.origins import Rewritten, unchanged
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Initialise(Change):
     """Says how the weights of a module start that is made of the network: `default`, as torch does it, `kaiming` or
     `xavier`. Weights that are there stay as they are."""

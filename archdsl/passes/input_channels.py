@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 from typing_extensions import override
 
 from archdsl.algebra.tensors import Kind, Shape, TensorType
+from archdsl.base.records import record
 from archdsl.graph.module import Module
 from archdsl.ops.operator import Operator
 from archdsl.passes.a_pass import Change
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @final
-@dataclass(frozen=True)
+@record
 class InputChannels(Change):
     """Gives the input another number of channels. The weights of the convolutions that read it are summed over the
     channels for one, else repeated and scaled, so that a grey or a many-banded image gives what a coloured one did.
@@ -91,7 +91,7 @@ def _is_convolution(operator: Operator[Any], x: TensorType) -> bool:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Repeated(Formula):
     """The weight of a convolution for another number of input channels: their sum for one, else repeated as often as
     needed and scaled by old through new, as `adapt_input_conv` of timm does it for three."""

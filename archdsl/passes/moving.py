@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from archdsl.base.diagnostics import ArchError, Diagnostic
+from archdsl.base.records import record
 from archdsl.graph.flat import full_name, layers
 from archdsl.graph.module import Module
 from archdsl.passes.a_pass import Change, applied
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 
-@dataclass(frozen=True)
+@record
 class Moved:
     """The tensors of a changed network by name. new: those that have none yet, which keep their first values."""
 

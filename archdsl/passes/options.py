@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, field, fields
 from enum import StrEnum
 from functools import cache
 from typing import Any, cast
+
+from archdsl.base.records import record
 
 _WHOLE = re.compile(r"-?[0-9]{1,30}")
 _NUMBER = re.compile(r"-?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})([eE][+-]?[0-9]{1,3})?")
@@ -28,7 +30,7 @@ class BadOption(ValueError):
     """An option of a pass that cannot be used. The message says why."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Option:
     """One option: what it takes and within which bounds, both inclusive."""
 

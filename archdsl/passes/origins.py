@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, NamedTuple
 
 from archdsl.algebra.tensors import Shape
+from archdsl.base.records import record
 from archdsl.graph.module import Module, Step
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ Path = tuple[Round, ...]
 of the new step begin."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Kept:
     """A tensor of the old module as it is: the step that it belongs to, and its name there."""
 
@@ -38,7 +39,7 @@ class Kept:
     tensor: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class New:
     """A tensor that the old network has no counterpart of. It has its first values."""
 
@@ -55,7 +56,7 @@ class Formula(ABC):
         """What it makes."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Made:
     """A tensor that a formula makes of old ones."""
 
@@ -66,7 +67,7 @@ class Made:
 Origin = Kept | New | Made
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Origins:
     """Where all tensors of a new module come from.
 
@@ -86,7 +87,7 @@ class Origins:
             self.tensors[index] = {tensor: Kept(path, tensor) for tensor in step.state}
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Rewritten:
     """A changed network, and where the tensors of its distinct modules come from."""
 

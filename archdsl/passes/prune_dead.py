@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import final
 
 from typing_extensions import override
 
+from archdsl.base.records import record
 from archdsl.graph.module import Module, Wire
 from archdsl.ops.operator import Operator
 from archdsl.passes.a_pass import Change
@@ -16,7 +16,7 @@ from archdsl.passes.rewrite import Part, Rules, rewritten
 
 
 @final
-@dataclass(frozen=True)
+@record
 class PruneDead(Change):
     """Leaves out the steps that no output needs, with their weights. The others stay as they are."""
 

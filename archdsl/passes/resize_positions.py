@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple, assert_never, cast, final
 
 from typing_extensions import override
 
 from archdsl.algebra.tensors import Kind, Shape, TensorType
+from archdsl.base.records import record
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops.operator import Operator
 from archdsl.ops.traits import Joining, Positions
@@ -26,7 +26,7 @@ _AXES = 2  # of an image
 
 
 @final
-@dataclass(frozen=True)
+@record
 class ResizePositions(Change):
     """Gives the image another size, and interpolates the learned positions of its patches to the new grid. Those of
     tokens before the patches, such as a class token, stay.
@@ -163,7 +163,7 @@ def _has_positions(at: Visit) -> bool:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Interpolated(Formula):
     """Positions of a grid for another grid, those of tokens before it as they are: `resample_abs_pos_embed` of timm."""
 

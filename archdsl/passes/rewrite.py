@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple, assert_never, cast
 
 from archdsl.algebra.tensors import Shape, TensorType
 from archdsl.base.diagnostics import ArchError
+from archdsl.base.records import record
 from archdsl.base.text import Place
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.ops.arguments import SharedLayer
@@ -30,7 +31,7 @@ class Part(NamedTuple):
     context: Hashable = None
 
 
-@dataclass(frozen=True, eq=False)
+@record(eq=False)
 class Visit:
     """An operator step that is looked at.
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple, final
 
 from typing_extensions import override
 
 from archdsl.base.diagnostics import ArchError, Diagnostic
+from archdsl.base.records import record
 from archdsl.graph.module import INPUT, Module, Step, Wire
 from archdsl.passes.a_pass import Change
 from archdsl.passes.faults import NoSuchPath
@@ -20,7 +21,7 @@ _SHARED = "it shares its weights with another place, so it cannot be opened"
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Truncate(Change):
     """A backbone: gives back the tensors after some layers, and leaves out what comes after, with its weights.
 
@@ -58,7 +59,7 @@ class _Member(NamedTuple):
     path: Path
 
 
-@dataclass(frozen=True)
+@record
 class _Cut:
     """The network's own steps while rows among them are opened. ports: the output of a step that gives what it gave
     before, where that is not the first; inner: those that give what members of a row give, by path."""

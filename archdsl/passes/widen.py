@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, final
 
 from typing_extensions import override
 
 from archdsl.algebra.tensors import Shape
+from archdsl.base.records import record
 from archdsl.graph.module import Module
 from archdsl.ops.arguments import Role
 from archdsl.ops.operator import Operator
@@ -19,7 +19,7 @@ from archdsl.passes.rewrite import Visit, rewritten
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Widen(Change):
     """Multiplies the channels of every convolution and fully connected layer but the last: MobileNet's width
     multiplier. The weights are new."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from archdsl.base.records import record
 from archdsl.report.terminal import Ink, Shown, cells, cut, padded, paint, visible, wrapped
 
 GAP = "  "
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Column:
     """A column of a table. `gap` stands before it."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeVar
 
 from archdsl.algebra.tensors import TensorType
+from archdsl.base.records import record
 from archdsl.facts.counts import LAYERS, MACS, PARAMS
 from archdsl.facts.fact import Fact, Known, View
 from archdsl.facts.seen import RECEPTIVE_FIELD
@@ -25,7 +25,7 @@ _ALL: Final = 10**9
 _V = TypeVar("_V")
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Entry:
     """One network, with its facts."""
 
@@ -68,7 +68,7 @@ class Entry:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Comparison:
     """Networks side by side: `str()` prints the table, `.entries` are its data, `.to_json()` is for tools."""
 

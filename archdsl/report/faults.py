@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import final
 
 from archdsl.base.diagnostics import Fault
+from archdsl.base.records import record
 from archdsl.base.suggest import nearest
 from archdsl.report.terminal import cut
 
@@ -15,7 +15,7 @@ _DIGITS = re.compile(r"\d+")
 
 
 @final
-@dataclass(frozen=True)
+@record
 class UnknownLayer(Fault):
     """A path that leads to no layer of the network.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from archdsl.algebra.figures import short_bytes
 from archdsl.base.dtypes import Dtype
+from archdsl.base.records import record
 from archdsl.base.wanted import Choice
 from archdsl.facts.fact import Fact
 from archdsl.facts.kept import kept, made, weights
@@ -36,7 +37,7 @@ class Optimizer(Choice):
         return {Optimizer.SGD: 0, Optimizer.MOMENTUM: 1, Optimizer.ADAM: 2}[self]
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Needs:
     """Bytes in all. weights, gradients, states: of what is learned; states are those of the optimiser, with a copy of
     the weights of its own where they have less than 32 bits. buffers: what layers hold besides. peak: the most bytes of
@@ -111,7 +112,7 @@ class Measure:
         return fitting
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class MemoryRow:
     """A row of the table, all its repetitions: bytes of weights, of what it makes in training, and of what is kept of
     that for the backward pass."""
@@ -122,7 +123,7 @@ class MemoryRow:
     kept: int
 
 
-@dataclass(frozen=True)
+@record
 class Fit:
     """The largest batches that fit a memory of so many bytes."""
 
@@ -131,7 +132,7 @@ class Fit:
     training: int
 
 
-@dataclass(frozen=True)
+@record
 class Memory:
     """The table of what a network needs in memory."""
 

@@ -6,12 +6,12 @@ import re
 import textwrap
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate, groupby
 from typing import Any, NamedTuple
 
 from archdsl.base.diagnostics import Diagnostic, Severity
+from archdsl.base.records import record
 from archdsl.base.text import Place, Source
 from archdsl.report.terminal import Ink, Shown, cells, lines, paint, shown_characters, visible
 
@@ -66,7 +66,7 @@ class _Mark(NamedTuple):
         return Ink.ERROR if self.primary else Ink.SECONDARY
 
 
-@dataclass(frozen=True)
+@record
 class _Line:
     """A line of a text as it is shown. `starts` has the column at which each character starts, and the end."""
 
@@ -95,7 +95,7 @@ class _Line:
         return visible(" " * (first - start) + "".join(self.characters[begin:end]))
 
 
-@dataclass(frozen=True)
+@record
 class _Page:
     """One diagnostic on the screen."""
 

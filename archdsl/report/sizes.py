@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from types import NoneType
 from typing import Any
 
 from archdsl.algebra.conditions import Condition, implied, meeting, together
 from archdsl.algebra.sizes import Sizes
 from archdsl.algebra.symbolic import Assumptions, Decision
+from archdsl.base.records import record
 from archdsl.base.text import Place
 from archdsl.base.wanted import require
 from archdsl.facts.open_sizes import depending, exact, training_only
@@ -23,7 +23,7 @@ _SNIPPET = 32
 _LONGEST = 56
 
 
-@dataclass(frozen=True)
+@record
 class Axis:
     """One size of the input.
 
@@ -49,7 +49,7 @@ class Axis:
         return self.exact.nearest(self.near) if self.exact else ()
 
 
-@dataclass(frozen=True)
+@record
 class Reason:
     """A condition that not all sizes meet, with the element of the text that needs it."""
 
@@ -67,7 +67,7 @@ class Reason:
         return f"{'the weights of ' if self.weights else ''}`{cut}`, line{NO_BREAK}{self.place.line_column[0]}"
 
 
-@dataclass(frozen=True)
+@record
 class ValidSizes:
     """The sizes that a network takes, axis by axis, and why.
 

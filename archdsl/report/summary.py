@@ -6,7 +6,7 @@ First the rows, as data; then the printers, for the screen, for a pipe, for note
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from itertools import islice
 from types import NoneType
@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from archdsl.algebra.figures import short_bytes
 from archdsl.algebra.tensors import TensorType
 from archdsl.base.escaped import Markup
+from archdsl.base.records import record
 from archdsl.base.wanted import require
 from archdsl.facts.counts import MACS, PARAMS
 from archdsl.facts.fact import Fact, Known, View
@@ -39,7 +40,7 @@ _MARK = " †"
 _V = TypeVar("_V")
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Row:
     """One step, or one repeat of equal steps, inside one repetition of the block around it. Equal blocks in a row whose
     names count up, as `layer_0` to `layer_11`, are a repeat too.
@@ -119,7 +120,7 @@ class Row:
         return self.shapes if len(self.outputs) == 1 else f"{len(self.outputs)} tensors"
 
 
-@dataclass(frozen=True)
+@record
 class Summary:
     """The rows down to a depth, and the totals. `params` and `train_macs` include what only training needs.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from archdsl.algebra.figures import short_bytes, short_number, short_seconds
 from archdsl.base.dtypes import Dtype
+from archdsl.base.records import record
 from archdsl.facts.devices import Device
 from archdsl.facts.roofline import Roofline, Work, Works
 from archdsl.graph.module import Module
@@ -20,7 +20,7 @@ FORMAT = "archdsl.time"
 VERSION = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class TimeRow:
     """A row of the table: the work of all its repetitions."""
 
@@ -28,7 +28,7 @@ class TimeRow:
     work: Work
 
 
-@dataclass(frozen=True)
+@record
 class Time:
     """The table of lower bounds of the times of a forward pass at inference."""
 

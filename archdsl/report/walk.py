@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 from archdsl.algebra.figures import count_shown
 from archdsl.base.diagnostics import ArchError, Diagnostic
+from archdsl.base.records import record
 from archdsl.facts.receptive import ReceptiveFields, Seen, start
 from archdsl.graph.module import INPUT, Module, Step, StepRole, Wire
 from archdsl.ops.operator import Operator
@@ -18,7 +19,7 @@ from archdsl.report.faults import UnknownLayer
 _SUGGESTED = 2000
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Spot:
     """A step at its place in a network (`facts.fact.Place`), in the first of its repetitions and of those around it.
 

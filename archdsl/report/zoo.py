@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from archdsl.algebra.tensors import TensorType
+from archdsl.base.records import record
 from archdsl.base.text import Source
 from archdsl.facts.table import totals
 from archdsl.graph.module import Module
@@ -21,7 +21,7 @@ _ALL = 10**9
 _YEAR = re.compile(r"^(.*?)\s+((?:19|20)\d\d)\b")
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Entry:
     """One network. facts: what it comes to at inference, by `facts.table.totals`. paper: the citation that opens its
     file."""
@@ -56,7 +56,7 @@ class Entry:
         return self.name, *numbers, self.input, self.authors
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Zoo:
     """The networks that come along: `str()` prints a line for each, `.names` are what `archdsl.load` takes, `.entries`
     what there is to say of each, `.to_json()` is for tools."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 from archdsl.base.diagnostics import Fault, Severity
+from archdsl.base.records import record
 
 LONGEST_NAME = 100
 
@@ -15,7 +15,7 @@ class SyntaxFault(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class UnexpectedWord(SyntaxFault):
     """Something stands where the grammar has no place for it.
 
@@ -47,7 +47,7 @@ class UnexpectedWord(SyntaxFault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class UnexpectedCharacter(SyntaxFault):
     """A character that the language does not use.
 
@@ -85,7 +85,7 @@ class UnexpectedCharacter(SyntaxFault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class UnclosedBracket(SyntaxFault):
     """A bracket was opened and never closed, or closed by one of another kind."""
 
@@ -105,7 +105,7 @@ class UnclosedBracket(SyntaxFault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class StrayBracket(SyntaxFault):
     """A bracket closes something that was not opened, or that was opened by a bracket of another kind."""
 
@@ -128,7 +128,7 @@ class StrayBracket(SyntaxFault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class NumberTooLong(SyntaxFault):
     """A number of more digits than any size, count or width can need. The largest has 18."""
 
@@ -148,7 +148,7 @@ class NumberTooLong(SyntaxFault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class NumberTooLarge(SyntaxFault):
     """A number with an exponent that is beyond what a computer's floating-point numbers hold, about 1.8e308."""
 
@@ -166,7 +166,7 @@ class NumberTooLarge(SyntaxFault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class NameTooLong(SyntaxFault):
     """A name of more characters than anybody would read. The longest has 100."""
 
@@ -186,7 +186,7 @@ class NameTooLong(SyntaxFault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class NothingToContinue(SyntaxFault):
     """A line that starts with `->` goes on with the chain of the statement above, and there is none."""
 
@@ -204,7 +204,7 @@ class NothingToContinue(SyntaxFault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class UnreadableText(SyntaxFault):
     """The bytes are not text that can be shown safely.
 
@@ -229,7 +229,7 @@ class UnreadableText(SyntaxFault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class UnfinishedText(SyntaxFault):
     """A string is opened and not closed on its line."""
 
@@ -247,7 +247,7 @@ class UnfinishedText(SyntaxFault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class TooDeep(SyntaxFault):
     """Brackets inside brackets beyond what the host allows (`Limits.nesting`)."""
 
@@ -272,7 +272,7 @@ class TooDeep(SyntaxFault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class TextTooLong(SyntaxFault):
     """A file of more characters than the host allows (`Limits.text`)."""
 

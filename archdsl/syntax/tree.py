@@ -6,13 +6,14 @@ A node compares by identity, so that it can key what elaboration remembers about
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import Any, cast
 
+from archdsl.base.records import record
 from archdsl.base.text import Source, Span
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Word:
     """A word as it stands in the text."""
 
@@ -23,7 +24,7 @@ class Word:
 # --- expressions ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Number:
     """`64`, `0.5`."""
 
@@ -31,7 +32,7 @@ class Number:
     value: int | float
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Text:
     """`"bilinear"`."""
 
@@ -39,7 +40,7 @@ class Text:
     value: str
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Name:
     """`widths`."""
 
@@ -47,14 +48,14 @@ class Name:
     text: str
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Incoming:
     """`in`, the tensor that enters the block."""
 
     span: Span
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Sequence:
     """`[a, b]` or `(a, b)`."""
 
@@ -62,7 +63,7 @@ class Sequence:
     items: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Loop:
     """`for a, b in table`."""
 
@@ -71,7 +72,7 @@ class Loop:
     source: Expression
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class SequenceComprehension:
     """`[2*i for i in range(3) if i > 0]`."""
 
@@ -81,7 +82,7 @@ class SequenceComprehension:
     condition: Expression | None
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Operation:
     """`a + b - c`, `a < b <= c`, `a and b`: a first operand, then signs with operands, of one precedence."""
 
@@ -90,7 +91,7 @@ class Operation:
     rest: tuple[tuple[str, Expression], ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Prefix:
     """`-a` or `not a`; `times` counts the signs."""
 
@@ -100,7 +101,7 @@ class Prefix:
     operand: Expression
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Conditional:
     """`a if c else b if d else e`: values with conditions, then the last value."""
 
@@ -109,7 +110,7 @@ class Conditional:
     otherwise: Expression
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Attribute:
     """`in.channels`."""
 
@@ -118,7 +119,7 @@ class Attribute:
     name: Word
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Item:
     """`widths[0]`."""
 
@@ -127,7 +128,7 @@ class Item:
     index: Expression
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Call:
     """`max(a, b)`."""
 
@@ -141,7 +142,7 @@ Compound = Sequence | SequenceComprehension | Operation | Prefix | Conditional |
 Expression = Leaf | Compound
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Argument:
     """`s=2` or `64`."""
 
@@ -150,7 +151,7 @@ class Argument:
     value: Expression
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Arguments:
     """`(64, s=2)`."""
 
@@ -161,7 +162,7 @@ class Arguments:
 # --- chains --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Sizes:
     """`224x224x3`: sizes as papers write them, channels last."""
 
@@ -169,7 +170,7 @@ class Sizes:
     sizes: tuple[int, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Axes:
     """`(3, H, W)` or `tokens(S)`: sizes in torch's order; `kind` says what they mean where a word stands before."""
 
@@ -181,7 +182,7 @@ class Axes:
 ShapeExpression = Sizes | Axes
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Mention:
     """An operator, a block or a bound tensor with its shorthand: `conv3-64/2(groups=2)`, `concat { a | b }`."""
 
@@ -193,7 +194,7 @@ class Mention:
     branches: Branches | None
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Branches:
     """`{ a | b }`; None is an empty branch, the identity."""
 
@@ -201,7 +202,7 @@ class Branches:
     chains: tuple[Chain | None, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class InputElement:
     """`INPUT[32x32x3]`."""
 
@@ -209,14 +210,14 @@ class InputElement:
     shape: ShapeExpression
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Gap:
     """`...`, which stands for something that was not written."""
 
     span: Span
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Group:
     """`[a -> b]`, `[a if c]`, `[a if c else b]`."""
 
@@ -226,7 +227,7 @@ class Group:
     otherwise: Chain | None
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Comprehension:
     """`[block(c) for c in widths]`."""
 
@@ -236,7 +237,7 @@ class Comprehension:
     condition: Expression | None
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Element:
     """One element of a chain with what follows it: `*3`, `?`, `as name`, `: shape`."""
 
@@ -248,7 +249,7 @@ class Element:
     shape: ShapeExpression | None
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Chain:
     """`a -> b -> c`."""
 
@@ -259,7 +260,7 @@ class Chain:
 # --- statements ----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Use:
     """`use resnet (basic, bottleneck)`."""
 
@@ -268,7 +269,7 @@ class Use:
     names: tuple[Word, ...] | None
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Let:
     """`let a, b = 1, 2`."""
 
@@ -277,7 +278,7 @@ class Let:
     value: Expression
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Default:
     """`default conv(act=relu)`."""
 
@@ -286,7 +287,7 @@ class Default:
     arguments: Arguments
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Init:
     """`init kaiming`."""
 
@@ -294,7 +295,7 @@ class Init:
     method: Word
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Require:
     """`require H % 32 == 0`."""
 
@@ -302,7 +303,7 @@ class Require:
     condition: Expression
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Share:
     """`share head = conv3-256 -> relu`."""
 
@@ -311,7 +312,7 @@ class Share:
     chain: Chain
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Parameter:
     """`s=1`."""
 
@@ -320,7 +321,7 @@ class Parameter:
     default: Expression | None
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Function:
     """`let half(x) = x // 2`."""
 
@@ -330,7 +331,7 @@ class Function:
     value: Expression
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Definition:
     """`block b(c) = ...`, `net n(classes=1000) { ... }`. A body that is one chain is a body of one statement."""
 
@@ -350,7 +351,7 @@ class Definition:
                 return False
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Input:
     """`input 224x224x3`, `input src: tokens(S)`."""
 
@@ -359,7 +360,7 @@ class Input:
     shape: ShapeExpression
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Output:
     """`output scores`, `output aux (train)`."""
 
@@ -368,7 +369,7 @@ class Output:
     mode: Word | None
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Binding:
     """`x = chain`, `a, b = chain`."""
 
@@ -377,7 +378,7 @@ class Binding:
     chain: Chain
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class Run:
     """A chain that stands as a statement: it goes on from the statement above, or starts at a bound name."""
 
@@ -388,7 +389,7 @@ class Run:
 Statement = Use | Let | Function | Default | Init | Require | Share | Definition | Input | Output | Binding | Run
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False, slots=True)
 class File:
     """A whole text. `lost` are the names in lines that could not be read: nothing is known about them."""
 

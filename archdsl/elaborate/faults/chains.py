@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from archdsl.algebra.tensors import TensorType
 from archdsl.base.diagnostics import Fault
+from archdsl.base.records import record
 from archdsl.base.suggest import did_you_mean
 
 
 @final
-@dataclass(frozen=True)
+@record
 class LeftOut(Fault):
     """`...` stands in papers for what the reader can fill in. The compiler cannot: write the layers, or a repeat."""
 
@@ -33,7 +33,7 @@ class LeftOut(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class BadCount(Fault):
     """A repeat needs a whole number that is not negative. `*0` leaves the group out."""
 
@@ -53,7 +53,7 @@ class BadCount(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class NothingComesIn(Fault):
     """A layer stands where no tensor comes in: a network without `input`, or a chain after nothing."""
 
@@ -77,7 +77,7 @@ class NothingComesIn(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Recursion(Fault):
     """A block that uses itself, directly or through others. Every program of the language ends, so blocks cannot."""
 
@@ -102,7 +102,7 @@ class Recursion(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class BlockArguments(Fault):
     """A block is called with arguments that do not fit its parameters: one is missing, unknown or given twice."""
 
@@ -133,7 +133,7 @@ class BlockArguments(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class NoProjection(Fault):
     """A residual connection whose shortcut no 1x1 convolution can mend.
 
@@ -167,7 +167,7 @@ class NoProjection(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Misplaced(Fault):
     """Something stands where it has no meaning: an input in the middle of a chain, an output outside a network."""
 
@@ -192,7 +192,7 @@ class Misplaced(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class NameTaken(Fault):
     """Two layers of one block would have the same name, and so the same weights."""
 
@@ -216,7 +216,7 @@ class NameTaken(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class OutsideTensor(Fault):
     """A labelled or repeated group does not go on from what comes into it, or uses weights that are shared outside.
 
@@ -244,7 +244,7 @@ class OutsideTensor(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class SharedDiffers(Fault):
     """Weights declared by `share` are used on inputs that would need weights of other shapes."""
 
@@ -264,7 +264,7 @@ class SharedDiffers(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class NoNetwork(Fault):
     """A file in which nothing can be compiled: it only defines blocks, or is empty."""
 
@@ -282,7 +282,7 @@ class NoNetwork(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class WhichNetwork(Fault):
     """A file holds several networks, and none was chosen, or one that is not there."""
 
@@ -311,7 +311,7 @@ class WhichNetwork(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class NoName(Fault):
     """`?` makes a layer optional, switched by a hyper-parameter of the layer's name. A group has no name."""
 
@@ -333,7 +333,7 @@ class NoName(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class InputSize(Fault):
     """A network with several inputs, or none, was given one size of the input from outside, or one that is no size."""
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from archdsl.base.diagnostics import Fault
 from archdsl.base.formats import Format, Use
+from archdsl.base.records import record
 from archdsl.base.suggest import did_you_mean
 
 
 @final
-@dataclass(frozen=True)
+@record
 class UnknownFile(Fault):
     """A file or a network of the zoo that is not there. `archdsl zoo` lists the networks that come along."""
 
@@ -36,7 +36,7 @@ class UnknownFile(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class UnreadableFile(Fault):
     """A file that cannot be read: a folder, a device, or one whose owner does not allow it."""
 
@@ -53,7 +53,7 @@ class UnreadableFile(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class UseCycle(Fault):
     """Files that use each other in a circle."""
 
@@ -73,7 +73,7 @@ class UseCycle(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class OutsideRoot(Fault):
     """`use` reads files beside the text that it stands in, and the zoo; nothing above, and no absolute paths."""
 
@@ -93,7 +93,7 @@ class OutsideRoot(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class NotInFile(Fault):
     """`use` asks a file for a name that it does not define."""
 
@@ -119,7 +119,7 @@ class NotInFile(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class ForeignFile(Fault):
     """A file that is no text of a network: one of another program, or one of archdsl that is damaged.
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from archdsl.base.diagnostics import Fault
+from archdsl.base.records import record
 from archdsl.base.suggest import did_you_mean
 
 
 @final
-@dataclass(frozen=True)
+@record
 class UnknownElement(Fault):
     """A word in a chain that is no operator, block or bound tensor.
 
@@ -40,7 +40,7 @@ class UnknownElement(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class UnknownName(Fault):
     """A name in an expression that nothing defines: no parameter, `let`, loop variable or tensor."""
 
@@ -65,7 +65,7 @@ class UnknownName(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class NotSet(Fault):
     """A hyper-parameter without a value.
 
@@ -95,7 +95,7 @@ class NotSet(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class NoSuchHyperparameter(Fault):
     """A value is set for a hyper-parameter that the network does not have."""
 
@@ -124,7 +124,7 @@ class NoSuchHyperparameter(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class WrongValue(Fault):
     """A value is not of the kind that is needed where it stands: a list for a number, a block for a size."""
 
@@ -145,7 +145,7 @@ class WrongValue(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class NoSuchProperty(Fault):
     """A property that a value does not have. A tensor has `channels`, `height`, `width`, `depth`, `length`, `rank`."""
 
@@ -171,7 +171,7 @@ class NoSuchProperty(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Shadows(Fault):
     """A name is already taken by an operator. Operators keep their words, so that a chain always reads the same."""
 
@@ -196,7 +196,7 @@ class Shadows(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class DefinedTwice(Fault):
     """Two definitions in one place have the same name."""
 
@@ -216,7 +216,7 @@ class DefinedTwice(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class Unpacked(Fault):
     """The number of names does not fit the number of values: `for a, b in [(1, 2, 3)]`, or `a, b = chain` where the
     chain gives one tensor."""
@@ -238,7 +238,7 @@ class Unpacked(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class ReservedName(Fault):
     """A name that cannot be used in the Python module that is made of the network.
 
@@ -266,7 +266,7 @@ class ReservedName(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class NotAName(Fault):
     """A label that cannot be the name of a layer in Python.
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import final
 
 from archdsl.algebra.tensors import TensorType
 from archdsl.base.diagnostics import Fault
+from archdsl.base.records import record
 
 
 @final
-@dataclass(frozen=True)
+@record
 class ShapeDiffers(Fault):
     """A shape that the text states after `:` is not the one that comes out."""
 
@@ -31,7 +31,7 @@ class ShapeDiffers(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class DoesNotHold(Fault):
     """What the text requires is not so.
 
@@ -64,7 +64,7 @@ class DoesNotHold(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class NotForAllSizes(Fault):
     """A network whose input has open sizes does not work for all of them.
 
@@ -95,7 +95,7 @@ class NotForAllSizes(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class WeightsOfOpenSize(Fault):
     """A layer has as many weights as the size of its input says, and that size is left open.
 
@@ -127,7 +127,7 @@ class WeightsOfOpenSize(Fault):
 
 
 @final
-@dataclass(frozen=True)
+@record
 class NoSizeFits(Fault):
     """No size of the input was found that meets everything that the text requires.
 

@@ -10,7 +10,6 @@ import struct
 import zipfile
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, TypeGuard, cast
@@ -20,6 +19,7 @@ from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.base.formats import HEAD, MADE_WEIGHTS, SAFETENSORS, Use, format_of
 from archdsl.base.limits import DEFAULT_LIMITS, Limits
 from archdsl.base.reading import TooLarge, Unreadable, opened, reason, size_of
+from archdsl.base.records import record
 from archdsl.emit.torch import pickled
 from archdsl.emit.torch.pickled import Other, Storage, Table
 from archdsl.emit.torch.stored import BITS, MOST_AXES, MOST_NUMBERS, Stored
@@ -33,7 +33,7 @@ _CHUNK = 2**20
 _KEY_BYTES = 8
 
 
-@dataclass(frozen=True)
+@record
 class Entry:
     """A tensor of a file: its shape and type."""
 
@@ -41,7 +41,7 @@ class Entry:
     dtype: str
 
 
-@dataclass(frozen=True)
+@record
 class Held:
     """What a file that is open holds: its tensors by name, and how the bytes of a storage are read."""
 

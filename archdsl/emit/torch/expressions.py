@@ -6,9 +6,9 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
+from archdsl.base.records import record
 from archdsl.emit.torch.parts import MOST, Part, Run
 from archdsl.emit.torch.terms import Name
 from archdsl.emit.torch.unreadable import Unreadable
@@ -25,7 +25,7 @@ _SIGNS: Mapping[type[ast.AST], Callable[[Any, Any], Any]] = {
 _SPELLED_OUT = 64
 
 
-@dataclass(frozen=True)
+@record
 class Expressions:
     """Reads expressions. called: what comes of a call, given its function, arguments and keyword arguments."""
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
+from archdsl.base.records import record
 from archdsl.emit.torch.parts import Part, at
 from archdsl.emit.torch.terms import Terms, member, previous
 from archdsl.emit.torch.unreadable import Unreadable
@@ -15,7 +15,7 @@ from archdsl.emit.torch.unreadable import Unreadable
 _SIGNS: Mapping[type[ast.AST], str] = {ast.Add: "+", ast.Mult: "*", ast.Eq: "=="}
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class _Child:
     """A child as `forward` has it: its path, and what it is, if that is known."""
 
@@ -23,7 +23,7 @@ class _Child:
     part: Part | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class _Stretch:
     """Some of the layers of a list, from a position to before another; to the end if `stop` is None."""
 
@@ -33,7 +33,7 @@ class _Stretch:
     part: Part | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class _Many:
     """Tensors that a module gives back together."""
 

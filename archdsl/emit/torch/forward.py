@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
+from archdsl.base.records import record
 from archdsl.emit.torch.calls import attribute, call_of, call_text, expression_of_step, gives, is_expanded, layer_text
 from archdsl.emit.torch.lists import Loops, lines_of_list
 from archdsl.emit.torch.names import Names
@@ -25,7 +25,7 @@ class Mode(Enum):
     EVALUATION = "evaluation"
 
 
-@dataclass(frozen=True)
+@record
 class Forward:
     """The lines of `forward` without their indentation, and what type it gives back.
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, cast
 
+from archdsl.base.records import record
 from archdsl.emit.torch.expressions import Env, Evaluated, Expressions, dotted, names_in
 from archdsl.emit.torch.follow import Forwards
 from archdsl.emit.torch.parts import Member, Part, Run, at, listed
@@ -24,7 +25,7 @@ _ROWS = {"nn.Sequential": "row", "nn.ModuleList": "list", "nn.ModuleDict": "list
 _IN_DEFAULTS = frozenset({"nn", "float"})
 
 
-@dataclass(frozen=True)
+@record
 class _Learned:
     """A tensor that a constructor makes, or one that is a parameter of the class: its shape and how it starts."""
 
@@ -48,7 +49,7 @@ class _Object:
     row: Part | None = None
 
 
-@dataclass(frozen=True)
+@record
 class _Class:
     """A class of the file: its arguments with their defaults, and what its constructor and `forward` do."""
 

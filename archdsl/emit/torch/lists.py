@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from archdsl.base.records import record
 from archdsl.emit.torch.calls import attribute, called
 from archdsl.emit.torch.names import Names
 from archdsl.emit.torch.nesting import Nesting
@@ -20,7 +19,7 @@ def lines_of_list(module: Module) -> list[str]:
     return [*_set(target, given[0]), *Loops(names).over(module, "self", target, given), f"return {target}"]
 
 
-@dataclass(frozen=True)
+@record
 class Loops:
     """Writes the loops of a `forward`. names: those of its tensors."""
 

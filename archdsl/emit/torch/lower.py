@@ -9,6 +9,7 @@ from typing import Any, assert_never, cast
 
 from archdsl.algebra.tensors import TensorType
 from archdsl.algebra.traced import Traced, dimension_names
+from archdsl.base.records import record
 from archdsl.base.text import Place
 from archdsl.emit.torch import series
 from archdsl.emit.torch.calls import call_text, expression_of_step, operator_call
@@ -38,7 +39,7 @@ _UNROLLED = 6
 GATE = "has_shortcut"
 
 
-@dataclass(frozen=True)
+@record
 class Drafted:
     """A child or learned tensor of one module: its name, what builds it, and whether it is the projection or the
     shortcut of a `residual` that other modules of its block may go without. None where this module goes without."""
@@ -48,7 +49,7 @@ class Drafted:
     role: StepRole = StepRole.NONE
 
 
-@dataclass(frozen=True)
+@record
 class Draft:
     """A class for one module alone. without: its `forward` without the shortcut that others of its block go without."""
 

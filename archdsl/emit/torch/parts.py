@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from archdsl.base.records import record
 from archdsl.emit.torch.unreadable import Unreadable
 
 MOST = 200_000
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Part:
     """Something that a constructor builds: a layer, a module of the file, or a row.
 
@@ -33,7 +34,7 @@ class Part:
     is_stateless: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Run:
     """Members of a row that come `count` times over. stride: how far their names go on, where they have some."""
 

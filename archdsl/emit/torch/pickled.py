@@ -14,20 +14,21 @@ from io import BytesIO
 from typing import Any, Final, cast
 
 from archdsl.base.reading import TooLarge, Unreadable
+from archdsl.base.records import record
 from archdsl.emit.torch.stored import BITS, MOST_AXES, MOST_NUMBERS, Stored
 
 # an instruction takes some bytes of a file, and what it makes some seventy of memory
 _BYTES_PER_INSTRUCTION = 8
 
 
-@dataclass(frozen=True)
+@record
 class Name:
     """Something of a module, by name."""
 
     full: str
 
 
-@dataclass(frozen=True)
+@record
 class Storage:
     """Numbers that tensors share: their type, where they are kept, how many there are."""
 
@@ -49,7 +50,7 @@ class Table:
     has_more: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Other:
     """A value that is no dense tensor. kind: what it is where that is a tensor of another sort, with its article."""
 

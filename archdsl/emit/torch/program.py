@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, assert_never
 
 from archdsl.algebra.traced import Expression, plain
+from archdsl.base.records import record
 from archdsl.emit.torch.forward import Forward
 from archdsl.graph.module import Module
 
 Steps = tuple[tuple[str, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Hole:
     """A number of a draft; a whole one may remember the expression that it comes from.
 
@@ -29,35 +30,35 @@ class Hole:
     steps: Steps = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Formula:
     """A number as an expression over the constructor's arguments and the indices of loops."""
 
     expression: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Literal:
     """A value that is no finite number: true, false, none, a word, an infinity."""
 
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Reference:
     """The name of a class or function that stands as it is."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Argument:
     """A constructor argument that stands as it is: a flag, a word, a list, the class of an activation or block."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Label:
     """`"layer1"`: a string whose numbers are holes or formulas, and which is an f-string where they are not plain."""
 
@@ -70,7 +71,7 @@ class Label:
         return Label(tuple(Hole(int(part)) if part.isdigit() else part for part in parts))
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Items:
     """`(a, b)`, or `[a, b]` where `is_list`."""
 
@@ -83,7 +84,7 @@ class Items:
         return "[]" if self.is_list else "()"
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Keyword:
     """`name=value`; left out where the value is `default` in every instance."""
 
@@ -92,7 +93,7 @@ class Keyword:
     default: Node | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Call:
     """`target(a, b, name=c)`. A wide call stands on several lines however short it is, as a row of layers does.
 
@@ -106,7 +107,7 @@ class Call:
     copied: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Rows:
     """`*(...)`: modules made `count` times over, inside a call, of which they may be the only argument.
 
@@ -124,7 +125,7 @@ class Rows:
         return ("", "") if self.alone else ("*(", ")")
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Choice:
     """`a if condition else b`."""
 
@@ -136,7 +137,7 @@ class Choice:
 Node = Hole | Formula | Literal | Reference | Argument | Label | Items | Call | Rows | Choice
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Compared:
     """`s != 1`."""
 
@@ -145,7 +146,7 @@ class Compared:
     right: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Given:
     """A constructor argument as a condition: a flag, or with `word` whether it is that word."""
 
@@ -154,7 +155,7 @@ class Given:
     word: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Joined:
     """Conditions of which all must hold (`and`), or any (`or`)."""
 
@@ -165,7 +166,7 @@ class Joined:
 Condition = Compared | Given | Joined
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Field:
     """What a constructor sets: a child or parameter, perhaps only under a condition. What is a learned tensor is a
     parameter of the class."""
@@ -175,7 +176,7 @@ class Field:
     condition: Condition | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Parameter:
     """A constructor argument: its name, its type as an annotation has it, and its default; None where it must be
     given."""
@@ -185,7 +186,7 @@ class Parameter:
     default: Node | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Class:
     """A class of the file: its name, its constructor's arguments, what it sets, and the lines of `forward`.
 
@@ -201,7 +202,7 @@ class Class:
     forward: Forward
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Function:
     """A function of the file that makes the layers of a stretch: what it makes of each two channels that follow each
     other, which it calls `before` and `after`."""
@@ -210,7 +211,7 @@ class Function:
     layers: Items
 
 
-@dataclass(frozen=True)
+@record
 class Program:
     """The classes of a network, those that others use first, its own last, and the functions that this one calls.
 

@@ -4,10 +4,11 @@ as one loop, `DenseLayer(64 + 32 * i, 32) for i in range(6)`."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import assert_never
 
 from archdsl.algebra.traced import difference
+from archdsl.base.records import record
 from archdsl.base.text import Place
 from archdsl.emit.torch.program import (
     Argument,
@@ -30,7 +31,7 @@ _FEWEST = 3
 _LONGEST_BODY = 8
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class _Item:
     """An item of a row: the place of the element that made it, how it looks without its numbers, and the numbers."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from archdsl.algebra.traced import (
@@ -17,6 +17,7 @@ from archdsl.algebra.traced import (
     plain,
     python,
 )
+from archdsl.base.records import record
 from archdsl.base.settings import is_whole
 from archdsl.emit.torch.lower import plain_layer
 from archdsl.emit.torch.program import Compared, Condition, Given, Literal, Node, Reference, skeleton
@@ -35,7 +36,7 @@ class Rejected(Exception):
         self.kinds = {id(module): kind for module, kind in zip(modules, kinds, strict=True)}
 
 
-@dataclass(frozen=True)
+@record
 class Arguments:
     """The arguments of several modules of one class: finds what has a value in each of them.
 

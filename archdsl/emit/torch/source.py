@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 import textwrap
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from archdsl.algebra.tensors import TensorType
 from archdsl.base.carried import Carried
 from archdsl.base.collector import collector_paused
 from archdsl.base.python_text import INDENT, WIDTH
+from archdsl.base.records import record
 from archdsl.base.text import Source
 from archdsl.base.version import __version__
 from archdsl.compiled import Compiled
@@ -31,7 +31,7 @@ _BODY = INDENT * 2
 _CONSTANTS = frozenset({"None", "True", "False"})
 
 
-@dataclass(frozen=True)
+@record
 class Emitted:
     """A PyTorch file. class_name: that of the network. apart: why each module has a class of its own; empty if equal
     blocks are one class."""

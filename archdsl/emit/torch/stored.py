@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from archdsl.base.records import record
 
 if TYPE_CHECKING:
     import torch
@@ -22,7 +23,7 @@ MOST_AXES: Final = 64
 MOST_NUMBERS: Final = 2**62
 
 
-@dataclass(frozen=True)
+@record
 class Stored:
     """A dense tensor of a file: its type, shape and strides, the storage with its numbers, and which of them is its
     first. Its numbers lie within the storage."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import assert_never
 
 from archdsl.algebra.traced import Named, plain
 from archdsl.base.python_text import INDENT
+from archdsl.base.records import record
 from archdsl.emit.torch.print import laid_out
 from archdsl.emit.torch.program import (
     Argument,
@@ -38,7 +39,7 @@ _BEFORE, _AFTER = "before", "after"
 _AROUND = 4  # lines that a function takes besides its own: two of space, an import, and the space around that
 
 
-@dataclass(frozen=True)
+@record
 class _Unit:
     """Layers at a place of a row, of which the first goes from some channels to others."""
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, cast
+
+from archdsl.base.records import record
 
 Key = tuple[Any, ...]
 
@@ -24,14 +25,14 @@ _SHOWN: Final = 64
 _BASE: Final = 0x9E3779B97F4A7C15F39CC0605CEDC835 % _PRIME
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Name:
     """A name of Python that stands as it is, such as the class of an activation that a block is given."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Row:
     """Members in a row, however many: how many there are, and a value that tells them from all others.
 

@@ -7,10 +7,11 @@ they differ in a flag, word or activation the argument that this is. Where they 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import assert_never, cast
 
 from archdsl.algebra.traced import Expression, progression, python
+from archdsl.base.records import record
 from archdsl.emit.torch.lower import Lowering
 from archdsl.emit.torch.program import (
     Argument,
@@ -34,7 +35,7 @@ from archdsl.emit.torch.solve import Arguments, Rejected
 from archdsl.graph.arguments import Defined
 
 
-@dataclass(frozen=True)
+@record
 class Unification:
     """Makes one expression of those of several modules, which are given in the order of the modules.
 

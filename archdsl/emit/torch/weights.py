@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any, cast
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from archdsl.base.carried import METADATA
 from archdsl.base.diagnostics import ArchError, Diagnostic
 from archdsl.base.limits import DEFAULT_LIMITS, Limits
+from archdsl.base.records import record
 from archdsl.base.suggest import nearest
 from archdsl.base.wanted import WrongValue, require, require_file
 from archdsl.boundary import door
@@ -34,7 +34,7 @@ _TRIED, _DOTS = 8, 16
 _MANY_BATCHES = "num_batches_tracked"
 
 
-@dataclass(frozen=True)
+@record
 class Loaded:
     """What loading did. new: weights of the network that keep their first values, since the file's do not fit its head.
     prefix: what every name of the file began with and the network's do not."""
@@ -143,7 +143,7 @@ def _belongs(name: str, layer: str) -> bool:
     return name == layer or name.startswith(f"{layer}.")
 
 
-@dataclass(frozen=True)
+@record
 class Differences:
     """How the tensors of a file differ from those of a network. wanted, found: both, by name. missing: of the file,
     unexpected: in the network, shapes and types: those that are in both. new: those of the head."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from archdsl.base.records import record
 from archdsl.report.diff.form import Node
 from archdsl.report.diff.model import Aspect, Kind
 
 
-@dataclass(frozen=True, eq=False)
+@record(eq=False)
 class Edit:
     """What became of a node, wherever its module stands. inside: of the modules that both sides are, or of what was
     wrapped and the module around it. signature: equal for edits that a person would call the same. implied: whether
@@ -33,7 +33,7 @@ class Edit:
         return self.kind is not Kind.FOLLOWS and not self.implied
 
 
-@dataclass(frozen=True, eq=False)
+@record(eq=False)
 class Edits:
     """What became of the nodes of a module. matched: the nodes that belong together, with what became of their
     insides. outputs: what is different about what comes out. signature: equal for insides in which a person would say

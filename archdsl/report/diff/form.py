@@ -7,11 +7,12 @@ count. Keys say what is equal: a key is a small number, the same for equal thing
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final
 
 from archdsl.algebra.tensors import TensorType
+from archdsl.base.records import record
 from archdsl.facts.fact import Fact
 from archdsl.facts.table import counts
 from archdsl.graph.module import INPUT, Module, Step, Wire
@@ -20,7 +21,7 @@ from archdsl.ops.operator import Operator
 SHORT: Final = 64
 
 
-@dataclass(frozen=True, eq=False)
+@record(eq=False)
 class Node:
     """One step of a module, or equal steps in a row as one.
 
@@ -67,7 +68,7 @@ def _is_repeat(name: str) -> bool:
     return name.startswith("repeat") and name.removeprefix("repeat").isdecimal()
 
 
-@dataclass(frozen=True, eq=False)
+@record(eq=False)
 class Body:
     """What is in a module, or in a part of it. outputs: with each whether it exists in training mode only."""
 

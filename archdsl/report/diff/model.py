@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
 from archdsl.algebra.tensors import TensorType
+from archdsl.base.records import record
 from archdsl.facts.counts import MACS, PARAMS
 from archdsl.facts.fact import Fact
 from archdsl.report.structure import kind_of, kinds_of, plain
@@ -44,7 +44,7 @@ class About(StrEnum):
     SHARING = "sharing"
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Side:
     """A step as it is in one of the networks. path: of its layer, `last` of its last repetition. word: its operator or
     block. facts: what all its repetitions have of what adds up. line: of the text, None where there is none.
@@ -95,7 +95,7 @@ class Side:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Aspect:
     """One thing about a step that is different: an argument by its name, its count, where an input comes from.
 
@@ -112,7 +112,7 @@ class Aspect:
         return {"about": str(self.about), "name": self.name, "old": plain(self.old), "new": plain(self.new)}
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Change:
     """One step with what became of it.
 
@@ -171,7 +171,7 @@ class Change:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Whole:
     """A network that is compared. facts: what adds up, at inference; training: the same with what only training
     needs."""

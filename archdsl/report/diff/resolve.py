@@ -8,6 +8,7 @@ from typing import Final
 
 from archdsl.algebra.symbolic import at_example
 from archdsl.algebra.tensors import TensorType
+from archdsl.base.records import record
 from archdsl.facts.counts import PARAMS
 from archdsl.facts.table import counts
 from archdsl.graph.module import Module
@@ -25,7 +26,7 @@ from archdsl.report.walk import label
 MOST: Final = 5_000
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class _Spot:
     """Where a module stands in one of the networks: what stands before the names inside it, and from where its
     positions count."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, assert_never, cast
 
 from archdsl.algebra.figures import short_number
+from archdsl.base.records import record
 from archdsl.facts.fact import Fact
 from archdsl.facts.table import counts
 from archdsl.report.columns import painted
@@ -25,7 +25,7 @@ _INK: Final = {"+": Ink.ADDED, "-": Ink.REMOVED, "~": Ink.CHANGED}
 _TITLES: Final = ("layer", "change", "output")
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class Diff:
     """The difference of two networks: true where there is one. See `Change`.
 
@@ -74,7 +74,7 @@ class Diff:
         return Shown.json(document)
 
 
-@dataclass(frozen=True, slots=True)
+@record(slots=True)
 class _Row:
     """A line of the table. extra: what stands on lines of its own below the change."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import cast
 
 from archdsl.algebra.symbolic import formula_of, is_open
+from archdsl.base.records import record
 from archdsl.ops.operator import AXIS_NAMES
 from archdsl.report.terminal import Shown, lines, visible, wrapped
 
@@ -15,7 +16,7 @@ _SAME = 4
 Lines = Iterator[tuple[str, str]]
 
 
-@dataclass(frozen=True)
+@record
 class Explanation:
     """One step: a title, and lines of arithmetic, each under a word."""
 
