@@ -11,20 +11,20 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from archdsl.algebra.tensors import TensorType
-from archdsl.base.diagnostics import ArchError, Diagnostic
-from archdsl.base.limits import Limits
 from archdsl.base.version import __version__
-from archdsl.compiler import load, parse, zoo
-from archdsl.graph.module import Module, Step
-from archdsl.network import Network
 
 if TYPE_CHECKING:
+    from archdsl.algebra.tensors import TensorType
+    from archdsl.base.diagnostics import ArchError, Diagnostic
+    from archdsl.base.limits import Limits
     from archdsl.comparing import compare, diff
+    from archdsl.compiler import load, parse, zoo
     from archdsl.draw.drawing import Drawing
     from archdsl.emit.torch.weights import freeze
     from archdsl.facts.fact import Fact
     from archdsl.facts.table import FACTS
+    from archdsl.graph.module import Module, Step
+    from archdsl.network import Network
     from archdsl.page.document import Page
     from archdsl.passes.a_pass import Pass
     from archdsl.sketching import Sketch, sketch
@@ -52,18 +52,28 @@ __all__ = [
     "sketch",
     "zoo",
 ]
-# what is imported when it is first asked for, with the file that it stands in
-_LATER = {
-    "Drawing": "draw.drawing",
+# the file that each stands in, which is imported when it is first asked for
+_FILES = {
     "FACTS": "facts.table",
+    "ArchError": "base.diagnostics",
+    "Diagnostic": "base.diagnostics",
+    "Drawing": "draw.drawing",
     "Fact": "facts.fact",
+    "Limits": "base.limits",
+    "Module": "graph.module",
+    "Network": "network",
     "Page": "page.document",
     "Pass": "passes.a_pass",
     "Sketch": "sketching",
+    "Step": "graph.module",
+    "TensorType": "algebra.tensors",
     "compare": "comparing",
     "diff": "comparing",
     "freeze": "emit.torch.weights",
+    "load": "compiler",
+    "parse": "compiler",
     "sketch": "sketching",
+    "zoo": "compiler",
 }
 
 
@@ -72,9 +82,9 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> object:
-    """What a network alone does not need is imported when it is first asked for."""
-    if name not in _LATER:
+    """What is exported, from the file that it stands in."""
+    if name not in _FILES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+    found = getattr(import_module(f"{__name__}.{_FILES[name]}"), name)
     globals()[name] = found
     return found
