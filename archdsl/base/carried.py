@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -84,6 +83,8 @@ class Carried:
 
 def _in_python(text: str, limits: Limits) -> object:
     """The value of the last statement of a file, without reading what stands before as Python."""
+    import ast
+
     starts = (found.end() for found in _STRING_COMMENT_OR_START.finditer(text) if found[1])
     start = next(starts, None)
     return None if start is None else ast.literal_eval(_literal(text, start, limits.values))
