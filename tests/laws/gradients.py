@@ -197,6 +197,9 @@ class Positive(Reference):
         if step.what.word == "gmp":
             (x,), kept = xs, len(step.outputs[0].shape) > 1
             return [x.mean(tuple(range(2, x.dim())), keepdim=kept)]
+        if step.what.style is Style.RECURRENT:
+            # the gates of large numbers are 0 or 1, whatever these are
+            xs = [x / max(1.0, float(x.detach().abs().max())) for x in xs]
         masks = [index for index, kind in enumerate(step.input_types) if kind.kind is Kind.MASK]
         if masks and step.outputs[0].kind is not Kind.MASK:
             seen = sum(xs[index].sum(1)[:, None, None] for index in masks)
