@@ -93,6 +93,12 @@ def test_a_dilated_row_has_gaps_that_one_with_growing_dilation_has_not() -> None
     assert "with gaps" in archdsl.parse(f"INPUT[32x32x4] -> {gridded}").explain("repeat1.1")
 
 
+def test_rows_that_a_stride_leaves_over_are_not_said_to_be_seen() -> None:
+    text = archdsl.parse("INPUT[6x6x3] -> pool3/2 -> conv3-4 -> conv3-4 -> gap(keep=true) -> conv3-8").explain()
+    seen = [line.partition("sees")[2].strip() for line in text.splitlines() if line.strip().startswith("sees")]
+    assert seen[-2:] == ["7 + (3 - 1)*2 = 11, moves by 2, from -2 - 1*2 = -4", "5, from 0"]
+
+
 def test_json_has_an_object_for_each_axis() -> None:
     document = json.loads(archdsl.load("vit_b_16").summary(1).to_json())
     assert document["version"] == summary.VERSION == 2

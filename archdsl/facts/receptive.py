@@ -50,7 +50,8 @@ class ReceptiveFields:
         own = [self._of_step(step, port) for port in range(len(given))]
         if not isinstance(step.what, Operator):
             return _merged(given, step.outputs, own)
-        if step.what.in_turn and sum(map(bool, given)) > 1:
+        # of those that see the same wherever they stand it is not known which positions they are
+        if step.what.in_turn and (sum(map(bool, given)) > 1 or any(not axis.jump for seen in given for axis in seen)):
             own = [tuple(map(_at_most, each)) for each in own]
         return _merged(given, step.outputs, own, side_by_side=step.what.side_by_side)
 

@@ -108,6 +108,9 @@ def check(field: Field, at: int, touched: set[int], *, covers_ends: bool = False
     assert field.part is not None
     (low, high), (begin, end) = (field.low + at * field.jump, field.high + at * field.jump), field.part
     first, last = max(ceil(low), ceil(begin)), min(floor(high), floor(end))
+    if _is_outside(field, at):
+        assert not touched, (field, at)
+        return
     assert touched <= set(range(first, last + 1)), (field, at, min(touched), max(touched))
     if field.status is Status.BOUND:
         return
@@ -194,6 +197,9 @@ class Positive(Reference):
         if step.what.word == "gmp":
             (x,), kept = xs, len(step.outputs[0].shape) > 1
             return [x.mean(tuple(range(2, x.dim())), keepdim=kept)]
+        if step.what.style is Style.RECURRENT:
+            # the gates of large numbers are 0 or 1, whatever these are
+            xs = [x / max(1.0, float(x.detach().abs().max())) for x in xs]
         masks = [index for index, kind in enumerate(step.input_types) if kind.kind is Kind.MASK]
         if masks and step.outputs[0].kind is not Kind.MASK:
             seen = sum(xs[index].sum(1)[:, None, None] for index in masks)
@@ -269,7 +275,13 @@ def _hold(fields: Seen, position: tuple[int, ...], touched: list[set[int]]) -> N
     for field, at, found in zip(fields, along, touched, strict=True):
         if field.loose:
             check(field.together(field.loose).at_most(), 0, found)
-        elif found:
+        elif found or _is_outside(field, at):
             check(field, at, found)
         else:
             assert field.status is Status.BOUND, f"{field} sees nothing"
+
+
+def _is_outside(field: Field, at: int) -> bool:
+    """Whether a field lies in the padding at a position, or in another part of what the map was joined with."""
+    assert field.part is not None
+    return field.high + at * field.jump < field.part[0] or field.low + at * field.jump > field.part[1]

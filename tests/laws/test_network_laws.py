@@ -19,8 +19,6 @@ _SHARDS, _SHARD = 4, 25
 _FIRST = 60_000
 
 
-# open: a window after a `crop` is said to see what was cut off (seed 60040)
-@pytest.mark.long
 @pytest.mark.parametrize("shard", range(_SHARDS))
 def test_what_is_said_of_random_networks_is_so(shard: int) -> None:
     first = _FIRST + shard * _SHARD

@@ -20,10 +20,13 @@ from archdsl.report.walk import Spot, operand
 def operator_sees(spot: Spot, operator: Operator[Any]) -> Lines:
     """What an operator makes of what its input sees."""
     before, after = spot.before[0], _after_one(spot)
-    if not after or (before and all(axis.covers for axis in before)):
+    if not after or (before and not any(axis.jump for axis in before)):
         return
     if all(axis.status is Status.WHOLE for axis in after):
         yield "sees", "the whole input"
+        return
+    if operator.sees_all and not any(axis.jump or axis.bound for axis in after):
+        yield from by_axis([f"{seen_in_short(now)}{_moves(now)}" for now in after], "sees")
         return
     windows = operator.windows(operand(spot.step))
     if any(axis.loose for axis in after) and not any(axis.loose for axis in before):
@@ -88,6 +91,8 @@ def _moves(axis: Field, stride: str = "", start: str = "") -> str:
     """How a field moves and where the first begins, with the sums that give it."""
     if axis.loose or axis.covers:
         return ""
+    if not axis.jump:
+        return "" if axis.bound else f", from {axis.ends[0]}"
     parts: Iterable[str] = (f", moves by {_equals(stride, axis.jump)}",)
     if not axis.bound:
         gaps = "" if axis.gapless else ", with gaps"
