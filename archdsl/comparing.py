@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archdsl.base.files import write_atomically
-from archdsl.base.wanted import require, require_file
+from archdsl.base.wanted import WrongType, given, require, require_file
 from archdsl.boundary import door
 from archdsl.network import Network, require_network
 from archdsl.report.compare import Comparison, comparison, entry_of
@@ -31,6 +31,8 @@ def compare(networks: Iterable[Network], *, sort: str | None = None, plot: str |
     file of parameters against MACs.
     """
     require(Iterable, "networks", networks=networks)
+    if isinstance(networks, str):
+        raise WrongType(f"`networks` are networks, not {given(networks)}: `archdsl.load` makes one of a name")
     networks = tuple(networks)
     for each in networks:
         require_network(networks=each)

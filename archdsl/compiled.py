@@ -86,8 +86,8 @@ class Compiled(NamedTuple):
     def __reduce__(self) -> tuple[object, ...]:
         """What it was compiled from: a copy, or one that was pickled, is compiled from that anew."""
         if self.recompile is None:
-            origin = "is a part of a network, and is copied or pickled with that" if self.source.text else "has no text"
-            raise WrongType(f"{self.module.name} {origin}, from which alone it could be made anew")
+            lacks = "is known without what it was compiled from" if self.source.text else "has no text"
+            raise WrongType(f"{self.module.name} {lacks}, from which alone it could be made anew")
         return self.recompile, (self.carried,)
 
 

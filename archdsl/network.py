@@ -53,11 +53,11 @@ class Network:
     compiled: Compiled
     """What it is made from."""
 
-    def __init__(self, made: Module | Compiled) -> None:
-        require((Module, Compiled), "the root of a hierarchy of modules", made=made)
-        made = Compiled.of(made) if isinstance(made, Module) else made
-        made.verify()
-        self.__dict__["compiled"] = made
+    def __init__(self, compiled: Module | Compiled) -> None:
+        require((Module, Compiled), "the root of a hierarchy of modules, or what was compiled", compiled=compiled)
+        compiled = Compiled.of(compiled) if isinstance(compiled, Module) else compiled
+        compiled.verify()
+        self.__dict__["compiled"] = compiled
 
     def __setattr__(self, name: str, *_: object) -> NoReturn:
         raise ReadOnly(f"`{name}` is not set or deleted: a network does not change, and `apply` gives another one")

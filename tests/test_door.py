@@ -162,6 +162,19 @@ def test_numbers_that_python_calls_equal_are_told_apart(values: tuple[float, flo
     assert row(LeakyRelu(float("nan"))) == row(LeakyRelu(float("nan")))
 
 
+GROUPS = "net x {\ninput 3x8x8\nconv3-4 -> [conv3-4 -> leaky_relu(%s)] as a -> [conv3-4 -> leaky_relu(%s)] as b\n}"
+BLOCKS = "block b(s) {\nleaky_relu(s) }\nnet x {\ninput 3x8x8\nconv3-4 -> b(%s) -> b(%s)\n}"
+
+
+@pytest.mark.parametrize("text", [GROUPS, BLOCKS])
+@pytest.mark.parametrize("values", [("1", "1.0"), ("0.0", "-0.0"), ("1.0", "1")])
+def test_equal_numbers_in_two_groups_or_blocks_are_told_apart(text: str, values: tuple[str, str]) -> None:
+    one, other = archdsl.parse(text % values), archdsl.parse(text % (values[0], values[0]))
+    assert not same(one, other)
+    assert one.source() != other.source()
+    assert len(one.modules) > len(other.modules)
+
+
 def test_a_flag_is_no_number() -> None:
     assert not same(row(Conv(4, 1, bias=True)), row(Conv(4, 1, bias=1)))
     assert not same(row(Conv(4, 1, bias=False)), row(Conv(4, 1, bias=0)))

@@ -444,3 +444,10 @@ def along(points):
         for a, b, c, d in curves
         for t in steps
     ]
+
+
+@pytest.mark.parametrize("kind", ["bmp", "", "SVG", None, 3])
+def test_a_kind_that_no_picture_has_is_refused(kind):
+    with pytest.raises((ValueError, TypeError), match="one of svg, png, pdf, dot, mmd") as refused:
+        archdsl.load("lenet5").draw().written(kind)
+    assert not hasattr(refused.value, "__notes__")

@@ -10,8 +10,10 @@ from enum import StrEnum
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+import torch
 from typing_extensions import override
 
 import archdsl
@@ -20,9 +22,10 @@ from archdsl.algebra.tensors import TensorType
 from archdsl.draw import graphviz
 from archdsl.graph.marks import Mark
 from archdsl.ops import BUILTIN, OPERATORS, collect
+from archdsl.ops.arguments import SharedLayer
 from archdsl.ops.faults import BadArgument, Reject
 from archdsl.ops.operator import Unary
-from archdsl.ops.torchcall import Layer
+from archdsl.ops.torchcall import Apply, Layer, X
 from archdsl.ops.traits import Style
 from archdsl.report import manual
 
@@ -101,6 +104,63 @@ def test_an_operator_that_pytorch_does_not_have_is_told_of_in_all_else() -> None
     (found,) = caught.value.diagnostics
     assert "PyTorch has nothing for it" in found.message
     assert found.place.source.text[found.place.span.start : found.place.span.end] == "elsewhere"
+
+
+# --- operators of one's own that say no more than they must ------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Square(Elsewhere):
+    """The square of each number, which is an expression in PyTorch."""
+
+    word = "square"
+
+    @override
+    def torch(self, x: TensorType) -> Apply:
+        return Apply.of("torch.square", X)
+
+
+@dataclass(frozen=True)
+class Softer(Elsewhere):
+    """A layer that does not say that it is one."""
+
+    word = "softer"
+
+    @override
+    def torch(self, x: TensorType) -> Layer:
+        return Layer.of("nn.Softplus")
+
+
+@dataclass(frozen=True, slots=True)
+class Borrower(Elsewhere):
+    """An operator with the weights of a layer, whose fields are slots."""
+
+    word = "borrower"
+    layer: SharedLayer | None = None
+
+
+@pytest.mark.parametrize(
+    "row", ["[conv3-4 -> {0}] as a", "[{0} -> conv3-4]*3", "{0}", "[{0}]*2 as b", "[conv3-4 -> {0} -> bn]*2"]
+)
+@pytest.mark.parametrize(("operator", "function"), [(Square, torch.square), (Softer, torch.nn.functional.softplus)])
+def test_an_operator_of_ones_own_may_stand_in_a_row(row: str, operator: type[Elsewhere], function: Any) -> None:
+    module = ModuleType(Elsewhere.__module__)
+    module.__dict__[operator.__name__] = operator
+    known = collect(*BUILTIN, module)
+    mine = archdsl.parse(f"INPUT[8x8x4] -> {row.format(operator.word)} -> gap", operators=known)
+    model = mine.to_torch(dtype=torch.float64).eval()
+    theirs = archdsl.parse(f"INPUT[8x8x4] -> {row.format('sigmoid')} -> gap").to_torch(dtype=torch.float64).eval()
+    for value, other in zip(theirs.parameters(), model.parameters(), strict=True):
+        value.data = other.data
+    x = torch.randn(2, 4, 8, 8, dtype=torch.float64)
+    with patch("torch.nn.Sigmoid.forward", lambda _self, x: function(x)):
+        assert torch.allclose(model(x), theirs(x), rtol=0, atol=1e-12)
+
+
+def test_a_layer_that_is_used_is_known_among_fields_that_are_slots() -> None:
+    layer = SharedLayer("w", (("weight", (2, 3)),))
+    assert dict(Borrower(layer).borrowed()) == {"layer": layer}
+    assert not Borrower().borrowed()
 
 
 # --- what the rules of layers hold ------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import pickle
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import KW_ONLY, FrozenInstanceError, dataclass, field, fields, is_dataclass, replace
+from inspect import signature
 from typing import Any, ClassVar, get_type_hints
 
 import pytest
@@ -135,6 +136,13 @@ GIVEN: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("Own", (3,), {}),
     ("Empty", (), {}),
 ]
+
+
+@pytest.mark.parametrize("name", [name for name in PAIRS if name != "Empty"])
+@pytest.mark.parametrize("kind", IDS)
+def test_the_signature_of_a_record_is_that_of_a_dataclass(kind, name):
+    shown = [str(signature(made)) for made in PAIRS[name][kind]]
+    assert shown[0] == shown[1]
 
 
 def outcome(work: Callable[[], Any]) -> Any:

@@ -3,7 +3,8 @@
 archdsl says what it knows in some four hundred small classes of values, of which a command makes a few. A frozen
 dataclass has six functions written and compiled as its module is imported, needed or not: half of the time that a
 command took to start. A record is a frozen dataclass whose functions are compiled, together, when the first of its kind
-is made. Whoever uses it sees no difference: `fields`, `replace`, `match`, copies and pickles are those of a dataclass.
+is made. `fields`, `replace`, `match`, signatures, copies and pickles are those of a dataclass; but what derives from a
+record is another record, or a plain class, and no frozen dataclass.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, fields
 from types import MemberDescriptorType
-from typing import Any, Final, NoReturn, TypeVar, cast, dataclass_transform, overload
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast, dataclass_transform, overload
+
+if TYPE_CHECKING:
+    from inspect import Signature
 
 T = TypeVar("T")
 
@@ -46,6 +50,8 @@ def record(
         made: Any = cast("Any", dataclass(init=False, repr=False, eq=False, slots=slots))(kind)
         for name in wanted:
             setattr(made, name, _compiling(made, name, wanted))
+        if "__init__" in wanted:
+            made.__signature__ = _SignatureOf(made)
         if not own_repr:
             made.__repr__ = _repr
         made.__setattr__, made.__delattr__ = _set_nothing, _delete_nothing
@@ -127,6 +133,37 @@ def __hash__(self):
     for name, function in made.items():
         function.__qualname__ = f"{kind.__qualname__}.{name}"
     return made
+
+
+class _SignatureOf:
+    """The signature of a kind of record, made when somebody asks, as help and completion do."""
+
+    def __init__(self, kind: type) -> None:
+        self._kind = kind
+
+    def __get__(self, _one: object, owner: type) -> Signature:
+        if owner is not self._kind:
+            raise AttributeError("__signature__")
+        from inspect import Parameter, Signature
+
+        made: list[Parameter] = []
+        for each in sorted(fields(cast("Any", owner)), key=_is_by_name):
+            kind = Parameter.KEYWORD_ONLY if _is_by_name(each) else Parameter.POSITIONAL_OR_KEYWORD
+            is_made = each.default_factory is not MISSING
+            default = each.default if each.default is not MISSING else _MADE if is_made else Parameter.empty
+            if each.init:
+                made.append(Parameter(each.name, kind, default=default, annotation=each.type))
+        return Signature(made, return_annotation=None)
+
+
+class _Made:
+    """In a signature, a value that is made anew for each."""
+
+    def __repr__(self) -> str:
+        return "<factory>"
+
+
+_MADE: Final = _Made()
 
 
 def _is_by_name(each: Field[Any]) -> bool:

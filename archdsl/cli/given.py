@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -28,13 +28,27 @@ class Named(_Choice):
     """One of some names, which are looked up when they are needed, so that other commands need not wait for them."""
 
     def __init__(self, names: Callable[[], Iterable[str]]) -> None:
+        # click's own `__init__` would ask for the names at once
         self.case_sensitive = True
         self._names = names
 
-    def __getattr__(self, name: str) -> object:
-        if name != "choices":
-            raise AttributeError(name)
+    @property
+    def choices(self) -> Sequence[str]:  # type: ignore[override]
         return tuple(self._names())
+
+
+def details() -> Iterable[str]:
+    """How much can be one box."""
+    from archdsl.draw.model import Detail
+
+    return list(Detail)
+
+
+def directions() -> Iterable[str]:
+    """The directions in which a picture can be read."""
+    from archdsl.draw.model import Direction
+
+    return list(Direction)
 
 
 def columns() -> Iterable[str]:

@@ -11,7 +11,7 @@ from archdsl.base.carried import Carried
 from archdsl.base.escaped import visible
 from archdsl.base.files import kind_of, write_atomically
 from archdsl.base.records import record
-from archdsl.base.wanted import WrongValue, require_file
+from archdsl.base.wanted import WrongValue, require, require_file
 from archdsl.boundary import doors
 from archdsl.draw import render
 from archdsl.draw.dot import dot
@@ -63,6 +63,9 @@ class Drawing:
     def written(self, kind: str) -> bytes:
         """What a file of this kind has in it: `svg`, `png`, `pdf`, `dot` or `mmd`. `archdsl.draw.render.CannotRender`
         where Graphviz does not make it."""
+        require(str, f"one of {', '.join(KINDS)}", kind=kind)
+        if kind not in KINDS:
+            raise WrongValue(f"{kind[:40]!a} is no kind of picture: it is one of {', '.join(KINDS)}")
         match kind:
             case "dot":
                 return self.dot.encode()

@@ -17,6 +17,7 @@ from archdsl.elaborate.statements import Body, Statements
 from archdsl.elaborate.values import Scope, Template, Unknown, Value, settled_arguments
 from archdsl.graph.arguments import Partial
 from archdsl.graph.build import Builder, Tensor
+from archdsl.graph.identity import exact
 from archdsl.graph.module import Module
 from archdsl.ops.faults import NoShorthand, WrongCount
 from archdsl.syntax import tree
@@ -161,7 +162,8 @@ def _bound(template: Template, node: tree.Mention, frame: Frame) -> dict[str, Va
 
 
 def _identity(value: Value) -> object:
-    """What tells a value from others, also in lists and among arguments: 1, 1.0 and true are equal in Python."""
+    """What tells a value from others, also in lists and among arguments: 1, 1.0 and true are equal in Python, and so
+    are zeros of both signs."""
     match value:
         case Tensor():
             return value.type
@@ -169,5 +171,7 @@ def _identity(value: Value) -> object:
             return tuple(map(_identity, value))
         case Template(what) | Partial(what):
             return (what, tuple((name, _identity(each)) for name, each in value.arguments))
+        case float():
+            return exact(value)
         case _:
             return (type(value), value)

@@ -23,6 +23,7 @@ from archdsl.elaborate.evaluate import Evaluator
 from archdsl.elaborate.ledger import Failed
 from archdsl.elaborate.values import Scope, Template, Unknown, Value, traced_argument
 from archdsl.graph.build import Builder, Tensor
+from archdsl.graph.identity import exact
 from archdsl.graph.module import INPUT, Module, StepRole, Wire
 from archdsl.ops.arguments import bind
 from archdsl.ops.faults import Reject, WrongCount
@@ -109,7 +110,7 @@ class Run:
         steps = tuple(
             (
                 step.name,
-                id(step.what) if isinstance(step.what, Module) else step.what,
+                id(step.what) if isinstance(step.what, Module) else exact(step.what),
                 step.inputs,
                 step.count,
                 step.shared,

@@ -43,23 +43,24 @@ def _of_module(module: Module, known: dict[int, int]) -> Value:
 
 def _of_step(name: str, step: Step, known: dict[int, int]) -> Value:
     """What comes out follows from the rest."""
-    what = known[id(step.what)] if isinstance(step.what, Module) else _of_value(step.what)
+    what = known[id(step.what)] if isinstance(step.what, Module) else exact(step.what)
     return name, step.count, step.shared, step.inputs, what
 
 
 def _of_type(kind: TensorType) -> Value:
-    return kind.kind, tuple(map(_of_value, kind.shape))
+    return kind.kind, tuple(map(exact, kind.shape))
 
 
-def _of_value(value: object) -> object:
-    """A setting of an operator, or the operator with all of its settings."""
+def exact(value: object) -> object:
+    """A setting of an operator, or the operator with all of its settings, as a value that is equal to no other: Python
+    takes 1, 1.0 and `true`, and zeros of both signs, for equal."""
     if isinstance(value, tuple):
-        return tuple(map(_of_value, cast("tuple[object, ...]", value)))
+        return tuple(map(exact, cast("tuple[object, ...]", value)))
     if isinstance(value, int) and not isinstance(value, bool):
         # a number that remembers where it comes from is that number
         return (int, at_example(value), formula_of(value)) if is_open(value) else (int, int(value))
     if is_dataclass(value):
         settings = (getattr(value, each.name) for each in fields(cast("Any", value)))
-        return type(value), *map(_of_value, settings)
+        return type(value), *map(exact, settings)
     # a zero has a sign, and what is no number equals itself here
     return type(value), repr(value) if isinstance(value, float) else value

@@ -23,6 +23,7 @@ class Activation(Unary):
     """
 
     style = Style.ACTIVATION
+    is_layer = True
     shown: ClassVar[str]
     module: ClassVar[str]
     inverts: ClassVar[bool] = False
@@ -295,6 +296,7 @@ class Scale(Unary):
 
     word = "scale"
     style = Style.OTHER
+    is_layer = True
     source = "Vaswani et al. 2017, Attention Is All You Need, arXiv:1706.03762"
     elementwise = True
 

@@ -69,6 +69,7 @@ class Attention(Operator[Types]):
 
     word = "attention"
     style = Style.ATTENTION
+    is_layer = True
     chooses_channels = True
     source = "Vaswani et al. 2017, Attention Is All You Need, arXiv:1706.03762"
     operands: ClassVar[tuple[Operand, ...]] = (
@@ -163,6 +164,7 @@ class DotAttention(Operator[Types]):
 
     word = "dot_attention"
     style = Style.ATTENTION
+    is_layer = True
     source = "Luong, Pham, Manning 2015, Effective Approaches to Attention-based NMT, arXiv:1508.04025"
     operands: ClassVar[tuple[Operand, ...]] = (
         Operand("keys", "what the queries are compared with", required=True),
@@ -248,6 +250,7 @@ class WindowAttention(Unary):
 
     word = "window_attention"
     style = Style.ATTENTION
+    is_layer = True
     source = "Liu et al. 2021, Swin Transformer, arXiv:2103.14030"
     chooses_channels = True
 
@@ -338,7 +341,6 @@ class PaddingMask(Unary):
 
     word = "padding_mask"
     style = Style.OTHER
-    is_layer = False
 
     token: int = integer("the token that stands for padding", 0, low=0)
 

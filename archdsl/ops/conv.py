@@ -66,6 +66,7 @@ class Conv(Unary):
 
     word = "conv"
     style = Style.CONV
+    is_layer = True
     source = "LeCun et al. 1989, Backpropagation Applied to Handwritten Zip Code Recognition"
     decorated: ClassVar[bool] = True
     matrix = Matrix()
@@ -133,6 +134,7 @@ class DepthwiseConv(Unary):
     word = "dwconv"
     layer_name = "conv"
     style = Style.PROJECTION
+    is_layer = True
     source = "Howard et al. 2017, MobileNets, arXiv:1704.04861"
     decorated: ClassVar[bool] = True
     matrix = Matrix()
@@ -186,6 +188,7 @@ class Deconv(Unary):
     word = "deconv"
     aliases = ("convt",)
     style = Style.CONV
+    is_layer = True
     source = "Long, Shelhamer, Darrell 2015, Fully Convolutional Networks, arXiv:1411.4038"
     decorated: ClassVar[bool] = True
     matrix = Matrix(outputs=1, inputs=0)

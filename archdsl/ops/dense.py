@@ -31,6 +31,7 @@ class FullyConnected(Unary):
     word = "fc"
     aliases = ("linear", "dense")
     style = Style.LINEAR
+    is_layer = True
     decorated: ClassVar[bool] = True
     flattens: ClassVar[bool] = True
     matrix = Matrix()
@@ -76,6 +77,7 @@ class Flatten(Unary):
 
     word = "flatten"
     style = Style.OTHER
+    is_layer = True
     is_view = True
     sees_all = True
     is_flattening = True

@@ -26,6 +26,7 @@ class Embedding(Unary):
 
     word = "embedding"
     style = Style.EMBEDDING
+    is_layer = True
     source = "Bengio, Ducharme, Vincent, Jauvin 2003, A Neural Probabilistic Language Model"
     chooses_channels = True
 
@@ -78,7 +79,6 @@ class Tied(Unary):
     source = "Press, Wolf 2016, Using the Output Embedding to Improve Language Models, arXiv:1608.05859"
     chooses_channels = True
     overwritable = True
-    is_layer = False
 
     layer: SharedLayer = layer("the shared layer whose weights are used")
 
@@ -132,6 +132,7 @@ class PositionEmbedding(Unary):
 
     word = "position_embedding"
     style = Style.EMBEDDING
+    is_layer = True
     source = "Gehring et al. 2017, Convolutional Sequence to Sequence Learning, arXiv:1705.03122"
 
     length: int | None = integer("positions that have a vector; those of the sequence if not given", None)
@@ -187,6 +188,7 @@ class PositionalEncoding(Unary):
 
     word = "positional_encoding"
     style = Style.EMBEDDING
+    is_layer = True
     source = "Vaswani et al. 2017, Attention Is All You Need, arXiv:1706.03762"
 
     length: int = integer("positions that are prepared for", 5000, high=1_000_000)
@@ -232,7 +234,6 @@ class Param(Unary):
     is_view = True
     ignores_input = True
     chooses_channels = True
-    is_layer = False
 
     shape: Axes = axes("sizes in torch's order, without the batch", low=1, typical=(64, 8, 8))
     mean: float = number("the mean of the numbers that it starts from", 0.0)

@@ -31,7 +31,6 @@ class Add(Variadic):
     variadic: ClassVar[bool] = True
     joins = Joining.SUM
     overwritable = True
-    is_layer = False
 
     @override
     def output(self, x: Types) -> TensorType:
@@ -63,7 +62,6 @@ class Mul(Variadic):
     variadic: ClassVar[bool] = True
     joins = Joining.PRODUCT
     overwritable = True
-    is_layer = False
 
     @override
     def output(self, x: Types) -> TensorType:
@@ -127,7 +125,6 @@ class Concat(Variadic):
     variadic: ClassVar[bool] = True
     joins = Joining.CONCATENATION
     overwritable = True
-    is_layer = False
 
     along: str = choice("what comes one after the other", ("channels", "positions"), "channels")
 

@@ -32,6 +32,7 @@ class BatchNorm(Unary):
     word = "bn"
     aliases = ("batchnorm",)
     style = Style.NORM
+    is_layer = True
     source = "Ioffe, Szegedy 2015, Batch Normalization, arXiv:1502.03167"
     absorbs_bias: ClassVar[bool] = True
     overwritable = True
@@ -90,6 +91,7 @@ class LayerNorm(Unary):
     word = "ln"
     aliases = ("layernorm",)
     style = Style.NORM
+    is_layer = True
     across_channels = True
     source = "Ba, Kiros, Hinton 2016, Layer Normalization, arXiv:1607.06450"
     overwritable = True
@@ -139,6 +141,7 @@ class GroupNorm(Unary):
     word = "gn"
     aliases = ("groupnorm",)
     style = Style.NORM
+    is_layer = True
     across_channels = True
     source = "Wu, He 2018, Group Normalization, arXiv:1803.08494"
     sees_all = True
@@ -194,6 +197,7 @@ class LocalResponseNorm(Unary):
 
     word = "lrn"
     style = Style.NORM
+    is_layer = True
     across_channels = True
     source = "Krizhevsky, Sutskever, Hinton 2012, ImageNet Classification with Deep Convolutional Neural Networks"
     always_named = True
@@ -238,6 +242,7 @@ class Normalize(Unary):
 
     word = "normalize"
     style = Style.NORM
+    is_layer = True
     always_named = True
     overwritable = True
 

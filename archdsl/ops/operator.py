@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from inspect import cleandoc
 from math import prod
 from typing import Any, ClassVar, Generic, TypeVar, assert_never, cast
@@ -63,7 +63,8 @@ class Operator(ABC, Generic[In]):
     across_channels: whether it makes a channel of others, although it may have no weights.
     elementwise: whether it does the same to each number by itself, wherever it stands.
     positions: what becomes of positions. flattens: whether an image is flattened before it. is_flattening: whether it
-    does nothing but that. is_view: whether what comes out is a part or an order of what goes in.
+    does nothing but that. is_view: whether what comes out is a part or an order of what goes in,
+    or its own weights.
     inert: whether it does nothing at inference. drops: whether it sets single numbers to zero in training, and only
     there. absorbs_bias: whether it cancels a bias just before it, as a batch norm does.
     overwrites: whether torch's module takes `inplace=True`. copies: whether it then keeps a copy for the backward pass,
@@ -79,7 +80,7 @@ class Operator(ABC, Generic[In]):
     variadic: ClassVar[bool] = False
     operands: ClassVar[tuple[Operand, ...]] = ()
     decorated: ClassVar[bool] = False
-    is_layer: ClassVar[bool] = True
+    is_layer: ClassVar[bool] = False
     always_named: ClassVar[bool] = False
     joins: ClassVar[Joining] = Joining.OTHER
     sized_like: ClassVar[bool] = False
@@ -256,7 +257,8 @@ class Operator(ABC, Generic[In]):
 
     def borrowed(self) -> Mapping[str, SharedLayer]:
         """The layers among its arguments whose weights it uses, by argument."""
-        return {name: each for name, each in vars(self).items() if isinstance(each, SharedLayer)}
+        given = ((each.name, getattr(self, each.name)) for each in fields(cast("Any", self)))
+        return {name: value for name, value in given if isinstance(value, SharedLayer)}
 
     # --- its arguments ------------------------------------------------------------------------------------------------
 

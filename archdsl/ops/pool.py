@@ -61,6 +61,7 @@ class MaxPool(Unary):
     word = "pool"
     aliases = ("maxpool",)
     style = Style.POOL
+    is_layer = True
 
     window: Axes = window(default=2)
     stride: Axes | None = stride("stride; the window's size if not given", None)
@@ -105,6 +106,7 @@ class AveragePool(Unary):
 
     word = "avgpool"
     style = Style.POOL
+    is_layer = True
 
     window: Axes = window(default=2)
     stride: Axes | None = stride("stride; the window's size if not given", None)
@@ -160,6 +162,7 @@ class AdaptiveAveragePool(Unary):
     word = "adaptiveavgpool"
     layer_name = "avgpool"
     style = Style.POOL
+    is_layer = True
 
     size: Axes = axes("size of the map that comes out", low=1)
 
@@ -194,6 +197,7 @@ class AdaptiveMaxPool(Unary):
     word = "adaptivemaxpool"
     layer_name = "maxpool"
     style = Style.POOL
+    is_layer = True
 
     size: Axes = axes("size of the map that comes out", low=1)
 
@@ -233,6 +237,7 @@ class GlobalAveragePool(Unary):
 
     word = "gap"
     style = Style.POOL
+    is_layer = True
     source = "Lin, Chen, Yan 2013, Network in Network, arXiv:1312.4400"
     sees_all = True
 
@@ -268,6 +273,7 @@ class GlobalMaxPool(Unary):
 
     word = "gmp"
     style = Style.POOL
+    is_layer = True
     sees_all = True
 
     keep: bool = flag("keep a map of one position instead of a vector", False)

@@ -40,6 +40,7 @@ class Slice(Unary):
 
     word = "slice"
     style = Style.OTHER
+    is_layer = True
     is_view = True
 
     start: int = integer("first channel", low=0)
@@ -100,6 +101,7 @@ class ChannelShuffle(Unary):
 
     word = "channel_shuffle"
     style = Style.OTHER
+    is_layer = True
     across_channels = True
     source = "Zhang, Zhou, Lin, Sun 2017, ShuffleNet, arXiv:1707.01083"
 
@@ -129,7 +131,6 @@ class Split(Unary):
     word = "split"
     style = Style.OTHER
     is_view = True
-    is_layer = False
 
     parts: int = integer("how many parts", low=2, high=1000)
 
@@ -164,6 +165,7 @@ class ChannelsLast(Unary):
 
     word = "channels_last"
     style = Style.OTHER
+    is_layer = True
     is_view = True
 
     @override
@@ -187,6 +189,7 @@ class ChannelsFirst(Unary):
 
     word = "channels_first"
     style = Style.OTHER
+    is_layer = True
     is_view = True
 
     @override
@@ -211,6 +214,7 @@ class ToSequence(Unary):
 
     word = "to_sequence"
     style = Style.OTHER
+    is_layer = True
     is_view = True
     source = "Dosovitskiy et al. 2020, An Image Is Worth 16x16 Words, arXiv:2010.11929"
     positions = Positions.IN_ROWS
@@ -247,6 +251,7 @@ class ToImage(Unary):
 
     word = "to_image"
     style = Style.OTHER
+    is_layer = True
     is_view = True
     positions = Positions.MOVED
 
@@ -283,6 +288,7 @@ class Transpose(Unary):
 
     word = "transpose"
     style = Style.OTHER
+    is_layer = True
     is_view = True
     source = "Tolstikhin et al. 2021, MLP-Mixer, arXiv:2105.01601"
     positions = Positions.MOVED
@@ -313,6 +319,7 @@ class Reshape(Unary):
 
     word = "reshape"
     style = Style.OTHER
+    is_layer = True
     is_view = True
     sees_all = True
     positions = Positions.MOVED
@@ -353,6 +360,7 @@ class Roll(Unary):
 
     word = "roll"
     style = Style.OTHER
+    is_layer = True
     positions = Positions.MOVED
 
     by: Axes = axes("positions, one number or one for each axis; negative ones move to the start")
@@ -390,6 +398,7 @@ class Select(Unary):
 
     word = "select"
     style = Style.OTHER
+    is_layer = True
     is_view = True
 
     position: int = integer("the position, from 0 on, or from the end, from -1 on", low=None)
@@ -428,6 +437,7 @@ class SpaceToDepth(Unary):
 
     word = "space_to_depth"
     style = Style.POOL
+    is_layer = True
     source = "Shi et al. 2016, Efficient Sub-Pixel Convolutional Neural Network, arXiv:1609.05158"
 
     factor: int = integer("size of the squares", 2, low=2)

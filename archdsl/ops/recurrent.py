@@ -25,6 +25,7 @@ class Recurrent(Operator[Types]):
     """A recurrent layer. `gates`: how many matrices there are for each output. `held`: how many states it has."""
 
     style = Style.RECURRENT
+    is_layer = True
     operands: ClassVar[tuple[Operand, ...]] = (_HIDDEN,)
     sees_all = True
     gates: ClassVar[int]
@@ -244,7 +245,6 @@ class FinalState(Unary):
 
     word = "final"
     style = Style.OTHER
-    is_layer = False
 
     bidirectional: bool = flag("whether the layer goes both ways, so that it has two last states", False)
 

@@ -26,6 +26,7 @@ class Dropout(Unary):
 
     word = "dropout"
     style = Style.OTHER
+    is_layer = True
     source = "Srivastava et al. 2014, Dropout"
     inert = True
     elementwise = True
@@ -70,6 +71,7 @@ class DropPath(Unary):
 
     word = "drop_path"
     style = Style.OTHER
+    is_layer = True
     source = "Huang, Sun, Liu, Sedra, Weinberger 2016, Deep Networks with Stochastic Depth, arXiv:1603.09382"
     inert = True
     elementwise = True
@@ -108,6 +110,7 @@ class Sample(Variadic):
 
     word = "sample"
     style = Style.OTHER
+    is_layer = True
     source = "Kingma, Welling 2013, Auto-Encoding Variational Bayes, arXiv:1312.6114"
     variadic: ClassVar[bool] = True
 
@@ -148,7 +151,6 @@ class LayerScale(Unary):
     word = "layer_scale"
     style = Style.OTHER
     source = "Touvron et al. 2021, Going Deeper with Image Transformers, arXiv:2103.17239"
-    is_layer = False
 
     init: float = number("what the factors start from", 1e-6)
 
@@ -182,6 +184,7 @@ class Identity(Unary):
 
     word = "identity"
     style = Style.OTHER
+    is_layer = True
     is_view = True
     inert = True
     elementwise = True

@@ -60,6 +60,7 @@ class Upsample(Unary):
 
     word = "upsample"
     style = Style.POOL
+    is_layer = True
 
     factor: Axes | None = window("factor, one or one for each axis", None)
     size: Axes | None = axes("size of the map that comes out, instead of a factor", None, low=1)
@@ -138,7 +139,6 @@ class Resize(Variadic):
     source = "Long, Shelhamer, Darrell 2015, Fully Convolutional Networks, arXiv:1411.4038"
     variadic: ClassVar[bool] = True
     sized_like: ClassVar[bool] = True
-    is_layer = False
 
     mode: str = choice("how new positions are filled", _MODES, "nearest")
     align_corners: bool = flag("whether the corners of both maps coincide", False)
@@ -175,6 +175,7 @@ class Crop(Variadic):
 
     word = "crop"
     style = Style.OTHER
+    is_layer = True
     is_view = True
     source = "Ronneberger, Fischer, Brox 2015, U-Net, arXiv:1505.04597"
     variadic: ClassVar[bool] = True
@@ -219,6 +220,7 @@ class Pad(Unary):
 
     word = "pad"
     style = Style.OTHER
+    is_layer = True
 
     p: Axes | None = axes("positions added at each end", None, low=0)
     before: Axes | None = axes("positions added before; `p`, or none, if not given", None, low=0)
@@ -265,6 +267,7 @@ class PadChannels(Unary):
 
     word = "pad_channels"
     style = Style.PROJECTION
+    is_layer = True
     source = "He et al. 2015, Deep Residual Learning, arXiv:1512.03385"
     overwritable = True
 

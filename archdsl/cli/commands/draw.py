@@ -10,7 +10,7 @@ import click
 
 from archdsl.base.diagnostics import Diagnostic
 from archdsl.cli.codes import FINE, WRONG
-from archdsl.cli.given import Given, Named, colours, complete_network, network_options
+from archdsl.cli.given import Given, Named, colours, complete_network, details, directions, network_options
 from archdsl.cli.outputs import output_kind
 from archdsl.cli.screen import file_name, progress, say, show, write
 
@@ -41,10 +41,9 @@ def picture_options(command: Callable[..., Any]) -> Callable[..., Any]:
     made = click.option("--focus", metavar="PATH", help=_FOCUS)(made)
     opened = "Open the block at a path, whatever the detail."
     made = click.option("--expand", metavar="PATH", multiple=True, help=opened)(made)
-    directions = click.Choice(["TB", "LR"])
-    made = click.option("--dir", "direction", type=directions, default="TB", show_default=True, help="Direction.")(made)
-    details = click.Choice(["stage", "block", "layer", "op"])
-    return click.option("--detail", type=details, help="How much is one box.")(made)
+    reading = Named(directions)
+    made = click.option("--dir", "direction", type=reading, default="TB", show_default=True, help="Direction.")(made)
+    return click.option("--detail", type=Named(details), help="How much is one box.")(made)
 
 
 @click.command()

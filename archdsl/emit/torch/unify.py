@@ -108,7 +108,10 @@ class Unification:
         """Calls of different classes: of an activation or block that is an argument, or one of two by a condition."""
         if all(map(_is_bare, nodes)):
             try:
-                return Call(Argument(self.given.word([each.target for each in nodes])))
+                chosen = Argument(self.given.word([each.target for each in nodes]))
+                # of bare calls what matters is whether all overwrite what comes in
+                keywords = (each for each in _at_rest(nodes)[0].keywords if each.name == "inplace")
+                return Call(chosen, keywords=tuple(keywords))
             except Rejected:
                 pass
         elif made := self._block_that_is_given(nodes):
