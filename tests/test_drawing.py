@@ -21,6 +21,7 @@ from archdsl.draw.look import Look
 from archdsl.draw.model import Detail, Direction, Kind, Role
 from archdsl.draw.picture import picture
 from archdsl.draw.render import CannotRender, NoGraphviz, render
+from archdsl.facts.counts import MACS, PARAMS
 
 ZOO = zoo()
 HOSTILE = 'a "b" <c>&d; \\N \\l {e|f} &amp; [td] é ×'
@@ -77,8 +78,8 @@ def test_the_tooltips_add_up_to_the_network(name, detail):
         while around:
             times *= clusters[around].count * clusters[around].copies
             around = clusters[around].parent
-        params += times * sum(facts.params for facts in node.facts)
-        macs += times * sum(facts.macs for facts in node.facts)
+        params += times * sum(facts.known.get(PARAMS, 0) for facts in node.facts)
+        macs += times * sum(facts.known.get(MACS, 0) for facts in node.facts)
     assert (params, macs) == (net.params, net.train_macs)
 
 
