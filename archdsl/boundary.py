@@ -133,7 +133,7 @@ def _is_short_of_memory(error: Exception) -> bool:
 
 @record
 class Done(Generic[R]):
-    """It was done, and this came of it."""
+    """The work succeeded; `value` is its result."""
 
     value: R
 

@@ -53,7 +53,7 @@ class Compiled(NamedTuple):
         )
 
     def verify(self) -> None:
-        """Hold the hierarchy to what every one is, where no text was compiled into it, or where that is asked for."""
+        """Check the hierarchy with `graph.verify` where it has no text, or the environment asks for it."""
         if not self.source.text or _is_verifying():
             _verify(self.module)
 
@@ -65,7 +65,7 @@ class Compiled(NamedTuple):
         return module
 
     def after(self, passes: Sequence[Pass]) -> Compiled:
-        """The same after some passes. ArchError where one cannot do what it is asked."""
+        """The `Compiled` after some passes. ArchError where one cannot do what it is asked."""
         from archdsl.passes.a_pass import all_changes, applied
 
         changes = all_changes(passes)
@@ -84,7 +84,7 @@ class Compiled(NamedTuple):
         )
 
     def __reduce__(self) -> tuple[object, ...]:
-        """What it was compiled from: a copy, or one that was pickled, is compiled from that anew."""
+        """How it is pickled and copied: what it was compiled from is compiled anew."""
         if self.recompile is None:
             lacks = "is known without what it was compiled from" if self.source.text else "has no text"
             raise WrongType(f"{self.module.name} {lacks}, from which alone it could be made anew")

@@ -51,7 +51,7 @@ class Network:
     """
 
     compiled: Compiled
-    """What it is made from."""
+    """The value that the network is made from."""
 
     def __init__(self, compiled: Module | Compiled) -> None:
         require((Module, Compiled), "the root of a hierarchy of modules, or what was compiled", compiled=compiled)
@@ -77,12 +77,12 @@ class Network:
 
     @property
     def text(self) -> str:
-        """What it was compiled from, empty where there was no text."""
+        """The text that it was compiled from, empty where there was none."""
         return self.compiled.source.text
 
     @property
     def hyperparameters(self) -> Mapping[str, Any]:
-        """Their values by name."""
+        """The values of hyper-parameters by name."""
         return MappingProxyType(self.compiled.hyperparameters)
 
     @property
@@ -102,7 +102,7 @@ class Network:
 
     @property
     def carried(self) -> Carried:
-        """What it was compiled from, which files made of it carry."""
+        """The texts, settings and passes that it was compiled from, which files made of it carry."""
         return self.compiled.carried
 
     @property

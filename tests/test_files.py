@@ -264,7 +264,18 @@ def test_no_text_of_ours_is_taken_for_another() -> None:
         assert format_of(path.read_bytes()[:HEAD]) is None, path
 
 
-@pytest.mark.parametrize("text", ["", "# import torch\n", "[conv3-64]*2 -> pool", "input: 3\n-> relu", "a: 3 -> relu"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "# import torch\n",
+        "[conv3-64]*2 -> pool",
+        "input: 3\n-> relu",
+        "a: 3 -> relu",
+        "init xavier\nlayer {\n  relu\n}",
+        "require params < 3M\nlayer {\n  relu\n}",
+    ],
+)
 def test_a_text_with_faults_is_left_to_the_parser(text: str) -> None:
     assert format_of(text.encode()) is None
 

@@ -87,7 +87,7 @@ class Condition:
 
     @cached_property
     def shown(self) -> str:
-        """As a person writes it: the sizes themselves where one comparison tells them, else both sides."""
+        """The condition as a person writes it: the sizes where one comparison tells them, else both sides."""
         if len(self.symbols) == 1 and self.sizes is not None and self.sizes.period <= _SHORT_PERIOD:
             (name,) = self.symbols
             if (short := self.sizes.comparison) is not None:

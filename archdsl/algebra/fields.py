@@ -51,7 +51,7 @@ class Channels:
     picks: bool = False
 
     def then(self, after: Channels) -> Channels:
-        """Those of what looks at these."""
+        """The channels of what reads these, `after` being its own."""
         return Channels(
             after.even and (self.even or after.mixes),
             self.mixes or after.mixes,
@@ -59,7 +59,7 @@ class Channels:
         )
 
     def side_by_side(self, other: Channels, *, alike: bool) -> Channels:
-        """Those of both in one tensor. alike: whether their fields are the same."""
+        """The channels of two parts joined in one tensor. alike: whether their fields are the same."""
         return Channels(alike and self.even and other.even, self.mixes and other.mixes, self.picks or other.picks)
 
 
@@ -169,7 +169,7 @@ class Field:
         return replace(self, high=self.high + span, jump=0, gap=gap, loose=0)
 
     def at_most(self) -> Field:
-        """The same, and maybe less."""
+        """This field as an upper bound: less may be seen."""
         return replace(self, bound=True)
 
 

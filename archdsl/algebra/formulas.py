@@ -173,7 +173,7 @@ class Formula:
         return total
 
     def at(self, sizes: Mapping[str, int]) -> int:
-        """Its value at some sizes, which name every symbol."""
+        """The value of the formula at some sizes, which name every symbol."""
         return sum(value * prod(_at(atom, sizes) ** power for atom, power in term) for term, value in self.terms)
 
     def put(self, given: Mapping[str, Formula]) -> Formula:
@@ -210,7 +210,7 @@ class Formula:
 
     @cached_property
     def shown(self) -> str:
-        """As a person writes it: `512*ceil(H/32)*ceil(W/32) + 1`."""
+        """The formula as a person writes it: `512*ceil(H/32)*ceil(W/32) + 1`."""
         if not self.terms:
             return "0"
         text = ""

@@ -56,7 +56,7 @@ class Sizes:
 
     @property
     def smallest(self) -> int:
-        """Its least size."""
+        """The least of the sizes."""
         starts = ((each[0][0], rest) for rest, each in enumerate(self.intervals) if each)
         return min(first_from(low, rest, self.period) for low, rest in starts)
 
@@ -188,7 +188,7 @@ class Comparison:
     rule: _Rule
 
     def shown(self, name: str) -> str:
-        """As the language writes it: `H >= 33`, `224 <= H <= 255`, `H == 14`, `H % 16 == 0`."""
+        """The comparison as the language writes it: `H >= 33`, `224 <= H <= 255`, `H == 14`, `H % 16 == 0`."""
         if self.rule != _ANY:
             return _ruled(name, self.rule)
         if self.high is None:

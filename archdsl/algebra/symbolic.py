@@ -103,7 +103,7 @@ class Assumptions:
 
     @contextmanager
     def asked_by(self, asking: Asking) -> Generator[None]:
-        """What is decided meanwhile is decided for an element of the text."""
+        """Inside it, decisions are recorded with `asking` as their reason."""
         before, self._asking, self._trail = self._asking, asking, []
         try:
             yield
@@ -112,7 +112,7 @@ class Assumptions:
 
     @contextmanager
     def apart(self) -> Generator[dict[Condition, Decision]]:
-        """What is decided meanwhile is not kept with the rest."""
+        """Inside it, decisions go into a mapping of their own, which it gives."""
         before, self.decisions = self.decisions, {}
         try:
             yield self.decisions

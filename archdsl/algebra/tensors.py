@@ -93,7 +93,7 @@ class TensorType:
         return prod(self.grid)
 
     def with_channels(self, channels: int) -> TensorType:
-        """The same grid with another number of channels."""
+        """A type with this grid and another number of channels."""
         return self.replace(channels, self.grid)
 
     def replace(self, channels: int, grid: Shape) -> TensorType:
@@ -103,7 +103,7 @@ class TensorType:
 
     @property
     def paper(self) -> str:
-        """As papers write it, channels last: `56x56x64`."""
+        """The shape as papers write it, channels last: `56x56x64`."""
         if not self.is_known:
             return "unknown"
         if self.kind in {Kind.TOKENS, Kind.MASK}:

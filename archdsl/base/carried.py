@@ -45,18 +45,18 @@ class Carried:
     passes: tuple[str, ...] = ()
 
     def after(self, passes: Iterable[str]) -> Carried:
-        """The same after more passes."""
+        """What is carried after more passes."""
         return replace(self, passes=(*self.passes, *passes))
 
     def to_json(self) -> str:
-        """As it is carried. Where there are no passes nothing is said of them."""
+        """The JSON that weights carry in their metadata. Without passes it has no key `passes`."""
         held: dict[str, Any] = {"net": self.net, "set": dict(self.settings), "input": self.shape}
         passes = {"passes": self.passes} if self.passes else {}
         return json.dumps({**held, **passes, "texts": dict(self.texts)})
 
     def to_python(self) -> str:
-        """As a Python file carries it, with the texts as they are: the last lines of the file. Nothing where there are
-        no texts, from which alone a network can be read back."""
+        """The last lines of a Python file, which carry it, with the texts as they are. Nothing without texts,
+        from which alone a network can be read back."""
         if not self.texts:
             return ""
         held: dict[str, Any] = {"net": self.net}

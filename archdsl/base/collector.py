@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 @contextmanager
 def collector_paused() -> Generator[None]:
-    """Everything that is made inside is kept or freed by its count of references; looking for cycles, through all that
-    the host has in memory, would cost more than the work itself."""
+    """Pauses the garbage collector inside it: reference counts free all that is made there, and a search for cycles,
+    through all that the host has in memory, would cost more than the work."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -153,7 +153,7 @@ def _leads_to(part: Part, layer: Operator[Any]) -> bool:
 
 
 def _is_passing(operator: Operator[Any]) -> bool:
-    """Whether a textbook does not name it where a layer stands beside it."""
+    """Whether the operator, a norm or activation, gets no box of its own beside a layer."""
     return operator.style.is_passing and not operator.always_named
 
 

@@ -52,7 +52,7 @@ class Costs:
 
     @staticmethod
     def of(member: Member, known: Known, facts: tuple[Fact[Any], ...]) -> Costs:
-        """Those of all repetitions of a step."""
+        """The costs of all repetitions of a step."""
         sums = {fact: known[fact].at(member, member.step.count) for fact in facts if fact.shares}
         return Costs(known, facts, sums)
 
@@ -60,7 +60,7 @@ class Costs:
         return replace(self, sums={fact: value + other.sums[fact] for fact, value in self.sums.items()})
 
     def is_alike(self, count: int, other: Costs, others: int) -> bool:
-        """Whether one of so many costs what one of so many others does, as far as pictures say it."""
+        """Whether one repetition costs the same in both, given how many repetitions each stands for."""
         return all(self.sums[fact] * others == other.sums[fact] * count for fact in totals())
 
     def told(self, member: Member, others: Iterable[Member], count: int, leads: int) -> dict[Fact[Any], Any]:

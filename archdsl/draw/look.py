@@ -94,7 +94,7 @@ class Look:
         return cls(**checked, marks=marks)
 
     def besides(self, taken: frozenset[str]) -> list[str]:
-        """The options that are not as they are by themselves, without those that are taken."""
+        """The options that differ from their defaults and are not in `taken`, by name."""
         return [
             each.name for each in fields(self) if each.name not in taken and getattr(self, each.name) != each.default
         ]

@@ -1,4 +1,5 @@
-"""A picture of two networks of which one reads the other, encoder beside decoder, and of one with several inputs.
+"""A network of two inputs whose one half reads the other, drawn as two columns, encoder beside decoder. Also where
+titles of blocks stand in a network with several inputs.
 
 The pair is found in the graph: a network with two inputs whose output comes from the second, where no layer takes its
 main input from the first side, but some take something else from there, such as keys and values, states or a mask.
@@ -17,7 +18,7 @@ _FEWEST = 2
 
 
 def as_pair(picture: Picture) -> Picture:
-    """The picture with what reads beside what is read, if it is of that form."""
+    """The picture in two columns if one half reads the other; else as it is."""
     inputs = [node.id for node in picture.nodes if node.kind is Kind.INPUT]
     outputs = [node.id for node in picture.nodes if node.kind is Kind.OUTPUT]
     # of a text that is wrong there may be nothing that comes out

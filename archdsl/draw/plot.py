@@ -69,7 +69,7 @@ class Plot:
 
     @property
     def boxes(self) -> int:
-        """What a reader has to read."""
+        """How many boxes and closed blocks it has."""
         return sum(node.kind in {Kind.BOX, Kind.BLOCK} for node in self.nodes)
 
     def network(self, module: Module, level: Level) -> None:
@@ -200,7 +200,7 @@ def box_style(part: Part, *, projects: bool) -> tuple[Style, tuple[Style, ...]]:
 
 
 def _changed(label: str, mark: Marked | None) -> str:
-    """The label of what was called otherwise."""
+    """The label, after the old one where the step was renamed: `old → new`."""
     return f"{mark.old} → {label}" if mark is not None and mark.old else label
 
 

@@ -237,7 +237,7 @@ class Frame:
         return self.run.chain(node, self, incoming)
 
     def within(self, scope: Scope) -> Frame:
-        """The same with other names."""
+        """The frame with the names of another scope."""
         return Frame(self.run, scope, self.builder)
 
     def inside(self, builder: Builder, outside: Tensor, inside: Tensor) -> Frame:

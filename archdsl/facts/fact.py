@@ -16,7 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from typing_extensions import override
 
-from archdsl.algebra.figures import short_number
+from archdsl.algebra.figures import short_bytes, short_number
 from archdsl.base.records import record
 from archdsl.facts.receptive import Seen
 from archdsl.graph.module import Module, Step
@@ -39,7 +39,7 @@ class Place(Protocol):
 
     @property
     def index(self) -> int:
-        """Its number among the steps of the module."""
+        """The number of the step in the module."""
         ...
 
     @property
@@ -64,30 +64,30 @@ class Figures(ABC, Generic[V]):
     @property
     @abstractmethod
     def whole(self) -> V:
-        """Of the network."""
+        """The value of the whole network."""
 
     @property
     def inference(self) -> V:
-        """Of the network at inference, where what training alone needs is told apart."""
+        """The value at inference: that of the network, unless training alone needs a part of it."""
         return self.whole
 
     @property
     def training(self) -> V:
-        """Of the network in training, where that is told apart: what the figures of its steps add up to."""
+        """The value in training, where that is told apart: what the values of its steps add up to."""
         return self.whole
 
     @property
     def line(self) -> V:
-        """What one line about the network has, beside those of others."""
+        """The value in the network's line of a comparison."""
         return self.inference
 
     @abstractmethod
     def at(self, place: Place, count: int) -> V:
-        """Of so many repetitions of a step."""
+        """The value of the step at a place, for `count` repetitions."""
 
     @abstractmethod
     def of(self, places: Sequence[Place]) -> V:
-        """Of steps in a row, with all their repetitions: a row of a table, which mostly is one."""
+        """The value of consecutive steps, all repetitions: a row of a table, mostly one step."""
 
 
 class Added(Figures[int]):
@@ -221,6 +221,11 @@ def number_or_nothing(value: int) -> str:
 def short_or_nothing(value: int) -> str:
     """A count to three digits; nothing of none."""
     return short_number(value) if value else ""
+
+
+def bytes_or_nothing(count: int) -> str:
+    """Bytes for a reader; nothing of none."""
+    return short_bytes(count) if count else ""
 
 
 def total(name: str, title: str, words: str, summed: Sum, *, apart: bool = True, **more: Any) -> Fact[int]:

@@ -172,7 +172,7 @@ class Inference:
         return one.times(step.count)
 
     def call(self, step: Step, module: Module) -> Call:
-        """One repetition of a step."""
+        """The `Call` of one repetition of a step."""
         what = step.what
         if isinstance(what, Module):
             return self._calls[id(what)]
@@ -329,9 +329,10 @@ class Result:
 
 @record(slots=True)
 class Forward:
-    """What the forward pass of a module in training leaves behind. reads: whether the backward pass needs each input.
+    """The memory of a module's forward pass in training: what the backward pass needs of it, and all that it makes.
 
-    inside: the bytes kept of what it makes, without what comes out. made: the bytes of all that it makes.
+    reads: whether the backward pass needs each input. inside: the bytes kept of what it makes, without what comes out.
+    made: the bytes of all that it makes.
     """
 
     reads: tuple[bool, ...]
@@ -358,18 +359,18 @@ class Training:
         return inputs + given.inside + seen
 
     def start(self, root: Module) -> tuple[bool, ...]:
-        """Before the inputs of a network there are no weights."""
+        """For each input of the network whether weights stand before it: none do."""
         return (False,) * len(root.inputs)
 
     def of(self, module: Module, learns: tuple[bool, ...]) -> Forward:
-        """What a module leaves behind, given which inputs weights stand before."""
+        """The `Forward` of a module, given which inputs weights stand before."""
         key = (id(module), learns)
         if key not in self._known:
             self._known[key] = Tape(self, module, learns).forward()
         return self._known[key]
 
     def once(self, step: Step, module: Module, learns: tuple[bool, ...]) -> Forward:
-        """One repetition of a step."""
+        """The `Forward` of one repetition of a step."""
         what = step.what
         if isinstance(what, Module):
             return self.of(what, learns)
@@ -392,7 +393,7 @@ class Training:
         return Forward(reads, own, sum(sizes), results)
 
     def step(self, step: Step, module: Module, learns: tuple[bool, ...]) -> Forward:
-        """All repetitions of a step."""
+        """The `Forward` of all repetitions of a step."""
         first = self.once(step, module, learns)
         if step.count == 1:
             return first
@@ -448,7 +449,7 @@ class Tape:
                 self.kept[self.memory[wire]] |= result.kept
 
     def forward(self) -> Forward:
-        """What it leaves behind."""
+        """The `Forward` of the pass."""
         count = len(self.module.inputs)
         results: list[Result] = []
         out: set[int] = set()
@@ -477,8 +478,8 @@ class Tape:
         return found
 
     def inside(self, index: int, outside: tuple[bool, ...]) -> tuple[tuple[bool, ...], tuple[bool, ...]]:
-        """Of the first repetition of a step that is a module: which inputs weights stand before, and which results are
-        needed by what comes after it."""
+        """How the first repetition of a step that is a module stands: which inputs weights stand before, and which
+        results are needed by what comes after it."""
         step = self.module.steps[index]
         learns = tuple(self.learns[wire] for wire in step.inputs)
         if step.count > 1:

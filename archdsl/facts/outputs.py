@@ -17,7 +17,7 @@ class _Outputs(Added):
     @property
     @override
     def whole(self) -> int:
-        """Of the first output of the network."""
+        """The numbers in the network's first output."""
         return prod(self.root.output_types[0].shape)
 
     @override

@@ -224,7 +224,7 @@ class ReceptiveField:
     length: int
 
     def to_json(self) -> dict[str, Any]:
-        """As plain data; fractions are floats."""
+        """The field as plain data; fractions are floats."""
         return {
             "size": self.size,
             "stride": number_of(self.stride),
@@ -263,5 +263,5 @@ def first_output(module: Module) -> tuple[ReceptiveField, ...]:
 
 
 def number_of(value: Number | None) -> int | float | None:
-    """As plain data: whole where it is whole."""
+    """The number as plain data: an int where it is whole, else a float."""
     return None if value is None else value.numerator if value.denominator == 1 else float(value)

@@ -7,14 +7,12 @@ one after another, so that times add up; that of n equal blocks is n times that 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from typing_extensions import override
+from collections.abc import Iterable
 
 from archdsl.base.dtypes import Dtype
 from archdsl.base.records import record
 from archdsl.facts.devices import Device
-from archdsl.facts.fact import Figures, Place
+from archdsl.facts.fact import Place
 from archdsl.facts.memory import Sizes
 from archdsl.graph.module import INPUT, Module, Step, Wire
 
@@ -72,11 +70,11 @@ class Roofline:
         self._first: dict[int, CallWork] = {}
 
     def of(self, root: Module) -> Work:
-        """One forward pass of a network."""
+        """The work of one forward pass of a network."""
         return self._module(root, tuple(range(len(root.inputs)))).work
 
     def step(self, index: int, module: Module) -> Work:
-        """All repetitions of a step where its module is called first in what was worked out."""
+        """The work of all repetitions of a step, in the first call of its module."""
         called = self._first.get(id(module))
         return called.steps[index] if called else Work()
 
@@ -104,7 +102,10 @@ class Roofline:
         return CallWork(sum(works, Work()), tuple(works), tuple(gives))
 
     def _repeated(self, step: Step, read: list[int]) -> tuple[Work, tuple[int, ...]]:
-        """All repetitions of a step. Each is given what the one before gives, and what else the first one was."""
+        """The work of all repetitions of a step, and its results as `CallWork.gives` has them.
+
+        Each repetition reads what the one before gives, and what else the first one reads.
+        """
         first = self._once(step, read)
         if step.count == 1:
             return first.work, first.gives
@@ -134,24 +135,21 @@ class Roofline:
         return CallWork(Work(flops, moved, moving=moved), (), gives)
 
 
-class Works(Figures[Work]):
+class Works:
     """What the steps of one network do; what runs in training only does nothing. Steps in a block that is called in
-    several ways are those of its first call."""
+    several ways are those of its first call. They are asked for with all repetitions, of which the first may
+    read other tensors than the rest."""
 
     def __init__(self, root: Module, roofline: Roofline) -> None:
         self._roofline = roofline
         self._whole = roofline.of(root)
 
     @property
-    @override
     def whole(self) -> Work:
+        """The work of the network."""
         return self._whole
 
-    @override
-    def at(self, place: Place, count: int) -> Work:
-        """Of all repetitions of a step."""
-        return Work() if place.training_only else self._roofline.step(place.index, place.module)
-
-    @override
-    def of(self, places: Sequence[Place]) -> Work:
-        return sum((self.at(place, place.step.count) for place in places), Work())
+    def of(self, places: Iterable[Place]) -> Work:
+        """The work of some steps, all repetitions: a row of a table."""
+        steps = (self._roofline.step(place.index, place.module) for place in places if not place.training_only)
+        return sum(steps, Work())

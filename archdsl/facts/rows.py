@@ -51,7 +51,7 @@ class Rows:
             self._rows[id(module)], self._wholes[id(module)] = self._worked_out(module)
 
     def of(self, module: Module) -> tuple[Row, ...]:
-        """Its rows of two layers and more, in order."""
+        """The rows of a module that have two layers or more, in order."""
         return self._rows[id(module)]
 
     def of_step(self, step: Step, name: str = "") -> Row | None:

@@ -25,7 +25,7 @@ class OnInputs:
 
     @property
     def axes(self) -> tuple[ReceptiveField, ...]:
-        """Along each axis of the inputs."""
+        """The receptive field along each axis of the inputs."""
         return described(self.seen, self.inputs)
 
 
@@ -113,7 +113,7 @@ def _told(value: OnInputs) -> str:
 
 
 def _number(value: OnInputs) -> float:
-    """Along the shorter axis; that of everything is endless."""
+    """The size that a requirement compares: the least of all axes; an axis seen whole counts as infinite."""
     sizes = (math.inf if axis.status is Status.WHOLE else axis.size or 0 for axis in value.axes)
     return min(sizes, default=math.inf)
 

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 from archdsl.base.wanted import WrongType, WrongValue, given
 from archdsl.facts.counts import LAYERS, MACS, PARAMS
 from archdsl.facts.fact import ByName, Fact, View
-from archdsl.facts.kept import KEPT
 from archdsl.facts.outputs import OUTPUTS
 from archdsl.facts.seen import RECEPTIVE_FIELD
+from archdsl.facts.training_memory import KEPT
 
 AnyFact = Fact[Any]
 _T = TypeVar("_T")
@@ -37,7 +37,7 @@ def totals() -> tuple[AnyFact, ...]:
 
 
 def counts() -> tuple[Fact[int], ...]:
-    """Those of them that are sums of what operators have, wherever these stand."""
+    """The facts of `totals` that are a `Sum`, and do not depend on where a step stands."""
     return tuple(fact for fact in totals() if fact.summed)
 
 

@@ -236,7 +236,7 @@ class Module:
         return {}
 
     def total(self, summed: Sum, *, training: bool | None = None) -> int:
-        """What it has of a number that adds up, worked out once. training: whether with what training alone needs; None
+        """The total of a number that adds up, worked out once. training: whether with what training alone needs; None
         for as the number itself says."""
         training = summed.training if training is None else training
         key = (summed, training)
@@ -331,7 +331,7 @@ class Module:
 
     @cached_property
     def identity(self) -> tuple[object, ...]:
-        """What it is, as a value: equal for hierarchies that are the same, whatever they were made from."""
+        """The hierarchy as a value: equal for hierarchies that are the same, whatever they were made from."""
         from archdsl.graph.identity import identity
 
         return identity(self)

@@ -221,7 +221,8 @@ class Operator(ABC, Generic[In]):
 
     @property
     def rescaling(self) -> Rescaling | None:
-        """What it does to each channel at inference by its statistics; None where it is more, or something else."""
+        """The rescaling of each channel by its statistics that it is at inference; None where it is more, or something
+        else."""
         return None
 
     @property
@@ -234,11 +235,11 @@ class Operator(ABC, Generic[In]):
         return False
 
     def for_channels(self, before: int, after: int) -> Operator[In]:
-        """The same where `after` channels come in instead of `before`: a part of them stays the same part."""
+        """The operator for `after` channels that come in instead of `before`: a part of them stays the same part."""
         return self
 
     def with_width(self, width: int) -> Operator[In] | None:
-        """The same with another number of output channels; None where there is no such argument."""
+        """The operator with another number of output channels; None where there is no such argument."""
         name = self.by_role(Role.WIDTH)
         return None if name is None else replace(cast("Any", self), **{name: width})
 
@@ -252,7 +253,7 @@ class Operator(ABC, Generic[In]):
         return False
 
     def with_positions(self, x: TensorType) -> Operator[In]:
-        """The same with a learned vector for each position of another sequence."""
+        """The operator with a learned vector for each position of another sequence."""
         return self
 
     def borrowed(self) -> Mapping[str, SharedLayer]:

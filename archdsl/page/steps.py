@@ -155,7 +155,7 @@ def share_name(fact: Fact[Any]) -> str:
 
 
 def _call(what: Operator[Any] | Module, spot: Spot) -> str:
-    """What it is in PyTorch; nothing of a block, which is a class of its own."""
+    """The PyTorch call of a step; nothing for a block, which is a class of its own."""
     return "" if isinstance(what, Module) else spot.step.once(in_torch)
 
 

@@ -29,9 +29,9 @@ SECONDS: Final = 30.0
 
 @record(slots=True)
 class View:
-    """A picture of the inside of a block, None for the network itself. first: whether it is what is shown when nothing
-    is said about detail. shown: the entries that each node and cluster stands for, by its id. shadings: how dark its
-    boxes are by each cost."""
+    """A picture of the inside of a block. block: its index among the entries, None for the network itself. first:
+    whether it is what is shown when nothing is said about detail. shown: the entries that each node and cluster stands
+    for, by its id. shadings: how dark its boxes are by each cost."""
 
     block: int | None
     picture: Picture

@@ -47,7 +47,7 @@ class Pass(ABC):
 
     @classmethod
     def manual(cls) -> str:
-        """What it does."""
+        """The page of the pass: what it does."""
         return cleandoc(cls.__doc__ or "")
 
     def __str__(self) -> str:
@@ -67,7 +67,7 @@ class Change(Pass):
         """The changed network with its origins. ArchError where it cannot be changed so."""
 
     def refusal(self, path: str, *places: Place, reason: str, notes: Sequence[str] = ()) -> ArchError:
-        """That the pass cannot do what it is asked, because of a layer, or of the network where the path is empty.
+        """The error of a pass that cannot do what it is asked: because of a layer, or the network if the path is empty.
 
         places: where it is written, after the calls that lead there, the outermost first. Shown is the innermost in the
         text of the network, and with it what a block from elsewhere has there.

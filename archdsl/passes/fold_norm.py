@@ -75,7 +75,7 @@ class _Rules(Rules):
 
 
 def _there(index: int, step: Step, wanted: Mapping[str, str]) -> dict[str, Kept]:
-    """Those of some tensors of a step that are there, by what a formula calls them."""
+    """Tensors of a step by what a formula calls them, without those that the step does not have."""
     return {name: Kept((Round(index),), tensor) for name, tensor in wanted.items() if tensor in step.state}
 
 

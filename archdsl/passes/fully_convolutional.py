@@ -102,7 +102,7 @@ def _free_name(name: str, taken: tuple[str, ...]) -> str:
 @final
 @record(slots=True)
 class Reshaped(Formula):
-    """The same numbers in the same order, in another shape."""
+    """A tensor in another shape: its numbers stay, and so does their order."""
 
     to: Shape
 

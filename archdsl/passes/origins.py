@@ -53,7 +53,7 @@ class Formula(ABC):
 
     @abstractmethod
     def value(self, sources: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """What it makes."""
+        """The tensor that it makes of the sources."""
 
 
 @record(slots=True)

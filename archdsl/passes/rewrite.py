@@ -60,7 +60,7 @@ class Visit:
         return self.types[0]
 
     def refusal(self, reason: str, *notes: str) -> ArchError:
-        """That the pass cannot do what it is asked because of this layer."""
+        """The error that says that the pass cannot do what it is asked because of this layer."""
         return self.pass_.refusal(self.path, *self.calls, self.step.place, reason=reason, notes=notes)
 
 

@@ -59,7 +59,7 @@ class Entry:
         return RECEPTIVE_FIELD.text(self.value(RECEPTIVE_FIELD))
 
     def record(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """The entry as JSON has it."""
         return {
             "name": self.name,
             "inputs": kinds_of(self.inputs),

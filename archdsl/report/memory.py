@@ -11,8 +11,8 @@ from archdsl.base.dtypes import Dtype
 from archdsl.base.records import record
 from archdsl.base.wanted import Choice
 from archdsl.facts.fact import Fact
-from archdsl.facts.kept import kept, made, weights
 from archdsl.facts.memory import Inference, Scheduler, Sizes, Training, buffers
+from archdsl.facts.training_memory import kept, made, weights
 from archdsl.graph.module import Module
 from archdsl.report.columns import Column, printed
 from archdsl.report.structure import plain

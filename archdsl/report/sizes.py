@@ -113,7 +113,7 @@ class ValidSizes:
         return lines(rows_shown)
 
     def to_json(self) -> Shown:
-        """As JSON."""
+        """The table as JSON."""
         document: dict[str, Any] = {
             "format": FORMAT,
             "version": VERSION,

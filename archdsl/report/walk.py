@@ -133,7 +133,8 @@ class Tour:
             yield spots[0], opened
 
     def rows(self, levels: int | None = None) -> Iterator[tuple[Spots, str]]:
-        """The same, with equal blocks that are numbered and follow each other together: `layer_0`, `layer_1` and on."""
+        """The steps of `folded`, with equal blocks that are numbered and follow each other together: `layer_0`,
+        `layer_1` and on."""
         return self._walk(levels, _numbered)
 
     def _walk(

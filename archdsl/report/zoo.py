@@ -65,7 +65,7 @@ class Zoo:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Their names, in the order in which people count."""
+        """The names of the networks, in the order in which people count."""
         return tuple(entry.name for entry in self.entries)
 
     def __str__(self) -> str:

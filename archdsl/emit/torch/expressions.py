@@ -154,7 +154,7 @@ def _has_parts(item: Any) -> bool:
 
 
 def _is_in_labels(name: str, nodes: Iterable[ast.expr]) -> bool:
-    """Whether a name stands nowhere but in labels, and as what can be added there."""
+    """Whether a name stands only in f-strings, and only in sums, differences and products there."""
     inside = outside = 0
     for node in (each for whole in nodes for each in ast.walk(whole)):
         if isinstance(node, ast.JoinedStr):

@@ -38,7 +38,7 @@ class Forward:
 
     @staticmethod
     def of_list(module: Module) -> Forward:
-        """That of a row of layers that also take others, in a class of its own."""
+        """The body of `forward` of a class for a row of layers that also take other tensors."""
         return Forward(tuple(lines_of_list(module)), "Tensor", numbered=True)
 
 

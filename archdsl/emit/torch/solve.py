@@ -56,7 +56,7 @@ class Arguments:
         return Arguments(modules, _set_by_some(modules, known, set(needed)), known)
 
     def only(self, indices: Sequence[int]) -> Arguments:
-        """Those of some of the modules, which add to the same names."""
+        """The arguments of some of the modules; `used` is shared, so names that these need count for all."""
         return Arguments(
             [self.modules[index] for index in indices],
             [self.values[index] for index in indices],
@@ -65,7 +65,7 @@ class Arguments:
         )
 
     def rejected(self, kinds: Sequence[object]) -> Rejected:
-        """That one class cannot serve these modules, and what tells each from others."""
+        """The `Rejected` that says that one class cannot serve these modules, and what tells each from others."""
         return Rejected(self.modules, kinds)
 
     # --- numbers ------------------------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ class Unification:
     lowering: Lowering
 
     def only(self, indices: Sequence[int]) -> Unification:
-        """The same for some of the modules."""
+        """The unification of some of the modules."""
         return replace(self, given=self.given.only(indices))
 
     def node(self, nodes: Sequence[Node]) -> Node:

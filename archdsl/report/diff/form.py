@@ -59,7 +59,7 @@ class Node:
 
     @property
     def counts(self) -> dict[Fact[int], int]:
-        """What all repetitions have of what adds up."""
+        """Each fact that adds up, such as parameters and MACs, over all repetitions."""
         sums = ((fact, fact.summed) for fact in counts())
         return {fact: each.of(self.step, self.count, again=self.again) for fact, each in sums if each}
 
@@ -90,7 +90,7 @@ class Body:
         return any(node.count > 1 for node in self.nodes)
 
     def unrolled(self) -> Body:
-        """The same with a node for each of a few repetitions."""
+        """The body with a node for each of a few repetitions."""
         nodes: list[Node] = []
         made: list[tuple[Wire, ...]] = []
         for node in self.nodes:
@@ -148,7 +148,7 @@ class Forms:
         return found
 
     def number(self, thing: Hashable) -> int:
-        """The same number for equal things."""
+        """The number of a thing; equal things have one."""
         return self._numbers.setdefault(thing, len(self._numbers))
 
     def unit(self, node: Node, *, named: bool = True, shaped: bool = True) -> int:

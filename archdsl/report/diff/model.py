@@ -80,7 +80,7 @@ class Side:
         return self.facts[MACS]
 
     def record(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """The step as JSON has it."""
         return {
             "path": self.path,
             "last": self.last,
@@ -108,7 +108,7 @@ class Aspect:
     new: Any
 
     def record(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """The aspect as JSON has it."""
         return {"about": str(self.about), "name": self.name, "old": plain(self.old), "new": plain(self.new)}
 
 
@@ -157,7 +157,7 @@ class Change:
             waiting.extend((depth + 1, each) for each in reversed(change.inside))
 
     def record(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """The change as JSON has it."""
         return {
             "kind": str(self.kind),
             "old": self.old and self.old.record(),
@@ -195,11 +195,11 @@ class Whole:
 
     @property
     def held(self) -> dict[Fact[int], int]:
-        """What it has in training, of what is a part of it as weights are."""
+        """The facts in training that count shared weights once, such as parameters."""
         return {fact: value for fact, value in self.training.items() if fact.summed and fact.summed.once}
 
     def record(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """The network as JSON has it."""
         return {
             "name": self.name,
             "inputs": kinds_of(self.inputs),

@@ -45,7 +45,8 @@ class Wraps:
                 self._of[(each, None) if is_new else (None, each)] = (None, None)
 
     def around(self, row: int | None, column: int | None) -> Any:
-        """What is wrapped and what is around it, by the module; a pair of None by what is wrapped; None otherwise."""
+        """For a module that wraps, a pair: wrapped part and wrapping node, the one of the first network first; (None,
+        None) for a wrapped step; None for all else."""
         return self._of.get((row, column))
 
 

@@ -25,7 +25,7 @@ class Explanation:
     same: list[str] = field(default_factory=list[str])
 
     def text(self, width: int = WIDTH) -> Shown:
-        """As text, the words aligned, in lines of a width."""
+        """The page as text, the words aligned, in lines of a width."""
         told = [*self.lines, *([("also at", listed(self.same))] if self.same else [])]
         indent = max((len(word) for word, _ in told), default=0) + 4
         rows = wrapped(visible(self.title), width)

@@ -1,5 +1,5 @@
-"""Memory as facts, step by step and in bytes: weights, what training makes of activations, and what it keeps of them
-for the backward pass."""
+"""The memory of training as facts, step by step and in bytes: weights, what a forward pass makes of activations, and
+what is kept of them for the backward pass."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from archdsl.algebra.figures import short_bytes
 from archdsl.facts.counts import PARAMS
-from archdsl.facts.fact import Added, Fact, Figures, Place, Shade
+from archdsl.facts.fact import Added, Fact, Figures, Place, Shade, bytes_or_nothing
 from archdsl.graph.module import Module
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class _Tapes:
 
 
 class _Weights(Added):
-    """What weights take."""
+    """Bytes of weights."""
 
     def __init__(self, root: Module, itemsize: int) -> None:
         self._params = PARAMS.over(root)
@@ -87,7 +87,7 @@ class _Weights(Added):
 
 
 class _Kept(Added):
-    """What is kept. That of the network includes its inputs where they are needed."""
+    """Bytes that autograd keeps of activations. Those of the network include its inputs where they are needed."""
 
     def __init__(self, root: Module, sizes: Sizes) -> None:
         self._tapes = _Tapes(root, sizes)
@@ -104,7 +104,7 @@ class _Kept(Added):
 
 
 class _Made(Added):
-    """What is made."""
+    """Bytes of activations that a forward pass in training makes."""
 
     def __init__(self, root: Module, sizes: Sizes) -> None:
         self._tapes = _Tapes(root, sizes)
@@ -121,13 +121,8 @@ class _Made(Added):
         return made if count == place.step.count else made * count // place.step.count
 
 
-def bytes_or_nothing(count: int) -> str:
-    """Bytes for a reader; nothing of none."""
-    return short_bytes(count) if count else ""
-
-
 def weights(sizes: Sizes) -> Fact[int]:
-    """What weights take, in a type of numbers."""
+    """The bytes of weights, in a type of numbers."""
 
     def over(root: Module) -> Figures[int]:
         return _Weights(root, sizes.itemsize)
