@@ -14,7 +14,7 @@ from typing_extensions import override
 from archdsl.base.dtypes import Dtype
 from archdsl.base.records import record
 from archdsl.facts.devices import Device
-from archdsl.facts.fact import Figures, Place
+from archdsl.facts.fact import Figures, Standing
 from archdsl.facts.memory import Sizes
 from archdsl.graph.module import INPUT, Module, Step, Wire
 
@@ -148,10 +148,10 @@ class Works(Figures[Work]):
         return self._whole
 
     @override
-    def at(self, place: Place, count: int) -> Work:
+    def at(self, place: Standing, count: int) -> Work:
         """Of all repetitions of a step."""
         return Work() if place.training_only else self._roofline.step(place.index, place.module)
 
     @override
-    def of(self, places: Sequence[Place]) -> Work:
+    def of(self, places: Sequence[Standing]) -> Work:
         return sum((self.at(place, place.step.count) for place in places), Work())
