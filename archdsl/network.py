@@ -304,8 +304,9 @@ class Network:
         `TB` or `LR`. legend: whether colours are explained. expand: paths of blocks that are opened whatever the
         detail. since: another network, whose differences are shown. focus: the path of the one block or layer that is
         shown, with what it is joined to. color: the cost that boxes are shaded by, such as `macs` or `rf`, the
-        receptive field (`archdsl.facts.table.colours` has all), not together with since. dark: for a dark page. Raises `archdsl.draw.render.NoGraphviz` where the file cannot be made; DOT and Mermaid
-        always can. ArchError where nothing stands at one of the paths.
+        receptive field (`archdsl.facts.table.colours` has all), not together with since. dark: for a dark page.
+        Raises `archdsl.draw.render.NoGraphviz` where the file cannot be made; DOT and Mermaid always can. ArchError
+        where nothing stands at one of the paths.
         """
         from archdsl.drawn import boxes
 

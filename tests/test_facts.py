@@ -152,7 +152,7 @@ def test_a_fact_that_is_none_is_refused_with_all_there_are() -> None:
     net = archdsl.load("lenet5")
     with pytest.raises(ValueError, match=r"'beauty' is no column: it is one of params, macs, .*, kept"):
         net.summary().showing("beauty")
-    with pytest.raises(TypeError, match="the column is one of params, .*, not list") as refused:
+    with pytest.raises(TypeError, match=r"the column is one of params, .*, not list") as refused:
         net.summary().showing(["params"])  # pyright: ignore[reportArgumentType]
     assert isinstance(refused.value, Refusal)
     for facts in (net.facts, net.summary().rows[0].facts, archdsl.compare([net]).entries[0].facts):

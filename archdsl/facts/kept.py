@@ -11,7 +11,7 @@ from typing_extensions import override
 from archdsl.algebra.figures import short_bytes
 from archdsl.base.records import record
 from archdsl.facts.counts import PARAMS
-from archdsl.facts.fact import Added, Fact, Figures, Standing, Shade
+from archdsl.facts.fact import Added, Fact, Figures, Shade, Standing
 from archdsl.graph.module import Module
 
 if TYPE_CHECKING:

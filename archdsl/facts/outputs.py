@@ -6,7 +6,7 @@ from math import prod
 
 from typing_extensions import override
 
-from archdsl.facts.fact import Added, Fact, Standing, Shade, View, number_or_nothing, short_or_nothing
+from archdsl.facts.fact import Added, Fact, Shade, Standing, View, number_or_nothing, short_or_nothing
 from archdsl.graph.module import Module
 
 

@@ -11,7 +11,7 @@ from typing_extensions import override
 from archdsl.algebra.fields import Status
 from archdsl.algebra.tensors import TensorType
 from archdsl.base.records import record
-from archdsl.facts.fact import EVERYWHERE, Fact, Figures, Standing, Shade
+from archdsl.facts.fact import EVERYWHERE, Fact, Figures, Shade, Standing
 from archdsl.facts.receptive import NOTHING, ReceptiveField, ReceptiveFields, Seen, described, start
 from archdsl.graph.module import INPUT, Module
 

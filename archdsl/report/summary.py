@@ -75,6 +75,9 @@ class Row:
         says = all(getattr(self, each.name) == getattr(other, each.name) for each in fields(self) if each.compare)
         return says and all(self.value(fact) == other.value(fact) for fact in shown_in(View.TABLE))
 
+    def __hash__(self) -> int:
+        return hash((self.path, self.last, self.label))
+
     def value(self, fact: Fact[_V]) -> _V:
         """What is known of all its repetitions."""
         if fact not in self._values:

@@ -24,8 +24,8 @@ _YEAR = re.compile(r"^(.*?)\s+((?:19|20)\d\d)\b")
 
 @record(slots=True)
 class Entry:
-    """One network. facts: what it comes to at inference, by the names of `facts.table.totals`. paper: the citation that opens its
-    file."""
+    """One network. facts: what it comes to at inference, by the names of `facts.table.totals`. paper: the citation that
+    opens its file."""
 
     name: str
     input: str
