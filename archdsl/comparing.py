@@ -27,8 +27,8 @@ def diff(old: Network, new: Network) -> Diff:
 def compare(networks: Iterable[Network], *, sort: str | None = None, plot: str | Path | None = None) -> Comparison:
     """Networks side by side: `str()` prints a line for each, `.entries` are their data, `.to_json()` is for tools.
 
-    sort: `params`, `macs`, `name` or `receptive-field`, the smallest first; else they stay in their order. plot: an SVG
-    file of parameters against MACs.
+    sort: a fact, such as `params`, or `name`, the smallest first; else they stay in their order. plot: an SVG file of
+    parameters against MACs.
     """
     require(Iterable, "networks", networks=networks)
     if isinstance(networks, str):

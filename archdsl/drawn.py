@@ -56,14 +56,14 @@ def blanks(module: Module, errors: int, carried: Carried, path: FileName, option
 
 
 def volumes(made: Compiled, path: FileName, options: Options) -> Drawing:
-    """The feature maps."""
+    """The picture of the feature maps along the main path, as volumes in a row."""
     _require(path)
     look = look_of("draw_volumes", OF_VOLUMES, options)
     return _saved(Drawing(scene(made.module, look), made.carried, made.source.path), path)
 
 
 def whole_page(made: Compiled, path: FileName, options: Options, table: Callable[[], Summary]) -> Page:
-    """The page."""
+    """The network as one file for a browser."""
     _require(path)
     look = look_of("page", OF_PAGE, options)
     return _saved(_page(made, table(), look), path)

@@ -137,10 +137,14 @@ class Network:
         """Multiply-accumulates of one forward pass in training mode for one sample, auxiliary heads included."""
         return self.module.train_macs
 
-    @property
+    @cached_property
     def facts(self) -> Mapping[str, Any]:
         """What is known of it, by name, each worked out when it is asked for: `net.facts["kept"]`.
-        `archdsl.facts.table` lists them."""
+        `archdsl.facts.table` lists them.
+
+        They are those of the attributes: what it holds, `params` and `layers`, and `kept` include what only training
+        needs; `macs` and what comes out are those of inference, `receptive_field` that of the first output. A line of
+        `archdsl.compare` has `inference_params`, and the receptive field of the last map."""
         from archdsl.facts.fact import Known
         from archdsl.facts.table import by_name
 
@@ -299,10 +303,10 @@ class Network:
         detail: how much is one box, `stage`, `block`, `layer` or `op`; None for as fine as a page holds. direction:
         `TB` or `LR`. legend: whether colours are explained. expand: paths of blocks that are opened whatever the
         detail. since: another network, whose differences are shown. focus: the path of the one block or layer that is
-        shown, with what it is joined to. color: the cost that boxes are shaded by, `macs`, `params`, `memory` (the
-        numbers that come out), `rf` (the receptive field) or `kept` (for the backward pass), not together with since.
-        dark: for a dark page. Raises `archdsl.draw.render.NoGraphviz` where the file cannot be made; DOT and Mermaid
-        always can. ArchError where nothing stands at one of the paths.
+        shown, with what it is joined to. color: the cost that boxes are shaded by, such as `macs` or `rf`, the
+        receptive field (`archdsl.facts.table.colours` has all), not together with since. dark: for a dark page.
+        Raises `archdsl.draw.render.NoGraphviz` where the file cannot be made; DOT and Mermaid always can. ArchError
+        where nothing stands at one of the paths.
         """
         from archdsl.drawn import boxes
 

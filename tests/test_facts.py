@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import copy
 import json
+import pickle
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from itertools import combinations
 from pathlib import Path
@@ -19,6 +21,7 @@ from work import growth
 
 import archdsl
 from archdsl import Network, cli
+from archdsl.base.wanted import Refusal
 from archdsl.draw.look import Look
 from archdsl.draw.model import Kind
 from archdsl.draw.picture import picture
@@ -26,11 +29,12 @@ from archdsl.facts import table
 from archdsl.facts.counts import MACS
 from archdsl.facts.fact import Fact, Known, View, total
 from archdsl.facts.memory import Sizes
-from archdsl.facts.training_memory import KEPT
+from archdsl.facts.training_memory import KEPT, kept, made, weights
 from archdsl.graph.module import Step
 from archdsl.graph.sums import Sum
 from archdsl.ops import BUILTIN
 from archdsl.report.walk import Tour
+from archdsl.report.zoo import Entry, Zoo
 
 ROOT = Path(__file__).resolve().parent.parent
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -57,6 +61,9 @@ net n(most=10k) {
   output aux (train)
   require biases < most
 }"""
+
+
+PLAIN = SHARED.replace("  require biases < most\n", "")
 
 
 @pytest.fixture
@@ -148,8 +155,99 @@ def test_a_fact_that_is_none_is_refused_with_all_there_are() -> None:
     net = archdsl.load("lenet5")
     with pytest.raises(ValueError, match=r"'beauty' is no column: it is one of params, macs, .*, kept"):
         net.summary().showing("beauty")
-    with pytest.raises(KeyError):
-        net.facts["beauty"]
+    with pytest.raises(TypeError, match=r"the column is one of params, .*, not list") as refused:
+        net.summary().showing(["params"])  # pyright: ignore[reportArgumentType]
+    assert isinstance(refused.value, Refusal)
+    for facts in (net.facts, net.summary().rows[0].facts, archdsl.compare([net]).entries[0].facts):
+        for name, said in (("beauty", "'beauty'"), (["params"], "list"), (3, "int 3")):
+            with pytest.raises(KeyError) as refused:
+                facts[name]  # pyright: ignore[reportArgumentType]
+            assert isinstance(refused.value, Refusal)
+            assert str(refused.value) == f"{said} is no fact: it is one of {', '.join(facts)}"
+        assert "beauty" not in facts
+        assert facts.get("beauty") is None
+
+
+# --- what facts are in ------------------------------------------------------------------------------------------------
+
+HOLDERS: dict[str, Callable[[Network], Any]] = {
+    "summary": lambda net: net.summary(),
+    "other columns": lambda net: net.summary().showing("kept"),
+    "memory": lambda net: net.memory(),
+    "time": lambda net: net.time("h100"),
+    "diff": lambda net: net.diff(archdsl.parse(PLAIN.replace("fc-2", "fc-3"), net="n")),
+    "picture": lambda net: net.draw(),
+    "dark picture": lambda net: net.draw(dark=True),
+    "coloured picture": lambda net: net.draw(color="kept"),
+    "volumes": lambda net: net.draw_volumes(),
+    "compare": lambda net: archdsl.compare([net]),
+    "zoo": lambda net: Zoo((Entry.of("n", net.module, net.compiled.source),)),
+}
+
+
+def _pickled(value: Any) -> Any:
+    return pickle.loads(pickle.dumps(value))
+
+
+@pytest.mark.parametrize("copied", [_pickled, copy.deepcopy, copy.copy], ids=["pickled", "deep", "flat"])
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_what_facts_are_in_is_copied_as_it_is(holder: str, copied: Callable[[Any], Any]) -> None:
+    """Before and after its text was made, which may be kept."""
+    value, again = (HOLDERS[holder](archdsl.parse(PLAIN, net="n")) for _ in range(2))
+    early = copied(value)
+    assert early == value
+    assert str(early) == str(value)
+    late = copied(value)
+    assert late == value == again
+    assert str(late) == str(value)
+
+
+def test_a_copy_knows_what_the_original_knows() -> None:
+    net = archdsl.parse(PLAIN, net="n")
+    for copied in map(_pickled, (net.summary(0), net.memory(batch=3, depth=0).table)):
+        for row, original in zip(copied.rows, net.summary(0).rows, strict=True):
+            assert dict(row.facts) == dict(original.facts)
+    assert _pickled(net.memory(batch=3, dtype="float16")).rows == net.memory(batch=3, dtype="float16").rows
+
+
+@pytest.mark.usefixtures("biases")
+def test_facts_are_values() -> None:
+    two = Sizes(2, 4)
+    for fact in (*table.FACTS, weights(two), made(two), kept(two)):
+        for copied in (_pickled(fact), copy.deepcopy(fact)):
+            assert copied == fact
+            assert {fact: 1}[copied] == 1
+    assert all(_pickled(fact) is fact for fact in table.FACTS)
+    assert kept(two) == kept(Sizes(2, 4))
+    assert kept(two) not in {kept(Sizes(3, 4)), kept(Sizes(2, 2)), KEPT}
+    assert _pickled(BIASES.summed) == BIASES.summed != MACS.summed
+
+
+def test_a_fact_that_is_not_in_the_list_is_copied_by_its_parts() -> None:
+    assert BIASES not in table.FACTS
+    net = archdsl.parse(PLAIN, net="n")
+    assert _pickled(BIASES) == BIASES
+    assert Known(net.module)[_pickled(BIASES)].whole == 23
+
+
+def test_tables_differ_where_figures_do() -> None:
+    """Two equal blocks by their names, of which one has no biases inside."""
+    text = "block b = conv3-4(bias={})\nnet n {{ input 8x8x4\n b }}"
+    plain, other, again = (archdsl.parse(text.format(bias), net="n") for bias in ("false", "true", "false"))
+    assert plain.summary(1) == again.summary(1)
+    assert plain.summary(1) != other.summary(1)
+    assert plain.memory(depth=1) == again.memory(depth=1)
+    assert plain.memory(depth=1) != other.memory(depth=1)
+    assert plain.memory(batch=1) != plain.memory(batch=2)
+
+
+def test_a_line_of_many_networks_has_facts_by_name() -> None:
+    net = archdsl.load("googlenet")
+    line = Entry.of("googlenet", net.module, net.compiled.source)
+    (compared,) = archdsl.compare([net]).entries
+    assert (line.params, line.macs) == (net.inference_params, net.macs) == (compared.params, compared.macs)
+    assert line.facts == {fact.name: compared.facts[fact.name] for fact in table.totals()}
+    assert list(compared.facts) == list(net.facts)
 
 
 # --- laws of all that there are ---------------------------------------------------------------------------------------
@@ -228,6 +326,8 @@ def test_what_training_and_inference_share_is_there_at_inference() -> None:
 def test_facts_are_those_of_the_attributes() -> None:
     net = archdsl.load("googlenet")
     assert (net.facts["params"], net.facts["macs"], net.facts["layers"]) == (net.params, net.macs, net.module.layers)
+    assert net.params != net.inference_params
+    assert net.facts is net.facts
     assert net.facts["receptive_field"].axes == net.receptive_field()
     assert list(net.facts) == [fact.name for fact in table.FACTS]
     known = Known(net.module)
@@ -240,6 +340,37 @@ def test_names_of_facts_are_those_of_nothing_else() -> None:
     assert len(table.colours()) == sum(fact.shade is not None for fact in table.FACTS)
     keys = {"depth", "path", "last", "label", "operator", "module", "arguments", "count", "outputs", "training_only"}
     assert not {*names} & {*keys, "shared", "same_as"}
+
+
+def test_the_numbers_that_come_out_are_no_memory() -> None:
+    net = archdsl.parse(PLAIN, net="n")
+    assert "memory" not in net.facts
+    assert net.facts["output_numbers"] == 2
+    shown = json.loads(net.summary(1).showing("output_numbers").to_json())["rows"]
+    assert [row["output_numbers"] for row in shown][:2] == [8 * 8 * 4, 8 * 8 * 4]
+    assert shown[0]["outputs"] == json.loads(net.summary(1).to_json())["rows"][0]["outputs"]
+    assert table.colours()["memory"].name == "output_numbers"
+
+
+# --- what is said of the list -----------------------------------------------------------------------------------------
+
+
+def test_docs_name_all_that_networks_are_sorted_and_coloured_by(capsys: pytest.CaptureFixture[str]) -> None:
+    compare, drawing = ((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("compare.md", "drawing.md"))
+    (sorts,) = re.findall(r"`--sort` takes ([^.]*)\.", compare)
+    assert re.findall(r"`([\w-]+)`", sorts) == list(table.sort_names())
+    (costs,) = re.findall(r"`--color (macs`.*?)\nshades", drawing, re.DOTALL)
+    assert re.findall(r"(\w+)`", costs) == list(table.colours())
+    assert cli.main(["draw", "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    for word, fact in table.colours().items():
+        assert f"{word}: {fact.words}" in shown
+
+
+@pytest.mark.usefixtures("biases")
+def test_help_names_a_new_fact(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["draw", "--help"]) == 0
+    assert "biases: biases of all kinds" in " ".join(capsys.readouterr().out.split())
 
 
 # --- the guide --------------------------------------------------------------------------------------------------------

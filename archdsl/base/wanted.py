@@ -23,6 +23,15 @@ class WrongValue(Refusal, ValueError):
     """An argument of the right type that cannot be used."""
 
 
+class WrongKey(Refusal, KeyError):
+    """A name under which a mapping has nothing."""
+
+    @override
+    def __str__(self) -> str:
+        # a KeyError shows what it was given as Python writes it
+        return Exception.__str__(self)
+
+
 class ReadOnly(Refusal, AttributeError):
     """An attribute of something that does not change."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
+from typing_extensions import override
 
 from archdsl.base.diagnostics import ArchError
 from archdsl.base.records import record
@@ -51,6 +52,19 @@ def directions() -> Iterable[str]:
     return list(Direction)
 
 
+class Explained(click.Option):
+    """An option whose help goes on with the names that it takes, each with what it is; looked up when it is shown."""
+
+    def __init__(self, *args: Any, explained: Callable[[], str], **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._explained = explained
+
+    @override
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        record = super().get_help_record(ctx)
+        return record and (record[0], f"{record[1]} {self._explained()}")
+
+
 def columns() -> Iterable[str]:
     """The facts that a table can show."""
     from archdsl.facts.table import column_names
@@ -63,6 +77,13 @@ def colours() -> Iterable[str]:
     from archdsl.facts.table import colours
 
     return colours()
+
+
+def colours_explained() -> str:
+    """What each of them is."""
+    from archdsl.facts.table import colours
+
+    return f"{', '.join(f'{word}: {fact.words}' for word, fact in colours().items())}."
 
 
 def sorts() -> Iterable[str]:

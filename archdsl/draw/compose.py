@@ -14,7 +14,7 @@ from archdsl.base.records import record
 from archdsl.draw.joining import branches_folded, neighbours_folded, taken_in
 from archdsl.draw.levels import Costs, Level, Member, Part
 from archdsl.draw.model import Detail
-from archdsl.facts.fact import Fact, Known, Place, View
+from archdsl.facts.fact import Fact, Known, Standing, View
 from archdsl.facts.receptive import ReceptiveFields, Seen, start
 from archdsl.facts.table import shown_in
 from archdsl.graph.blanks import Blank
@@ -43,7 +43,7 @@ class Scope:
     again: bool = False
     within: bool = False
     alone: bool = False
-    around: Place | None = None
+    around: Standing | None = None
     known: Known | None = None
 
 
@@ -368,7 +368,7 @@ def _renamed(only: Part, part: Part, prefix: str) -> Part:
     )
 
 
-def _inside(whole: Member, around: Place | None) -> Member:
+def _inside(whole: Member, around: Standing | None) -> Member:
     """What is around a member of a module that was looked at without its place, where the module is that of `whole`."""
     return replace(around, around=_inside(whole, around.around)) if isinstance(around, Member) else whole
 

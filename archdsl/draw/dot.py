@@ -58,7 +58,7 @@ def _usual_node(theme: Theme) -> dict[str, Dot]:
         "margin": Dot('"0.14,0.04"'),
         "color": Dot.of(theme.border),
     }
-    return usual if theme is LIGHT else usual | {"fontcolor": Dot.of(theme.text)}
+    return usual if theme == LIGHT else usual | {"fontcolor": Dot.of(theme.text)}
 
 
 def _usual_edge(picture: Picture) -> dict[str, Dot]:
@@ -94,7 +94,7 @@ def _graph(picture: Picture) -> dict[str, Dot]:
     if picture.columns > 1:
         attributes |= {"ranksep": Dot("0.125"), "pack": Dot("24")}
         attributes["packmode"] = Dot.filled("array_it{}", picture.columns)
-    if picture.theme is not LIGHT:
+    if picture.theme != LIGHT:
         attributes |= {"bgcolor": Dot.of(picture.theme.background), "fontcolor": Dot.of(picture.theme.text)}
     if picture.price > DEAR:
         attributes |= {"splines": Dot("false"), "nslimit": Dot("2"), "nslimit1": Dot("2"), "mclimit": Dot("0.2")}

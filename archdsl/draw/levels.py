@@ -13,7 +13,7 @@ from typing import Any
 
 from archdsl.algebra.tensors import TensorType
 from archdsl.base.records import record
-from archdsl.facts.fact import Fact, Known, Place
+from archdsl.facts.fact import Fact, Known, Standing
 from archdsl.facts.receptive import Seen
 from archdsl.facts.table import totals
 from archdsl.graph.marks import Marked
@@ -23,7 +23,7 @@ from archdsl.ops.operator import Operator
 
 @record(slots=True)
 class Member:
-    """A step that a part stands for, at its place (`facts.fact.Place`): its path, and what its output sees of the
+    """A step that a part stands for, at its place (`facts.fact.Standing`): its path, and what its output sees of the
     network's input. around: the member that it is in. again: whether its weights are those of an earlier step, where
     they are counted."""
 
@@ -31,7 +31,7 @@ class Member:
     module: Module
     index: int
     after: tuple[Seen, ...]
-    around: Place | None = None
+    around: Standing | None = None
     again: bool = False
     training_only: bool = False
 

@@ -12,12 +12,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY
 from enum import Enum, auto
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, SupportsIndex, TypeVar
 
 from typing_extensions import override
 
 from archdsl.algebra.figures import short_bytes, short_number
 from archdsl.base.records import record
+from archdsl.base.wanted import WrongKey, given
 from archdsl.facts.receptive import Seen
 from archdsl.graph.module import Module, Step
 from archdsl.graph.sums import Sum
@@ -25,8 +26,8 @@ from archdsl.graph.sums import Sum
 V = TypeVar("V")
 
 
-class Place(Protocol):
-    """A step at its place in a network, in the first of its repetitions and of those around it.
+class Standing(Protocol):
+    """A step where it stands in a network, in the first of its repetitions and of those around it.
 
     around: the step of the module that it is in; None in the network itself. after: what its outputs see. again: it
     uses the weights of an earlier step.
@@ -46,7 +47,7 @@ class Place(Protocol):
     def step(self) -> Step: ...
 
     @property
-    def around(self) -> Place | None: ...
+    def around(self) -> Standing | None: ...
 
     @property
     def after(self) -> tuple[Seen, ...]: ...
@@ -82,11 +83,11 @@ class Figures(ABC, Generic[V]):
         return self.inference
 
     @abstractmethod
-    def at(self, place: Place, count: int) -> V:
+    def at(self, place: Standing, count: int) -> V:
         """The value of the step at a place, for `count` repetitions."""
 
     @abstractmethod
-    def of(self, places: Sequence[Place]) -> V:
+    def of(self, places: Sequence[Standing]) -> V:
         """The value of consecutive steps, all repetitions: a row of a table, mostly one step."""
 
 
@@ -94,7 +95,7 @@ class Added(Figures[int]):
     """Figures of steps that add up."""
 
     @override
-    def of(self, places: Sequence[Place]) -> int:
+    def of(self, places: Sequence[Standing]) -> int:
         return sum(self.at(place, place.step.count) for place in places)
 
 
@@ -138,7 +139,7 @@ class Shade:
     first: bool = False
 
 
-@record(eq=False)
+@record
 class Fact(Generic[V]):
     """A fact: see the docstring of this file.
 
@@ -173,6 +174,16 @@ class Fact(Generic[V]):
     number: Callable[[V], int | float] | None = None
     shade: Shade | None = None
 
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    @override
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        """By its name where it is in the list; else by its fields, which are functions by name and values."""
+        from archdsl.facts.table import FACTS, listed
+
+        return (listed, (self.name,)) if self in FACTS else super().__reduce_ex__(protocol)
+
     def shown(self, value: V, *, short: bool = False) -> str:
         """A value for a table. short: in few letters, where there are fewer."""
         return self.short(value) if short and self.short else self.text(value)
@@ -183,6 +194,17 @@ class Fact(Generic[V]):
             return self.told(value)
         text = self.text(value)
         return f"{text} {self.words}" if text else ""
+
+
+@record(slots=True)
+class _Adds:
+    """Gives the figures of a number that adds up, for any network."""
+
+    summed: Sum
+    apart: bool
+
+    def __call__(self, root: Module) -> Figures[int]:
+        return _Total(self.summed, root, apart=self.apart)
 
 
 class _Total(Added):
@@ -209,7 +231,7 @@ class _Total(Added):
         return self.root.total(self.summed, training=True) if self.apart else self.whole
 
     @override
-    def at(self, place: Place, count: int) -> int:
+    def at(self, place: Standing, count: int) -> int:
         return self.summed.of(place.step, count, again=place.again)
 
 
@@ -240,10 +262,7 @@ def total(name: str, title: str, words: str, summed: Sum, *, apart: bool = True,
         "shade": Shade(),
     }
 
-    def over(root: Module) -> Figures[int]:
-        return _Total(summed, root, apart=apart)
-
-    return Fact(name, title, words, over, summed=summed, **{**usual, **more})
+    return Fact(name, title, words, _Adds(summed, apart), summed=summed, **{**usual, **more})
 
 
 class Known:
@@ -258,6 +277,10 @@ class Known:
             self._figures[fact] = fact.over(self.root)
         return self._figures[fact]
 
+    @override
+    def __reduce__(self) -> tuple[object, ...]:
+        return Known, (self.root,)
+
 
 class ByName(Mapping[str, Any]):
     """Facts by their names, each worked out when it is asked for."""
@@ -267,7 +290,10 @@ class ByName(Mapping[str, Any]):
         self._value = value
 
     @override
-    def __getitem__(self, name: str) -> Any:
+    def __getitem__(self, name: object) -> Any:
+        if not isinstance(name, str) or name not in self._facts:
+            asked = f"{name[:40]!a}" if isinstance(name, str) else given(name)
+            raise WrongKey(f"{asked} is no fact: it is one of {', '.join(self._facts)}")
         return self._value(self._facts[name])
 
     @override

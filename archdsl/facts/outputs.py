@@ -6,7 +6,7 @@ from math import prod
 
 from typing_extensions import override
 
-from archdsl.facts.fact import Added, Fact, Place, Shade, View, number_or_nothing, short_or_nothing
+from archdsl.facts.fact import Added, Fact, Shade, Standing, View, number_or_nothing, short_or_nothing
 from archdsl.graph.module import Module
 
 
@@ -21,13 +21,13 @@ class _Outputs(Added):
         return prod(self.root.output_types[0].shape)
 
     @override
-    def at(self, place: Place, count: int) -> int:
+    def at(self, place: Standing, count: int) -> int:
         outputs = place.step.outputs
         return prod(outputs[0].shape if outputs else ()) * count
 
 
 OUTPUTS = Fact(
-    "memory",
+    "output_numbers",
     "numbers",
     "numbers that come out",
     _Outputs,
@@ -35,5 +35,5 @@ OUTPUTS = Fact(
     views=frozenset({View.COLOURS}),
     short=short_or_nothing,
     exact=False,
-    shade=Shade(),
+    shade=Shade("memory"),
 )

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from archdsl.base.dtypes import Dtype
 from archdsl.base.records import record
 from archdsl.facts.devices import Device
-from archdsl.facts.fact import Place
+from archdsl.facts.fact import Standing
 from archdsl.facts.memory import Sizes
 from archdsl.graph.module import INPUT, Module, Step, Wire
 
@@ -149,7 +149,7 @@ class Works:
         """The work of the network."""
         return self._whole
 
-    def of(self, places: Iterable[Place]) -> Work:
+    def of(self, places: Iterable[Standing]) -> Work:
         """The work of some steps, all repetitions: a row of a table."""
         steps = (self._roofline.step(place.index, place.module) for place in places if not place.training_only)
         return sum(steps, Work())

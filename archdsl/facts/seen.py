@@ -11,7 +11,7 @@ from typing_extensions import override
 from archdsl.algebra.fields import Status
 from archdsl.algebra.tensors import TensorType
 from archdsl.base.records import record
-from archdsl.facts.fact import EVERYWHERE, Fact, Figures, Place, Shade
+from archdsl.facts.fact import EVERYWHERE, Fact, Figures, Shade, Standing
 from archdsl.facts.receptive import NOTHING, ReceptiveField, ReceptiveFields, Seen, described, start
 from archdsl.graph.module import INPUT, Module
 
@@ -52,12 +52,12 @@ class _Fields(Figures[OnInputs]):
         return self._line
 
     @override
-    def at(self, place: Place, count: int) -> OnInputs:
+    def at(self, place: Standing, count: int) -> OnInputs:
         is_known = place.after and place.step.outputs[0].is_known
         return OnInputs(place.after[0] if is_known else NOTHING, self.root.inputs)
 
     @override
-    def of(self, places: Sequence[Place]) -> OnInputs:
+    def of(self, places: Sequence[Standing]) -> OnInputs:
         return self.at(places[-1], places[-1].step.count)
 
 

@@ -46,9 +46,15 @@ def by_name(value: Callable[[AnyFact], Any]) -> Mapping[str, Any]:
     return ByName(FACTS, value)
 
 
+def listed(name: str) -> AnyFact:
+    """The fact of a name, as a pickle has it."""
+    return next(fact for fact in FACTS if fact.name == name)
+
+
 def columns(names: Iterable[object]) -> tuple[AnyFact, ...]:
-    """Facts by their names, for a table."""
-    return tuple(_chosen("column", {fact.name: fact for fact in FACTS}, name) for name in names)
+    """Facts by their names, for a table, each once."""
+    known = {fact.name: fact for fact in FACTS}
+    return tuple(dict.fromkeys(_chosen("column", known, name) for name in names))
 
 
 def column_names() -> Sequence[str]:

@@ -3,14 +3,15 @@ what is kept of them for the backward pass."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
 from archdsl.algebra.figures import short_bytes
+from archdsl.base.records import record
 from archdsl.facts.counts import PARAMS
-from archdsl.facts.fact import Added, Fact, Figures, Place, Shade, bytes_or_nothing
+from archdsl.facts.fact import Added, Fact, Figures, Shade, Standing, bytes_or_nothing
 from archdsl.graph.module import Module
 
 if TYPE_CHECKING:
@@ -32,11 +33,11 @@ class _Tapes:
         self._kept: dict[tuple[int, _Flags, _Flags], Sequence[int]] = {}
         self._inside: dict[tuple[int, _Flags, _Flags, int], tuple[_Flags, _Flags]] = {}
 
-    def tape(self, place: Place) -> Tape:
+    def tape(self, place: Standing) -> Tape:
         """The pass of the module that a step is in."""
         return self._tape(place.module, self._standing(place)[0])
 
-    def kept(self, place: Place) -> int:
+    def kept(self, place: Standing) -> int:
         """The bytes kept of what a step makes, all its repetitions."""
         learns, outside = self._standing(place)
         key = (id(place.module), learns, outside)
@@ -44,9 +45,9 @@ class _Tapes:
             self._kept[key] = self._tape(place.module, learns).each(outside)
         return self._kept[key][place.index]
 
-    def _standing(self, place: Place) -> tuple[_Flags, _Flags]:
+    def _standing(self, place: Standing) -> tuple[_Flags, _Flags]:
         """How the module of a step stands: before which inputs weights stand, and which results are needed outside."""
-        around: list[Place] = []
+        around: list[Standing] = []
         outer = place.around
         while outer is not None:
             around.append(outer)
@@ -72,9 +73,9 @@ class _Tapes:
 class _Weights(Added):
     """Bytes of weights."""
 
-    def __init__(self, root: Module, itemsize: int) -> None:
+    def __init__(self, root: Module, sizes: Sizes) -> None:
         self._params = PARAMS.over(root)
-        self._itemsize = itemsize
+        self._itemsize = sizes.itemsize
 
     @property
     @override
@@ -82,7 +83,7 @@ class _Weights(Added):
         return self._params.whole * self._itemsize
 
     @override
-    def at(self, place: Place, count: int) -> int:
+    def at(self, place: Standing, count: int) -> int:
         return self._params.at(place, count) * self._itemsize
 
 
@@ -98,7 +99,7 @@ class _Kept(Added):
         return self._tapes.training.kept(self._tapes.root)
 
     @override
-    def at(self, place: Place, count: int) -> int:
+    def at(self, place: Standing, count: int) -> int:
         kept = self._tapes.kept(place)
         return kept if count == place.step.count else kept * count // place.step.count
 
@@ -116,32 +117,36 @@ class _Made(Added):
         return training.of(self._tapes.root, training.start(self._tapes.root)).made
 
     @override
-    def at(self, place: Place, count: int) -> int:
+    def at(self, place: Standing, count: int) -> int:
         made = self._tapes.tape(place).steps[place.index].made
         return made if count == place.step.count else made * count // place.step.count
 
 
+@record(slots=True)
+class _Takes:
+    """Gives figures in bytes, for any network. sizes: of a batch and a type of numbers; of one sample in float32 if
+    there are none."""
+
+    figures: Callable[[Module, Sizes], Figures[int]]
+    sizes: Sizes | None
+
+    def __call__(self, root: Module) -> Figures[int]:
+        return self.figures(root, self.sizes or _of_one_sample())
+
+
 def weights(sizes: Sizes) -> Fact[int]:
     """The bytes of weights, in a type of numbers."""
-
-    def over(root: Module) -> Figures[int]:
-        return _Weights(root, sizes.itemsize)
-
-    return Fact("weights", "weights", "weights", over, bytes_or_nothing, views=frozenset())
+    return Fact("weights", "weights", "weights", _Takes(_Weights, sizes), bytes_or_nothing, views=frozenset())
 
 
 def kept(sizes: Sizes | None = None) -> Fact[int]:
     """What autograd keeps of activations until the backward pass, for a batch and a type of numbers; one sample in
     float32 if none are given."""
-
-    def over(root: Module) -> Figures[int]:
-        return _Kept(root, sizes or _of_one_sample())
-
     return Fact(
         "kept",
         "kept",
         "activations kept for the backward pass",
-        over,
+        _Takes(_Kept, sizes),
         bytes_or_nothing,
         views=frozenset(),
         shares=True,
@@ -152,11 +157,7 @@ def kept(sizes: Sizes | None = None) -> Fact[int]:
 
 def made(sizes: Sizes) -> Fact[int]:
     """What a forward pass in training makes of activations, for a batch and a type of numbers."""
-
-    def over(root: Module) -> Figures[int]:
-        return _Made(root, sizes)
-
-    return Fact("activations", "activations", "activations", over, bytes_or_nothing, views=frozenset())
+    return Fact("activations", "activations", "activations", _Takes(_Made, sizes), bytes_or_nothing, views=frozenset())
 
 
 def _of_one_sample() -> Sizes:

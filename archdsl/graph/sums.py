@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from archdsl.graph.module import Step
 
 
-@record(eq=False)
+@record(slots=True)
 class Sum:
     """A number that operators have and that adds up: steps as often as they are repeated, modules as often as they are
     called. `Module.total` works it out, once for each distinct module.

@@ -12,7 +12,7 @@ from archdsl.base.records import record
 from archdsl.facts.counts import LAYERS, MACS, PARAMS
 from archdsl.facts.fact import Fact, Known, View
 from archdsl.facts.seen import RECEPTIVE_FIELD
-from archdsl.facts.table import shown_in, sort_fact
+from archdsl.facts.table import by_name, shown_in, sort_fact
 from archdsl.graph.module import Module
 from archdsl.report.columns import listed, listed_width
 from archdsl.report.structure import kinds_of
@@ -37,6 +37,11 @@ class Entry:
     def value(self, fact: Fact[_V]) -> _V:
         """What is known of it, in a line: at inference, where that is told apart."""
         return self.known[fact].line
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What is known of it, in a line, by the names of facts."""
+        return by_name(self.value)
 
     @property
     def params(self) -> int:

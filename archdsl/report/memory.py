@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import field
+from functools import cached_property
 from typing import Any
 
 from archdsl.algebra.figures import short_bytes
@@ -141,9 +141,18 @@ class Memory:
     dtype: Dtype
     optimizer: Optimizer
     needs: Needs
-    rows: tuple[MemoryRow, ...]
-    facts: tuple[Fact[int], ...] = field(repr=False)
     fit: Fit | None = None
+
+    @property
+    def facts(self) -> tuple[Fact[int], ...]:
+        """What its rows say, for its batch and type of numbers."""
+        sizes = Sizes(self.batch, self.dtype.itemsize)
+        return weights(sizes), made(sizes), kept(sizes)
+
+    @cached_property
+    def rows(self) -> tuple[MemoryRow, ...]:
+        """The rows of the table with their figures."""
+        return tuple(MemoryRow(row, *map(row.value, self.facts)) for row in self.table.rows)
 
     def __str__(self) -> str:
         return self.text()
@@ -152,7 +161,7 @@ class Memory:
         """The table for the screen, within a width where that is possible."""
         title, doc = self.table.heading
         head = [f"{title}, batch of {self.batch:,} in {self.dtype}", doc]
-        inks = [each.row.ink for each in self.rows]
+        inks = [row.ink for row in self.table.rows]
         return printed(self._columns(width), inks, head, self.footers(), width, colour=colour)
 
     def _columns(self, width: int | None) -> list[Column]:
@@ -238,11 +247,8 @@ class Memory:
 
 def memory(table: Summary, measure: Measure, batch: int, fitting: int | None = None) -> Memory:
     """What a batch needs. table: the rows to show. fitting: a memory for which to find the largest batches."""
-    sizes = Sizes(batch, measure.dtype.itemsize)
-    facts = (weights(sizes), made(sizes), kept(sizes))
-    rows = tuple(MemoryRow(row, *map(row.value, facts)) for row in table.rows)
     fit = None
     if fitting is not None:
         batches = (measure.largest_batch(fitting, training=training) for training in (False, True))
         fit = Fit(fitting, *batches)
-    return Memory(table, batch, measure.dtype, measure.optimizer, measure.needs(batch), rows, facts, fit)
+    return Memory(table, batch, measure.dtype, measure.optimizer, measure.needs(batch), fit)

@@ -6,7 +6,7 @@ First the rows, as data; then the printers, for the screen, for a pipe, for note
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import field, fields, replace
 from functools import partial
 from itertools import islice
 from types import NoneType
@@ -47,6 +47,8 @@ class Row:
 
     path: of its layer in PyTorch, `last` of its last repetition. places: the steps that it stands for, mostly one.
     known: the facts of the network. same_as: the path where its block was opened.
+
+    Two are equal where they say the same of steps that have the same figures, in one network or in two.
     """
 
     depth: int
@@ -63,9 +65,18 @@ class Row:
     training_only: bool
     shared: bool
     same_as: str
-    places: Spots = field(repr=False)
+    places: Spots = field(repr=False, compare=False)
     known: Known = field(repr=False, compare=False)
     _values: dict[Fact[Any], Any] = field(default_factory=dict[Fact[Any], Any], init=False, repr=False, compare=False)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Row):
+            return NotImplemented
+        says = all(getattr(self, each.name) == getattr(other, each.name) for each in fields(self) if each.compare)
+        return says and all(self.value(fact) == other.value(fact) for fact in shown_in(View.TABLE))
+
+    def __hash__(self) -> int:
+        return hash((self.path, self.last, self.label))
 
     def value(self, fact: Fact[_V]) -> _V:
         """What is known of all its repetitions."""
@@ -143,7 +154,7 @@ class Summary:
     def showing(self, *names: str) -> Summary:
         """The table with other facts as its columns, by their names: `table.showing("params", "kept")`. As it is where
         none are named."""
-        return replace(self, facts=columns(dict.fromkeys(names))) if names else self
+        return replace(self, facts=columns(names)) if names else self
 
     @property
     def params(self) -> int:

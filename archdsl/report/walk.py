@@ -21,7 +21,7 @@ _SUGGESTED = 2000
 
 @record(slots=True)
 class Spot:
-    """A step at its place in a network (`facts.fact.Place`), in the first of its repetitions and of those around it.
+    """A step at its place in a network (`facts.fact.Standing`), in the first of its repetitions and of those around it.
 
     path: of its layer in PyTorch; `last` of its last repetition. around: the spot that it is in. before, after: what
     its inputs and outputs see of the network's input, after all its repetitions. again: it uses the weights of an

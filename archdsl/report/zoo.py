@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from archdsl.algebra.tensors import TensorType
 from archdsl.base.records import record
 from archdsl.base.text import Source
+from archdsl.facts.counts import MACS, PARAMS
 from archdsl.facts.table import totals
 from archdsl.graph.module import Module
 from archdsl.report.columns import listed
@@ -23,12 +24,12 @@ _YEAR = re.compile(r"^(.*?)\s+((?:19|20)\d\d)\b")
 
 @record(slots=True)
 class Entry:
-    """One network. facts: what it comes to at inference, by `facts.table.totals`. paper: the citation that opens its
-    file."""
+    """One network. facts: what it comes to at inference, by the names of `facts.table.totals`. paper: the citation that
+    opens its file."""
 
     name: str
     input: str
-    facts: tuple[int, ...]
+    facts: Mapping[str, int]
     paper: str
     doc: str
 
@@ -36,8 +37,18 @@ class Entry:
     def of(name: str, module: Module, source: Source) -> Entry:
         """The entry of a network, its paper taken from the heading of its file."""
         paper = " ".join(source.heading().split("\n\n")[0].split())
-        facts = tuple(fact.over(module).line for fact in totals())
+        facts = {fact.name: fact.over(module).line for fact in totals()}
         return Entry(name, kinds_shown(module.inputs), facts, paper.rstrip("."), module.doc)
+
+    @property
+    def params(self) -> int:
+        """Learned numbers, at inference."""
+        return self.facts[PARAMS.name]
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates at inference, for one sample."""
+        return self.facts[MACS.name]
 
     @property
     def authors(self) -> str:
@@ -49,10 +60,7 @@ class Entry:
 
     def cells(self) -> tuple[str, ...]:
         """The row of the table."""
-        numbers = (
-            fact.shown(value, short=not fact.exact).replace(" ", "")
-            for fact, value in zip(totals(), self.facts, strict=True)
-        )
+        numbers = (fact.shown(self.facts[fact.name], short=not fact.exact).replace(" ", "") for fact in totals())
         return self.name, *numbers, self.input, self.authors
 
 
@@ -83,7 +91,7 @@ class Zoo:
             {
                 "name": entry.name,
                 "input": entry.input,
-                **{fact.name: value for fact, value in zip(totals(), entry.facts, strict=True)},
+                **entry.facts,
                 "paper": entry.paper,
                 "doc": entry.doc,
             }

@@ -10,7 +10,17 @@ import click
 
 from archdsl.base.diagnostics import Diagnostic
 from archdsl.cli.codes import FINE, WRONG
-from archdsl.cli.given import Given, Named, colours, complete_network, details, directions, network_options
+from archdsl.cli.given import (
+    Explained,
+    Given,
+    Named,
+    colours,
+    colours_explained,
+    complete_network,
+    details,
+    directions,
+    network_options,
+)
 from archdsl.cli.outputs import output_kind
 from archdsl.cli.screen import file_name, progress, say, show, write
 
@@ -28,10 +38,7 @@ _OUTPUT = (
 _FLAGS = {"direction": "dir"}
 _STYLE = "Boxes and lines, or the feature maps as volumes."
 _FOCUS = "Show one block or layer, open, with what it is joined to."
-_COLOR = (
-    "Shade boxes by a cost; memory is the numbers that come out, rf the receptive field, kept what training keeps of"
-    " activations."
-)
+_COLOR = "Shade boxes by a cost."
 
 
 def picture_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -51,7 +58,7 @@ def picture_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @network_options
 @click.option("-o", "--output", "outputs", metavar="FILE", multiple=True, help=_OUTPUT)
 @click.option("--style", type=click.Choice(["boxes", "volumes"]), default="boxes", show_default=True, help=_STYLE)
-@click.option("--color", type=Named(colours), help=_COLOR)
+@click.option("--color", cls=Explained, explained=colours_explained, type=Named(colours), help=_COLOR)
 @picture_options
 def draw(names: tuple[str, ...], given: Given, outputs: tuple[str, ...], style: str, **options: Any) -> int:
     """Draw a network, by default into NAME.svg; several networks side by side; into .html as a page to click.
