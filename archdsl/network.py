@@ -139,11 +139,9 @@ class Network:
 
     @cached_property
     def facts(self) -> Mapping[str, Any]:
-        """What is known of it, by name, each worked out when it is asked for: `net.facts["kept"]`.
-        `archdsl.facts.table` lists them.
+        """What is known of it, by the names of `archdsl.FACTS`, each worked out when asked for: `net.facts["kept"]`.
 
-        They are those of the attributes: what it holds, `params` and `layers`, and `kept` include what only training
-        needs; `macs` and what comes out are those of inference, `receptive_field` that of the first output. A line of
+        Params, layers and kept include what only training needs; MACs and outputs are those of inference. A line of
         `archdsl.compare` has `inference_params`, and the receptive field of the last map."""
         from archdsl.facts.fact import Known
         from archdsl.facts.table import by_name
