@@ -15,7 +15,7 @@ from archdsl.base.diagnostics import Diagnostic
 from archdsl.base.escaped import visible
 from archdsl.base.limits import Limits
 from archdsl.base.wanted import ReadOnly, WrongType, WrongValue, need, require, require_file, texts
-from archdsl.boundary import doors
+from archdsl.boundary import door, doors
 from archdsl.compiled import Compiled
 from archdsl.graph.module import Module
 
@@ -147,7 +147,7 @@ class Network:
         from archdsl.facts.table import by_name
 
         known = Known(self.module)
-        return by_name(lambda fact: known[fact].whole)
+        return by_name(door(lambda fact: known[fact].whole))
 
     @property
     def inputs(self) -> dict[str, TensorType]:

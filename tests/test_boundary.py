@@ -118,8 +118,9 @@ METHODS: dict[str, tuple[Any, ...]] = {
     "time": ("t4",),
     "moved": ({}, "widen(2)"),
 }
-# the first three look at nothing that can fail, and the last at its file before it looks at the network
-_APART = {"__reduce__", "carried", "module", "load_weights"}
+# these look at nothing that can fail, the last but one fails when a fact is asked for, and the last looks at its file
+# before it looks at the network
+_APART = {"__reduce__", "carried", "module", "facts", "load_weights"}
 
 
 def _called() -> set[str]:
@@ -138,6 +139,11 @@ def test_a_bug_comes_out_of_a_network_as_what_it_is(name: str) -> None:
     is_method = callable(vars(Network)[name])
     broken = noted(lambda: getattr(net, name)(*METHODS[name]) if is_method else getattr(net, name))
     assert broken.carried == net.carried
+
+
+@pytest.mark.parametrize("name", OTHER.facts)
+def test_a_bug_comes_out_of_a_fact_as_what_it_is(name: str) -> None:
+    noted(lambda: broken_network().facts[name])
 
 
 def test_a_bug_comes_out_of_what_was_drawn_as_what_it_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ from archdsl.base.resources import folder
 from archdsl.base.text import Source
 from archdsl.compiler import Options, check_source, compile_source
 from archdsl.report.messages import concise, full, github, to_json
+from archdsl.syntax import parser
 from archdsl.syntax.parser import decode
 
 # about twice what the dearest of the bombs below takes
@@ -527,8 +528,10 @@ def test_a_long_text_is_read(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LONG)
-def test_four_times_the_text_takes_four_times_the_work(name: str) -> None:
+def test_four_times_the_text_takes_four_times_the_work(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not 16 times, as where each part looks at all others. With so little text most limits stay away."""
+    # the trees of short texts are kept, those of long ones are not
+    monkeypatch.setattr(parser, "_LONGEST_KEPT", 0)
 
     def told(size: int) -> None:
         found = outcome(LONG[name](size))

@@ -64,7 +64,10 @@ class Blocks:
         key = (id(template.definition), x.type, tuple((name, _identity(value)) for name, value in given.items()))
         if key not in self._made:
             frame.count_step(node.name.span)
-            self._made[key] = attempted(self._called, template, given, x, node, frame)
+            try:
+                self._made[key] = self._called(template, given, x, node, frame)
+            except Failed:
+                self._made[key] = None
         if (module := self._made[key]) is None:
             raise Failed
         return module

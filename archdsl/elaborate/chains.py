@@ -53,8 +53,15 @@ class Chains:
         try:
             for index, element in enumerate(node.elements):
                 with frame.asked_by(element.span, needed=False):
-                    work = partial(self._element, element, frame, incoming, is_first=index == 0)
-                    incoming = recovery.element(element, frame, incoming, work)
+                    if recovery.goes_on:
+                        work = partial(self._element, element, frame, incoming, is_first=index == 0)
+                        incoming = recovery.element(element, frame, incoming, work)
+                    else:
+                        # without two calls more, for which a deep text leaves no room on Python's stack
+                        try:
+                            incoming = self._element(element, frame, incoming, is_first=index == 0)
+                        except Failed:
+                            incoming = None
                 if recorder is not None and incoming:
                     recorder.tensors(frame.place(element.span), incoming)
         finally:

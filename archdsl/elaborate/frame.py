@@ -48,11 +48,8 @@ class Recovery:
     goes_on = False
 
     def element(self, element: tree.Element, frame: Frame, incoming: Incoming, work: Callable[[], Tensors]) -> Incoming:
-        """What goes on from an element of a chain. work: works it out."""
-        try:
-            return work()
-        except Failed:
-            return None
+        """What goes on from an element of a chain, where something takes its place. work: works it out."""
+        raise NotImplementedError
 
     def failed(self, span: Span, frame: Frame, said: int) -> Incoming:
         """What goes on from a statement that failed. said: how much the report had said before it."""

@@ -82,7 +82,9 @@ class Statements:
             case tree.Run(_, chain):
                 _chain(chain, body)
             case tree.Binding():
-                self._binding(statement, body)
+                said = self._run.evaluator.ledger.report.mark()
+                _chain(statement.chain, body)
+                self._bind(statement, body, said)
             case tree.Share(_, name, _):
                 if self._programs.define(name, scope):
                     scope.names[name.text] = Shared(statement, scope, builder)
@@ -101,10 +103,9 @@ class Statements:
             case _:
                 assert_never(statement)
 
-    def _binding(self, statement: tree.Binding, body: Body) -> None:
+    def _bind(self, statement: tree.Binding, body: Body, said: int) -> None:
+        """Give names to what the chain of a statement gave. said: how much the report had said before it."""
         frame, names = body.frame, statement.names
-        said = self._run.evaluator.ledger.report.mark()
-        _chain(statement.chain, body)
         values: tuple[Value, ...] = (UNKNOWN,) * len(names)
         if body.current is not None:
             if len(body.current) == len(names):
@@ -164,8 +165,11 @@ class Statements:
 
 def _chain(chain: tree.Chain, body: Body) -> None:
     """Go on with a chain from what the statement above gave."""
-    body.current = attempted(body.frame.chain, chain, body.current)
-    body.failed |= body.current is None
+    # blocks stand in blocks as deep as the limits allow, and each call between two of them takes of Python's stack
+    try:
+        body.current = body.frame.run.chain(chain, body.frame, body.current)
+    except Failed:
+        body.current, body.failed = None, True
 
 
 def _output(statement: tree.Output, body: Body) -> None:

@@ -12,7 +12,6 @@ from inspect import cleandoc
 from typing import ClassVar
 
 from archdsl.base.diagnostics import ArchError, Diagnostic
-from archdsl.base.records import record
 from archdsl.base.text import Place
 from archdsl.graph.module import Module
 from archdsl.passes.faults import BadPassOption, CannotChange
@@ -21,7 +20,6 @@ from archdsl.passes.origins import Rewritten
 from archdsl.passes.proof import check
 
 
-@record
 class Pass(ABC):
     """What a user asks for. word: its name. example: how it is written, with options if it takes some."""
 
