@@ -265,7 +265,7 @@ def test_the_text_is_text_and_its_source_is_inside(tmp_path: Path) -> None:
 def test_a_network_is_made_of_one_value() -> None:
     assert Network(NET.compiled) == NET == Network(NET.module)
     for wrong in (None, TEXT, NET):
-        with pytest.raises(TypeError, match="`made` is the root of a hierarchy of modules, not "):
+        with pytest.raises(TypeError, match="`compiled` is the root of a hierarchy of modules, or what was compiled, not "):
             Network(wrong)  # type: ignore[arg-type]
 
 
@@ -429,6 +429,7 @@ def test_the_zoo_is_a_list_with_figures() -> None:
     assert sorted(found.names) == zoo_names()
     assert found.names.index("resnet18") < found.names.index("resnet101")
     (entry,) = (each for each in found.entries if each.name == "resnet18")
-    assert entry.facts[:2] == (11_689_512, 1_814_073_344)
+    assert (entry.params, entry.macs) == (11_689_512, 1_814_073_344)
+    assert entry.facts == {"params": entry.params, "macs": entry.macs}
     assert "resnet18" in str(found)
     assert '"resnet18"' in found.to_json()
