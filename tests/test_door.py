@@ -265,7 +265,9 @@ def test_the_text_is_text_and_its_source_is_inside(tmp_path: Path) -> None:
 def test_a_network_is_made_of_one_value() -> None:
     assert Network(NET.compiled) == NET == Network(NET.module)
     for wrong in (None, TEXT, NET):
-        with pytest.raises(TypeError, match="`compiled` is the root of a hierarchy of modules, or what was compiled, not "):
+        with pytest.raises(
+            TypeError, match="`compiled` is the root of a hierarchy of modules, or what was compiled, not "
+        ):
             Network(wrong)  # type: ignore[arg-type]
 
 
