@@ -351,3 +351,30 @@ def test_large_figures_and_differences_are_told_at_the_example(capsys):
     assert "36,864,000,000,000,000,000*H*W MACs" in capsys.readouterr().out
     net = archdsl.load("resnet18")
     assert net.symbolic().diff(net).new.macs == net.macs
+
+
+SETTINGS = (
+    "residual { adaptiveavgpool(1) -> conv1-4 }",
+    "conv3-4(p=in.height)",
+    "adaptiveavgpool(in.height)",
+    "upsample(in.height)",
+    "pad(in.height)",
+    "leaky_relu(in.height)",
+)
+
+
+@pytest.mark.parametrize("element", SETTINGS)
+def test_a_size_that_is_a_setting_must_be_what_the_file_says(element: str) -> None:
+    """The file has it as a number, so that it is the code of a network on no other size."""
+    with pytest.raises(ArchError) as caught:
+        archdsl.parse(f"input (3, S, S)\n{element}")
+    (found,) = caught.value.diagnostics
+    assert (found.code, found.message) == ("E0605", "S must be 224")
+    written = archdsl.parse(f"input (3, 224, 224)\n{element}")
+    assert "224" in written.source().split("ARCH = {")[0].split("def forward")[0]
+    assert str(written.sizes().axes[0].valid) == "224"
+
+
+def test_sizes_along_two_axes_are_settings_apart() -> None:
+    with pytest.raises(ArchError, match="H must be 224, and W must be 224"):
+        archdsl.parse("input (3, H, W)\nresidual { adaptiveavgpool(1) -> conv1-4 }")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import field
-from typing import Final
+from typing import Final, cast
 
 from archdsl.algebra.conditions import implied, together, told
 from archdsl.algebra.formulas import symbol
-from archdsl.algebra.symbolic import Asking, Assumptions, Decision, is_open
+from archdsl.algebra.symbolic import Asking, Assumptions, Decision, fixed, is_open
 from archdsl.algebra.tensors import Kind, TensorType
 from archdsl.base.diagnostics import Report
 from archdsl.base.records import record
@@ -16,6 +16,7 @@ from archdsl.base.text import Place
 from archdsl.elaborate import faults
 from archdsl.facts.open_sizes import depending, is_least, nearest
 from archdsl.graph.module import Module, Step
+from archdsl.ops.arguments import arguments
 from archdsl.ops.operator import Operator
 
 # how the axes of an input's grid are called in formulas
@@ -75,13 +76,17 @@ class Example:
 def settle(module: Module, assumptions: Assumptions, report: Report, example: Example) -> None:
     """Work out the facts of a network that depend on its open sizes; from then on nothing is decided any more.
 
-    Where the text leaves sizes open, no weight may depend on them, and what is needed of them must be stated.
+    Where the text leaves sizes open, no weight may depend on them, and what is needed of them must be stated. A
+    setting of an operator is a number in the file that is made of it: a size that is one is needed as it is.
     """
     for each in module.distinct():
         for step in each.steps:
             if isinstance(step.what, Operator):
                 with assumptions.asked_by(Asking(step.place, needed=True, weights=True)):
-                    _weigh(step, step.what, report, example)
+                    is_told = _weigh(step, step.what, report, example)
+                if is_told:
+                    with assumptions.asked_by(Asking(step.place, needed=True)):
+                        _fix(step.what)
     assumptions.closed = True
     if example.opens_all:
         return
@@ -105,12 +110,23 @@ def _by_size(decisions: Iterable[Decision]) -> list[list[Decision]]:
     return list(found.values())
 
 
-def _weigh(step: Step, operator: Operator[object], report: Report, example: Example) -> None:
+def _weigh(step: Step, operator: Operator[object], report: Report, example: Example) -> bool:
+    """Whether no weight of a step depends on an open size that the text must tell."""
     weights = operator.weights(operator.operand(step.input_types))
-    for name, shape in weights.items():
-        if any(map(is_open, shape)) and not example.opens_all:
-            report.add(faults.WeightsOfOpenSize(step.name or operator.word, name, shape), step.place)
+    untold = {name: shape for name, shape in weights.items() if any(map(is_open, shape)) and not example.opens_all}
+    for name, shape in untold.items():
+        report.add(faults.WeightsOfOpenSize(step.name or operator.word, name, shape), step.place)
     _ = step.facts
+    return not untold
+
+
+def _fix(operator: Operator[object]) -> None:
+    """Hold the settings of an operator to what they are at the example."""
+    for argument in arguments(type(operator)):
+        value: object = getattr(operator, argument)
+        for each in cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,):
+            if isinstance(each, int):
+                fixed(each)
 
 
 def unstated(assumptions: Assumptions) -> list[Decision]:
