@@ -53,15 +53,13 @@ class Chains:
         try:
             for index, element in enumerate(node.elements):
                 with frame.asked_by(element.span, needed=False):
-                    if recovery.goes_on:
-                        work = partial(self._element, element, frame, incoming, is_first=index == 0)
-                        incoming = recovery.element(element, frame, incoming, work)
-                    else:
-                        # without two calls more, for which a deep text leaves no room on Python's stack
-                        try:
-                            incoming = self._element(element, frame, incoming, is_first=index == 0)
-                        except Failed:
-                            incoming = None
+                    began = recovery.begin(frame)
+                    # called from here, since a deep text leaves little room on Python's stack
+                    try:
+                        result = self._element(element, frame, incoming, is_first=index == 0)
+                    except Failed:
+                        result = None
+                    incoming = recovery.element(element, frame, incoming, result, began)
                 if recorder is not None and incoming:
                     recorder.tensors(frame.place(element.span), incoming)
         finally:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from archdsl.algebra.symbolic import Asking
 from archdsl.algebra.tensors import TensorType
@@ -39,6 +39,18 @@ _NOBODY: Final = nullcontext()
 _NOWHERE_ELSE: Final[Mapping[str, Span]] = {}
 
 
+class Began(NamedTuple):
+    """Where an element of a chain begins. said: how much the report had said; so_far: how much of the module there was;
+    around: how much the report had said where the element around it began."""
+
+    said: int
+    so_far: tuple[int, int]
+    around: int
+
+
+_ANYWHERE: Final = Began(0, (0, 0), 0)
+
+
 class Recovery:
     """What is done where something fails. Here: it was reported, nothing goes on from it, and no network is made.
 
@@ -47,9 +59,15 @@ class Recovery:
 
     goes_on = False
 
-    def element(self, element: tree.Element, frame: Frame, incoming: Incoming, work: Callable[[], Tensors]) -> Incoming:
-        """What goes on from an element of a chain, where something takes its place. work: works it out."""
-        raise NotImplementedError
+    def begin(self, frame: Frame) -> Began:
+        """Where the element that comes now begins."""
+        return _ANYWHERE
+
+    def element(
+        self, element: tree.Element, frame: Frame, incoming: Incoming, result: Incoming, began: Began
+    ) -> Incoming:
+        """What goes on from an element of a chain. result: what came out of it, None where it failed."""
+        return result
 
     def failed(self, span: Span, frame: Frame, said: int) -> Incoming:
         """What goes on from a statement that failed. said: how much the report had said before it."""

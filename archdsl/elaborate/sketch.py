@@ -14,7 +14,7 @@ from typing_extensions import override
 from archdsl.algebra.tensors import TensorType
 from archdsl.base.diagnostics import Diagnostic, Report
 from archdsl.base.text import Place, Span
-from archdsl.elaborate.frame import Frame, Incoming, Make, Recovery, Tensors
+from archdsl.elaborate.frame import Began, Frame, Incoming, Make, Recovery, Tensors
 from archdsl.elaborate.ledger import Failed, attempted
 from archdsl.elaborate.values import Unknown
 from archdsl.graph.blanks import NOT_KNOWN, Blank, BlankMerge
@@ -73,18 +73,25 @@ class Sketching(Recovery):
     # --- what fails -------------------------------------------------------------------------------------------------
 
     @override
-    def element(self, element: tree.Element, frame: Frame, incoming: Incoming, work: Callable[[], Tensors]) -> Incoming:
-        before, self.begun = self.begun, self.report.mark()
-        so_far, words = frame.builder.so_far(), _Words(element.item.span, frame)
+    def begin(self, frame: Frame) -> Began:
+        began = Began(self.report.mark(), frame.builder.so_far(), self.begun)
+        self.begun = began.said
+        return began
+
+    @override
+    def element(
+        self, element: tree.Element, frame: Frame, incoming: Incoming, result: Incoming, began: Began
+    ) -> Incoming:
+        self.begun, words = began.said, _Words(element.item.span, frame)
         try:
-            if (result := attempted(work)) is not None:
+            if result is not None:
                 return self._checked(element, words, incoming, result)
-            frame.builder.back_to(so_far)
+            frame.builder.back_to(began.so_far)
             if isinstance(element.item, tree.Gap):
                 return self._gap(words, incoming)
             return self._failed(words, (*(incoming or ()), *_operands(element.item, frame)))
         finally:
-            self.begun = before
+            self.begun = began.around
 
     def _checked(self, node: tree.Element, words: _Words, incoming: Incoming, result: Tensors) -> Tensors:
         """What comes out of an element; with a blank behind it where something in it is wrong that no blank in it says.

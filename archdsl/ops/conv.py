@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from math import prod
-from typing import ClassVar, final
+from typing import Any, ClassVar, Self, cast, final
 
 from typing_extensions import override
 
@@ -55,9 +55,37 @@ def _conv_layer(x: TensorType, channels: int, windows: tuple[Window, ...], group
     return Layer.of(f"nn.Conv{len(windows)}d", x.channels, channels, sizes, **optional)
 
 
+class _Grouped(Unary):
+    """A convolution whose channels may lie in groups that do not see each other."""
+
+    width: int
+    groups: int
+
+    def _require_groups(self, x: TensorType) -> None:
+        """Refuse channels that groups of the same size do not hold."""
+        for channels, which in ((x.channels, "input channels"), (self.width, "output channels")):
+            if channels % self.groups:
+                raise Reject(GroupsDoNotDivide(channels, self.groups, which), "groups")
+
+    @property
+    @override
+    def mixes(self) -> bool:
+        return self.groups == 1
+
+    @override
+    def is_depthwise(self, channels: int) -> bool:
+        return 1 < self.groups == channels
+
+    @override
+    def for_channels(self, before: int, after: int) -> Self:
+        if not self.is_depthwise(before):
+            return self
+        return replace(cast("Any", self), width=self.width // before * after, groups=after)
+
+
 @final
 @record
-class Conv(Unary):
+class Conv(_Grouped):
     """Convolution: each output channel is a weighted sum over a window of all the input's channels.
 
     An odd window pads by half of itself unless `p` says otherwise, so that `conv3-64` keeps the size of the map. It has
@@ -88,9 +116,7 @@ class Conv(Unary):
     @override
     def output(self, x: TensorType) -> TensorType:
         require_grid(self, x)
-        for channels, which in ((x.channels, "input channels"), (self.width, "output channels")):
-            if channels % self.groups:
-                raise Reject(GroupsDoNotDivide(channels, self.groups, which), "groups")
+        self._require_groups(x)
         return TensorType.image(self.width, *slide(self, x, self.windows(x)))
 
     @override
@@ -98,21 +124,6 @@ class Conv(Unary):
         sizes = per_axis(self.window, x.rank, "window")
         weight = (self.width, x.channels // self.groups, *sizes)
         return {"weight": weight} if self.bias is False else {"weight": weight, "bias": (self.width,)}
-
-    @property
-    @override
-    def mixes(self) -> bool:
-        return self.groups == 1
-
-    @override
-    def is_depthwise(self, channels: int) -> bool:
-        return 1 < self.groups == channels
-
-    @override
-    def for_channels(self, before: int, after: int) -> Conv:
-        if not self.is_depthwise(before):
-            return self
-        return replace(self, width=self.width // before * after, groups=after)
 
     @override
     def torch(self, x: TensorType) -> Layer:
@@ -179,7 +190,7 @@ class DepthwiseConv(Unary):
 
 @final
 @record
-class Deconv(Unary):
+class Deconv(_Grouped):
     """Transposed convolution: spreads each input position over a window, so that the map grows by its stride.
 
     The output has (W - 1)*S - 2P + F + output_padding positions on each axis.
@@ -215,9 +226,7 @@ class Deconv(Unary):
     @override
     def output(self, x: TensorType) -> TensorType:
         require_grid(self, x)
-        for channels, which in ((x.channels, "input channels"), (self.width, "output channels")):
-            if channels % self.groups:
-                raise Reject(GroupsDoNotDivide(channels, self.groups, which), "groups")
+        self._require_groups(x)
         windows = self.windows(x)
         for each in windows:
             if each.extra >= max(each.stride, each.dilation):
@@ -235,21 +244,6 @@ class Deconv(Unary):
     def macs(self, x: TensorType, weights: Mapping[str, Shape], output: TensorType) -> int:
         # each weight meets each input position, not each output position
         return prod(weights["weight"]) * prod(x.grid)
-
-    @property
-    @override
-    def mixes(self) -> bool:
-        return self.groups == 1
-
-    @override
-    def is_depthwise(self, channels: int) -> bool:
-        return 1 < self.groups == channels
-
-    @override
-    def for_channels(self, before: int, after: int) -> Deconv:
-        if not self.is_depthwise(before):
-            return self
-        return replace(self, width=self.width // before * after, groups=after)
 
     @override
     def torch(self, x: TensorType) -> Layer:
