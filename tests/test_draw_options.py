@@ -10,10 +10,11 @@ from archdsl.cli import main
 from archdsl.draw.dot import dot
 from archdsl.draw.excerpt import side_by_side
 from archdsl.draw.look import Look
-from archdsl.draw.model import Kind
+from archdsl.draw.model import Detail, Direction, Kind
 from archdsl.draw.picture import picture
 from archdsl.facts.counts import MACS, PARAMS
 from archdsl.facts.seen import RECEPTIVE_FIELD
+from archdsl.facts.table import colours
 
 RESNET = archdsl.load("resnet18").module
 
@@ -220,3 +221,26 @@ def test_a_page_is_light_or_dark_by_itself(tmp_path):
     with pytest.raises(ValueError, match="a page"):
         archdsl.load("lenet5").draw(tmp_path / "x.html", dark=True)
     assert not list(tmp_path.iterdir())
+
+
+# --- the same on the command line -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("option", "word"),
+    [*(("detail", each.value) for each in Detail), *(("direction", each.value) for each in Direction)]
+    + [("color", word) for word in colours()],
+)
+def test_a_word_for_a_picture_is_the_same_on_the_command_line(option, word, tmp_path, capsys):
+    written, flag = tmp_path / "x.dot", "--dir" if option == "direction" else f"--{option}"
+    assert main(["draw", "lenet5", flag, word, "-o", str(written)]) == 0
+    assert written.read_text(encoding="utf-8") == str(archdsl.load("lenet5").draw(**{option: word}))
+    assert main(["draw", "lenet5", flag, f"{word}x", "-o", str(written)]) == 2
+    assert f"'{word}'" in capsys.readouterr().err
+
+
+def test_the_help_has_the_words_as_they_are_written(capsys):
+    main(["draw", "--help"])
+    shown = capsys.readouterr().out
+    assert f"[{'|'.join(each.value for each in Detail)}]" in shown
+    assert f"[{'|'.join(each.value for each in Direction)}]" in shown

@@ -35,7 +35,8 @@ class Named(_Choice):
 
     @property
     def choices(self) -> Sequence[str]:  # type: ignore[override]
-        return tuple(self._names())
+        # of a member of an enum click would take the name that Python code has for it
+        return tuple(map(str, self._names()))
 
 
 def details() -> Iterable[str]:
